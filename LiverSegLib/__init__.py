@@ -1,0 +1,30 @@
+"""LiverSeg: liver, spleen and liver tumours on CT, segmented, measured and reported.
+
+    import LiverSegLib
+    result = LiverSegLib.segment("scan.nii.gz")
+    result.labels, result.measurements, result.provenance
+
+Importing this loads neither PyTorch nor VTK.
+"""
+
+from typing import TYPE_CHECKING, Any, List
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from LiverSegLib.api import Result, Segmenter, segment
+
+_LAZY = ("Result", "Segmenter", "segment")
+__all__ = ["Result", "Segmenter", "__version__", "segment"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from LiverSegLib import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return sorted(__all__)

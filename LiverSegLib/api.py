@@ -1,0 +1,297 @@
+"""The core as a library: ``segment`` a scan once, or keep a ``Segmenter`` with its model loaded."""
+
+import datetime
+import os
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+import numpy as np
+import SimpleITK as sitk
+
+import LiverSegLib
+from LiverSegLib.cleanup import MINIMUM_LESION_ML, CleanupReport, clean
+from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
+from LiverSegLib.failures import is_out_of_memory
+from LiverSegLib.images import Scan, read_scan, unchanged
+from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.measure import Measurements, measure
+from LiverSegLib.models import Model, load_model
+from LiverSegLib.phase import PhaseEstimate, estimate_phase
+
+Source = Union[str, "os.PathLike[str]", sitk.Image]
+Progress = Callable[[float, str, str], None]
+"""Called with the fraction done (0 to 1), a stage's key and a text for people."""
+Cancel = Callable[[], bool]
+
+STAGES: Tuple[Tuple[str, float, str], ...] = (
+    ("read", 0.00, "Reading and checking the scan"),
+    ("locate", 0.10, "Looking for the liver"),
+    ("segment", 0.20, "Segmenting"),
+    ("clean", 0.85, "Cleaning up the mask"),
+    ("measure", 0.92, "Measuring"),
+    ("done", 1.00, "Done"),
+)
+"""Key, fraction at which it begins, and text of every stage."""
+MINIMUM_LIVER_ML = 20.0
+"""Less liver than this after cleaning is taken for none."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run yields.
+
+    ``image`` is the scan, ``labels`` its mask (uint8, values of ``LiverSegLib.labels``) on the very same grid.
+    ``probability`` is uint8 (z, y, x): 255 times the network's probability of each voxel's label, 0 outside the organs' box.
+    ``provenance`` and ``measurements.to_dict()`` can be written as JSON. ``warnings`` are sentences for the user.
+    """
+
+    name: str
+    image: sitk.Image
+    labels: sitk.Image
+    probability: np.ndarray
+    measurements: Measurements
+    provenance: Dict[str, Any]
+    warnings: Tuple[str, ...]
+
+
+class Segmenter:
+    """A model on a device, loaded once and reusable.
+
+    Args:
+        model: name of a model in the store, or a folder; "default" is the bundled one.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "float32", "bfloat16" or "float16".
+        threads: CPU threads, 0 for as many as there are.
+
+    Raises:
+        ModelError: the model cannot be used.
+        DeviceError: PyTorch or the device is missing.
+    """
+
+    def __init__(
+        self, model: str = "default", device: str = "auto", *, precision: str = "auto", threads: int = 0
+    ) -> None:
+        from LiverSegLib.inference.devices import choose_device
+
+        self.model: Model = load_model(model)
+        self.device = choose_device(device, precision=precision, threads=threads)
+        with _memory_errors("loading the model"):
+            from LiverSegLib.inference.cascade import Cascade
+
+            self._cascade = Cascade(self.model, self.device)
+
+    def segment(
+        self,
+        source: Source,
+        *,
+        mirror: bool = False,
+        minimum_lesion_ml: Optional[float] = None,
+        series: Optional[str] = None,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> Result:
+        """Segment and measure one CT.
+
+        Args:
+            source: a file, a DICOM folder, or a SimpleITK image in HU.
+            mirror: average over mirrored tiles too: slower, a little steadier.
+            minimum_lesion_ml: smaller tumours become liver; MINIMUM_LESION_ML if not given.
+            series: which series of a DICOM folder.
+            progress: called as the work goes on.
+            cancel: asked often; True stops the work.
+
+        Raises:
+            InputError: the scan cannot be used.
+            NoLiverError: no liver is in view.
+            OutOfMemoryError: memory ran out.
+            CancelledError: ``cancel`` said so.
+            UsageError: an option makes no sense.
+        """
+        minimum = _checked_minimum(minimum_lesion_ml)
+        if mirror and not any(stage.mirror_axes for stage in self._cascade.stages.values()):
+            raise UsageError(f"The model {self.model.name} was not trained to be mirrored; leave out the mirror option.")
+        return _Run(self, _Reporter(progress, cancel), mirror, minimum).segment(source, series)
+
+
+def segment(
+    source: Source,
+    *,
+    model: str = "default",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    mirror: bool = False,
+    minimum_lesion_ml: Optional[float] = None,
+    series: Optional[str] = None,
+    progress: Optional[Progress] = None,
+    cancel: Optional[Cancel] = None,
+) -> Result:
+    """Segment and measure one CT; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments and errors."""
+    segmenter = Segmenter(model, device, precision=precision, threads=threads)
+    return segmenter.segment(
+        source, mirror=mirror, minimum_lesion_ml=minimum_lesion_ml, series=series, progress=progress, cancel=cancel
+    )
+
+
+class _Reporter:
+    """Progress and cancellation of one run, and how long its stages took."""
+
+    def __init__(self, progress: Optional[Progress], cancel: Optional[Cancel]) -> None:
+        self._progress, self._cancel = progress, cancel
+        self._started = time.monotonic()
+        self.seconds: Dict[str, float] = {}
+        self.stage = ""
+
+    def begin(self, stage: str) -> None:
+        """Close the stage that ran and begin the next."""
+        now = time.monotonic()
+        if self.stage:
+            self.seconds[self.stage] = round(now - self._started, 3)
+        self.stage, self._started = stage, now
+        self.tick(0.0)
+
+    def tick(self, share: float) -> None:
+        """Report the share of the stage that is done.
+
+        Raises:
+            CancelledError: the user cancelled.
+        """
+        if self._cancel is not None and self._cancel():
+            raise CancelledError("Cancelled.")
+        if self._progress is None:
+            return
+        keys = [key for key, _, _ in STAGES]
+        index = keys.index(self.stage)
+        start, text = STAGES[index][1:]
+        end = STAGES[min(index + 1, len(STAGES) - 1)][1]
+        self._progress(start + (end - start) * min(1.0, max(0.0, share)), self.stage, text)
+
+
+class _memory_errors:  # noqa: N801  a context manager reads as a verb
+    """Turn running out of memory, in whatever dialect, into an OutOfMemoryError that says when it happened."""
+
+    def __init__(self, doing: str) -> None:
+        self.doing = doing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        if error is not None and is_out_of_memory(error) and not isinstance(error, OutOfMemoryError):
+            raise OutOfMemoryError(
+                f"Memory ran out while {self.doing}. Close other programs, or use a computer with more memory.", str(error)
+            ) from error
+
+
+class _Run:
+    """One scan on its way through the stages."""
+
+    def __init__(self, segmenter: Segmenter, reporter: _Reporter, mirror: bool, minimum_lesion_ml: float) -> None:
+        self.segmenter, self.reporter = segmenter, reporter
+        self.mirror, self.minimum_lesion_ml = mirror, minimum_lesion_ml
+
+    def segment(self, source: Source, series: Optional[str]) -> Result:
+        from LiverSegLib.inference.devices import bounded_threads
+
+        cascade, reporter = self.segmenter._cascade, self.reporter
+        retreats_before = len(cascade.retreats)
+        reporter.begin("read")
+        with _memory_errors("reading the scan"):
+            scan = read_scan(source, series)
+        reporter.begin("locate")
+        with _memory_errors("segmenting"), bounded_threads(self.segmenter.device.threads):
+            found = cascade.segment(scan.image, mirror=self.mirror, locate_tick=reporter.tick, tick=self._fine_tick)
+        if reporter.stage != "segment":
+            reporter.begin("segment")
+        reporter.begin("clean")
+        with _memory_errors("cleaning up the mask"):
+            cleaned, report = clean(
+                found.labels, scan.image.GetSpacing(), minimum_lesion_ml=self.minimum_lesion_ml,
+                probability=found.probability,
+            )  # fmt: skip
+            labels = _as_image(cleaned, scan.image)
+        _require_liver(cleaned, scan.image.GetSpacing())
+        reporter.begin("measure")
+        with _memory_errors("measuring"):
+            phase = estimate_phase(scan.image, labels)
+            measurements = measure(labels, scan.image, probability=found.probability, phase=phase.phase)
+        if not unchanged(scan):
+            raise InputChangedError(f"{scan.name} was changed while it was being segmented; please run again.")
+        reporter.begin("done")
+        retreats = cascade.retreats[retreats_before:]
+        warnings = _unique(list(scan.warnings) + list(measurements.warnings) + retreats)
+        provenance = self._provenance(scan, phase, report, list(found.notes), retreats, warnings)
+        return Result(scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings))
+
+    def _fine_tick(self, share: float) -> None:
+        if self.reporter.stage == "locate":
+            self.reporter.begin("segment")
+        self.reporter.tick(share)
+
+    def _provenance(
+        self,
+        scan: Scan,
+        phase: PhaseEstimate,
+        report: CleanupReport,
+        notes: List[str],
+        retreats: List[str],
+        warnings: List[str],
+    ) -> Dict[str, Any]:
+        model, device = self.segmenter.model, self.segmenter._cascade.runners["segment"].device
+        manifest = model.manifest
+        seconds = dict(self.reporter.seconds)
+        return {
+            "liverseg_version": LiverSegLib.__version__,
+            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "model": {
+                "name": model.name,
+                "version": manifest.version if manifest else "",
+                "sha256": model.sha256,
+                "licence": manifest.licence if manifest else "",
+            },
+            "device": device.kind,
+            "device_name": device.name,
+            "precision": device.precision,
+            "threads": device.threads,
+            "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
+            "input": {
+                "path": scan.path,
+                "name": scan.name,
+                "sha256": scan.fingerprint,
+                "size": list(scan.image.GetSize()),
+                "spacing": list(scan.image.GetSpacing()),
+                "series": scan.series.description if scan.series else None,
+            },
+            "phase": {"phase": phase.phase, "confidence": round(phase.confidence, 3), "reason": phase.reason},
+            "options": {"mirror": self.mirror, "minimum_lesion_ml": self.minimum_lesion_ml},
+            "cleanup": report.to_dict(),
+            "notes": notes,
+            "retreats": retreats,
+            "warnings": warnings,
+        }
+
+
+def _checked_minimum(minimum_lesion_ml: Optional[float]) -> float:
+    if minimum_lesion_ml is None:
+        return MINIMUM_LESION_ML
+    if not 0 <= float(minimum_lesion_ml) <= 1000:  # also refuses NaN
+        raise UsageError(f"The minimum lesion size must be between 0 and 1000 ml, not {minimum_lesion_ml}.")
+    return float(minimum_lesion_ml)
+
+
+def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:
+    image = sitk.GetImageFromArray(labels)
+    image.CopyInformation(scan)
+    return image
+
+
+def _require_liver(labels: np.ndarray, spacing: Tuple[float, ...]) -> None:
+    """Raise NoLiverError if what was found is too small to be one."""
+    liver_ml = np.count_nonzero((labels == LIVER) | (labels == TUMOUR)) * float(np.prod(spacing)) / 1000.0
+    if liver_ml < MINIMUM_LIVER_ML:
+        raise NoLiverError("No liver was found in this scan.")
+
+
+def _unique(sentences: List[str]) -> List[str]:
+    return list(dict.fromkeys(sentences))

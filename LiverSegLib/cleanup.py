@@ -1,0 +1,296 @@
+"""Clean a predicted mask: one liver, one spleen, tumours only within the liver, no specks, no holes.
+
+The rules, in this order; each works on what the one before has left.
+
+1. Liver: of the 26-connected components of parenchyma and tumour together, the largest that holds parenchyma
+   stays.
+2. Tumour outside: tumour voxels elsewhere stay only where the liver encloses them: a piece of at least the
+   minimum lesion size of which at least half the voxels meet the liver in five of the six directions along
+   the grid. All others become background.
+3. Spleen: the largest 26-connected component stays, if it has MINIMUM_SPLEEN_ML or is cut by the border of
+   the scan.
+4. Holes: background that the liver (then the spleen) encloses on all sides in 3-D, up to ``maximum_hole_ml``,
+   is filled, with tumour where more of the hole's faces border on tumour than on parenchyma. What opens to
+   the outside, like fissures, the vena cava or the fossa of the gallbladder, stays as it is, and so does what
+   the border of the scan cuts. Spleen voxels are never overwritten.
+5. Small tumours: 26-connected components below ``minimum_lesion_ml`` become parenchyma.
+
+Cleaning a clean mask changes nothing. "Largest" means most voxels, or the largest sum of probability where
+the network's probability is given, so that a large doubtful structure does not win against a certain organ.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+
+from .errors import InputError, UsageError
+from .labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
+from .regions import Box, bounding_box, cavities, component_sums, connected_components, largest_component
+
+MINIMUM_LESION_ML = 0.05
+"""Default least size of a lesion: a ball of 4.6 mm."""
+MAXIMUM_HOLE_ML = 5.0
+"""Default size up to which holes are filled, a ball of 21 mm: less than a gallbladder or a large cyst."""
+MINIMUM_SPLEEN_ML = 5.0
+"""Least size of a spleen that lies wholly in the scan: adults have 100 to 300 ml, shrunken ones tens."""
+ENCLOSED_DIRECTIONS = 5
+"""A voxel counts as enclosed if the liver lies in so many of the six directions along the grid axes."""
+_ROUNDING_ML = 1e-9
+
+
+@dataclass(frozen=True)
+class CleanupStep:
+    """What one rule changed.
+
+    Attributes:
+        rule: "liver-pieces", "tumour-outside", "spleen-pieces", "spleen-implausible", "liver-holes",
+            "spleen-holes" or "small-tumours".
+        text: what happened, as a sentence.
+        voxels: number of voxels changed.
+        volume_ml: their volume.
+    """
+
+    rule: str
+    text: str
+    voxels: int
+    volume_ml: float
+
+
+@dataclass(frozen=True)
+class CleanupReport:
+    """What cleaning changed, a step for each rule that changed something, and the thresholds it used (ml)."""
+
+    steps: Tuple[CleanupStep, ...]
+    minimum_lesion_ml: float
+    maximum_hole_ml: float
+
+    def step(self, rule: str) -> Optional[CleanupStep]:
+        """Return the step of this rule, or None if it changed nothing."""
+        return next((step for step in self.steps if step.rule == rule), None)
+
+    @property
+    def changed_voxels(self) -> int:
+        """Number of changes to voxels over all rules."""
+        return sum(step.voxels for step in self.steps)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain dicts, lists, numbers and strings, with units in the keys."""
+        return {
+            "minimum_lesion_ml": self.minimum_lesion_ml,
+            "maximum_hole_ml": self.maximum_hole_ml,
+            "steps": [asdict(step) for step in self.steps],
+        }
+
+
+def clean(
+    labels: np.ndarray,
+    spacing: Tuple[float, float, float],
+    *,
+    minimum_lesion_ml: float = MINIMUM_LESION_ML,
+    maximum_hole_ml: float = MAXIMUM_HOLE_ML,
+    probability: Optional[np.ndarray] = None,
+) -> Tuple[np.ndarray, CleanupReport]:
+    """Clean a mask by the rules at the head of this module.
+
+    Args:
+        labels: uint8 (z, y, x), values as in :mod:`LiverSegLib.labels`; it is not changed.
+        spacing: mm (x, y, z).
+        minimum_lesion_ml: tumours below this size become liver; 0 keeps all.
+        maximum_hole_ml: enclosed holes above this size stay; 0 fills none.
+        probability: uint8 (z, y, x), 255 = 1.0: the network's probability of each voxel's label.
+
+    Returns:
+        The clean mask, uint8 (z, y, x), and what was changed.
+
+    Raises:
+        UsageError: an argument has the wrong type, shape or range.
+        InputError: the mask holds values that are no labels.
+    """
+    _check(labels, spacing, minimum_lesion_ml, maximum_hole_ml, probability)
+    result = np.zeros_like(labels)
+    box = bounding_box(labels)
+    if box is None:
+        return result, CleanupReport((), minimum_lesion_ml, maximum_hole_ml)
+    result[box] = labels[box]
+    certainty = None if probability is None else probability[box]
+    cut = tuple((part.start == 0, part.stop == length) for part, length in zip(box, labels.shape))
+    cleaner = _Cleaner(result[box], float(np.prod(spacing)) / 1000.0, certainty, cut)
+    cleaner.keep_one_liver(minimum_lesion_ml)
+    cleaner.keep_one_spleen()
+    cleaner.fill_holes(LIVER, maximum_hole_ml)
+    cleaner.fill_holes(SPLEEN, maximum_hole_ml)
+    cleaner.drop_small_tumours(minimum_lesion_ml)
+    return result, CleanupReport(tuple(cleaner.steps), minimum_lesion_ml, maximum_hole_ml)
+
+
+def _check(
+    labels: np.ndarray,
+    spacing: Tuple[float, float, float],
+    minimum_lesion_ml: float,
+    maximum_hole_ml: float,
+    probability: Optional[np.ndarray],
+) -> None:
+    if labels.ndim != 3 or labels.dtype != np.uint8:
+        raise UsageError(f"The mask must be uint8 with three axes, not {labels.dtype} with {labels.ndim}.")
+    if len(spacing) != 3 or not all(np.isfinite(value) and value > 0 for value in spacing):
+        raise UsageError(f"The spacing must be three positive numbers of mm, not {spacing}.")
+    for name, value in (("minimum lesion size", minimum_lesion_ml), ("maximum hole size", maximum_hole_ml)):
+        if not (np.isfinite(value) and value >= 0):
+            raise UsageError(f"The {name} must be 0 ml or more, not {value}.")
+    if probability is not None and (probability.shape != labels.shape or probability.dtype != np.uint8):
+        raise UsageError(
+            f"The probability must be uint8 of shape {labels.shape}, not of shape {probability.shape}."
+        )
+    if labels.max(initial=0) > max(LABELS):
+        raise InputError(f"The mask holds the value {labels.max()}, which is no label.")
+
+
+class _Cleaner:
+    """Applies the rules to a crop of the mask, in place, and notes what each changed."""
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        voxel_ml: float,
+        probability: Optional[np.ndarray],
+        cut: Tuple[Tuple[bool, bool], ...],
+    ) -> None:
+        """Take the crop (z, y, x), its voxel volume, and per axis at which of its faces the scan ends."""
+        self.steps = []
+        self._labels = labels
+        self._voxel_ml = voxel_ml
+        self._probability = probability
+        self._cut = cut
+
+    def keep_one_liver(self, minimum_lesion_ml: float) -> None:
+        mask = (self._labels == LIVER) | (self._labels == TUMOUR)
+        found = largest_component(mask, weights=self._probability, must_hold=self._labels == LIVER)
+        if found is None:
+            self._erase("tumour-outside", "Tumour without a liver was removed.", mask)
+            return
+        box, liver = found
+        mask[box] &= ~liver
+        self._erase(
+            "liver-pieces", "Liver away from the largest piece was removed.", mask & (self._labels == LIVER)
+        )
+        mask &= self._labels == TUMOUR
+        # No voxel outside the box of the liver can meet it in more than one direction.
+        mask[box] = self._not_enclosed(mask[box], liver, minimum_lesion_ml)
+        self._erase("tumour-outside", "Tumour outside the liver was removed.", mask)
+
+    def keep_one_spleen(self) -> None:
+        mask = self._labels == SPLEEN
+        found = largest_component(mask, weights=self._probability)
+        if found is None:
+            return
+        box, spleen = found
+        mask[box] &= ~spleen
+        self._erase("spleen-pieces", "Spleen away from the largest piece was removed.", mask)
+        volume_ml = np.count_nonzero(spleen) * self._voxel_ml
+        if volume_ml < MINIMUM_SPLEEN_ML - _ROUNDING_ML and not self._is_cut(box):
+            text = f"A spleen of {volume_ml:.1f} ml was removed: too small to be one."
+            self._erase("spleen-implausible", text, self._labels == SPLEEN)
+
+    def fill_holes(self, organ: int, maximum_hole_ml: float) -> None:
+        mask = self._labels == organ
+        if organ == LIVER:
+            mask |= self._labels == TUMOUR
+        box = bounding_box(mask)
+        if box is None or maximum_hole_ml == 0:
+            return
+        labels = self._labels[box]
+        background, enclosed = cavities(mask[box])
+        if not enclosed.size:
+            return
+        small = np.zeros(int(background.max()) + 1, dtype=bool)
+        sizes = component_sums(background, len(small) - 1)
+        small[enclosed] = sizes[enclosed] * self._voxel_ml <= maximum_hole_ml + _ROUNDING_ML
+        fill = small[background] & (labels == BACKGROUND)
+        numbers = background[fill]
+        if not numbers.size:
+            return
+        values = np.full(numbers.size, organ, dtype=np.uint8)
+        if organ == LIVER:
+            values[_mostly_in_tumour(labels, background, fill)[numbers]] = TUMOUR
+        labels[fill] = values
+        name = LABELS[organ].key
+        self._note(f"{name}-holes", f"Holes in the {name} were filled.", numbers.size)
+
+    def drop_small_tumours(self, minimum_lesion_ml: float) -> None:
+        mask = self._labels == TUMOUR
+        box = bounding_box(mask)
+        if box is None or minimum_lesion_ml == 0:
+            return
+        components, count = connected_components(mask[box])
+        small = self._below(component_sums(components, count), minimum_lesion_ml)
+        drop = small[components]
+        if drop.any():
+            self._labels[box][drop] = LIVER
+            text = f"Tumours below {minimum_lesion_ml:g} ml were made liver."
+            self._note("small-tumours", text, np.count_nonzero(drop))
+
+    def _not_enclosed(self, tumour: np.ndarray, liver: np.ndarray, minimum_lesion_ml: float) -> np.ndarray:
+        """Return those pieces of tumour (bool) that the liver (bool) does not enclose, or that are small."""
+        box = bounding_box(tumour)
+        if box is None:
+            return tumour
+        components, count = connected_components(tumour)
+        sizes = component_sums(components, count)
+        enclosed = component_sums(components, count, _directions_with(liver) >= ENCLOSED_DIRECTIONS)
+        drop = (2 * enclosed < sizes) | self._below(sizes, minimum_lesion_ml)
+        drop[0] = False
+        return drop[components]
+
+    def _below(self, sizes: np.ndarray, minimum_ml: float) -> np.ndarray:
+        """Tell which components, by their sizes in voxels (count + 1,), are below a volume; 0 never is."""
+        small = sizes * self._voxel_ml < minimum_ml - _ROUNDING_ML
+        small[0] = False
+        return small
+
+    def _is_cut(self, box: Box) -> bool:
+        """Tell whether what lies tightly in a box reaches the border of the scan."""
+        return any(
+            (first and part.start == 0) or (last and part.stop == length)
+            for part, length, (first, last) in zip(box, self._labels.shape, self._cut)
+        )
+
+    def _erase(self, rule: str, text: str, mask: np.ndarray) -> None:
+        voxels = np.count_nonzero(mask)
+        if voxels:
+            self._labels[mask] = BACKGROUND
+            self._note(rule, text, voxels)
+
+    def _note(self, rule: str, text: str, voxels: int) -> None:
+        self.steps.append(CleanupStep(rule, text, int(voxels), int(voxels) * self._voxel_ml))
+
+
+def _directions_with(mask: np.ndarray) -> np.ndarray:
+    """Return for every voxel in how many of the six directions along the axes it meets the mask (uint8)."""
+    directions = np.zeros(mask.shape, dtype=np.uint8)
+    for axis in range(3):
+        directions += np.logical_or.accumulate(mask, axis=axis)
+        backwards = np.flip(mask, axis)
+        directions += np.flip(np.logical_or.accumulate(backwards, axis=axis), axis)
+    return directions
+
+
+def _mostly_in_tumour(labels: np.ndarray, background: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Tell which components of the background, bool (count + 1,), have more faces on tumour than on liver.
+
+    Args:
+        labels, background: (z, y, x) masks of labels and of numbered components.
+        hole: bool (z, y, x), the voxels of the components in question; none lies on the array's faces.
+    """
+    count = int(background.max()) + 1
+    at = np.array(np.nonzero(hole))
+    numbers = background[tuple(at)]
+    balance = np.zeros(count)
+    for axis in range(3):
+        for step in (-1, 1):
+            beside = at.copy()
+            beside[axis] += step
+            neighbours = labels[tuple(beside)]
+            balance += np.bincount(numbers, (neighbours == TUMOUR).astype(float), count)
+            balance -= np.bincount(numbers, (neighbours == LIVER).astype(float), count)
+    return balance > 0

@@ -1,0 +1,76 @@
+"""``liverseg mesh``: a segmentation's surfaces as STL, OBJ or PLY files."""
+
+from pathlib import Path
+from typing import Dict, List
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError, UnreadableImageError, UsageError
+from ..labels import BACKGROUND, LABELS
+from ..organ_surfaces import SURFACE_LABELS
+from .face import Face, facts_table
+
+ALL = "all"
+"""Every structure that the segmentation has, each into its own file."""
+
+
+def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
+    """Write the surface of ``label`` (a key of SURFACE_LABELS), or of ALL, each into ``NAME-KEY.ENDING``.
+
+    Raises:
+        LiverSegError: The segmentation cannot be read or has no such structure, or a file cannot be written.
+    """
+    from ..surfaces import MESH_FORMATS, surface, write_mesh
+
+    if output.suffix.lower() not in MESH_FORMATS:
+        raise UsageError(f'"{output.name}" must end in one of {", ".join(sorted(MESH_FORMATS))}.')
+    labels = read_segmentation(segmentation)
+    written: Dict[str, Path] = {}
+    for key in present(labels, label):
+        path = output.with_name(f"{output.stem}-{key}{output.suffix}") if label == ALL else output
+        written[key] = write_mesh(path, surface(labels, SURFACE_LABELS[key]))
+    face.answer({"files": {key: str(path) for key, path in written.items()}})
+    table = facts_table("Surfaces (mm, LPS)")
+    for key, path in written.items():
+        table.add_row(key, str(path))
+    face.show(table)
+
+
+def read_segmentation(path: Path) -> sitk.Image:
+    """Read a label image with LiverSeg's labels as uint8.
+
+    Raises:
+        UnreadableImageError: Missing or no image.
+        InputError: Not 3-D, or values that are none of LiverSeg's labels.
+    """
+    if not path.is_file():
+        raise UnreadableImageError(f"There is no file {path}.")
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise UnreadableImageError(f"{path} cannot be read as an image.", str(error)) from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(f"{path} is no segmentation: it is not a 3-D image with one value a voxel.")
+    values = np.unique(sitk.GetArrayViewFromImage(image))
+    known = {BACKGROUND, *LABELS}
+    if len(values) > len(known) or not set(values.tolist()) <= known:
+        raise InputError(
+            f"{path} is no segmentation of LiverSeg's: it has values other than {sorted(known)}.",
+            f"Values: {values[:10].tolist()}",
+        )
+    return sitk.Cast(image, sitk.sitkUInt8)
+
+
+def present(labels: sitk.Image, label: str) -> List[str]:
+    """The keys of SURFACE_LABELS that ``label`` (one of them, or ALL) asks for and that have voxels.
+
+    Raises:
+        InputError: There are none.
+    """
+    values = set(np.unique(sitk.GetArrayViewFromImage(labels)).tolist())
+    wanted = list(SURFACE_LABELS) if label == ALL else [label]
+    found = [key for key in wanted if values & set(SURFACE_LABELS[key])]
+    if not found:
+        raise InputError(f"The segmentation holds no {' or '.join(wanted)}, so there is no surface to write.")
+    return found

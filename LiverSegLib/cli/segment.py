@@ -1,0 +1,160 @@
+"""``liverseg segment``: from a scan to a folder of results, and the table that names them."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional
+
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import UnreadableImageError
+from .face import Face, facts_table
+from .interrupts import Interrupts
+from .progress import ProgressBar
+
+WORK_SHARE = 0.9
+"""Share of the progress bar that segmenting gets; drawing and writing get the rest."""
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What ``liverseg segment`` was asked to do; volumes in ml."""
+
+    source: Path
+    folder: Path
+    series: Optional[str] = None
+    device: str = "auto"
+    model: str = "default"
+    label_format: str = "nii.gz"
+    mirror: bool = False
+    report: bool = True
+    highlight: bool = False
+    minimum_lesion_ml: Optional[float] = None
+    threads: Optional[int] = None
+
+    @property
+    def outputs(self) -> Dict[str, Any]:
+        """The keyword arguments of ``outputs.write_results``. Without a report there is no picture either."""
+        return {
+            "label_format": self.label_format,
+            "report": self.report,
+            "rendering": self.report,
+            "highlight": self.highlight,
+        }
+
+
+def run_segment(options: SegmentOptions, face: Face) -> None:
+    """Segment a scan, write the results and show them.
+
+    The output folder is held from before the work until the end: one that cannot be written to is told
+    at once.
+
+    Raises:
+        LiverSegError: Anything that went wrong; nothing was written then.
+    """
+    if not options.source.exists():
+        raise UnreadableImageError(f"There is no file or folder {options.source}.")
+    from ..outputs import check_output_folder, reserve, write_results
+
+    with Interrupts() as interrupts, reserve(options.folder) as reservation:
+        check_output_folder(reservation, **options.outputs)
+        with ProgressBar(face.aside, shown=not face.quiet) as bar:
+            result = _segment(options, interrupts, bar)
+            with interrupts.at_once():
+                bar(
+                    WORK_SHARE,
+                    "write",
+                    "Drawing and writing the results" if options.report else "Writing the results",
+                )
+                files = write_results(result, reservation, **options.outputs)
+            bar(1.0, "done", "Done")
+    content = json.loads(files["measurements"].read_text(encoding="utf-8"))
+    face.answer(_answer(options.folder, files, content))
+    face.show(*_summary(result.measurements, files))
+    face.warn(content["warnings"])
+
+
+def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) -> Any:
+    bar(0.0, "start", "Starting")
+    import SimpleITK as sitk
+
+    import LiverSegLib
+
+    if options.threads is not None:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
+    return LiverSegLib.segment(
+        options.source,
+        model=options.model,
+        device=options.device,
+        mirror=options.mirror,
+        minimum_lesion_ml=options.minimum_lesion_ml,
+        series=options.series,
+        threads=options.threads or 0,
+        progress=lambda fraction, stage, text: bar(WORK_SHARE * fraction, stage, text),
+        cancel=interrupts.requested,
+    )
+
+
+def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:
+    """The JSON object: measurements.json as it was written, with the files' paths instead of their hashes."""
+    paths = {key: str(path) for key, path in files.items()}
+    kept = {key: content[key] for key in ("name", "measurements", "warnings", "provenance")}
+    return {"folder": os.path.abspath(folder), "files": paths, **kept}
+
+
+def _summary(measurements: Any, files: Mapping[str, Path]) -> List[Any]:
+    parts: List[Any] = [_organ_table(measurements)]
+    if measurements.lesions:
+        parts.append(_lesion_table(measurements))
+    parts.append(_file_table(files))
+    return parts
+
+
+def _organ_table(measurements: Any) -> Table:
+    table = Table(title="Measurements", title_justify="left", title_style="bold")
+    table.add_column("Structure")
+    for heading in ("Volume (ml)", "Mean (HU)", "SD (HU)"):
+        table.add_column(heading, justify="right")
+    table.add_column("Note")
+    for organ in measurements.organs:
+        note = "" if organ.reliable else ("not found" if not organ.voxels else "unreliable, see warnings")
+        if organ.key == "tumour" and not organ.voxels:
+            note = "none found"
+        table.add_row(
+            organ.name, f"{organ.volume_ml:.1f}", _number(organ.mean_hu), _number(organ.sd_hu), note
+        )
+    burden = measurements.tumour_burden_percent
+    if burden is not None:
+        table.add_section()
+        table.add_row("Tumour burden", f"{burden:.1f} %", "", "", "of the liver's volume")
+    return table
+
+
+def _lesion_table(measurements: Any) -> Table:
+    table = Table(title="Lesions", title_justify="left", title_style="bold")
+    for heading in ("No.", "Volume (ml)", "Longest (mm)", "Perpendicular (mm)", "Mean (HU)", "Probability"):
+        table.add_column(heading, justify="right")
+    for lesion in measurements.lesions:
+        table.add_row(
+            str(lesion.number),
+            f"{lesion.volume_ml:.2f}",
+            f"{lesion.longest_diameter_mm:.1f}",
+            f"{lesion.perpendicular_mm:.1f}",
+            _number(lesion.mean_hu),
+            "" if lesion.probability is None else f"{lesion.probability:.2f}",
+        )
+    return table
+
+
+def _file_table(files: Mapping[str, Path]) -> Table:
+    table = facts_table("Files")
+    for key, path in files.items():
+        table.add_row(key.replace("_", " "), Text(str(path)))
+    table.add_row("", Text("For research use only.", style="dim"))
+    return table
+
+
+def _number(value: Optional[float]) -> str:
+    return "" if value is None else f"{value:.1f}"

@@ -1,0 +1,96 @@
+"""Any exception -> the LiverSeg error that says in one sentence what happened.
+
+Memory and disk run out in many dialects: Python, numpy, ITK, PyTorch and CUDA each have their own. The
+borders of the core (terminal, worker, output folder) pass whatever they catch through here.
+"""
+
+import errno
+import shutil
+import traceback
+from typing import Optional
+
+from .errors import CancelledError, LiverSegError, OutOfMemoryError, OutputError
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FORBIDDEN = {errno.EACCES, errno.EPERM}
+_FULL_WORDS = ("no space left", "file too large", "quota exceeded", "disk full")
+_MEMORY_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "failed to allocate memory",
+    "unable to allocate",
+    "bad_alloc",
+    "cannot allocate memory",
+)
+_NO_ROOM_BYTES = 1 << 16
+"""A disk with less than this free counts as full when a library failed to write and does not say why."""
+
+
+def explain(error: BaseException) -> LiverSegError:
+    """Return the LiverSeg error for ``error``; one of ours is returned as it is.
+
+    ``details`` of the returned error hold the traceback. Interrupts (Ctrl-C) become a ``CancelledError``.
+    """
+    if isinstance(error, LiverSegError):
+        return error
+    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, KeyboardInterrupt):
+        return CancelledError("Cancelled.", details)
+    if is_out_of_memory(error):
+        return OutOfMemoryError(
+            "Memory ran out. Close other programs, or use a computer with more memory.", details
+        )
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return OutputError("The disk is full. Free some space and run again.", details)
+    return LiverSegError(f"LiverSeg failed unexpectedly ({type(error).__name__}).", details)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` means that memory ran out, in the words of Python, numpy, ITK, PyTorch or CUDA."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
+
+
+def write_failure(error: BaseException, folder: object, doing: str = "write the results") -> LiverSegError:
+    """Return the error for a failed write into ``folder``.
+
+    Args:
+        error: What was raised: an ``OSError``, or a ``RuntimeError`` of ITK or VTK, which hide the reason in
+            their text.
+        folder: The folder that was written to, as the user knows it.
+        doing: What could not be done, for the sentence "LiverSeg could not ...".
+    """
+    if isinstance(error, LiverSegError) or is_out_of_memory(error):
+        return explain(error)
+    if not isinstance(error, (OSError, RuntimeError)):
+        return explain(error)
+    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return OutputError(f"LiverSeg could not {doing}: {_write_reason(error, str(folder))}", details)
+
+
+def _write_reason(error: BaseException, folder: str) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    if (
+        number in _FULL
+        or any(words in text for words in _FULL_WORDS)
+        or (number is None and _no_room(folder))
+    ):
+        return f"the disk that holds {folder} is full."
+    if number == errno.EROFS:
+        return f"{folder} is on a read-only disk."
+    if number in _FORBIDDEN:
+        return f"{folder} does not allow writing."
+    reason: Optional[str] = error.strerror if isinstance(error, OSError) else None
+    return f"writing into {folder} failed ({reason})." if reason else f"writing into {folder} failed."
+
+
+def _no_room(folder: str) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _NO_ROOM_BYTES
+    except OSError:
+        return False

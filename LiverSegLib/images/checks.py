@@ -1,0 +1,213 @@
+"""Is this a CT in Hounsfield units that can be segmented? One clear sentence for each reason why not."""
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import ImageGeometryError, NotCTError
+from .nifti import SHEAR_TOLERANCE, shear
+
+MINIMUM_SLICES = 3
+"""Fewer slices than this along any axis are no volume."""
+
+SPACING_RANGE_MM = (0.1, 20.0)
+"""Smallest and largest believable distance between voxels, any axis. Clinical abdominal CT has 0.5 to 10
+mm.
+"""
+
+MAXIMUM_IN_PLANE_MM = 10.0
+"""The two finer axes of an image must be finer than this."""
+
+MAXIMUM_SIZE = 4096
+"""Most voxels along one axis; and ``MAXIMUM_VOXELS`` in all (a 1024 x 1024 x 2000 scan fits)."""
+
+MAXIMUM_VOXELS = 1 << 31
+
+THICK_SLICES_MM = 6.0
+"""Slices thicker than this get a warning: small lesions vanish between them."""
+
+MAXIMUM_TILT_DEGREES = 45.0
+"""Axes sheared by more than this are not worked with; CT gantries tilt by at most 30 degrees."""
+
+_LABEL_MAP_VALUES = 64
+_HISTOGRAM_RANGE = (-1100, 3100)
+
+
+@dataclass(frozen=True)
+class ValueSummary:
+    """What the checks need to know about the voxels: taken in one pass, slice by slice.
+
+    ``histogram`` counts a regular sample of the voxels in 10 HU bins from -1100 to 3100 HU, values beyond in
+    the outermost bins.
+    """
+
+    minimum: float
+    maximum: float
+    non_finite: int
+    distinct: int
+    integral: bool
+    histogram: np.ndarray
+
+    def share(self, low: float, high: float) -> float:
+        """Share of the sampled voxels between ``low`` and ``high`` HU (multiples of 10)."""
+        first, last = (int((value - _HISTOGRAM_RANGE[0]) // 10) for value in (low, high))
+        return float(self.histogram[max(0, first) : max(0, last)].sum() / max(1, self.histogram.sum()))
+
+
+def check_image(image: sitk.Image, modality: Optional[str] = None) -> Tuple[str, ...]:
+    """Check that an image is a CT volume in HU.
+
+    Stored padding outside the reconstruction circle (-2000, -3024, -32768 ...) is fine: all that computes
+    clips at -1000 HU or above.
+
+    Args:
+        image: Any SimpleITK image.
+        modality: DICOM modality where it is known.
+
+    Returns:
+        Warnings, a sentence each, about what makes the scan doubtful though usable.
+
+    Raises:
+        NotCTError: No CT in HU: other modality, colour, vector, complex, a label map, constant, non-finite,
+        values not in HU. ImageGeometryError: Not a volume, or size, spacing, origin or direction that cannot
+        be worked with.
+    """
+    if modality and modality.upper() != "CT":
+        raise NotCTError(f"This is no CT: its modality is {modality.upper()}.")
+    _check_pixel_type(image)
+    warnings = check_grid(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    return tuple(warnings + _check_values(summarise(image)))
+
+
+def check_grid(size: tuple, spacing: tuple, origin: tuple, direction: tuple) -> List[str]:
+    """Check size and geometry alone, so that an absurd file is refused before its voxels are loaded; returns
+    warnings.
+    """
+    if len(size) != 3:
+        frames = f" with {size[3]} frames" if len(size) > 3 else ""
+        word = "a single slice" if len(size) < 3 else f"an image of {len(size)} dimensions{frames}"
+        raise ImageGeometryError(f"This is {word}; one three-dimensional CT is needed.")
+    if min(size) < MINIMUM_SLICES:
+        what = "a single slice" if min(size) == 1 else f"only {min(size)} slices"
+        raise ImageGeometryError(f"This is {what}; a volume of at least {MINIMUM_SLICES} slices is needed.")
+    if max(size) > MAXIMUM_SIZE or np.prod(size, dtype=np.int64) > MAXIMUM_VOXELS:
+        raise ImageGeometryError(f"The image is too large ({size[0]} × {size[1]} × {size[2]} voxels).")
+    if not np.isfinite(spacing + origin + direction).all():
+        raise ImageGeometryError("The position or spacing stored with the image is not a number.")
+    _check_spacing(spacing)
+    return _grid_warnings(size, spacing, np.reshape(direction, (3, 3)))
+
+
+def summarise(image: sitk.Image) -> ValueSummary:
+    """Look at every voxel once (extremes, non-finite) and at a sample of them more closely."""
+    array = sitk.GetArrayViewFromImage(image)
+    low, high, non_finite, integral, distinct = np.inf, -np.inf, 0, True, np.zeros(0, array.dtype)
+    first, last = _HISTOGRAM_RANGE
+    histogram = np.zeros((last - first) // 10, np.int64)
+    step = max(1, min(array.shape[1:]) // 128)
+    for plane in array:
+        if array.dtype.kind == "f":
+            bad = plane.size - int(np.count_nonzero(np.isfinite(plane)))
+            if bad:
+                non_finite += bad
+                continue
+        low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+        sample = plane[::step, ::step]
+        if array.dtype.kind == "f" and integral:
+            integral = bool((sample == np.rint(sample)).all())
+        if distinct.size <= _LABEL_MAP_VALUES:
+            distinct = np.union1d(distinct, sample)
+        bins = (np.clip(sample, first, last - 1).astype(np.float32) - first) // 10
+        histogram += np.bincount(bins.astype(np.int64).ravel(), minlength=histogram.size)
+    return ValueSummary(low, high, non_finite, int(distinct.size), integral, histogram)
+
+
+def several_values_sentence(count: int) -> str:
+    """The sentence for an image with ``count`` values per voxel."""
+    word = "a colour image" if count in (3, 4) else f"an image with {count} values per voxel"
+    return f"This is {word}, no CT."
+
+
+def _check_pixel_type(image: sitk.Image) -> None:
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        raise NotCTError(several_values_sentence(image.GetNumberOfComponentsPerPixel()))
+    if "complex" in image.GetPixelIDTypeAsString():
+        raise NotCTError("This image has complex values; it is no CT.")
+    if "label" in image.GetPixelIDTypeAsString():
+        raise NotCTError("This is a segmentation (label map), no CT.")
+
+
+def _check_spacing(spacing: tuple) -> None:
+    ordered = sorted(spacing)
+    words = " × ".join(f"{value:.4g}" for value in spacing)
+    if ordered[0] < SPACING_RANGE_MM[0]:
+        raise ImageGeometryError(
+            f"The voxel spacing of {words} mm is too small to be true; the header is probably wrong."
+        )
+    if ordered[2] > SPACING_RANGE_MM[1] or ordered[1] > MAXIMUM_IN_PLANE_MM:
+        raise ImageGeometryError(
+            f"The voxel spacing of {words} mm is too coarse to find a liver, or the header is wrong."
+        )
+
+
+def _grid_warnings(size: tuple, spacing: tuple, direction: np.ndarray) -> List[str]:
+    warnings = []
+    if abs(np.linalg.det(direction)) < np.cos(np.radians(MAXIMUM_TILT_DEGREES)):
+        raise ImageGeometryError("The axes of the image are too far from perpendicular to work with.")
+    if shear(direction) > SHEAR_TOLERANCE:
+        angle = np.degrees(np.arcsin(min(1.0, shear(direction))))
+        warnings.append(
+            f"The image axes are not perpendicular (sheared by {angle:.1f}°); sizes may be less exact."
+        )
+    if max(spacing) > THICK_SLICES_MM:
+        warnings.append(
+            f"The slices are {max(spacing):.3g} mm apart: small lesions may be missed, volumes less exact."
+        )
+    if tuple(spacing) == (1.0, 1.0, 1.0) and max(size) >= 512:
+        warnings.append(
+            "The spacing is exactly 1 × 1 × 1 mm, as if it was lost; if so, all measurements are wrong."
+        )
+    return warnings
+
+
+def _check_values(values: ValueSummary) -> List[str]:
+    if values.non_finite:
+        raise NotCTError(
+            f"The image holds {values.non_finite:,} voxels that are not numbers (NaN or infinite)."
+        )
+    if values.minimum == values.maximum:
+        raise NotCTError(f"The image is empty: every voxel has the value {values.minimum:g}.")
+    if (
+        values.minimum >= 0
+        and values.maximum <= 255
+        and values.integral
+        and values.distinct <= _LABEL_MAP_VALUES
+    ):
+        raise NotCTError(
+            "This looks like a segmentation (label map), not like a CT: it has few whole values."
+        )
+    if _is_offset_ct(values):
+        raise NotCTError(
+            "The values look like a CT without its rescale intercept (water near 1024 instead of 0): "
+            "convert it again with the intercept, or subtract 1024."
+        )
+    ends = f"its values run from {values.minimum:g} to {values.maximum:g}"
+    if values.maximum - values.minimum < 100 or values.share(-1100, -50) < 0.005:
+        raise NotCTError(
+            f"This is no CT in Hounsfield units (an MR?): {ends}, hardly any as low as fat and air."
+        )
+    if values.share(-150, 300) < 0.01:
+        raise NotCTError(f"This is no CT in Hounsfield units: {ends}, hardly any like soft tissue.")
+    if values.maximum < 350 and values.minimum > -500:
+        return [f"The Hounsfield units seem to be clipped ({ends}); mean values may be wrong."]
+    return []
+
+
+def _is_offset_ct(values: ValueSummary) -> bool:
+    """Unsigned CT as stored: air near 0 and a hump of soft tissue near 1024 with a valley between (MR has
+    none there).
+    """
+    hump, valley = values.share(870, 1250), values.share(400, 800)
+    return values.minimum >= 0 and values.maximum > 1200 and hump > 0.1 and valley < 0.3 * hump

@@ -1,0 +1,128 @@
+"""What reading yields: the scan, where it came from, its fingerprint and one line of facts."""
+
+import hashlib
+import os
+import struct
+from dataclasses import dataclass
+from typing import Iterable, Optional, Tuple, Union
+
+import numpy as np
+import SimpleITK as sitk
+
+FileState = Tuple[str, int, int]
+"""Path, size in bytes and modification time in ns of one file; a vanished file has size and time -1."""
+
+PHASE_WORDS = {
+    "unenhanced": "unenhanced",
+    "arterial": "arterial phase",
+    "portal": "portal venous phase",
+    "late": "late phase",
+}
+"""Phase key -> how a line of facts says it; an unknown phase is not mentioned."""
+
+
+@dataclass(frozen=True)
+class SeriesInfo:
+    """One stack of slices in a DICOM folder. Nothing that names the patient is ever read into it.
+
+    ``uid`` is the Series Instance UID; where one series holds several stacks (two phases, a localiser among
+    the slices), the second and further ones end in ``:2``, ``:3``. ``size`` is (x, y, slices), ``spacing`` mm
+    (x, y, z); ``files`` are in slice order; ``phase_hint`` is what the description says ("unenhanced",
+    "arterial", "portal", "late") or ``None``; ``suitable`` tells whether it can be an abdominal CT to segment
+    and ``reason`` why not; ``date`` is YYYYMMDD or empty.
+    """
+
+    uid: str
+    description: str
+    modality: str
+    size: Tuple[int, int, int]
+    spacing: Tuple[float, float, float]
+    files: Tuple[str, ...]
+    phase_hint: Optional[str] = None
+    suitable: bool = True
+    reason: str = ""
+    number: Optional[int] = None
+    date: str = ""
+
+    def line(self) -> str:
+        """One line to choose by: number, description, size and spacing."""
+        number = "-" if self.number is None else str(self.number)
+        return f"{number}: {self.description or 'no description'}, {size_words(self.size, self.spacing)}"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A CT that passed the checks.
+
+    ``image`` is 3-D scalar int16 or float32 in HU on the grid it came with. ``name`` is a stem for output
+    names. ``fingerprint`` is the SHA-256 (hex) of voxels and grid. ``files`` is the state of every file read,
+    at the time of reading.
+    """
+
+    image: sitk.Image
+    path: Optional[str]
+    name: str
+    modality: Optional[str]
+    series: Optional[SeriesInfo]
+    warnings: Tuple[str, ...]
+    fingerprint: str
+    files: Tuple[FileState, ...] = ()
+
+
+def fingerprint(image: sitk.Image) -> str:
+    """SHA-256 (hex) over the voxels in memory order and size, spacing, origin and direction; streamed without
+    a copy.
+    """
+    digest = hashlib.sha256()
+    digest.update(image.GetPixelIDTypeAsString().encode())
+    digest.update(struct.pack(f"<{image.GetDimension()}q", *image.GetSize()))
+    # Adding zero turns -0.0 into 0.0: the same grid must not have two fingerprints.
+    grid = [value + 0.0 for value in image.GetSpacing() + image.GetOrigin() + image.GetDirection()]
+    digest.update(struct.pack(f"<{len(grid)}d", *grid))
+    for part in np.atleast_2d(sitk.GetArrayViewFromImage(image)):
+        digest.update(np.ascontiguousarray(part))
+    return digest.hexdigest()
+
+
+def file_state(path: Union[str, os.PathLike, Iterable[str]]) -> Tuple[FileState, ...]:
+    """Size and modification time of one file, or of several, to detect later that the input changed
+    meanwhile.
+    """
+    paths = [os.fspath(path)] if isinstance(path, (str, os.PathLike)) else list(path)
+    return tuple(_one_state(item) for item in paths)
+
+
+def unchanged(scan: Scan) -> bool:
+    """Whether every file the scan was read from is still there with the size and time it had. In-memory
+    images always are.
+    """
+    return file_state(state[0] for state in scan.files) == scan.files
+
+
+def facts(scan: Scan, phase: Optional[str] = None) -> str:
+    """One line like "512 × 512 × 110, 0.78 × 0.78 × 2.5 mm, portal venous phase".
+
+    Args:
+        phase: An estimated phase key; without it, what the DICOM series description says.
+    """
+    line = size_words(scan.image.GetSize(), scan.image.GetSpacing())
+    word = PHASE_WORDS.get(phase or (scan.series.phase_hint if scan.series else None) or "")
+    return f"{line}, {word}" if word else line
+
+
+def size_words(size: Tuple[int, ...], spacing: Tuple[float, ...]) -> str:
+    """Size and spacing in words: "512 × 512 × 110, 0.78 × 0.78 × 2.5 mm"."""
+    return (
+        " × ".join(str(n) for n in size)
+        + ", "
+        + " × ".join(f"{s:.2f}".rstrip("0").rstrip(".") for s in spacing)
+        + " mm"
+    )
+
+
+def _one_state(path: str) -> FileState:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (path, -1, -1)
+    return (path, status.st_size, status.st_mtime_ns)

@@ -1,0 +1,201 @@
+"""Which series of a DICOM folder to segment: judged one by one, chosen if only one remains, else listed."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..errors import SeriesChoiceError
+from .dicom import Slice, normal, repeats
+from .scan import SeriesInfo
+from .stack import nominal_spacing
+
+Stack = Tuple[SeriesInfo, List[Slice]]
+"""A judged series with its sorted slices."""
+
+_CT_CLASSES = ("", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+"""CT, Enhanced CT and Legacy Converted Enhanced CT Image Storage; anonymisers sometimes blank the class."""
+
+_MINIMUM_HEIGHT_MM = 30.0
+_THICKEST_MM = 12.0
+_AXIAL_COSINE = 0.8
+
+_NO_IMAGE_TYPES = (
+    "LOCALIZER",
+    "MIP",
+    "MAXIMUM",
+    "MINIP",
+    "SCREEN SAVE",
+    "DOSE",
+    "VRT",
+    "3D",
+    "PROJECTION IMAGE",
+    "PERFUSION",
+)
+
+_DESCRIPTIONS = (
+    (r"\b(scout|topogram|surview|scano(gram)?|locali[sz]er|survey|scanogramme)\b", "a scout image"),
+    (r"\bdose\b|protocol", "a dose report or protocol page"),
+    (r"\b(mip|minip|vrt|3d|volume rendering)\b", "a projection or rendering"),
+    (r"monitoring|bolus|smart ?prep|tracker|care ?bolus|\btest bolus", "bolus tracking"),
+    (r"\b(cor|coronal|koronar|sag|sagittal)\b", "a coronal or sagittal reformat"),
+)
+
+_ELSEWHERE = re.compile(
+    r"\b(head|brain|skull|neck|cervical|thorax|chest|lung|knee|hip|ankle|foot|hand|shoulder|kopf|hals|lunge)\b"
+)
+_ABDOMEN = re.compile(r"abd|liver|leber|hepat|pelv|trunk|body|tap|cap\b|whole")
+_SHARP = re.compile(r"lung|bone|sharp|lunge|knochen|^b[67-9]\d|^br?[67-9]\d|^bl\d\d|^fc5\d|^yd")
+
+_PHASES = (
+    ("unenhanced", r"nativ|unenh|non[ -]?con|without|w/?o\b|plain|blanco|\bpre\b|ohne km|\bnc\b"),
+    ("arterial", r"arter|\bart\b|\bap\b|early"),
+    ("portal", r"portal|venous|ven[oö]s|\bpv(p)?\b|\bven\b|\bport\b"),
+    ("late", r"delay|late|equil|sp[aä]t|\bdel\b|excret|nephro"),
+)
+
+
+def judge(stacks: Sequence[List[Slice]]) -> List[Stack]:
+    """Describe every stack and say whether it can be an abdominal CT; sorted by series number, best known
+    first.
+    """
+    seen: Counter = Counter()
+    result: List[Stack] = []
+    for slices in sorted(stacks, key=lambda item: -len(item)):
+        uid = slices[0].uid
+        seen[uid] += 1
+        info = _describe(slices, uid if seen[uid] == 1 else f"{uid}:{seen[uid]}")
+        reason = wrong_kind(slices) or _unsuitable(info, slices)
+        result.append((replace(info, suitable=not reason, reason=reason), slices))
+    return sorted(result, key=lambda pair: (pair[0].number is None, pair[0].number or 0, pair[0].uid))
+
+
+def choose(stacks: Sequence[Stack], series: Optional[str] = None) -> Stack:
+    """Choose a stack: by UID, series number or description, or by itself where exactly one suits.
+
+    Among several that suit, those whose description, body part or kernel speak of another region or of lung
+    and bone give way to those that do not, and series of a few slices to one with more than four times their
+    height.
+
+    Raises:
+        SeriesChoiceError: Several suit, none suits, or ``series`` names none or several; ``error.series``
+        lists them.
+    """
+    if series is not None:
+        return _named(stacks, str(series).strip())
+    suitable = [pair for pair in stacks if pair[0].suitable]
+    if len(suitable) > 1:
+        plain = [pair for pair in suitable if not _second_choice(pair[1][0])]
+        suitable = plain or suitable
+    if len(suitable) > 1:
+        tallest = max(_height(info) for info, _ in suitable)
+        suitable = [pair for pair in suitable if 4 * _height(pair[0]) > tallest]
+    if len(suitable) == 1:
+        return suitable[0]
+    if not suitable:
+        raise _choice("No series in the folder is an axial CT of the trunk", stacks, with_reasons=True)
+    raise _choice(f"The folder holds {len(suitable)} suitable series; choose one by its number", suitable)
+
+
+def phase_hint(description: str) -> Optional[str]:
+    """The contrast phase that a series description names, if it names exactly one."""
+    found = [phase for phase, pattern in _PHASES if re.search(pattern, description.lower())]
+    return found[0] if len(found) == 1 else None
+
+
+def _describe(slices: List[Slice], uid: str) -> SeriesInfo:
+    first = slices[0]
+    return SeriesInfo(
+        uid=uid,
+        description=first.description,
+        modality=first.modality,
+        size=(first.size[0], first.size[1], len(slices)),
+        spacing=nominal_spacing(slices),
+        files=tuple(dict.fromkeys(item.path for item in slices)),
+        phase_hint=phase_hint(first.description),
+        number=first.number,
+        date=first.date,
+    )
+
+
+def wrong_kind(slices: List[Slice]) -> str:
+    """Why the stack is no CT volume whatever it is called and wherever it lies, or an empty string."""
+    first = slices[0]
+    if first.modality != "CT":
+        return f"its modality is {first.modality or 'not stated'}, not CT"
+    if first.class_uid not in _CT_CLASSES or first.samples > 1:
+        return "a secondary capture or colour image"
+    for kind in _NO_IMAGE_TYPES:
+        if kind in first.image_type:
+            return "a scout image" if kind == "LOCALIZER" else f"a derived image ({kind.lower()})"
+    return ""
+
+
+def _unsuitable(info: SeriesInfo, slices: List[Slice]) -> str:
+    """Why the stack, a CT, should not be chosen among others, or an empty string."""
+    for pattern, reason in _DESCRIPTIONS:
+        if re.search(pattern, info.description.lower()):
+            return reason
+    return _unsuitable_geometry(info, slices)
+
+
+def _unsuitable_geometry(info: SeriesInfo, slices: List[Slice]) -> str:
+    axis = normal(slices[0])
+    if len(slices) < 3:
+        return "fewer than 3 slices"
+    if axis is None:
+        return "no slice orientation"
+    if abs(axis[2]) < _AXIAL_COSINE:
+        return "not axial"
+    if repeats(slices) >= len(slices) - 2:
+        return "all slices at one place"
+    if info.spacing[2] > _THICKEST_MM:
+        return f"slices {info.spacing[2]:.3g} mm apart"
+    if _height(info) < _MINIMUM_HEIGHT_MM:
+        return f"only {_height(info):.0f} mm high"
+    return ""
+
+
+def _second_choice(first: Slice) -> bool:
+    words = f"{first.description} {first.body_part}".lower().replace("_", " ")
+    if _ELSEWHERE.search(words) and not _ABDOMEN.search(words):
+        return True
+    return bool(_SHARP.search(first.kernel.lower()) or re.search(r"\b(lung|bone|lunge|knochen)\b", words))
+
+
+def _height(info: SeriesInfo) -> float:
+    return float(np.abs(info.spacing[2]) * info.size[2])
+
+
+def _named(stacks: Sequence[Stack], series: str) -> Stack:
+    tests = (
+        lambda info: info.uid == series,
+        lambda info: str(info.number) == series,
+        lambda info: info.description.casefold() == series.casefold(),
+        lambda info: bool(series) and series.casefold() in info.description.casefold(),
+    )
+    for test in tests:
+        matches = [pair for pair in stacks if test(pair[0])]
+        if len(matches) == 1:
+            return matches[0]
+        fitting = [pair for pair in matches if pair[0].suitable]
+        if len(fitting) == 1:
+            return fitting[0]
+        if matches:
+            raise _choice(f"Several series fit {series!r}; choose one by its UID", matches, with_uids=True)
+    raise _choice(f"The folder holds no series {series!r}", stacks)
+
+
+def _choice(
+    start: str, stacks: Sequence[Stack], with_reasons: bool = False, with_uids: bool = False
+) -> SeriesChoiceError:
+    lines = []
+    for info, _ in stacks:
+        line = info.line()
+        line += f" ({info.reason})" if with_reasons and info.reason else ""
+        line += f" [{info.uid}]" if with_uids else ""
+        lines.append(line)
+    listed = "; ".join(lines) if lines else "it holds none"
+    return SeriesChoiceError(f"{start}. Series: {listed}.", [info for info, _ in stacks])

@@ -1,0 +1,194 @@
+"""One DICOM stack: its geometry, checked for gaps, repetition and tilt, and its pixels."""
+
+import os
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
+from .dicom import SAME_POSITION_MM, Slice, has_all_pixels, normal, places_mm, repeats
+
+GAP_TOLERANCE = 0.1
+"""Distances between slices may differ by this share of their median (positions are often stored rounded)."""
+
+LATERAL_TOLERANCE_MM = 1.5
+"""Slices may lie this far beside the straight line through all of them."""
+
+TILT_DEGREES = 0.3
+"""A tilt below this is rounding; it moves the last of 100 slices of 5 mm by less than 3 mm."""
+
+MAXIMUM_TILT_DEGREES = 35.0
+"""Gantries tilt by 30 degrees at most; more is a wrong header."""
+
+
+@dataclass(frozen=True)
+class StackGeometry:
+    """Where a stack lies: size (x, y, n), spacing mm (x, y, z), origin and 3 x 3 direction (columns are axes)
+    in LPS.
+    """
+
+    size: Tuple[int, int, int]
+    spacing: Tuple[float, float, float]
+    origin: Tuple[float, ...]
+    direction: np.ndarray
+    warnings: Tuple[str, ...]
+
+
+def nominal_spacing(slices: List[Slice]) -> Tuple[float, float, float]:
+    """Spacing for listing, mm (x, y, z): the median gap, or the thickness where positions are missing; 0
+    where unknown.
+    """
+    across = slices[0].spacing or (0.0, 0.0)
+    places = places_mm(slices)
+    if places is not None and len(slices) > 1:
+        return (across[0], across[1], round(float(np.median(np.diff(places))), 4))
+    return (across[0], across[1], slices[0].thickness or 0.0)
+
+
+def stack_geometry(slices: List[Slice]) -> StackGeometry:
+    """Work out where a sorted stack lies.
+
+    A tilted gantry shifts every slice against the one before. SimpleITK images may carry a direction whose
+    axes are not perpendicular, so the tilt is kept in the direction, with a warning: no voxel is resampled
+    and masks lie on the slices.
+
+    Raises:
+        ImageGeometryError: Missing or repeated slices, uneven distances, slices that do not lie in a row,
+        missing positions.
+    """
+    places, axis = places_mm(slices), normal(slices[0])
+    if places is None or axis is None or slices[0].spacing is None:
+        raise ImageGeometryError(
+            "The DICOM files do not say where their slices lie (no position, orientation or pixel spacing)."
+        )
+    if len(slices) < 3:
+        word = "a single slice" if len(slices) == 1 else f"only {len(slices)} slices"
+        raise ImageGeometryError(f"This series is {word}; a volume of at least 3 slices is needed.")
+    _check_repeats(slices)
+    _check_gaps(places)
+    positions = np.array([item.position for item in slices])
+    step = _checked_step(positions)
+    angle = float(np.degrees(np.arccos(np.clip(step @ axis / np.linalg.norm(step), -1, 1))))
+    messages: List[str] = []
+    if angle > MAXIMUM_TILT_DEGREES:
+        raise ImageGeometryError(
+            f"The slices are tilted by {angle:.0f}° against their row; the header is probably wrong."
+        )
+    if angle < TILT_DEGREES:
+        step = axis * float(step @ axis)
+    else:
+        messages.append(
+            f"The gantry was tilted by {angle:.1f}°: the mask lies on the tilted slices, sizes may be off."
+        )
+    x, y = np.array(slices[0].orientation[:3]), np.array(slices[0].orientation[3:])
+    length = float(np.linalg.norm(step))
+    direction = np.column_stack([x / np.linalg.norm(x), y / np.linalg.norm(y), step / length])
+    thickness = slices[0].thickness
+    if thickness and length > 1.5 * thickness + 0.1:
+        messages.append(
+            f"The slices are {thickness:.3g} mm thick but {length:.3g} mm apart: the rest was not scanned."
+        )
+    return StackGeometry(
+        size=(slices[0].size[0], slices[0].size[1], len(slices)),
+        spacing=(slices[0].spacing[0], slices[0].spacing[1], length),
+        origin=tuple(float(value) for value in positions[0]),
+        direction=direction,
+        warnings=tuple(messages),
+    )
+
+
+def read_stack(slices: List[Slice], geometry: StackGeometry) -> sitk.Image:
+    """Read the pixels of a sorted stack in HU: int16, or float32 where the rescale slope or intercept has a
+    fraction.
+
+    One slice at a time goes into one array, so memory peaks at twice the volume (the array and the image made
+    from it).
+
+    Raises:
+        UnreadableImageError: A file is truncated or its compression cannot be decoded.
+        NotCTError: A slice is a colour image.
+    """
+    if any(item.samples > 1 for item in slices):
+        raise NotCTError("This series holds colour images, no CT.")
+    whole = all(float(value).is_integer() for item in slices for value in (item.slope, item.intercept))
+    array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
+    current: Tuple[Optional[str], Optional[np.ndarray]] = (None, None)
+    for index, item in enumerate(slices):
+        if current[0] != item.path:
+            current = (item.path, _read_file(item))
+        plane = current[1][item.frame or 0]
+        if plane.shape != array.shape[1:]:
+            raise UnreadableImageError(
+                f"{os.path.basename(item.path)} does not hold the image size that its header states."
+            )
+        array[index] = np.clip(plane, -32768, 32767) if whole else plane
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(geometry.spacing)
+    image.SetOrigin(geometry.origin)
+    image.SetDirection([float(value) for value in geometry.direction.ravel()])
+    return image
+
+
+def _read_file(item: Slice) -> np.ndarray:
+    """All frames of one file in HU, (frames, y, x)."""
+    if not has_all_pixels(item.path):
+        raise UnreadableImageError(
+            f"{os.path.basename(item.path)} is incomplete: it ends before its last pixel."
+        )
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(item.path)
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise UnreadableImageError(
+            f"{os.path.basename(item.path)} cannot be read: it is damaged, incomplete or wrongly encoded.",
+            str(error),
+        ) from error
+    array = sitk.GetArrayFromImage(image)
+    return array[np.newaxis] if array.ndim == 2 else array
+
+
+def _check_repeats(slices: List[Slice]) -> None:
+    count = repeats(slices)
+    if count:
+        raise ImageGeometryError(
+            f"The series holds {count} duplicate slices: several images lie at the same position."
+        )
+
+
+def _check_gaps(places: np.ndarray) -> None:
+    gaps = np.diff(places)
+    usual = float(np.median(gaps))
+    tolerance = max(GAP_TOLERANCE * usual, SAME_POSITION_MM)
+    odd = np.flatnonzero(np.abs(gaps - usual) > tolerance)
+    if not odd.size:
+        return
+    multiples = gaps[odd] / usual
+    if (np.rint(multiples) >= 2).all() and (
+        np.abs(multiples - np.rint(multiples)) <= GAP_TOLERANCE * np.rint(multiples)
+    ).all():
+        missing = int((np.rint(multiples) - 1).sum())
+        word = "slice is" if missing == 1 else "slices are"
+        raise ImageGeometryError(
+            f"{missing} {word} missing in the series (first gap after slice {odd[0] + 1} of {len(places)})."
+        )
+    raise ImageGeometryError(
+        f"The slices are unevenly spaced ({gaps.min():.3g} to {gaps.max():.3g} mm), not regular."
+    )
+
+
+def _checked_step(positions: np.ndarray) -> np.ndarray:
+    """Mean step from slice to slice (3,), mm LPS, once the slices are known to lie in a row."""
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    line = positions[0] + np.arange(len(positions))[:, np.newaxis] * step
+    along = step / np.linalg.norm(step)
+    off = positions - line
+    off = off - np.outer(off @ along, along)
+    if np.linalg.norm(off, axis=1).max() > LATERAL_TOLERANCE_MM:
+        raise ImageGeometryError(
+            "The slices do not lie in a straight row; the series was put together from several parts."
+        )
+    return step

@@ -1,0 +1,1 @@
+"""From an image to a label image: device choice, resampling, tiles, and the cascade of locating and segmenting."""

@@ -1,0 +1,234 @@
+"""Two networks in a row: one finds liver and spleen in the whole scan at coarse spacing, one segments inside that box."""
+
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from scipy import ndimage
+
+from LiverSegLib.errors import ModelCorruptError, ModelError, NoLiverError
+from LiverSegLib.geometry import MAX_TILT_DEGREES, Box, Volume, grow_box, patient_order, upright
+from LiverSegLib.inference.devices import Device
+from LiverSegLib.inference.resample import (
+    NetworkGrid,
+    classify,
+    classify_at,
+    network_grid,
+    normalise,
+    to_network,
+)
+from LiverSegLib.inference.tiles import TileRunner, plan_tiles
+from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.models import Model, Stage
+from LiverSegLib.networks import build_network
+
+LOCATE = "locate"
+SEGMENT = "segment"
+LOCATED_LIVER_ML = 40.0
+"""Less liver than this in the coarse search is taken for none."""
+LOCATED_SPLEEN_ML = 15.0
+BOX_MARGIN_MM = 30.0
+"""How far beyond the coarse liver and spleen the fine network looks."""
+BOX_GROWTH_MM = 50.0
+"""How far the box grows on a side where the fine liver or spleen reaches it, before the fine network runs again."""
+MAX_RUNS = 3
+
+Tick = Callable[[float], None]
+"""Called with the share of a step that is done; raises to cancel."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What the networks say, before any cleaning.
+
+    ``labels`` and ``probability`` are uint8 in the order of the image's own array (z, y, x); ``probability`` is 255 times
+    that of the label given. ``notes`` are sentences for the provenance.
+    """
+
+    labels: np.ndarray
+    probability: np.ndarray
+    notes: Tuple[str, ...]
+
+
+class Cascade:
+    """A model's networks on a device, loaded once.
+
+    Raises:
+        ModelError: a stage is missing, or its weights do not fit its network.
+    """
+
+    def __init__(self, model: Model, device: Device) -> None:
+        manifest = model.manifest
+        if manifest is None:
+            raise ModelError(f"The model {model.name} has no description.")
+        self.stages: Dict[str, Stage] = {stage.name: stage for stage in manifest.stages}
+        if SEGMENT not in self.stages:
+            raise ModelError(
+                f"The model {model.name} has no stage {SEGMENT!r}.", f"Available: {sorted(self.stages)}"
+            )
+        self.runners = {name: _runner(model, stage, device) for name, stage in self.stages.items()}
+
+    @property
+    def retreats(self) -> List[str]:
+        """What had to be given up for lack of memory, as sentences."""
+        return [text for runner in self.runners.values() for text in runner.retreats]
+
+    def locate(self, volume: Volume, tick: Tick) -> Box:
+        """Return the box around liver and spleen in the volume's voxels (z, y, x).
+
+        Raises:
+            NoLiverError: there is no liver in view.
+        """
+        stage = self.stages[LOCATE]
+        whole = tuple(slice(0, n) for n in volume.array.shape)
+        grid = network_grid(volume, whole, stage.spacing)  # type: ignore[arg-type]
+        scores = self._scores(LOCATE, volume, grid, (), tick)
+        table = torch.as_tensor(stage.output.channel_labels, dtype=torch.uint8)
+        labels = table[scores.argmax(0).cpu()].numpy()
+        voxel_ml = float(np.prod(stage.spacing)) / 1000.0
+        liver = _largest(np.isin(labels, (LIVER, TUMOUR)), LOCATED_LIVER_ML / voxel_ml)
+        if liver is None:
+            raise NoLiverError("No liver was found in this scan.")
+        found = [liver]
+        spleen = _largest(labels == SPLEEN, LOCATED_SPLEEN_ML / voxel_ml)
+        if spleen is not None:
+            found.append(spleen)
+        box = tuple(
+            slice(min(b[a].start for b in found) * grid.steps[a], max(b[a].stop for b in found) * grid.steps[a])
+            for a in range(3)
+        )
+        return self._widen(box, volume, BOX_MARGIN_MM)  # type: ignore[arg-type]
+
+    def segment(self, image: sitk.Image, *, mirror: bool, locate_tick: Tick, tick: Tick) -> Segmentation:
+        """Run the whole cascade over a CT (HU, any grid).
+
+        Args:
+            image: the scan.
+            mirror: average over the mirrored tiles that the model allows.
+            locate_tick: progress of the coarse search.
+            tick: progress of the fine segmentation.
+
+        Raises:
+            NoLiverError: there is no liver in view.
+        """
+        target = patient_order(image)
+        volume, notes = target, []
+        stage = self.stages[SEGMENT]
+        if target.tilt_degrees > MAX_TILT_DEGREES:
+            volume = patient_order(upright(image, min(stage.spacing)))
+            notes.append(f"The scan is oblique by {target.tilt_degrees:.0f} degrees and was segmented on an upright copy.")
+        if LOCATE in self.stages:
+            box = self.locate(volume, locate_tick)
+        else:
+            box = tuple(slice(0, n) for n in volume.array.shape)  # type: ignore[assignment]
+        scores, grid = self._fine(volume, box, stage.mirror_axes if mirror else (), tick, notes)
+        return self._labelled(scores, grid, volume, target, tick, notes)
+
+    def _fine(self, volume, box, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
+        """Probabilities inside the box, which grows where the organs reach its sides."""
+        stage = self.stages[SEGMENT]
+        for run in range(MAX_RUNS):
+            grid = network_grid(volume, box, stage.spacing)
+            scores = self._scores(SEGMENT, volume, grid, mirror_axes, lambda share: tick(0.8 * share))
+            larger = _larger_box(scores, stage, grid, volume)
+            if larger == grid.box or run == MAX_RUNS - 1:
+                break
+            notes.append("Liver or spleen reached beyond the located box; the box was enlarged.")
+            box = larger
+        return scores, grid
+
+    def _labelled(self, scores, grid, volume, target, tick, notes) -> Segmentation:
+        """Carry the probabilities to the scan's own voxels."""
+        table = self.stages[SEGMENT].output.channel_labels
+        shape = target.array.shape
+        if volume is target:
+            inside = classify(scores, grid, volume, table, lambda: tick(0.85))
+            labels, probability = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+            labels[grid.box], probability[grid.box] = inside
+        else:
+            labels, probability = classify_at(scores, grid, volume, target, table, lambda: tick(0.85))
+        return Segmentation(target.restore(labels), target.restore(probability), tuple(notes))
+
+    def _scores(self, name: str, volume: Volume, grid: NetworkGrid, mirror_axes: Sequence[int], tick: Tick) -> torch.Tensor:
+        """Class probabilities (classes, z, y, x) of one stage on its grid."""
+        stage, runner = self.stages[name], self.runners[name]
+        image = normalise(to_network(volume, grid, lambda: tick(0.0)), stage.intensity)
+        background = _background(stage)
+        plan = plan_tiles(grid.shape, stage.patch, runner.size_multiple)
+        logits = runner.run(image, plan, background=background, mirror_axes=mirror_axes, progress=tick)
+        del image
+        if stage.output.activation == "sigmoid":
+            return _from_sigmoid(logits)
+        return torch.softmax(logits, 0)
+
+    def _widen(self, box: Box, volume: Volume, margin_mm: float) -> Box:
+        """Margin on every side, and at least a tile, so that the network sees as much around as in training."""
+        stage = self.stages[SEGMENT]
+        tile = [n * s / v for n, s, v in zip(stage.patch, stage.spacing[::-1], volume.spacing)]
+        return grow_box(box, [margin_mm / s for s in volume.spacing], volume.array.shape, tile)
+
+
+def _runner(model: Model, stage: Stage, device: Device) -> TileRunner:
+    network = build_network(stage.network.name, stage.network.arguments)
+    weights = model.state_dict(stage.name)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelCorruptError(
+            f"The weights {stage.weights} of the model {model.name} do not fit its network.", str(error)
+        ) from error
+    return TileRunner(network.float(), device)
+
+
+def _largest(mask: np.ndarray, minimum: float) -> Optional[Tuple[slice, ...]]:
+    """Bounding box of the largest connected piece, or None if it has fewer voxels than ``minimum``."""
+    pieces, count = ndimage.label(mask)
+    if not count:
+        return None
+    sizes = np.bincount(pieces.ravel())[1:]
+    if sizes.max() < minimum:
+        return None
+    return ndimage.find_objects(pieces)[int(sizes.argmax())]
+
+
+def _larger_box(scores: torch.Tensor, stage: Stage, grid: NetworkGrid, volume: Volume) -> Box:
+    """The box, grown on the sides that the organs reach and behind which there is more scan."""
+    organs = [i for i, label in enumerate(stage.output.channel_labels) if label]
+    grown = []
+    for axis, (part, limit) in enumerate(zip(grid.box, volume.array.shape)):
+        start, stop = part.start, part.stop
+        growth = int(np.ceil(BOX_GROWTH_MM / volume.spacing[axis]))
+        if start > 0 and _organs_at(scores, organs, axis, 0):
+            start = max(0, start - growth)
+        if stop < limit and _organs_at(scores, organs, axis, -1):
+            stop = min(limit, stop + growth)
+        grown.append(slice(start, stop))
+    return tuple(grown)  # type: ignore[return-value]
+
+
+def _organs_at(scores: torch.Tensor, organs: Sequence[int], axis: int, side: int) -> bool:
+    """Whether an organ covers more than a few voxels of a face of the box."""
+    face = scores.select(axis + 1, side if side == 0 else scores.shape[axis + 1] - 1)
+    return int((face[list(organs)].sum(0) > 0.5).sum()) > 20
+
+
+def _background(stage: Stage) -> float:
+    """The normalised value of air."""
+    intensity = stage.intensity
+    if intensity.scheme == "zscore":  # relative to an image that is not known here; its mean is the neutral choice
+        return 0.0
+    return float(normalise(torch.tensor([-1024.0]), intensity)[0])
+
+
+def _from_sigmoid(logits: torch.Tensor) -> torch.Tensor:
+    """Probabilities of which the last channel above one half, in their order, is the largest (nnU-Net's regions)."""
+    p = torch.sigmoid(logits)
+    result = torch.zeros_like(p)
+    left = torch.ones_like(p[0])
+    for channel in range(p.shape[0] - 1, 0, -1):
+        result[channel] = left * p[channel]
+        left = left * (1 - p[channel])
+    result[0] = left
+    return result

@@ -1,0 +1,173 @@
+"""Scan -> the network's grid, and the network's answer -> the scan's voxels, slab by slab."""
+
+from dataclasses import dataclass
+from typing import Callable, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from LiverSegLib.geometry import Box, Volume, axis_weights
+from LiverSegLib.models import Intensity
+
+SLAB_VOXELS = 6_000_000
+"""Scan voxels converted or classified at a time; bounds the memory of both ways."""
+HU_LIMITS = (-1024.0, 3071.0)
+"""Padding and metal beyond the 12-bit CT range must not leak into their neighbours when averaged."""
+
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class NetworkGrid:
+    """A network's grid laid over a box of a volume.
+
+    ``box`` is in the volume's voxels (z, y, x); ``steps`` are scan voxels per network voxel and ``shape`` the network
+    voxels, both (z, y, x). Network voxel j lies at scan voxel ``box.start + (j + 0.5) * step - 0.5``.
+    """
+
+    box: Box
+    steps: Tuple[float, float, float]
+    shape: Tuple[int, int, int]
+
+
+def network_grid(volume: Volume, box: Box, spacing: Sequence[float]) -> NetworkGrid:
+    """Lay a grid of ``spacing`` mm (x, y, z) over a box of the volume."""
+    steps = tuple(float(want / have) for want, have in zip(tuple(spacing)[::-1], volume.spacing))
+    lengths = [part.stop - part.start for part in box]
+    shape = tuple(max(1, int(np.ceil(length / step - 1e-6))) for length, step in zip(lengths, steps))
+    return NetworkGrid(box, steps, shape)  # type: ignore[arg-type]
+
+
+def to_network(volume: Volume, grid: NetworkGrid, check: Optional[Check] = None) -> torch.Tensor:
+    """Resample the box to the network's grid: float32 HU (z, y, x), anti-aliased where it gets coarser.
+
+    Slices are thinned first where they lie more than twice as close as needed, to spare time on long scans.
+    """
+    z, y, x = grid.box
+    stride = max(1, int(grid.steps[0] // 2)) if grid.steps[0] >= 4 else 1
+    first_line = min((stride - 1) // 2, z.stop - z.start - 1)
+    lines = np.arange(z.start + first_line, z.stop, stride)
+    weights = [
+        torch.from_numpy(axis_weights(part.stop - part.start, step, count))
+        for part, step, count in zip(grid.box[1:], grid.steps[1:], grid.shape[1:])
+    ]
+    planes = torch.empty((len(lines), *grid.shape[1:]))
+    per_slab = max(1, SLAB_VOXELS // ((y.stop - y.start) * (x.stop - x.start)))
+    for first in range(0, len(lines), per_slab):
+        if check:
+            check()
+        chosen = lines[first : first + per_slab]
+        slab = torch.from_numpy(np.ascontiguousarray(volume.array[chosen][:, y, x], dtype=np.float32))
+        slab.clamp_(*HU_LIMITS)
+        planes[first : first + per_slab] = weights[0] @ (slab @ weights[1].T)
+    # Kept slice i is the box's slice first_line + i * stride.
+    along = axis_weights(len(lines), grid.steps[0] / stride, grid.shape[0], 0.5 - (0.5 + first_line) / stride)
+    return (torch.from_numpy(along) @ planes.flatten(1)).reshape(grid.shape)
+
+
+def normalise(hu: torch.Tensor, intensity: Intensity) -> torch.Tensor:
+    """HU -> what the network sees, in place (see ``models.Intensity``)."""
+    if intensity.scheme == "window":
+        (low, high), (bottom, top) = intensity.window, intensity.scale  # type: ignore[misc]
+        return hu.clamp_(low, high).sub_(low).mul_((top - bottom) / (high - low)).add_(bottom)
+    if intensity.clip is not None:
+        hu.clamp_(*intensity.clip)
+    mean = hu.mean() if intensity.mean is None else intensity.mean
+    deviation = hu.std() if intensity.std is None else intensity.std
+    return hu.sub_(mean).div_(max(float(deviation), 1e-6))
+
+
+def classify(
+    scores: torch.Tensor, grid: NetworkGrid, volume: Volume, channel_labels: Sequence[int], check: Optional[Check] = None
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Sample class probabilities at the volume's own voxels and take the most probable class, slab by slab.
+
+    Args:
+        scores: probabilities (classes, z, y, x) on ``grid``.
+        grid: where they lie.
+        volume: the scan.
+        channel_labels: label value of each class.
+        check: called before each slab; may raise to cancel.
+
+    Returns:
+        (labels, probability), both uint8 (z, y, x) over ``grid.box``: the label, and 255 times its probability.
+    """
+    lengths = [part.stop - part.start for part in grid.box]
+    labels, confidence = np.empty(lengths, np.uint8), np.empty(lengths, np.uint8)
+    along, across = _back_weights(grid, lengths), lengths[1:]
+    table = torch.as_tensor(channel_labels, dtype=torch.uint8)
+    per_slab = max(1, SLAB_VOXELS // (scores.shape[0] * across[0] * across[1]))
+    flat = scores.reshape(scores.shape[0], scores.shape[1], -1)
+    for first in range(0, lengths[0], per_slab):
+        if check:
+            check()
+        last = min(lengths[0], first + per_slab)
+        used = along[first:last].nonzero()[1]
+        low, high = int(used.min()), int(used.max()) + 1
+        rows = torch.from_numpy(along[first:last, low:high]).to(flat.device, flat.dtype)
+        planes = torch.einsum("kz,czp->ckp", rows, flat[:, low:high]).reshape(scores.shape[0], last - first, *scores.shape[2:])
+        fine = _resize_planes(planes, grid, across)
+        best, winner = fine.max(0)
+        labels[first:last] = table.to(winner.device)[winner].cpu().numpy()
+        confidence[first:last] = best.mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+    return labels, confidence
+
+
+def _back_weights(grid: NetworkGrid, lengths: Sequence[int]) -> np.ndarray:
+    """Linear interpolation along z from network planes to scan slices: float32 (slices, planes)."""
+    return _linear_weights(grid.shape[0], grid.steps[0], lengths[0])
+
+
+def _linear_weights(count: int, step: float, out_count: int) -> np.ndarray:
+    centres = np.clip((np.arange(out_count) + 0.5) / step - 0.5, 0, count - 1)
+    distance = np.abs(centres[:, None] - np.arange(count)[None])
+    return np.clip(1 - distance, 0, None).astype(np.float32)
+
+
+def _resize_planes(planes: torch.Tensor, grid: NetworkGrid, across: Sequence[int]) -> torch.Tensor:
+    """(classes, slices, y, x) of the network -> the scan's pixels, by matrices along y and x."""
+    wy = torch.from_numpy(_linear_weights(grid.shape[1], grid.steps[1], across[0])).to(planes.device, planes.dtype)
+    wx = torch.from_numpy(_linear_weights(grid.shape[2], grid.steps[2], across[1])).to(planes.device, planes.dtype)
+    return wy @ (planes @ wx.T)
+
+
+def classify_at(
+    scores: torch.Tensor,
+    grid: NetworkGrid,
+    upright: Volume,
+    target: Volume,
+    channel_labels: Sequence[int],
+    check: Optional[Check] = None,
+) -> Tuple[np.ndarray, np.ndarray]:
+    """As :func:`classify`, at the voxels of another volume (an oblique scan, while ``upright`` is its upright copy).
+
+    Returns:
+        (labels, probability), uint8 (z, y, x) over the whole of ``target``; 0 outside the box.
+    """
+    shape = target.array.shape
+    labels, confidence = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    steps, starts = np.asarray(grid.steps[::-1]), np.asarray([part.start for part in grid.box[::-1]])
+    to_upright = np.linalg.inv(upright.to_lps) @ target.to_lps  # indices (x, y, z) -> indices (x, y, z)
+    size = np.asarray(grid.shape[::-1], float)
+    # upright index u -> network index (u - start + 0.5) / step - 0.5 -> grid_sample's -1..1 over outer faces
+    scale = 2 / (steps * size)
+    matrix = torch.from_numpy((scale[:, None] * to_upright[:3, :3]).astype(np.float32))
+    offset = torch.from_numpy((scale * (to_upright[:3, 3] - starts + 0.5) - 1).astype(np.float32))
+    table = torch.as_tensor(channel_labels, dtype=torch.uint8)
+    source = scores.float()[None].cpu()
+    plane = torch.cartesian_prod(torch.arange(shape[1]), torch.arange(shape[2])).float()
+    for index in range(shape[0]):
+        if check:
+            check()
+        points = torch.cat([plane[:, 1:], plane[:, :1], torch.full((len(plane), 1), float(index))], 1) @ matrix.T + offset
+        inside = (points.abs() <= 1).all(1).reshape(shape[1:])
+        if not inside.any():
+            continue
+        sampled = functional.grid_sample(
+            source, points.reshape(1, 1, *shape[1:], 3), padding_mode="border", align_corners=False
+        )[0, :, 0]
+        best, winner = sampled.max(0)
+        labels[index] = torch.where(inside, table[winner], torch.zeros((), dtype=torch.uint8)).numpy()
+        confidence[index] = (best * inside).mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+    return labels, confidence

@@ -1,0 +1,65 @@
+"""Where a structure reaches the end of what was scanned, so that part of it may be missing."""
+
+from typing import Optional, Tuple
+
+import numpy as np
+
+from ..regions import Box, grown_box
+from .grid import Grid
+
+FIELD_OF_VIEW = "field of view"
+"""The word for the edge of the reconstructed circle, beyond which scanners write a padding value."""
+PADDING_BELOW_HU = -1100
+"""Air is about -1000 HU, and many scanners clip at -1024: only lower values are surely padding."""
+PADDING_CONTACT_FACES = 20
+"""A structure meets the padding if so many voxel faces do: streaks beside metal reach such values too."""
+
+BORDER_WORDS = ("superior", "inferior", "right", "left", "anterior", "posterior", FIELD_OF_VIEW)
+"""All words for borders, in the order in which they are listed."""
+
+
+def touched_borders(box: Box, grid: Grid) -> Tuple[str, ...]:
+    """Return the words for the borders of the scan that a structure with this tight (z, y, x) box reaches."""
+    words = set()
+    for axis in range(3):
+        part = box[2 - axis]
+        if part.start == 0:
+            words.add(grid.border_name(axis, high=False))
+        if part.stop == grid.size[axis]:
+            words.add(grid.border_name(axis, high=True))
+    return in_order(words)
+
+
+def in_order(words: object) -> Tuple[str, ...]:
+    """Return those of BORDER_WORDS that are in ``words``, in their order."""
+    return tuple(word for word in BORDER_WORDS if word in words)  # type: ignore[operator]
+
+
+def padding_value(values: np.ndarray) -> Optional[float]:
+    """Return the value that a CT (z, y, x) in HU is padded with outside the reconstructed circle, or None."""
+    corner = min(float(values[z, y, x]) for z in (0, -1) for y in (0, -1) for x in (0, -1))
+    return corner if corner < PADDING_BELOW_HU else None
+
+
+def meets_padding(mask: np.ndarray, box: Box, values: np.ndarray, padding: Optional[float]) -> bool:
+    """Tell whether a structure lies face to face with the padding outside the reconstructed circle.
+
+    Args:
+        mask: bool, the structure within ``box``.
+        box: where the mask lies in ``values``.
+        values: the whole scan (z, y, x) in HU.
+        padding: as :func:`padding_value` found it.
+    """
+    if padding is None:
+        return False
+    around = grown_box(box, 1, values.shape)
+    padded = values[around] == padding
+    if not padded.any():
+        return False
+    margins = [(part.start - outer.start, outer.stop - part.stop) for part, outer in zip(box, around)]
+    structure = np.pad(mask, margins)
+    faces = 0
+    for axis in range(3):
+        a, b = np.moveaxis(structure, axis, 0), np.moveaxis(padded, axis, 0)
+        faces += np.count_nonzero(a[1:] & b[:-1]) + np.count_nonzero(a[:-1] & b[1:])
+    return faces >= PADDING_CONTACT_FACES

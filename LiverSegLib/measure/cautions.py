@@ -1,0 +1,81 @@
+"""The sentences that say what makes a number doubtful, and the thresholds behind them."""
+
+from typing import Iterable, List, Optional, Sequence, Tuple
+
+from .borders import FIELD_OF_VIEW
+
+THICK_SLICES_MM = 5.0
+"""RECIST 1.1 wants CT slices of at most 5 mm; thicker ones blur volumes and diameters."""
+MEASURABLE_MM = 10.0
+"""Least longest diameter of a measurable lesion on CT with slices up to 5 mm (RECIST 1.1, section 3.1.1)."""
+
+NO_LIVER = "No liver was found."
+NO_SPLEEN = "No spleen was found."
+BURDEN_OF_CUT_LIVER = (
+    "Part of the liver lies outside the scan: tumour burden holds for the part that was scanned."
+)
+TUMOURS_OF_CUT_LIVER = "Part of the liver lies outside the scan: tumours there are not counted."
+UNENHANCED_TUMOURS = (
+    "The scan seems to be without contrast medium: liver lesions are often invisible, so some may be missing."
+)
+RATIO_WITH_CONTRAST = (
+    "The liver-to-spleen ratio tells of liver fat on unenhanced scans only; "
+    "this one seems to hold contrast medium."
+)
+RATIO_WITH_UNKNOWN_PHASE = "The liver-to-spleen ratio tells of liver fat on unenhanced scans only."
+NEAR_CUT_FACE = "The liver goes on beyond the scan near this lesion: its surface may be nearer than measured."
+
+
+def thick_slices(slice_spacing: float) -> Tuple[str, ...]:
+    """Return a sentence if the slices (mm) are too thick for precise numbers."""
+    if slice_spacing <= THICK_SLICES_MM + 1e-3:
+        return ()
+    return (f"Slices are {slice_spacing:.1f} mm apart: volumes and diameters are less precise.",)
+
+
+def cut_off(
+    name: str, touches: Sequence[str], bounded: str = "its volume is a lower bound"
+) -> Tuple[str, ...]:
+    """Return a sentence if a structure reaches the borders ``touches`` of the scan.
+
+    Args:
+        name: the subject of the sentence.
+        touches: words for the borders.
+        bounded: what follows from it.
+    """
+    if not touches:
+        return ()
+    borders = [word for word in touches if word != FIELD_OF_VIEW]
+    places = []
+    if borders:
+        places.append(f"the {_listed(borders)} {'borders' if len(borders) > 1 else 'border'} of the scan")
+    if FIELD_OF_VIEW in touches:
+        places.append("the edge of the field of view")
+    return (f"{name} reaches {' and '.join(places)}: {bounded}.",)
+
+
+def too_small(longest_diameter_mm: float, slice_spacing: float) -> Tuple[str, ...]:
+    """Return a sentence if a lesion is not measurable by RECIST 1.1 (Eisenhauer 2009, section 3.1.1).
+
+    That is: under 10 mm or, where slices are thicker than 5 mm, under twice their thickness.
+    """
+    least = MEASURABLE_MM if slice_spacing <= THICK_SLICES_MM + 1e-3 else 2 * slice_spacing
+    if longest_diameter_mm >= least:
+        return ()
+    return (f"Under {least:.0f} mm: not measurable by RECIST 1.1.",)
+
+
+def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:
+    """Return a sentence if the liver-to-spleen ratio means little in this contrast phase."""
+    if phase == "unenhanced":
+        return ()
+    return (RATIO_WITH_UNKNOWN_PHASE,) if phase in (None, "unknown") else (RATIO_WITH_CONTRAST,)
+
+
+def each_once(sentences: Iterable[str]) -> Tuple[str, ...]:
+    """Return the sentences in their order without repetitions."""
+    return tuple(dict.fromkeys(sentences))
+
+
+def _listed(words: List[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

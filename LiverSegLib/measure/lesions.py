@@ -1,0 +1,210 @@
+"""Lesions: the 26-connected components of the tumour label, each measured.
+
+26-connected: voxels that share a face, an edge or a corner belong to one lesion, as in the LiTS challenge's
+scoring (Bilic et al., Med Image Anal 2023;84:102680).
+
+Distance to the surface: the smallest Euclidean distance from a voxel of the lesion to an outermost voxel of
+the liver (parenchyma and tumours), centre to centre, which for parallel faces is the thickness of the liver
+left between them; 0 if the lesion reaches the surface. Cavities enclosed in the liver are no surface, nor are
+the faces where the border of the scan cuts the liver.
+"""
+
+from typing import List, Optional, Tuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..regions import Box, box_within, cavities, connected_components, grown_box, shell
+from . import cautions
+from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
+from .diameters import SliceDiameters, longest_in_slices
+from .grid import Grid
+from .measurements import Lesion, Line
+from .volumes import Structure, attenuation
+
+
+def measure_lesions(
+    tumour: Structure,
+    liver: Structure,
+    grid: Grid,
+    values: np.ndarray,
+    *,
+    probability: Optional[np.ndarray] = None,
+    padding: Optional[float] = None,
+    scan_cautions: Tuple[str, ...] = (),
+) -> Tuple[Lesion, ...]:
+    """Measure every lesion.
+
+    Args:
+        tumour: all tumour voxels.
+        liver: parenchyma and tumours together.
+        grid: the grid of the scan.
+        values: the scan (z, y, x) in HU.
+        probability: uint8 (z, y, x), 255 = 1.0, or None.
+        padding: the scan's padding value if the liver meets the padding, else None.
+        scan_cautions: sentences that hold for every lesion.
+
+    Returns:
+        The lesions, numbered from 1 by descending volume.
+    """
+    lesions = _separate(tumour)
+    surface = _DistanceToSurface(liver, grid)
+    measured = [
+        _measure(lesion, surface, grid, values, probability, padding, scan_cautions)
+        for lesion in _by_volume(lesions, grid)
+    ]
+    return tuple(Lesion(number=number, **fields) for number, fields in enumerate(measured, start=1))
+
+
+def _separate(tumour: Structure) -> List[Structure]:
+    components, _ = connected_components(tumour.mask)
+    return [
+        Structure(box_within(tumour.box, box), components[box] == number)
+        for number, box in enumerate(ndimage.find_objects(components), start=1)
+    ]
+
+
+def _by_volume(lesions: List[Structure], grid: Grid) -> List[Structure]:
+    """Largest first; of equal ones the most superior, then the most posterior, then the most left."""
+
+    def key(lesion: Structure) -> Tuple[float, ...]:
+        centre = _centre(lesion, grid)
+        return (-lesion.voxels, *(-round(value, 3) for value in centre[::-1]))
+
+    return sorted(lesions, key=key)
+
+
+def _measure(
+    lesion: Structure,
+    surface: "_DistanceToSurface",
+    grid: Grid,
+    values: np.ndarray,
+    probability: Optional[np.ndarray],
+    padding: Optional[float],
+    scan_cautions: Tuple[str, ...],
+) -> dict:
+    """Return the fields of a Lesion but its number."""
+    diameters, longest, perpendicular = _diameters(lesion, grid)
+    hu = attenuation(values[lesion.box][lesion.mask])
+    to_surface, to_cut = surface.measure(lesion)
+    touches = touched_borders(lesion.box, grid)
+    if meets_padding(lesion.mask, lesion.box, values, padding):
+        touches = in_order({*touches, FIELD_OF_VIEW})
+    warnings = cautions.cut_off("This lesion", touches, "its volume and diameters are lower bounds")
+    if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
+        warnings += (cautions.NEAR_CUT_FACE,)
+    warnings += cautions.too_small(diameters.longest_mm, grid.slice_spacing) + scan_cautions
+    return {
+        "volume_ml": lesion.voxels * grid.voxel_ml,
+        "longest_diameter_mm": diameters.longest_mm,
+        "perpendicular_mm": diameters.perpendicular_mm,
+        "longest_ends": longest,
+        "perpendicular_ends": perpendicular,
+        "slice_index": diameters.slice_index,
+        "centre": _centre(lesion, grid),
+        "mean_hu": hu.mean_hu,
+        "sd_hu": hu.sd_hu,
+        "surface_distance_mm": to_surface,
+        "probability": _mean_probability(lesion, probability),
+        "voxels": lesion.voxels,
+        "truncated": bool(touches),
+        "warnings": warnings,
+    }
+
+
+def _mean_probability(lesion: Structure, probability: Optional[np.ndarray]) -> Optional[float]:
+    if probability is None:
+        return None
+    return float(probability[lesion.box][lesion.mask].mean(dtype=np.float64)) / 255.0
+
+
+def _indices(mask: np.ndarray, box: Box) -> np.ndarray:
+    """Return the indices (x, y, z), (n, 3), in the scan of the voxels of a mask within a box."""
+    corner = np.array([part.start for part in box])
+    return (np.argwhere(mask) + corner)[:, ::-1]
+
+
+def _centre(lesion: Structure, grid: Grid) -> Tuple[float, float, float]:
+    mean = _indices(lesion.mask, lesion.box).mean(axis=0)
+    x, y, z = grid.points(mean[None])[0]
+    return float(x), float(y), float(z)
+
+
+def _diameters(lesion: Structure, grid: Grid) -> Tuple[SliceDiameters, Line, Line]:
+    """Return the diameters, with slice_index counted in the scan, and the ends of both lines in LPS mm."""
+    across = grid.axial_axis
+    column, row = [axis for axis in range(3) if axis != across]
+    # Array axes run z, y, x. Rows stay before columns when the axial axis moves to the front.
+    mask = np.moveaxis(lesion.mask, 2 - across, 0)
+    found = longest_in_slices(mask, grid.steps[:, column], grid.steps[:, row])
+    starts = [lesion.box[2 - axis].start for axis in range(3)]
+
+    def line(ends: Tuple[Tuple[float, float], Tuple[float, float]]) -> Line:
+        indices = np.empty((2, 3))
+        indices[:, across] = found.slice_index + starts[across]
+        indices[:, column] = [end[0] + starts[column] for end in ends]
+        indices[:, row] = [end[1] + starts[row] for end in ends]
+        start, stop = (tuple(float(value) for value in point) for point in grid.points(indices))
+        return start, stop  # type: ignore[return-value]
+
+    longest, perpendicular = line(found.longest_ends), line(found.perpendicular_ends)
+    placed = SliceDiameters(
+        slice_index=found.slice_index + starts[across],
+        longest_mm=found.longest_mm,
+        perpendicular_mm=found.perpendicular_mm,
+        longest_ends=found.longest_ends,
+        perpendicular_ends=found.perpendicular_ends,
+    )
+    return placed, longest, perpendicular
+
+
+class _DistanceToSurface:
+    """Distances in mm from lesions to the liver's outer surface and to where the scan's border cuts the
+    liver.
+
+    A k-d tree of the outermost voxels' positions gives the exact Euclidean distance on any grid, skewed ones
+    too, with a tenth of the memory of a distance transform of the liver's box.
+    """
+
+    def __init__(self, liver: Structure, grid: Grid) -> None:
+        self._grid = grid
+        solid = _without_cavities(liver.mask)
+        # One voxel more on every side, but none beyond the scan: what is not seen is no surface.
+        around = grown_box(liver.box, 1, grid.size[::-1])
+        margins = [
+            (part.start - outer.start, outer.stop - part.stop) for part, outer in zip(liver.box, around)
+        ]
+        self._surface = self._tree(shell(np.pad(solid, margins), border_is_outside=False), around)
+        self._cut = self._tree(solid & _border_layers(liver.box, grid), liver.box)
+
+    def measure(self, lesion: Structure) -> Tuple[Optional[float], Optional[float]]:
+        """Return the distance to the surface and to the cut faces; None where there is no such voxel."""
+        outline = shell(lesion.mask, border_is_outside=True)
+        points = self._grid.points(_indices(outline, lesion.box))
+        return _least(self._surface, points), _least(self._cut, points)
+
+    def _tree(self, mask: np.ndarray, box: Box) -> Optional[cKDTree]:
+        indices = _indices(mask, box)
+        return cKDTree(self._grid.points(indices)) if len(indices) else None
+
+
+def _least(tree: Optional[cKDTree], points: np.ndarray) -> Optional[float]:
+    return None if tree is None else float(tree.query(points)[0].min())
+
+
+def _without_cavities(mask: np.ndarray) -> np.ndarray:
+    background, enclosed = cavities(mask)
+    return mask | np.isin(background, enclosed) if enclosed.size else mask
+
+
+def _border_layers(box: Box, grid: Grid) -> np.ndarray:
+    """Return bool, of the box's shape, True for the voxels in the first and the last layers of the scan."""
+    layers = np.zeros([part.stop - part.start for part in box], dtype=bool)
+    for axis, part in enumerate(box):
+        along = np.moveaxis(layers, axis, 0)
+        if part.start == 0:
+            along[0] = True
+        if part.stop == grid.size[2 - axis]:
+            along[-1] = True
+    return layers

@@ -1,0 +1,235 @@
+"""What is measured on a segmented scan, as data: organs, lesions, tumour burden; to and from dicts."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from ..errors import InputError
+
+Vector = Tuple[float, float, float]
+"""A point in LPS mm."""
+Line = Tuple[Vector, Vector]
+"""The two ends of a line in LPS mm."""
+
+FORMAT = "liverseg-measurements-1"
+"""Name and version of the dict that :meth:`Measurements.to_dict` makes."""
+
+
+@dataclass(frozen=True)
+class Organ:
+    """Measurements of one structure. Attenuations are None if it has no voxel.
+
+    Attributes:
+        key, name: "liver" (parenchyma and tumours; attenuation of the parenchyma alone), "spleen" or
+            "tumour".
+        volume_ml: voxels times voxel volume.
+        mean_hu, sd_hu, median_hu: attenuation; SD is that of the voxels themselves (divided by n, not n - 1).
+        voxels: voxels in the volume.
+        truncated: the structure reaches the border of what was scanned.
+        touches: the borders it reaches: "superior", "inferior", "right", "left", "anterior", "posterior"
+            border of the scan, or "field of view" where it meets the padding outside the reconstructed
+            circle.
+        reliable: the structure was found and nothing says that its volume is wrong.
+        warnings: sentences on what makes these numbers doubtful.
+    """
+
+    key: str
+    name: str
+    volume_ml: float
+    mean_hu: Optional[float] = None
+    sd_hu: Optional[float] = None
+    median_hu: Optional[float] = None
+    voxels: int = 0
+    truncated: bool = False
+    touches: Tuple[str, ...] = ()
+    reliable: bool = True
+    warnings: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One liver lesion: a 26-connected component of the tumour label.
+
+    Attributes:
+        number: from 1, by descending volume.
+        volume_ml: voxels times voxel volume.
+        longest_diameter_mm, perpendicular_mm: longest axial diameter (RECIST 1.1) and the longest line at
+            right angles to it in the same slice.
+        longest_ends, perpendicular_ends: LPS mm.
+        slice_index: index of the slice of the diameters along the grid's axial axis (Measurements.axial_axis;
+            z in axial scans).
+        centre: centre of mass, LPS mm.
+        mean_hu, sd_hu: attenuation; SD divided by n.
+        surface_distance_mm: shortest way between the lesion and the outer surface of the liver; 0 if it
+            reaches it; None if the scan shows no surface.
+        probability: mean probability that the network gave its voxels, 0..1, if known.
+        voxels: voxels of the lesion.
+        truncated: it reaches the border of what was scanned.
+        warnings: sentences on what makes these numbers doubtful.
+    """
+
+    number: int
+    volume_ml: float
+    longest_diameter_mm: float
+    perpendicular_mm: float
+    longest_ends: Line
+    perpendicular_ends: Line
+    slice_index: int
+    centre: Vector
+    mean_hu: float
+    sd_hu: float
+    surface_distance_mm: Optional[float] = None
+    probability: Optional[float] = None
+    voxels: int = 0
+    truncated: bool = False
+    warnings: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """All measurements of a scan.
+
+    Attributes:
+        organs: liver, spleen, tumour, in this order; an absent one has 0 ml.
+        lesions: by descending volume.
+        tumour_burden_percent: 100 * tumour / (liver with tumours), by volume; None without a liver.
+        parenchyma_ml: the liver without its tumours.
+        liver_spleen_ratio: mean HU of the parenchyma / mean HU of the spleen; None if either is absent or the
+            spleen's mean is not positive.
+        liver_minus_spleen_hu: difference of the same means.
+        phase: contrast phase as it was given: "unenhanced", "arterial", "portal", "late", "unknown", or None.
+        warnings: all sentences on the scan, the organs, burden and ratio, each once; the lesions keep their
+            own.
+        burden_warnings, liver_spleen_warnings: the sentences to show beside these numbers.
+        axial_axis: the grid axis (0 x, 1 y, 2 z) across the axial slices, which Lesion.slice_index counts
+            along.
+        voxel_ml: volume of a voxel.
+    """
+
+    organs: Tuple[Organ, ...]
+    lesions: Tuple[Lesion, ...] = ()
+    tumour_burden_percent: Optional[float] = None
+    parenchyma_ml: float = 0.0
+    liver_spleen_ratio: Optional[float] = None
+    liver_minus_spleen_hu: Optional[float] = None
+    phase: Optional[str] = None
+    warnings: Tuple[str, ...] = ()
+    burden_warnings: Tuple[str, ...] = ()
+    liver_spleen_warnings: Tuple[str, ...] = ()
+    axial_axis: int = 2
+    voxel_ml: Optional[float] = None
+
+    def organ(self, key: str) -> Organ:
+        """Return the organ with this key.
+
+        Raises:
+            KeyError: no such organ.
+        """
+        for organ in self.organs:
+            if organ.key == key:
+                return organ
+        raise KeyError(f"No organ {key!r}. Available: {[organ.key for organ in self.organs]}")
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain dicts, lists, numbers and strings, unrounded, with units in the keys."""
+        return {
+            "format": FORMAT,
+            "phase": self.phase,
+            "organs": [_organ_to_dict(organ) for organ in self.organs],
+            "parenchyma_ml": self.parenchyma_ml,
+            "tumour_burden_percent": self.tumour_burden_percent,
+            "tumour_burden_warnings": list(self.burden_warnings),
+            "liver_spleen_ratio": self.liver_spleen_ratio,
+            "liver_minus_spleen_hu": self.liver_minus_spleen_hu,
+            "liver_spleen_warnings": list(self.liver_spleen_warnings),
+            "lesions": [_lesion_to_dict(lesion) for lesion in self.lesions],
+            "axial_axis": self.axial_axis,
+            "voxel_ml": self.voxel_ml,
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Measurements":
+        """Return the measurements that :meth:`to_dict` wrote.
+
+        Raises:
+            InputError: the dict was written by something else.
+        """
+        if data.get("format") != FORMAT:
+            raise InputError(
+                f"These measurements cannot be read: {FORMAT!r} expected, {data.get('format')!r} found."
+            )
+        try:
+            return cls(
+                organs=tuple(_organ_from_dict(item) for item in data["organs"]),
+                lesions=tuple(_lesion_from_dict(item) for item in data["lesions"]),
+                tumour_burden_percent=data["tumour_burden_percent"],
+                parenchyma_ml=data["parenchyma_ml"],
+                liver_spleen_ratio=data["liver_spleen_ratio"],
+                liver_minus_spleen_hu=data["liver_minus_spleen_hu"],
+                phase=data["phase"],
+                warnings=tuple(data["warnings"]),
+                burden_warnings=tuple(data["tumour_burden_warnings"]),
+                liver_spleen_warnings=tuple(data["liver_spleen_warnings"]),
+                axial_axis=data["axial_axis"],
+                voxel_ml=data["voxel_ml"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                "These measurements cannot be read: they are incomplete.", details=repr(error)
+            ) from error
+
+
+def _organ_to_dict(organ: Organ) -> Dict[str, Any]:
+    return {
+        "key": organ.key,
+        "name": organ.name,
+        "volume_ml": organ.volume_ml,
+        "mean_hu": organ.mean_hu,
+        "sd_hu": organ.sd_hu,
+        "median_hu": organ.median_hu,
+        "voxels": organ.voxels,
+        "truncated": organ.truncated,
+        "touches": list(organ.touches),
+        "reliable": organ.reliable,
+        "warnings": list(organ.warnings),
+    }
+
+
+def _organ_from_dict(data: Mapping[str, Any]) -> Organ:
+    return Organ(**{**data, "touches": tuple(data["touches"]), "warnings": tuple(data["warnings"])})
+
+
+def _lesion_to_dict(lesion: Lesion) -> Dict[str, Any]:
+    return {
+        "number": lesion.number,
+        "volume_ml": lesion.volume_ml,
+        "longest_diameter_mm": lesion.longest_diameter_mm,
+        "perpendicular_mm": lesion.perpendicular_mm,
+        "longest_ends_lps_mm": [list(end) for end in lesion.longest_ends],
+        "perpendicular_ends_lps_mm": [list(end) for end in lesion.perpendicular_ends],
+        "slice_index": lesion.slice_index,
+        "centre_lps_mm": list(lesion.centre),
+        "mean_hu": lesion.mean_hu,
+        "sd_hu": lesion.sd_hu,
+        "surface_distance_mm": lesion.surface_distance_mm,
+        "probability": lesion.probability,
+        "voxels": lesion.voxels,
+        "truncated": lesion.truncated,
+        "warnings": list(lesion.warnings),
+    }
+
+
+def _lesion_from_dict(data: Mapping[str, Any]) -> Lesion:
+    plain = dict(data)
+    centre = tuple(plain.pop("centre_lps_mm"))
+    longest = _line(plain.pop("longest_ends_lps_mm"))
+    perpendicular = _line(plain.pop("perpendicular_ends_lps_mm"))
+    warnings = tuple(plain.pop("warnings"))
+    return Lesion(
+        **plain, centre=centre, longest_ends=longest, perpendicular_ends=perpendicular, warnings=warnings
+    )
+
+
+def _line(ends: Any) -> Line:
+    start, stop = ends
+    return tuple(start), tuple(stop)

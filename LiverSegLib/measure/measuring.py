@@ -1,0 +1,171 @@
+"""Measure a segmented scan: organs, lesions, tumour burden, liver-to-spleen attenuation."""
+
+from typing import Optional, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import UsageError
+from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
+from ..regions import bounding_box
+from . import cautions
+from .borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
+from .grid import Grid, check_labels, check_same_grid
+from .lesions import measure_lesions
+from .measurements import Lesion, Measurements, Organ
+from .volumes import Structure, attenuation, find_structure
+
+
+def measure(
+    labels: sitk.Image,
+    image: sitk.Image,
+    *,
+    probability: Optional[np.ndarray] = None,
+    phase: Optional[str] = None,
+) -> Measurements:
+    """Measure a segmented scan.
+
+    Liver volume is parenchyma and tumours together; tumour burden is tumour / (liver with tumours), by
+    volume. The liver-to-spleen ratio and difference compare the mean HU of parenchyma and spleen (Piekarski
+    et al., Radiology 1980;137:727-729); on unenhanced scans a low value means fat.
+
+    Args:
+        labels: the mask, integer, values as in :mod:`LiverSegLib.labels`.
+        image: the scan in HU on the same grid, of any orientation.
+        probability: uint8 (z, y, x) on that grid, 255 = 1.0: the network's probability of the label of each
+            voxel.
+        phase: contrast phase of the scan, if known: "unenhanced", "arterial", "portal", "late", "unknown".
+
+    Raises:
+        ImageGeometryError: mask and scan do not lie on the same grid.
+        InputError: the mask holds values that are no labels, or the scan voxels without a finite value.
+        UsageError: the probability is not uint8 of the mask's shape.
+    """
+    grid = check_same_grid(labels, image)
+    labels = check_labels(labels)
+    mask = sitk.GetArrayViewFromImage(labels)
+    values = sitk.GetArrayViewFromImage(image)
+    if probability is not None and (probability.shape != mask.shape or probability.dtype != np.uint8):
+        raise UsageError(
+            f"The probability must be uint8 of shape {mask.shape}, not that of shape {probability.shape}."
+        )
+
+    box = bounding_box(mask)
+    liver, parenchyma, spleen, tumour = (
+        find_structure(mask, box, wanted) for wanted in ((LIVER, TUMOUR), (LIVER,), (SPLEEN,), (TUMOUR,))
+    )
+    padding = padding_value(values)
+    general = cautions.thick_slices(grid.slice_spacing)
+    liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, cautions.NO_LIVER)
+    spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, cautions.NO_SPLEEN)
+    tumour_organ = _with_tumour_cautions(
+        _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None), liver_organ, phase
+    )
+    lesions: Tuple[Lesion, ...] = ()
+    if tumour is not None and liver is not None:
+        lesions = measure_lesions(
+            tumour,
+            liver,
+            grid,
+            values,
+            probability=probability,
+            padding=padding if FIELD_OF_VIEW in liver_organ.touches else None,
+            scan_cautions=general,
+        )
+    return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, grid)
+
+
+def _organ(
+    label: int,
+    structure: Optional[Structure],
+    measured: Optional[Structure],
+    grid: Grid,
+    values: np.ndarray,
+    padding: Optional[float],
+    general: Tuple[str, ...],
+    absent: Optional[str],
+) -> Organ:
+    """Measure one organ: the volume of ``structure``, the attenuation of ``measured``.
+
+    Args:
+        general: sentences that hold for every volume of this scan.
+        absent: the sentence to give if there is no such voxel.
+    """
+    info = LABELS[label]
+    if structure is None:
+        return Organ(info.key, info.name, 0.0, reliable=absent is None, warnings=(absent,) if absent else ())
+    touches = touched_borders(structure.box, grid)
+    if meets_padding(structure.mask, structure.box, values, padding):
+        touches = in_order({*touches, FIELD_OF_VIEW})
+    hu = None if measured is None else attenuation(values[measured.box][measured.mask])
+    return Organ(
+        key=info.key,
+        name=info.name,
+        volume_ml=structure.voxels * grid.voxel_ml,
+        mean_hu=None if hu is None else hu.mean_hu,
+        sd_hu=None if hu is None else hu.sd_hu,
+        median_hu=None if hu is None else hu.median_hu,
+        voxels=structure.voxels,
+        truncated=bool(touches),
+        touches=touches,
+        reliable=not touches,
+        warnings=cautions.cut_off(f"The {info.name[0].lower()}{info.name[1:]}", touches) + general,
+    )
+
+
+def _with_tumour_cautions(tumour: Organ, liver: Organ, phase: Optional[str]) -> Organ:
+    """Return the tumour with what also makes it doubtful: a liver cut off, a scan without contrast medium."""
+    more: Tuple[str, ...] = ()
+    if liver.truncated:
+        more += (cautions.TUMOURS_OF_CUT_LIVER,)
+    if phase == "unenhanced":
+        more += (cautions.UNENHANCED_TUMOURS,)
+    fields = {**tumour.__dict__, "warnings": tumour.warnings + more, "reliable": tumour.reliable and not more}
+    return Organ(**fields)
+
+
+def _put_together(
+    liver: Organ,
+    spleen: Organ,
+    tumour: Organ,
+    parenchyma: Optional[Structure],
+    lesions: Tuple[Lesion, ...],
+    phase: Optional[str],
+    grid: Grid,
+) -> Measurements:
+    ratio, difference = _liver_and_spleen(liver, spleen)
+    ratio_warnings = () if difference is None else cautions.ratio_phase(phase)
+    burden_warnings = _burden_cautions(liver, phase)
+    organs = (liver, spleen, tumour)
+    return Measurements(
+        organs=organs,
+        lesions=lesions,
+        tumour_burden_percent=100.0 * tumour.voxels / liver.voxels if liver.voxels else None,
+        parenchyma_ml=parenchyma.voxels * grid.voxel_ml if parenchyma is not None else 0.0,
+        liver_spleen_ratio=ratio,
+        liver_minus_spleen_hu=difference,
+        phase=phase,
+        warnings=cautions.each_once(
+            [sentence for organ in organs for sentence in organ.warnings] + list(burden_warnings)
+        ),
+        burden_warnings=burden_warnings,
+        liver_spleen_warnings=ratio_warnings,
+        axial_axis=grid.axial_axis,
+        voxel_ml=grid.voxel_ml,
+    )
+
+
+def _liver_and_spleen(liver: Organ, spleen: Organ) -> Tuple[Optional[float], Optional[float]]:
+    """Return ratio and difference of mean HU, None where there is none."""
+    if liver.mean_hu is None or spleen.mean_hu is None:
+        return None, None
+    # A ratio to zero or to a negative number of HU says nothing.
+    ratio = liver.mean_hu / spleen.mean_hu if spleen.mean_hu > 0 else None
+    return ratio, liver.mean_hu - spleen.mean_hu
+
+
+def _burden_cautions(liver: Organ, phase: Optional[str]) -> Tuple[str, ...]:
+    if not liver.voxels:
+        return ()
+    cut = (cautions.BURDEN_OF_CUT_LIVER,) if liver.truncated else ()
+    return cut + ((cautions.UNENHANCED_TUMOURS,) if phase == "unenhanced" else ())

@@ -1,0 +1,143 @@
+"""Measurements as tables of text, rounded to what can be known, for screens and CSV files."""
+
+import csv
+import os
+from typing import NamedTuple, Optional, Sequence, Tuple, Union
+
+from ..errors import OutputError
+from .measurements import Lesion, Measurements, Organ
+
+Table = Tuple[Tuple[str, ...], Tuple[Tuple[str, ...], ...]]
+"""Header and rows, all text; an unknown number is an empty text."""
+
+
+class _Column(NamedTuple):
+    """A column: its name in CSV files, its title on screens."""
+
+    key: str
+    title: str
+
+
+_MEASUREMENT_COLUMNS = (
+    _Column("structure", "Structure"),
+    _Column("volume_ml", "Volume (ml)"),
+    _Column("share_of_liver_percent", "Share of liver (%)"),
+    _Column("mean_hu", "Mean (HU)"),
+    _Column("sd_hu", "SD (HU)"),
+    _Column("median_hu", "Median (HU)"),
+    _Column("cut_off_at", "Cut off at"),
+    _Column("warnings", "Warnings"),
+)
+_LESION_COLUMNS = (
+    _Column("lesion", "Lesion"),
+    _Column("volume_ml", "Volume (ml)"),
+    _Column("longest_diameter_mm", "Longest diameter (mm)"),
+    _Column("perpendicular_mm", "Perpendicular (mm)"),
+    _Column("slice", "Slice"),
+    _Column("mean_hu", "Mean (HU)"),
+    _Column("sd_hu", "SD (HU)"),
+    _Column("surface_distance_mm", "To surface (mm)"),
+    _Column("probability", "Probability"),
+    _Column("centre_x_lps_mm", "Centre L (mm)"),
+    _Column("centre_y_lps_mm", "Centre P (mm)"),
+    _Column("centre_z_lps_mm", "Centre S (mm)"),
+    _Column("warnings", "Warnings"),
+)
+
+
+def measurement_rows(measurements: Measurements) -> Table:
+    """Return titles and rows for liver, its parenchyma, spleen and tumour.
+
+    The share of the liver in the tumour's row is the tumour burden. The attenuation in the liver's row is
+    left empty: it is the parenchyma's.
+    """
+    liver, spleen, tumour = (measurements.organ(key) for key in ("liver", "spleen", "tumour"))
+    burden = measurements.tumour_burden_percent
+    rest = None if burden is None else 100.0 - burden
+    parenchyma = (
+        ("Liver without tumours", _number(measurements.parenchyma_ml, 1), _number(rest, 2))
+        + _attenuation(liver)
+        + ("", "")
+    )
+    rows = (
+        ("Liver", _number(liver.volume_ml, 1), "" if burden is None else "100", "", "", "", *_doubts(liver)),
+        parenchyma,
+        ("Spleen", _number(spleen.volume_ml, 1), "", *_attenuation(spleen), *_doubts(spleen)),
+        (
+            tumour.name,
+            _number(tumour.volume_ml, 2),
+            _number(burden, 2),
+            *_attenuation(tumour),
+            *_doubts(tumour, measurements.burden_warnings),
+        ),
+    )
+    return tuple(column.title for column in _MEASUREMENT_COLUMNS), rows
+
+
+def lesion_rows(measurements: Measurements) -> Table:
+    """Return titles and one row per lesion. The slice is an index counted from 0."""
+    rows = tuple(_lesion_row(lesion) for lesion in measurements.lesions)
+    return tuple(column.title for column in _LESION_COLUMNS), rows
+
+
+def write_measurements_csv(path: Union[str, "os.PathLike[str]"], measurements: Measurements) -> None:
+    """Write the organs' table as CSV (UTF-8, commas, units in the column names).
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write(path, _MEASUREMENT_COLUMNS, measurement_rows(measurements)[1])
+
+
+def write_lesions_csv(path: Union[str, "os.PathLike[str]"], measurements: Measurements) -> None:
+    """Write the lesions' table as CSV; without lesions it holds the header alone.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write(path, _LESION_COLUMNS, lesion_rows(measurements)[1])
+
+
+def _lesion_row(lesion: Lesion) -> Tuple[str, ...]:
+    return (
+        str(lesion.number),
+        _number(lesion.volume_ml, 2),
+        _number(lesion.longest_diameter_mm, 1),
+        _number(lesion.perpendicular_mm, 1),
+        str(lesion.slice_index),
+        _number(lesion.mean_hu, 0),
+        _number(lesion.sd_hu, 0),
+        _number(lesion.surface_distance_mm, 1),
+        _number(lesion.probability, 2),
+        *(_number(value, 1) for value in lesion.centre),
+        " ".join(lesion.warnings),
+    )
+
+
+def _attenuation(organ: Organ) -> Tuple[str, ...]:
+    return _number(organ.mean_hu, 1), _number(organ.sd_hu, 1), _number(organ.median_hu, 1)
+
+
+def _doubts(organ: Organ, more: Sequence[str] = ()) -> Tuple[str, ...]:
+    return ", ".join(organ.touches), " ".join(dict.fromkeys((*organ.warnings, *more)))
+
+
+def _number(value: Optional[float], digits: int) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.{digits}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def _write(
+    path: Union[str, "os.PathLike[str]"], columns: Sequence[_Column], rows: Sequence[Sequence[str]]
+) -> None:
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([column.key for column in columns])
+            writer.writerows(rows)
+    except OSError as error:
+        raise OutputError(
+            f"The table {os.fspath(path)} cannot be written: {error.strerror or error}."
+        ) from error

@@ -1,0 +1,181 @@
+"""A model's files: read within limits, and put in place so that they appear whole or not at all."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import uuid
+from pathlib import Path
+from typing import Union
+
+from LiverSegLib.errors import ModelCorruptError
+
+PathLike = Union[str, "os.PathLike[str]"]
+Buffer = Union[bytes, bytearray, memoryview]
+
+MAX_WEIGHTS_BYTES = 2 * 1024**3
+"""Largest weights file that is read: four times the largest published nnU-Net preset in single precision."""
+MAX_TEXT_BYTES = 1024**2
+"""Largest manifest, licence or read-me file."""
+
+INCOMING = ".incoming-"
+"""Prefix of a folder that is being filled."""
+OUTGOING = ".outgoing-"
+"""Prefix of a folder that steps aside for its successor: ``.outgoing-<8 hex digits>-<name>``."""
+REMOVED = ".removed-"
+"""Prefix of a folder that is being deleted."""
+
+
+def sha256(data: Buffer) -> str:
+    """SHA-256 of ``data`` as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_within(path: PathLike, limit: int) -> bytearray:
+    """Return the bytes of a regular file, read once, so that what was checked is also what is used.
+
+    Args:
+        path: the file.
+        limit: most bytes that are accepted.
+
+    Raises:
+        ModelCorruptError: missing, no regular file (a pipe would block for ever), unreadable, too long, or of
+            another length once it was read.
+    """
+    name = os.path.basename(os.fspath(path))
+    try:
+        with open(path, "rb", opener=_open_without_blocking) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelCorruptError(f"The model's {name} is no ordinary file.", os.fspath(path))
+            if status.st_size > limit:
+                raise ModelCorruptError(
+                    f"The model's {name} is {status.st_size} bytes long; at most {limit} are accepted.",
+                    os.fspath(path),
+                )
+            data = bytearray(status.st_size)
+            count = stream.readinto(data)
+            changed = count != status.st_size or bool(stream.read(1))
+    except FileNotFoundError as error:
+        raise ModelCorruptError(f"The model has no file {name}.", str(error)) from error
+    except OSError as error:
+        raise ModelCorruptError(
+            f"The model's {name} cannot be read: {error.strerror}.", str(error)
+        ) from error
+    if changed:
+        raise ModelCorruptError(f"The model's {name} changed while it was read.", os.fspath(path))
+    return data
+
+
+def write_whole(path: PathLike, *chunks: Buffer) -> None:
+    """Write ``chunks`` to ``path``: beside it first, synced, then renamed over it.
+
+    Raises:
+        OSError: the disk is full, the folder read-only or missing; ``path`` is then as it was before.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
+    try:
+        with open(temporary, "xb") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        _unlink_quietly(temporary)
+        raise
+    sync_folder(target.parent)
+
+
+def make_incoming(parent: Path) -> Path:
+    """Make an empty hidden folder in ``parent``, to be filled and then handed to :func:`publish_folder`."""
+    folder = parent / f"{INCOMING}{uuid.uuid4().hex}"
+    folder.mkdir()
+    return folder
+
+
+def publish_folder(incoming: Path, target: Path, *, replace: bool) -> None:
+    """Rename ``incoming`` to ``target`` on the same disk.
+
+    An existing ``target`` steps aside first and comes back when the renaming fails; a process killed between
+    the two renamings leaves it under its OUTGOING name, and :func:`tidy` puts it back.
+
+    Raises:
+        FileExistsError: ``target`` exists and ``replace`` is false.
+        OSError: the renaming failed; ``target`` is then as it was before.
+    """
+    aside = target.with_name(f"{OUTGOING}{uuid.uuid4().hex[:8]}-{target.name}")
+    try:
+        if os.path.lexists(target):
+            if not replace:
+                raise FileExistsError(f"{target} exists")
+            os.rename(target, aside)
+        os.rename(incoming, target)
+    except BaseException:
+        if os.path.lexists(aside) and not os.path.lexists(target):
+            os.rename(aside, target)
+        raise
+    sync_folder(target.parent)
+    delete_folder(aside)
+
+
+def retire_folder(target: Path) -> None:
+    """Make ``target`` disappear at once, then delete it.
+
+    Raises:
+        OSError: ``target`` cannot be moved; it is then as it was before.
+    """
+    aside = target.with_name(f"{REMOVED}{uuid.uuid4().hex[:8]}-{target.name}")
+    os.rename(target, aside)
+    sync_folder(target.parent)
+    delete_folder(aside)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder as far as the system allows; of a link only the link."""
+    if folder.is_symlink():
+        _unlink_quietly(folder)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def tidy(parent: Path, *, older_than_seconds: float, now: float) -> None:
+    """Put right what a killed process left in ``parent``.
+
+    A folder that had stepped aside comes back when its successor never arrived. What is being filled is
+    deleted only when it is older than ``older_than_seconds``, for another process may be at it.
+    """
+    for path in list(parent.iterdir()):
+        if path.name.startswith(OUTGOING):
+            target = parent / path.name[len(OUTGOING) + 9 :]
+            if os.path.lexists(target):
+                delete_folder(path)
+            else:
+                os.rename(path, target)
+        elif path.name.startswith(REMOVED) or (
+            path.name.startswith(INCOMING) and now - path.lstat().st_mtime > older_than_seconds
+        ):
+            delete_folder(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Ask the disk to remember ``folder``'s renamings; Windows cannot be asked."""
+    if os.name == "nt":
+        return
+    handle = os.open(str(folder), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _open_without_blocking(path: str, flags: int) -> int:
+    """Open a file; a named pipe without a writer is opened too, to be refused, instead of waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _unlink_quietly(path: PathLike) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

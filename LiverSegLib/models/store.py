@@ -1,0 +1,283 @@
+"""Where models live, how they are found, installed and removed.
+
+There are two places: the models bundled with LiverSeg, which are never written to, and the user's folder. A
+name is looked up in the user's folder first, so that a newer copy which the user installed on purpose is the
+one that runs; the name "default" always means the bundled model, so that nothing which was installed can
+change what a plain ``liverseg segment`` does. Every result's provenance holds the model's hash, which tells
+the two apart.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from LiverSegLib.errors import (
+    ModelCorruptError,
+    ModelError,
+    ModelNotFoundError,
+)
+from LiverSegLib.models import files
+from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, PathLike
+from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, Stage, read_manifest, require_liverseg
+from LiverSegLib.models.safetensors import load_state_dict, open_tensors
+
+DEFAULT_NAME = "default"
+"""What the bundled model answers to."""
+STORE_VARIABLE = "LIVERSEG_MODELS"
+"""Environment variable that replaces the user's folder of models."""
+
+BUNDLED = "bundled"
+USER = "user"
+FOLDER = "folder"
+"""Where a model was found: shipped with LiverSeg, in the user's folder, or in a folder that the caller
+named."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model on the disk.
+
+    ``origin`` is BUNDLED, USER or FOLDER. ``error`` says why a listed model cannot be used, and ``manifest``
+    is None when it is the manifest that is broken; a model from :func:`load_model` has a manifest and no
+    error.
+    """
+
+    path: Path
+    origin: str
+    manifest: Optional[Manifest]
+    error: Optional[ModelError] = None
+
+    @property
+    def name(self) -> str:
+        """The manifest's name, or the folder's where the manifest cannot be read."""
+        return self.path.name if self.manifest is None else self.manifest.name
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that decides the model's output: every stage's description, which holds its weights'
+        hash.
+
+        Texts such as the measured accuracy do not count, so that correcting one leaves results comparable.
+        """
+        stages = json.dumps(self._valid.to_dict()["stages"], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(stages.encode("utf-8")).hexdigest()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the manifest and the weights that are there."""
+        names = {MANIFEST_NAME}
+        if self.manifest is not None:
+            names.update(stage.weights for stage in self.manifest.stages)
+        return sum(os.path.getsize(self.path / name) for name in names if (self.path / name).is_file())
+
+    def read_weights(self, stage: str) -> bytearray:
+        """The bytes of a stage's weights file, whose SHA-256 has been checked.
+
+        Raises:
+            ModelCorruptError: missing, unreadable, leading out of the model's folder, or not as the manifest
+            says. KeyError: no such stage.
+        """
+        described = self._valid.stage(stage)
+        data = files.read_within(_weights_path(self.path, described), MAX_WEIGHTS_BYTES)
+        if files.sha256(data) != described.sha256:
+            raise ModelCorruptError(
+                f"The weights {described.weights} of the model {self.name} do not match their checksum; "
+                "please install the model again.",
+                f"{self.path / described.weights}: expected {described.sha256}, found {files.sha256(data)}",
+            )
+        return data
+
+    def state_dict(self, stage: str) -> Dict[str, object]:
+        """A stage's weights as ``torch.Tensor`` by name, on the CPU. The checksum comes before any parsing.
+
+        Raises:
+            ModelCorruptError: as :meth:`read_weights`, or the file is no valid safetensors file.
+            DeviceError: PyTorch is not installed.
+            KeyError: no such stage.
+        """
+        return load_state_dict(self.read_weights(stage))
+
+    def verify(self) -> None:
+        """Check every weights file: its checksum and its layout. Needs no PyTorch.
+
+        Raises:
+            ModelError: what is wrong.
+        """
+        if self.error is not None:
+            raise self.error
+        for stage in self._valid.stages:
+            open_tensors(self.read_weights(stage.name))
+
+    @property
+    def _valid(self) -> Manifest:
+        if self.manifest is None:
+            raise self.error or ModelCorruptError(f"The model {self.name} has no description.")
+        return self.manifest
+
+
+def user_models_folder() -> Path:
+    """The user's folder of models; it need not exist.
+
+    ``$LIVERSEG_MODELS``, or else the platform's place for application data: ``%LOCALAPPDATA%`` on Windows,
+    ``~/Library/Application Support`` on macOS, ``$XDG_DATA_HOME`` (``~/.local/share``) elsewhere.
+    """
+    chosen = os.environ.get(STORE_VARIABLE)
+    if chosen:
+        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+        return (Path(base) if base else Path.home() / "AppData" / "Local") / "LiverSeg" / "Models"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "LiverSeg" / "Models"
+    base = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG specification asks that relative paths be ignored.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share") / "liverseg" / "models"
+
+
+def bundled_models_folder() -> Optional[Path]:
+    """``Resources/Models`` inside the package (as pip installs it) or beside it (checkout, Slicer), or
+    None."""
+    package = Path(__file__).resolve().parent.parent
+    for parent in (package, package.parent):
+        folder = parent / "Resources" / "Models"
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def list_models() -> List[Model]:
+    """All models, the bundled ones first, each group by name. A broken one is listed with its ``error``.
+
+    Weights are looked for but not read; :meth:`Model.verify` reads them.
+
+    Raises:
+        ModelError: one of the two folders exists but cannot be listed.
+    """
+    return models_in(bundled_models_folder(), BUNDLED) + models_in(user_models_folder(), USER)
+
+
+def find_model(name_or_folder: PathLike) -> Path:
+    """Return the folder of a model.
+
+    Args:
+        name_or_folder: "default"; or the name of a model, the user's before the bundled; or a folder. A path
+        object
+            or a text with a path separator is always a folder; any other text is tried as a name first.
+
+    Raises:
+        ModelNotFoundError: nothing of that name; the sentence lists what there is.
+    """
+    return _find(name_or_folder)[0]
+
+
+def load_model(name_or_folder: PathLike) -> Model:
+    """Find a model as :func:`find_model` does and read its manifest.
+
+    Raises:
+        ModelNotFoundError: nothing of that name; the sentence lists what there is.
+        ModelCorruptError: the manifest is not valid, or a weights file is missing.
+        ModelVersionError: it is in a newer format or asks for a newer LiverSeg.
+    """
+    path, origin = _find(name_or_folder)
+    model = describe(path, origin)
+    if model.error is not None:
+        raise model.error
+    return model
+
+
+def _find(name_or_folder: PathLike) -> Tuple[Path, str]:
+    """Return a model's folder and its origin."""
+    text = os.fspath(name_or_folder)
+    is_path = not isinstance(name_or_folder, str) or text.startswith("~") or bool({"/", os.sep} & set(text))
+    if not is_path:
+        if text == DEFAULT_NAME:
+            return _default_model().path, BUNDLED
+        for folder, origin in ((user_models_folder(), USER), (bundled_models_folder(), BUNDLED)):
+            model = named_model(models_in(folder, origin), text)
+            if model is not None:
+                return model.path, origin
+    path = Path(os.path.abspath(os.path.expanduser(text)))
+    if text and os.path.lexists(path / MANIFEST_NAME):
+        return path, FOLDER
+    if is_path and path.is_dir():
+        raise ModelNotFoundError(f"The folder {path} holds no model (no {MANIFEST_NAME}).")
+    raise not_found(text)
+
+
+def _default_model() -> Model:
+    models = models_in(bundled_models_folder(), BUNDLED)
+    model = named_model(models, DEFAULT_NAME) or (models[0] if len(models) == 1 else None)
+    if model is None:
+        raise not_found(DEFAULT_NAME)
+    return model
+
+
+def named_model(models: List[Model], name: str) -> Optional[Model]:
+    """The model called ``name``, else the one whose folder is."""
+    by_name = [model for model in models if model.name == name]
+    by_folder = [model for model in models if model.path.name == name]
+    return next(iter(by_name + by_folder), None)
+
+
+def not_found(name: str) -> ModelNotFoundError:
+    models = list_models()
+    available = sorted({model.name for model in models if model.error is None})
+    if any(model.origin == BUNDLED and model.error is None for model in models):
+        available = [DEFAULT_NAME] + [other for other in available if other != DEFAULT_NAME]
+    places = [str(folder) for folder in (user_models_folder(), bundled_models_folder()) if folder is not None]
+    return ModelNotFoundError(
+        f"There is no model {name!r}. Available: {', '.join(available) or 'none'}.", f"Looked in {places}"
+    )
+
+
+def models_in(folder: Optional[Path], origin: str) -> List[Model]:
+    """Every model in a store, by name; hidden folders are work in progress."""
+    if folder is None:
+        return []
+    try:
+        if not folder.is_dir():
+            return []
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError as error:
+        raise ModelError(
+            f"The folder of models {folder} cannot be read: {error.strerror}.", str(error)
+        ) from error
+    return sorted(
+        (describe(entry, origin) for entry in entries), key=lambda model: (model.name, model.path.name)
+    )
+
+
+def describe(path: Path, origin: str) -> Model:
+    """Read a model's manifest and look for its weights."""
+    manifest = None
+    try:
+        manifest = read_manifest(path)
+        require_liverseg(manifest, _liverseg_version())
+        for stage in manifest.stages:
+            _weights_path(path, stage)
+    except ModelError as error:
+        return Model(path, origin, manifest, error)
+    return Model(path, origin, manifest)
+
+
+def _liverseg_version() -> str:
+    import LiverSegLib  # here, because the package imports this module while it is being imported
+
+    return LiverSegLib.__version__
+
+
+def _weights_path(folder: Path, stage: Stage) -> Path:
+    """The path of a stage's weights, which must be a file of the folder itself and not a link out of it."""
+    path = folder / stage.weights
+    resolved = Path(os.path.realpath(path))
+    if resolved.parent != Path(os.path.realpath(folder)):
+        raise ModelCorruptError(
+            f"The model's {stage.weights} leads out of the model's folder.", str(resolved)
+        )
+    if not resolved.is_file():
+        raise ModelCorruptError(f"The model has no file {stage.weights}.", str(path))
+    return path

@@ -1,0 +1,22 @@
+"""The surfaces that go with a result: one each for liver, spleen and tumour."""
+
+from typing import Any, Dict, Tuple
+
+import SimpleITK as sitk
+
+from .labels import LABELS, LIVER, SPLEEN, TUMOUR
+
+SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
+    LABELS[LIVER].key: (LIVER, TUMOUR),
+    LABELS[SPLEEN].key: (SPLEEN,),
+    LABELS[TUMOUR].key: (TUMOUR,),
+}
+"""Key of a surface -> the labels it encloses. The liver's goes round its tumours, as its volume does."""
+
+
+def organ_surfaces(labels: sitk.Image) -> Dict[str, Any]:
+    """Return key -> closed vtkPolyData in LPS mm of every organ that has voxels in the uint8 label image."""
+    from .surfaces import surface
+
+    meshes = {key: surface(labels, values) for key, values in SURFACE_LABELS.items()}
+    return {key: mesh for key, mesh in meshes.items() if mesh is not None and mesh.GetNumberOfPolys()}

@@ -1,0 +1,363 @@
+"""An output folder that gets a complete new set of results or keeps the old one.
+
+Everything is first written into a hidden folder inside the output folder (so on the same disk), flushed to
+the disk, and only then renamed into place. While the renaming goes on, the hidden folder also holds the
+replaced files and a journal: an error or Ctrl-C in between puts the old set back at once, and after ``kill
+-9`` or a power cut the next run does. A lock file keeps a second run out.
+"""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from uuid import uuid4
+
+from ..errors import OutputError
+from ..failures import write_failure
+from ..ownership import Owner
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+LOCK_NAME = ".liverseg-lock"
+"""The lock file of an output folder; it holds the owner, see ``ownership``."""
+
+_STAGING_PREFIX = ".liverseg-new-"
+_JOURNAL = "journal.json"
+_TAKEN_ATTEMPTS = 5
+
+
+class Reservation:
+    """An output folder that this process alone may write to, until the ``with`` block of ``reserve`` ends.
+
+    Attributes:
+        folder: The output folder (absolute).
+        staging: The hidden folder to write the new set into.
+    """
+
+    def __init__(self, folder: Path, staging: Path) -> None:
+        self.folder = folder
+        self.staging = staging
+
+    def commit(self, names: Sequence[str], remove: Sequence[str] = ()) -> None:
+        """Move the files ``names`` from ``staging`` into the folder, replacing those there, and remove the
+        files ``remove``.
+
+        Either all of that happens or nothing. Ctrl-C and SIGTERM wait until it is done.
+
+        Raises:
+            OutputError: Something could not be moved; the old set is back in place.
+        """
+        with signals_deferred():
+            try:
+                self._flush(names)
+                _swap(self.folder, self.staging, names, remove)
+            except OSError as error:
+                raise write_failure(error, self.folder) from error
+
+    def _flush(self, names: Sequence[str]) -> None:
+        for name in names:
+            flush_to_disk(self.staging / name)
+        flush_to_disk(self.staging)
+
+
+@contextmanager
+def reserve(folder: PathLike) -> Iterator[Reservation]:
+    """Hold ``folder`` (made if missing, with its parents) for writing; what is not committed leaves no trace.
+
+    Also puts right what a killed run left behind. SIGTERM inside the block ends the program the orderly way
+    (``SystemExit``) if nobody else handles it.
+
+    Raises:
+        OutputError: Not a folder, not writable, full disk, or another run holds it.
+    """
+    path = Path(os.path.abspath(folder))
+    made: List[Path] = []
+    reservation: Optional[Reservation] = None
+    with sigterm_as_exit():
+        try:
+            with signals_deferred():
+                made = _make_folders(path)
+                reservation = _take(path)
+            yield reservation
+        finally:
+            with signals_deferred():
+                if reservation is not None:
+                    _release(reservation)
+                _remove_empty(made)
+
+
+def check_room(reservation: Reservation, needed_bytes: int) -> None:
+    """Try to write into the reserved folder and look at the free space of its disk.
+
+    Raises:
+        OutputError: Not writable, or less than ``needed_bytes`` free.
+    """
+    probe = reservation.staging / "probe"
+    try:
+        probe.write_bytes(b"probe")
+        probe.unlink()
+        free = shutil.disk_usage(str(reservation.folder)).free
+    except OSError as error:
+        raise write_failure(error, reservation.folder) from error
+    if free < needed_bytes:
+        raise OutputError(
+            f"The disk that holds {reservation.folder} is nearly full: {free / 1e6:.0f} MB free, "
+            f"results may take {needed_bytes / 1e6:.0f} MB."
+        )
+
+
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a file's data or a folder's entries survive a power cut."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open folders
+    handle = os.open(str(path), os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+        ):  # some network disks cannot; then there is nothing to wait for
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM act only after the block. In other threads than the main one they never
+    interrupt anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: List[Tuple[int, Any]] = []
+    previous: Dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if callable(signal.getsignal(number)):  # SIG_DFL and SIG_IGN have nothing to defer
+            previous[number] = signal.signal(number, lambda signum, frame: arrived.append((signum, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    for number, frame in arrived:
+        previous[number](number, frame)
+
+
+@contextmanager
+def sigterm_as_exit() -> Iterator[None]:
+    """Turn SIGTERM into ``SystemExit`` so that clean-up runs, in the main thread and where the program left
+    SIGTERM at its default."""
+    applies = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if applies:
+        signal.signal(signal.SIGTERM, _raise_exit)
+    try:
+        yield
+    finally:
+        if applies:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _raise_exit(number: int, _frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _make_folders(path: Path) -> List[Path]:
+    """Make ``path`` and its missing parents; return those made, deepest first. Undone if it fails
+    half-way."""
+    missing: List[Path] = []
+    current = path
+    while not current.exists() and not current.is_symlink():
+        missing.append(current)
+        current = current.parent
+    if not current.is_dir():
+        raise OutputError(f"Results cannot be written to {path}: {current} is a file, not a folder.")
+    made: List[Path] = []
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            made.insert(0, folder)
+    except OSError as error:
+        _remove_empty(made)
+        raise write_failure(error, current, f"make the folder {path}") from error
+    return made
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, deepest first, as long as they are empty: only those of a run that left no result
+    are."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def _take(path: Path) -> Reservation:
+    """Lock the folder, put right what a killed run left, and make the staging folder."""
+    lock = path / LOCK_NAME
+    try:
+        _lock(lock, path)
+        try:
+            _recover(path)
+            staging = path / (_STAGING_PREFIX + uuid4().hex[:12])
+            staging.mkdir(mode=0o700)
+        except BaseException:
+            _forget(lock)
+            raise
+    except OSError as error:
+        raise write_failure(error, path) from error
+    return Reservation(path, staging)
+
+
+def _release(reservation: Reservation) -> None:
+    """Remove the staging folder and the lock. A journal that is still there means that putting back failed:
+    the next run tries again."""
+    if not (reservation.staging / _JOURNAL).exists():
+        shutil.rmtree(reservation.staging, ignore_errors=True)
+    _forget(reservation.folder / LOCK_NAME)
+
+
+def _forget(lock: Path) -> None:
+    try:
+        lock.unlink()
+    except OSError:
+        pass  # a read-only disk: it holds our process number, so a later run recognises it as left over
+
+
+def _lock(lock: Path, folder: Path) -> None:
+    """Make the lock file, taking over that of a dead process.
+
+    Raises:
+        OutputError: A living process, or one on another computer, holds it.
+    """
+    for _ in range(_TAKEN_ATTEMPTS):
+        if _make_lock(lock):
+            return
+        text = _read_lock(lock)
+        if text is None:
+            continue  # released in this moment
+        owner = Owner.parse(text)
+        if owner is None or not owner.is_dead():
+            raise OutputError(_taken_sentence(folder, lock, owner))
+        _clear_stale(lock, text)
+    raise OutputError(_taken_sentence(folder, lock, None))
+
+
+def _make_lock(lock: Path) -> bool:
+    """Whether this process now has the lock. It appears complete with its owner: written beside it, then
+    linked to its name."""
+    own = lock.with_name(f"{LOCK_NAME}-{uuid4().hex[:12]}")
+    try:
+        with open(own, "x", encoding="utf-8") as file:
+            file.write(Owner.current().to_text())
+        try:
+            os.link(str(own), str(lock))
+        except FileExistsError:
+            return False
+        except OSError:
+            return _make_lock_without_links(lock)
+        return True
+    finally:
+        _forget(own)
+
+
+def _make_lock_without_links(lock: Path) -> bool:
+    """The same on disks without hard links (FAT, some network shares)."""
+    try:
+        handle = os.open(str(lock), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(Owner.current().to_text())
+    return True
+
+
+def _read_lock(lock: Path) -> Optional[str]:
+    try:
+        return lock.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _clear_stale(lock: Path, text: str) -> None:
+    """Remove a dead process's lock, unless another run has just replaced it by its own: then that one is put
+    back."""
+    aside = lock.with_name(f"{LOCK_NAME}-{uuid4().hex[:12]}")
+    try:
+        os.rename(str(lock), str(aside))
+    except FileNotFoundError:
+        return
+    if _read_lock(aside) != text:
+        try:
+            os.link(str(aside), str(lock))
+        except OSError:
+            pass
+    _forget(aside)
+
+
+def _taken_sentence(folder: Path, lock: Path, owner: Optional[Owner]) -> str:
+    who = "Another run" if owner is None else f"Another run (process {owner.pid} on {owner.host})"
+    hint = "" if owner is not None and owner.is_here() else f" If none is running, delete {lock}."
+    return f"{who} is writing into {folder}; wait for it or choose another folder.{hint}"
+
+
+def _recover(folder: Path) -> None:
+    """With the lock held, nothing hidden of ours belongs here: finish putting back, then remove it."""
+    for leftover in sorted(folder.glob(_STAGING_PREFIX + "*")):
+        if (leftover / _JOURNAL).exists():
+            _put_back(folder, leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in folder.glob(LOCK_NAME + "-*"):
+        owner = Owner.parse(_read_lock(leftover) or "")
+        if owner is None or owner.is_dead():
+            _forget(leftover)
+
+
+def _swap(folder: Path, staging: Path, names: Sequence[str], remove: Sequence[str]) -> None:
+    """Journal, old files aside, new files in place; on any error everything back. Removing the journal is the
+    moment of success."""
+    old = staging / "old"
+    old.mkdir(exist_ok=True)
+    leaving = [name for name in dict.fromkeys([*names, *remove]) if os.path.lexists(str(folder / name))]
+    _write_journal(staging, {"new": list(names), "old": leaving})
+    try:
+        for name in leaving:
+            os.replace(str(folder / name), str(old / name))
+        for name in names:
+            os.replace(str(staging / name), str(folder / name))
+        flush_to_disk(folder)
+        (staging / _JOURNAL).unlink()
+    except BaseException:
+        _put_back(folder, staging)
+        raise
+
+
+def _write_journal(staging: Path, journal: Mapping[str, Sequence[str]]) -> None:
+    temporary = staging / "journal.tmp"
+    temporary.write_text(json.dumps(journal), encoding="utf-8")
+    flush_to_disk(temporary)
+    os.replace(str(temporary), str(staging / _JOURNAL))
+    flush_to_disk(staging)
+
+
+def _put_back(folder: Path, staging: Path) -> None:
+    """Undo a swap from wherever it stopped. May itself be stopped and repeated."""
+    journal = json.loads((staging / _JOURNAL).read_text(encoding="utf-8"))
+    for name in journal["new"]:
+        arrived = not os.path.lexists(str(staging / name))
+        if arrived and os.path.lexists(str(folder / name)):
+            os.replace(str(folder / name), str(staging / name))
+    for name in journal["old"]:
+        if os.path.lexists(str(staging / "old" / name)):
+            os.replace(str(staging / "old" / name), str(folder / name))
+    flush_to_disk(folder)
+    (staging / _JOURNAL).unlink()

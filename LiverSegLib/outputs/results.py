@@ -1,0 +1,283 @@
+"""A result as a folder of files: masks, numbers, pictures, report."""
+
+import hashlib
+import json
+import logging
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+from ..errors import OutputError, UsageError
+from ..failures import is_out_of_memory, write_failure
+from .folder import PathLike, Reservation, check_room, reserve
+from .label_files import LABEL_FORMATS, write_labels, write_nifti
+
+if TYPE_CHECKING:
+    from ..api import Result
+
+FORMAT = 1
+"""Version of the layout of measurements.json."""
+
+MEASUREMENTS_JSON = "measurements.json"
+MEASUREMENTS_CSV = "measurements.csv"
+LESIONS_CSV = "lesions.csv"
+RENDERING = "rendering.png"
+REPORT = "report.html"
+HIGHLIGHT = "highlight.nii.gz"
+
+EXPECTED_BYTES = 32_000_000
+"""Room that a result may take: masks compress to about 1 MB, pictures and report to a few."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Which files a result becomes.
+
+    Raises:
+        UsageError: ``label_format`` is none of ``LABEL_FORMATS``.
+    """
+
+    label_format: str = "nii.gz"
+    report: bool = True
+    highlight: bool = False
+    rendering: bool = True
+
+    def __post_init__(self) -> None:
+        if self.label_format not in LABEL_FORMATS:
+            raise UsageError(f'Unknown format "{self.label_format}". Available: {", ".join(LABEL_FORMATS)}.')
+
+    def file_names(self) -> Dict[str, str]:
+        """Key of a file -> its name, in the order in which they are shown. ``rendering`` may be missing in
+        the end."""
+        names = {
+            "segmentation": f"segmentation.{self.label_format}",
+            "measurements": MEASUREMENTS_JSON,
+            "measurements_csv": MEASUREMENTS_CSV,
+            "lesions_csv": LESIONS_CSV,
+        }
+        optional = (
+            ("rendering", RENDERING, self.rendering),
+            ("report", REPORT, self.report),
+            ("highlight", HIGHLIGHT, self.highlight),
+        )
+        names.update({key: name for key, name, wanted in optional if wanted})
+        return names
+
+
+def write_results(
+    result: "Result",
+    folder: Union[PathLike, Reservation],
+    *,
+    label_format: str = "nii.gz",
+    report: bool = True,
+    highlight: bool = False,
+    rendering: bool = True,
+) -> Dict[str, Path]:
+    """Write a result into ``folder``: all of it or nothing.
+
+    A complete new set replaces the set of a previous run; other files in the folder are not touched. If the
+    3-D picture cannot be drawn, the set has none and its warnings say so.
+
+    Args:
+        result: What ``LiverSegLib.segment`` returned.
+        folder: The output folder, made if missing; or a ``Reservation`` that has kept it since before the
+            work began.
+        label_format: Ending of the mask's file, one of ``LABEL_FORMATS``.
+        report: Write report.html.
+        highlight: Write highlight.nii.gz (liver grey, tumours white, everything else black).
+        rendering: Write rendering.png.
+
+    Returns:
+        Key ("segmentation", "measurements", "measurements_csv", "lesions_csv", "rendering", "report",
+        "highlight") -> path of each file written.
+
+    Raises:
+        UsageError: Unknown format.
+        OutputError: The folder is in use, cannot be written to, holds files of these names that LiverSeg did
+            not write or that were changed since, or the disk is full. The folder is as it was before.
+    """
+    options = OutputOptions(label_format, report, highlight, rendering)
+    with _reserved(folder) as reservation:
+        previous = _previous_files(reservation.folder)
+        _refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
+        try:
+            written = _write_set(result, reservation.staging, options)
+        except Exception as error:
+            raise write_failure(_cause(error), reservation.folder) from error
+        outdated = _outdated(reservation.folder, written.values(), previous)
+        reservation.commit(list(written.values()), remove=outdated)
+        return {key: reservation.folder / name for key, name in written.items()}
+
+
+def check_output_folder(
+    folder: Union[PathLike, Reservation],
+    *,
+    label_format: str = "nii.gz",
+    report: bool = True,
+    highlight: bool = False,
+    rendering: bool = True,
+) -> None:
+    """Find out before the work starts whether ``write_results`` with these arguments could write; nothing
+    stays behind.
+
+    Raises:
+        UsageError: Unknown format.
+        OutputError: The folder is a file, cannot be made or written to, is in use by another run, holds files
+            that would be overwritten though LiverSeg did not write them, or its disk is nearly full.
+    """
+    options = OutputOptions(label_format, report, highlight, rendering)
+    with _reserved(folder) as reservation:
+        check_room(reservation, EXPECTED_BYTES)
+        names = list(options.file_names().values())
+        _refuse_to_overwrite(reservation.folder, names, _previous_files(reservation.folder))
+
+
+@contextmanager
+def _reserved(folder: Union[PathLike, Reservation]) -> Iterator[Reservation]:
+    if isinstance(folder, Reservation):
+        yield folder
+        return
+    with reserve(folder) as reservation:
+        yield reservation
+
+
+def _write_set(result: "Result", staging: Path, options: OutputOptions) -> Dict[str, str]:
+    """Write all files into ``staging``; return key -> name of those that came to be."""
+    from ..measure.tables import write_lesions_csv, write_measurements_csv
+
+    names = options.file_names()
+    warnings = list(result.warnings)
+    write_labels(staging / names["segmentation"], result.labels, options.label_format)
+    write_measurements_csv(staging / MEASUREMENTS_CSV, result.measurements)
+    write_lesions_csv(staging / LESIONS_CSV, result.measurements)
+    png = _draw(result, warnings) if options.rendering else None
+    if png is not None:
+        (staging / RENDERING).write_bytes(png)
+    else:
+        names.pop("rendering", None)
+    if options.highlight:
+        _write_highlight(staging / HIGHLIGHT, result)
+    if options.report:
+        _write_report(staging / REPORT, result, png, warnings)
+    files = {name: _sha256(staging / name) for key, name in names.items() if key != "measurements"}
+    _write_json(staging / MEASUREMENTS_JSON, result, warnings, files)
+    return names
+
+
+def _cause(error: Exception) -> BaseException:
+    """The system's own error where a writer has already put it in words, which name the hidden folder."""
+    cause = error.__cause__
+    return cause if isinstance(error, OutputError) and isinstance(cause, OSError) else error
+
+
+def _draw(result: "Result", warnings: List[str]) -> Optional[bytes]:
+    """The picture as PNG; None, with a warning added, if this machine cannot draw it: the masks and numbers
+    do not need it."""
+    try:
+        from ..organ_surfaces import organ_surfaces
+        from ..surfaces import render
+
+        return render(organ_surfaces(result.labels))
+    except Exception as error:  # noqa: BLE001 (graphics fail in many ways, none of which may cost the result)
+        reason = (
+            "memory ran out" if is_out_of_memory(error) else str(error).rstrip(".") or type(error).__name__
+        )
+        warnings.append(f"There is no 3-D picture: {reason}.")
+        _log.warning(warnings[-1], exc_info=error)
+        return None
+
+
+def _write_highlight(path: Path, result: "Result") -> None:
+    from ..highlight import highlight
+
+    write_nifti(path, highlight(result.image, result.labels))
+
+
+def _write_report(path: Path, result: "Result", png: Optional[bytes], warnings: Sequence[str]) -> None:
+    from ..report import write_report
+
+    write_report(
+        path,
+        image=result.image,
+        labels=result.labels,
+        measurements=result.measurements,
+        provenance=result.provenance,
+        rendering_png=png,
+        title=result.name,
+        warnings=tuple(warnings),
+    )
+
+
+def _write_json(path: Path, result: "Result", warnings: Sequence[str], files: Mapping[str, str]) -> None:
+    content = {
+        "liverseg": {"content": "results", "format": FORMAT},
+        "name": result.name,
+        "measurements": result.measurements.to_dict(),
+        "warnings": list(warnings),
+        "provenance": result.provenance,
+        "files": dict(files),
+    }
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """The same JSON value with NaN and infinities as null: JSON has no others."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _previous_files(folder: Path) -> Dict[str, Optional[str]]:
+    """Name -> SHA-256 of the files that an earlier run wrote here, from its measurements.json (itself without
+    hash)."""
+    try:
+        content = json.loads((folder / MEASUREMENTS_JSON).read_text(encoding="utf-8"))
+        if content["liverseg"]["content"] != "results":
+            return {}
+        files: Dict[str, Optional[str]] = {str(name): str(hash_) for name, hash_ in content["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    known = {name for name in files if Path(name).name == name}
+    return {MEASUREMENTS_JSON: None, **{name: files[name] for name in known}}
+
+
+def _refuse_to_overwrite(folder: Path, names: Sequence[str], previous: Mapping[str, Optional[str]]) -> None:
+    """Raise OutputError if one of ``names`` is in the folder and is not as an earlier run of LiverSeg wrote
+    it."""
+    for name in names:
+        if (folder / name).exists() and not _is_ours(folder / name, previous):
+            raise OutputError(
+                f"{folder} holds a {name} that LiverSeg did not write or that was changed since; "
+                "move it away or choose another folder."
+            )
+
+
+def _outdated(folder: Path, written: Any, previous: Mapping[str, Optional[str]]) -> Tuple[str, ...]:
+    """Files of the previous set that the new one has no successor for. One that was edited stays: it is the
+    user's now."""
+    left = sorted(set(previous) - set(written))
+    return tuple(name for name in left if (folder / name).is_file() and _is_ours(folder / name, previous))
+
+
+def _is_ours(path: Path, previous: Mapping[str, Optional[str]]) -> bool:
+    if path.name not in previous or not path.is_file():
+        return False
+    expected = previous[path.name]
+    return expected is None or _sha256(path) == expected
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

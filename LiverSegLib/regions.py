@@ -1,0 +1,175 @@
+"""Regions of voxel masks: bounding boxes, connected components, enclosed cavities, surface voxels.
+
+All arrays are (z, y, x). Everything here works on crops: callers cut the bounding box out first, because a CT
+of 512 x 512 x 600 voxels must be worked on within a few hundred megabytes.
+"""
+
+from typing import Optional, Tuple
+
+import numpy as np
+from scipy import ndimage
+
+Box = Tuple[slice, slice, slice]
+"""A block of a (z, y, x) array: one slice with integer start and stop per axis."""
+
+_FACES = ndimage.generate_binary_structure(3, 1)
+_CORNERS = ndimage.generate_binary_structure(3, 3)
+_BLOCK = 4
+_TINY_WEIGHT = 1e-6
+
+
+def bounding_box(mask: np.ndarray) -> Optional[Box]:
+    """Return the tightest box around the non-zero voxels of a bool or uint8 (z, y, x) array, or None."""
+    values = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
+    z = np.flatnonzero(values.max(axis=(1, 2), initial=0))
+    if z.size == 0:
+        return None
+    rows = slice(int(z[0]), int(z[-1]) + 1)
+    plane = values[rows].max(axis=0)
+    y = np.flatnonzero(plane.max(axis=1))
+    x = np.flatnonzero(plane.max(axis=0))
+    return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def box_within(outer: Box, inner: Box) -> Box:
+    """Return the box ``inner``, given relative to ``outer``, in the coordinates of ``outer``'s array."""
+    z, y, x = (slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner))
+    return z, y, x
+
+
+def grown_box(box: Box, margin: int, shape: Tuple[int, ...]) -> Box:
+    """Return ``box`` enlarged by ``margin`` voxels on every side, within an array of ``shape``."""
+    z, y, x = (
+        slice(max(0, part.start - margin), min(length, part.stop + margin))
+        for part, length in zip(box, shape)
+    )
+    return z, y, x
+
+
+def connected_components(mask: np.ndarray, *, corners: bool = True) -> Tuple[np.ndarray, int]:
+    """Number the connected components of a bool (z, y, x) array.
+
+    Args:
+        mask: bool (z, y, x).
+        corners: voxels that share a face, an edge or a corner belong together (26 neighbours); else only
+            those that share a face (6 neighbours).
+
+    Returns:
+        int32 (z, y, x) with 0 outside and 1..count inside, and count.
+    """
+    components, count = ndimage.label(mask, structure=_CORNERS if corners else _FACES)
+    return components, int(count)
+
+
+def component_sums(components: np.ndarray, count: int, weights: Optional[np.ndarray] = None) -> np.ndarray:
+    """Return per component 0..count its number of voxels (int64), or the float64 sum of ``weights`` over its
+    voxels.
+
+    It goes by slabs of slices, because numpy.bincount makes 64-bit copies of what it counts.
+    """
+    total = np.zeros(count + 1, dtype=np.int64 if weights is None else np.float64)
+    # A slab should hold more voxels than there are components, or the empty counts would cost most.
+    slab = max(1, 4 * count // max(1, components[:1].size))
+    for start in range(0, len(components), slab):
+        part = slice(start, start + slab)
+        part_weights = None if weights is None else weights[part].ravel()
+        total += np.bincount(components[part].ravel(), part_weights, minlength=count + 1).astype(total.dtype)
+    return total
+
+
+def largest_component(
+    mask: np.ndarray, *, weights: Optional[np.ndarray] = None, must_hold: Optional[np.ndarray] = None
+) -> Optional[Tuple[Box, np.ndarray]]:
+    """Find the largest 26-connected component of a mask.
+
+    The components of a mask made coarser by blocks of 4 x 4 x 4 voxels hold those of the mask, so that only
+    boxes
+    which may hold the largest are looked at closely: specks all over a scan cost nothing.
+
+    Args:
+        mask: bool (z, y, x).
+        weights: uint8 (z, y, x): the largest is that with the largest sum of weights, not with most voxels.
+        must_hold: bool (z, y, x): components without such a voxel do not count.
+
+    Returns:
+        The component's tight box and its bool mask within the box, or None if there is none.
+    """
+    coarse = _block_sums(mask)
+    blocks, count = connected_components(coarse > 0)
+    # A voxel without any weight counts a little too: where nothing has weight, the number of voxels decides.
+    bounds = component_sums(blocks, count, coarse) * (1.0 if weights is None else 255.0 + _TINY_WEIGHT)
+    boxes = ndimage.find_objects(blocks)
+    best: Optional[Tuple[Box, np.ndarray]] = None
+    best_size = 0.0
+    for number in np.argsort(-bounds[1:], kind="stable"):
+        if bounds[number + 1] <= best_size:
+            break
+        z, y, x = (slice(part.start * _BLOCK, part.stop * _BLOCK) for part in boxes[number])
+        box = (z, y, x)
+        components, parts = connected_components(mask[box])
+        sizes = component_sums(components, parts).astype(float)
+        if weights is not None:
+            sizes = component_sums(components, parts, weights[box]) + sizes * _TINY_WEIGHT
+        if must_hold is not None:
+            sizes[component_sums(components, parts, must_hold[box]) == 0] = 0.0
+        sizes[0] = 0.0
+        if sizes.max() > best_size:
+            best_size = float(sizes.max())
+            component = components == int(sizes.argmax())
+            inner = bounding_box(component)
+            if inner is not None:
+                best = box_within(box, inner), component[inner]
+    return best
+
+
+def _block_sums(mask: np.ndarray) -> np.ndarray:
+    """Return the number of voxels of a mask in every block, (z, y, x) of blocks, uint8."""
+    sums = mask.view(np.uint8)
+    for axis in (2, 1, 0):
+        sums = np.add.reduceat(sums, np.arange(0, sums.shape[axis], _BLOCK), axis=axis, dtype=np.uint8)
+    return sums
+
+
+def cavities(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Find the cavities of a bool (z, y, x) array: background that no path over voxel faces joins to the
+    array's faces.
+
+    A slit that opens to the outside anywhere is no cavity, nor is background that reaches the border of the
+    array.
+
+    Returns:
+        int32 (z, y, x) that numbers the components of the background, and the numbers of those that are
+        cavities.
+    """
+    components, count = connected_components(~mask, corners=False)
+    is_open = np.zeros(count + 1, dtype=bool)
+    is_open[0] = True
+    for axis in range(3):
+        for side in (0, -1):
+            is_open[np.take(components, side, axis=axis)] = True
+    return components, np.flatnonzero(~is_open)
+
+
+def shell(mask: np.ndarray, *, border_is_outside: bool) -> np.ndarray:
+    """Return those voxels of a bool (z, y, x) array that share a face with a voxel outside the mask.
+
+    Args:
+        mask: bool (z, y, x).
+        border_is_outside: whether what lies beyond the array counts as outside the mask.
+    """
+    inner = mask.copy()
+    for axis in range(3):
+        last = mask.shape[axis] - 1
+        before, after = _along(axis, slice(0, last)), _along(axis, slice(1, last + 1))
+        inner[before] &= mask[after]
+        inner[after] &= mask[before]
+        if border_is_outside:
+            inner[_along(axis, slice(0, 1))] = False
+            inner[_along(axis, slice(last, last + 1))] = False
+    return mask & ~inner
+
+
+def _along(axis: int, part: slice) -> Box:
+    """Return the index that takes ``part`` along one axis of three and all of the others."""
+    z, y, x = (part if other == axis else slice(None) for other in range(3))
+    return z, y, x

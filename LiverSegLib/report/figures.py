@@ -1,0 +1,133 @@
+"""The figures of a report: picture, alternative text and caption, ready for the page."""
+
+import math
+from typing import List, NamedTuple, Optional, Sequence
+
+import SimpleITK as sitk
+
+from ..measure.measurements import Lesion, Measurements
+from .lesion_numbers import LesionNumbers
+from .pictures import body_box, box_around, highlight_picture, slice_picture, to_data_uri
+from .planes import PatientView
+from .telling import largest_liver_slices, middle_of, shown_lesions
+
+OVERVIEW_WIDTH = 1000
+LESION_WIDTH = 620
+HIGHLIGHT_WIDTH = 700
+
+MOST_LESIONS = 6
+"""Lesions that get pictures of their own."""
+
+LESION_FIELD_MM = (90.0, 110.0, 150.0, 200.0, 280.0)
+"""Widths of a close-up; the first is taken that is three times as wide as the lesion."""
+
+
+class Figure(NamedTuple):
+    """One picture on the page. ``source`` is a data: address; ``alt`` and ``caption`` are plain text."""
+
+    source: str
+    alt: str
+    caption: str
+
+
+class Figures(NamedTuple):
+    """All pictures of slices in a report, and the angle by which the slices are tilted in the patient."""
+
+    overview: List[Figure]
+    lesions: List[Figure]
+    highlight: List[Figure]
+    tilt_degrees: float
+
+
+def build_figures(image: sitk.Image, labels: sitk.Image, measurements: Measurements) -> Figures:
+    """Draw the pictures of a case; ``image`` in HU and ``labels`` on the same grid."""
+    view = PatientView.of(image, labels)
+    numbers = LesionNumbers.of(view, measurements.lesions)
+    telling = largest_liver_slices(view)
+    overview = [
+        _overview(view, plane, telling.slices[plane], numbers, telling.has_liver)
+        for plane in ("axial", "coronal", "sagittal")
+    ]
+    lesions: List[Figure] = []
+    for lesion in shown_lesions(measurements.lesions, MOST_LESIONS):
+        lesions += _lesion_pair(view, lesion, numbers)
+    largest = shown_lesions(measurements.lesions, 1)
+    highlight = [
+        _highlight(view, plane, telling.slices[plane], largest[0] if largest else None)
+        for plane in ("axial", "coronal")
+        if telling.has_liver
+    ]
+    return Figures(overview, lesions, highlight, tilt_degrees(view))
+
+
+def _overview(
+    view: PatientView, plane: str, index: int, numbers: Optional[LesionNumbers], has_liver: bool
+) -> Figure:
+    picture = slice_picture(
+        *view.sources, plane=plane, index=index, width=OVERVIEW_WIDTH, view=view, numbers=numbers
+    )
+    where = "largest liver area" if has_liver else "middle of the scan"
+    caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
+    content = "with the outlines that were found" if has_liver else "without any outline"
+    return Figure(to_data_uri(picture), f"{plane.capitalize()} CT slice at the {where}, {content}.", caption)
+
+
+def _lesion_pair(view: PatientView, lesion: Lesion, numbers: Optional[LesionNumbers]) -> List[Figure]:
+    """Axial close-up with both diameters, and coronal close-up."""
+    point = middle_of(lesion)
+    wide = next((mm for mm in LESION_FIELD_MM if mm >= 3.0 * lesion.longest_diameter_mm), LESION_FIELD_MM[-1])
+    figures = []
+    for plane in ("axial", "coronal"):
+        index = view.nearest_slice(plane, point)
+        picture = slice_picture(
+            *view.sources,
+            plane=plane,
+            index=index,
+            box=box_around(view.place_in(plane, point), 0.75 * wide, wide),
+            width=LESION_WIDTH,
+            diameters=(lesion.longest_ends, lesion.perpendicular_ends) if plane == "axial" else (),
+            view=view,
+            numbers=numbers,
+        )
+        sizes = (
+            f"{lesion.longest_diameter_mm:.0f} × {lesion.perpendicular_mm:.0f} mm. "
+            if plane == "axial"
+            else ""
+        )
+        caption = f"Lesion {lesion.number}, {plane}. {sizes}{_slice_name(view, plane, index)}"
+        alt = f"{plane.capitalize()} close-up of lesion {lesion.number} with its outline"
+        alt += " and its two diameters." if plane == "axial" else "."
+        figures.append(Figure(to_data_uri(picture), alt, caption))
+    return figures
+
+
+def _highlight(view: PatientView, plane: str, index: int, lesion: Optional[Lesion]) -> Figure:
+    if lesion is not None:
+        index = view.nearest_slice(plane, middle_of(lesion))
+    voxels, _, spacing = view.cut(plane, index)
+    picture = highlight_picture(
+        *view.sources,
+        plane=plane,
+        index=index,
+        box=body_box(voxels, spacing),
+        width=HIGHLIGHT_WIDTH,
+        view=view,
+    )
+    where = "largest liver area" if lesion is None else f"through lesion {lesion.number}"
+    caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
+    return Figure(
+        to_data_uri(picture), f"{plane.capitalize()} highlight image: liver grey, tumours white.", caption
+    )
+
+
+def _slice_name(view: PatientView, plane: str, index: int) -> str:
+    return f"Slice {view.file_slice(plane, index)} of {view.slices(plane)}."
+
+
+def tilt_degrees(view: PatientView) -> float:
+    """Largest angle between an axis of the scan and the patient axis that it stands for."""
+    angles: Sequence[float] = [
+        math.degrees(math.acos(min(1.0, abs(view.grid.steps[patient, axis]) / view.grid.spacing[axis])))
+        for axis, patient in enumerate(view.grid.patient_axes)
+    ]
+    return max(angles)

@@ -1,0 +1,446 @@
+"""The case report as one HTML file: no link to anything outside, no script; all text from the input is
+escaped."""
+
+import base64
+import os
+import re
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Optional, Sequence, Tuple, Union
+
+import SimpleITK as sitk
+
+from ..errors import OutputError
+from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
+from ..measure.measurements import Lesion, Measurements, Organ
+from .figures import MOST_LESIONS, Figure, Figures, build_figures
+from .pictures import WINDOW
+from .style import STYLE
+
+RESEARCH_USE = "Research use only – not a medical device, not for diagnosis."
+_RESEARCH_MORE = "Made automatically. Masks and numbers must be checked by a qualified reader."
+
+PHASES = {
+    "unenhanced": "Unenhanced",
+    "arterial": "Arterial",
+    "portal": "Portal venous",
+    "late": "Late",
+    "unknown": "Not determined",
+}
+"""Contrast phase -> how it is written."""
+
+NOTABLE_TILT_DEGREES = 5.0
+"""From this angle on the report says that the slices are oblique."""
+
+NOT_RECORDED = "not recorded"
+_NONE = "–"
+
+
+def build_report(
+    *,
+    image: sitk.Image,
+    labels: sitk.Image,
+    measurements: Measurements,
+    provenance: Mapping[str, Any],
+    rendering_png: Optional[bytes] = None,
+    title: str = "",
+    warnings: Sequence[str] = (),
+) -> str:
+    """Return the report of a case as HTML.
+
+    Args:
+        image: the scan, HU.
+        labels: its mask, uint8, on the same grid.
+        measurements: what was measured.
+        provenance: how the result came about (``Result.provenance``); what is missing is shown as not
+        recorded.
+        rendering_png: the 3-D picture, or None if there is none.
+        title: name of the scan.
+        warnings: sentences on what makes the result doubtful.
+
+    Raises:
+        ImageGeometryError: scan and mask do not lie on the same grid.
+    """
+    figures = build_figures(image, labels, measurements)
+    name = title or "Unnamed scan"
+    parts = [
+        _header(name, image, provenance),
+        _key_numbers(measurements, provenance),
+        _warnings_box([*warnings, *measurements.warnings]),
+        _overview(figures),
+        _lesions(measurements.lesions, figures.lesions),
+        _three_d(rendering_png),
+        _organs(measurements),
+        _highlight(figures),
+        _provenance(provenance),
+        _footer(provenance),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(name)} – LiverSeg report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def write_report(
+    path: Union[str, os.PathLike],
+    *,
+    image: sitk.Image,
+    labels: sitk.Image,
+    measurements: Measurements,
+    provenance: Mapping[str, Any],
+    rendering_png: Optional[bytes] = None,
+    title: str = "",
+    warnings: Sequence[str] = (),
+) -> Path:
+    """Write the report of a case; an existing file is replaced only when the new one is complete. See
+    build_report.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = Path(path)
+    content = build_report(
+        image=image,
+        labels=labels,
+        measurements=measurements,
+        provenance=provenance,
+        rendering_png=rendering_png,
+        title=title,
+        warnings=warnings,
+    ).encode("utf-8", "replace")
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".html", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(f"The report {path} cannot be written.", str(error)) from error
+    finally:
+        if temporary is not None:
+            os.unlink(temporary)
+    return path
+
+
+# --- sections -------------------------------------------------------------------------------------
+
+
+def _header(name: str, image: sitk.Image, provenance: Mapping[str, Any]) -> str:
+    size = " × ".join(str(value) for value in image.GetSize())
+    spacing = " × ".join(_plain(value, 2) for value in image.GetSpacing())
+    model = provenance.get("model") or {}
+    facts = [
+        f"{size} voxels of {spacing} mm",
+        f"Model {model.get('name', NOT_RECORDED)} {model.get('version', '')}".strip(),
+        f"Made {_moment(provenance.get('created'))}",
+    ]
+    date = (provenance.get("input") or {}).get("date")
+    if date:
+        facts.insert(0, f"Scanned {_moment(date)}")
+    spans = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+    return (
+        '<header><div class="brand">LiverSeg · liver, spleen and liver tumours on CT</div>'
+        f'<h1>{escape(name)}</h1><p class="facts">{spans}</p></header>\n'
+        f'<p class="research">{escape(RESEARCH_USE)} <span>{escape(_RESEARCH_MORE)}</span></p>'
+    )
+
+
+def _footer(provenance: Mapping[str, Any]) -> str:
+    version = _text(provenance, "liverseg_version")
+    return f"<footer>{escape(RESEARCH_USE)} {escape(_RESEARCH_MORE)} LiverSeg {version}.</footer>"
+
+
+def _key_numbers(measurements: Measurements, provenance: Mapping[str, Any]) -> str:
+    liver, spleen, tumour = (measurements.organ(key) for key in ("liver", "spleen", "tumour"))
+    count = len(measurements.lesions)
+    lesions = "no lesion found" if not count else "1 lesion" if count == 1 else f"{count} lesions"
+    burden = measurements.tumour_burden_percent
+    phase = measurements.phase or (provenance.get("phase") or {}).get("phase") or "unknown"
+    reason = str((provenance.get("phase") or {}).get("reason") or "estimated from the image")
+    cards = [
+        _volume_card(liver, LIVER, "tumours included"),
+        _volume_card(spleen, SPLEEN, ""),
+        _volume_card(tumour, TUMOUR, lesions),
+        _card(
+            "Tumour burden",
+            _NONE if burden is None else f"{_plain(burden, 1)} <small>%</small>",
+            "of the liver volume",
+            measurements.burden_warnings,
+        ),
+        _card("Contrast phase", escape(PHASES.get(phase, phase)), reason, (), word=True),
+    ]
+    return f'<section aria-label="Key numbers"><div class="cards">{"".join(cards)}</div></section>'
+
+
+def _volume_card(organ: Organ, label: int, note: str) -> str:
+    missing = not organ.voxels and label != TUMOUR
+    value = "not found" if missing else f"{_at_least(organ)}{_volume(organ.volume_ml)} <small>ml</small>"
+    return _card(
+        LABELS[label].name, value, "" if missing else note, organ.warnings, LABELS[label].colour, word=missing
+    )
+
+
+def _card(
+    name: str,
+    value: str,
+    note: str,
+    warnings: Iterable[str],
+    colour: Optional[Tuple[int, int, int]] = None,
+    *,
+    word: bool = False,
+) -> str:
+    mark = f' style="--mark:{_css(colour)}"' if colour else ""
+    lines = "".join(f'<div class="warn">{escape(text)}</div>' for text in warnings)
+    sub = f'<div class="sub">{escape(note)}</div>' if note else ""
+    kind = "value word" if word else "value"
+    return (
+        f'<div class="card"{mark}><h3>{escape(name)}</h3><div class="{kind}">{value}</div>{sub}{lines}</div>'
+    )
+
+
+def _warnings_box(warnings: Iterable[str]) -> str:
+    once = list(dict.fromkeys(str(text) for text in warnings))
+    if not once:
+        return ""
+    items = "".join(f"<li>{escape(text)}</li>" for text in once)
+    return f'<section class="warnings"><h2>Please note</h2><ul>{items}</ul></section>'
+
+
+def _overview(figures: Figures) -> str:
+    axial, *others = figures.overview
+    tilt = ""
+    if figures.tilt_degrees >= NOTABLE_TILT_DEGREES:
+        angle = f"{figures.tilt_degrees:.0f}°"
+        tilt = f'<p class="note">The slices are tilted by up to {angle} against the patient’s axes.</p>'
+    return (
+        f'<section class="keep"><h2>Overview</h2>{_legend()}{tilt}<div class="grid overview">{_figure(axial)}'
+        f'<div class="stack">{"".join(_figure(figure) for figure in others)}</div></div></section>'
+    )
+
+
+def _legend() -> str:
+    styles = {LIVER: "3px solid", SPLEEN: "3px dashed", TUMOUR: "5px solid"}
+    keys = {LIVER: "Liver (thin line)", SPLEEN: "Spleen (dashed)", TUMOUR: "Liver tumour (thick, numbered)"}
+    items = "".join(
+        f'<span><i style="border-top:{styles[label]} {_css(LABELS[label].colour)}"></i>{keys[label]}</span>'
+        for label in styles
+    )
+    window = f"Window {WINDOW[0]:.0f}/{WINDOW[1]:.0f} HU (level/width)."
+    sides = "Patient’s right at the left of axial and coronal pictures."
+    return f'<div class="legend">{items}</div><p class="note">{window} {sides}</p>'
+
+
+def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure]) -> str:
+    if not lesions:
+        return (
+            '<section><h2>Lesions</h2><p class="empty">No lesion was found. Small or faint lesions '
+            "can be missed; this does not rule out disease.</p></section>"
+        )
+    heads = (
+        "No.", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean ± SD (HU)",
+        "Distance to liver surface (mm)", "Mean network probability (%)",
+    )  # fmt: skip
+    rows = "".join(_lesion_row(lesion) for lesion in lesions)
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    table = (
+        '<div class="scroll"><table><caption>Largest first. Diameters as in RECIST 1.1: the longest in an '
+        f"axial slice, and the longest at right angles to it.</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+    more = ""
+    if len(lesions) > MOST_LESIONS:
+        more = f'<p class="note">Pictures show the {MOST_LESIONS} largest of {len(lesions)} lesions.</p>'
+    columns = "two" if len(lesions) == 1 else "four"
+    pictures = "".join(_figure(figure) for figure in figures)
+    grid = f'<div class="grid {columns} after-table">{pictures}</div>'
+    return f"<section><h2>Lesions</h2>{table}{more}{grid}</section>"
+
+
+def _lesion_row(lesion: Lesion) -> str:
+    warnings = "".join(f'<div class="warn">{escape(text)}</div>' for text in lesion.warnings)
+    cells = (
+        ("≥ " if lesion.truncated else "") + _volume(lesion.volume_ml),
+        _plain(lesion.longest_diameter_mm, 1),
+        _plain(lesion.perpendicular_mm, 1),
+        f"{_plain(lesion.mean_hu, 0)} ± {_plain(lesion.sd_hu, 0)}",
+        _plain(lesion.surface_distance_mm, 1),
+        _NONE if lesion.probability is None else _plain(100.0 * lesion.probability, 0),
+    )
+    row = f'<th scope="row">{lesion.number}</th>' + "".join(f"<td>{cell}</td>" for cell in cells)
+    note = f'<tr><td></td><td class="text" colspan="6">{warnings}</td></tr>' if warnings else ""
+    return f"<tr>{row}</tr>{note}"
+
+
+def _three_d(png: Optional[bytes]) -> str:
+    if not png:
+        reason = "this machine could not draw one, or it was not asked for"
+        body = f'<p class="empty">There is no 3-D picture: {reason}.</p>'
+    else:
+        source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+        body = _figure(
+            Figure(
+                source,
+                "3-D picture of the liver, translucent, with the tumours inside it, and of the spleen.",
+                "Liver translucent, tumours and spleen solid. The letters give the patient’s directions.",
+            ),
+            plain=True,
+        )
+    return f'<section class="keep"><h2>3-D picture</h2>{body}</section>'
+
+
+def _organs(measurements: Measurements) -> str:
+    rows = []
+    for organ in measurements.organs:
+        colour = next((info.colour for info in LABELS.values() if info.key == organ.key), (200, 200, 200))
+        warnings = "".join(f'<div class="warn">{escape(text)}</div>' for text in organ.warnings)
+        reach = ", ".join(organ.touches) if organ.touches else "no"
+        name = f'<span class="swatch" style="background:{_css(colour)}"></span>{escape(organ.name)}'
+        numbers = (
+            _at_least(organ) + _volume(organ.volume_ml),
+            _plain(organ.mean_hu, 1),
+            _plain(organ.sd_hu, 1),
+            _plain(organ.median_hu, 1),
+        )
+        cells = "".join(f"<td>{value}</td>" for value in numbers)
+        rows.append(
+            f'<tr><th scope="row">{name}</th>{cells}<td class="text">{escape(reach)}{warnings}</td></tr>'
+        )
+    heads = ("Structure", "Volume (ml)", "Mean (HU)", "SD (HU)", "Median (HU)")
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    head += '<th scope="col" class="text">Cut off by the border of the scan</th>'
+    return (
+        '<section class="keep"><h2>Organs</h2><div class="scroll"><table><caption>Liver volume includes '
+        f"tumours; liver attenuation is that of the parenchyma without them.</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>{_ratio(measurements)}</section>"
+    )
+
+
+def _ratio(measurements: Measurements) -> str:
+    if measurements.liver_spleen_ratio is None and measurements.liver_minus_spleen_hu is None:
+        return ""
+    warnings = "".join(
+        f'<div class="warn">{escape(text)}</div>' for text in measurements.liver_spleen_warnings
+    )
+    ratio = _plain(measurements.liver_spleen_ratio, 2)
+    difference = _plain(measurements.liver_minus_spleen_hu, 1)
+    return (
+        f'<p class="note">Liver-to-spleen attenuation ratio {ratio}; liver minus spleen {difference} HU '
+        f"(means of the whole organs).</p>{warnings}"
+    )
+
+
+def _highlight(figures: Figures) -> str:
+    if not figures.highlight:
+        return ""
+    pictures = "".join(_figure(figure) for figure in figures.highlight)
+    return (
+        '<section class="keep"><h2>Highlight image</h2>'
+        '<p class="note">Liver grey, tumours white, everything else black.</p>'
+        f'<div class="grid two">{pictures}</div></section>'
+    )
+
+
+def _provenance(provenance: Mapping[str, Any]) -> str:
+    model, source = provenance.get("model") or {}, provenance.get("input") or {}
+    seconds = provenance.get("seconds") or {}
+    times = ", ".join(f"{stage} {_plain(value, 1)} s" for stage, value in seconds.items())
+    options = provenance.get("options") or {}
+    chosen = ", ".join(f"{_words(key)}: {_option(value)}" for key, value in options.items())
+    retreats = provenance.get("retreats") or []
+    device = " – ".join(str(provenance[key]) for key in ("device", "device_name") if provenance.get(key))
+    rows = (
+        ("Scan", _text(source, "name")),
+        ("Hash of the scan (SHA-256)", _code(source.get("sha256"))),
+        ("Model", f"{_text(model, 'name')} {escape(str(model.get('version', '')))}"),
+        ("Hash of the model (SHA-256)", _code(model.get("sha256"))),
+        ("Licence of the model", _text(model, "licence")),
+        ("LiverSeg version", _text(provenance, "liverseg_version")),
+        ("Device", escape(device or NOT_RECORDED)),
+        ("Precision", _text(provenance, "precision")),
+        ("Threads", _text(provenance, "threads")),
+        ("Time by stage", escape(times or NOT_RECORDED)),
+        ("Options", escape(chosen or NOT_RECORDED)),
+        ("Retreats", escape(" ".join(str(text) for text in retreats)) or "none"),
+        ("Made", escape(_moment(provenance.get("created")))),
+    )
+    body = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows)
+    table = f'<table class="provenance"><tbody>{body}</tbody></table>'
+    return f'<section class="keep"><h2>How this was made</h2>{table}</section>'
+
+
+# --- pieces ---------------------------------------------------------------------------------------
+
+
+def _figure(figure: Figure, *, plain: bool = False) -> str:
+    kind = ' class="plain"' if plain else ""
+    return (
+        f'<figure{kind}><img src="{figure.source}" alt="{escape(figure.alt)}">'
+        f"<figcaption>{escape(figure.caption)}</figcaption></figure>"
+    )
+
+
+def _at_least(organ: Organ) -> str:
+    """A structure cut off by the border of the scan is at least as large as what is seen."""
+    return "≥ " if organ.truncated and organ.voxels else ""
+
+
+def _volume(ml: float) -> str:
+    """Three figures are meant, never more than two decimals."""
+    if ml == 0:
+        return "0"
+    return f"{ml:.0f}" if ml >= 100 else f"{ml:.1f}" if ml >= 10 else f"{ml:.2f}"
+
+
+def _plain(value: Optional[float], decimals: int) -> str:
+    """A number with a true minus sign; a dash where there is none."""
+    if value is None or value != value:
+        return _NONE
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def _css(colour: Tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    return escape(str(value)) if value not in (None, "") else NOT_RECORDED
+
+
+def _code(value: Optional[str]) -> str:
+    return f"<code>{escape(str(value))}</code>" if value else NOT_RECORDED
+
+
+def _words(key: str) -> str:
+    return str(key).replace("_", " ")
+
+
+def _option(value: Any) -> str:
+    if value is None:
+        return "default"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _moment(value: Any) -> str:
+    """ISO date and time as people read it; anything else as it is."""
+    if not value:
+        return NOT_RECORDED
+    text = str(value)
+    found = re.match(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|\+00:00)?$", text)
+    if found:
+        return f"{found.group(1)} {found.group(2)}" + (" UTC" if found.group(3) else "")
+    found = re.match(r"^(\d{4})(\d\d)(\d\d)$", text)
+    return "-".join(found.groups()) if found else text

@@ -1,0 +1,128 @@
+"""Private temporary folders that do not outlive their owners.
+
+A folder is made with mode 0700 and holds the file ``owner``: only a folder with that file is ever removed, so
+a wrong path in a message can do no harm. Folders of processes that were killed are swept away when the next
+one is made.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+
+from .errors import UsageError
+from .failures import write_failure
+from .ownership import Owner
+
+PREFIX = "liverseg-"
+"""How the names of private folders begin."""
+
+OWNER_FILE = "owner"
+"""Name of the file that marks a private folder and says whose it is."""
+
+
+def make_private_folder(parent: Optional[Union[str, "os.PathLike[str]"]] = None) -> Path:
+    """Make a private folder in ``parent`` (the system's temporary folder if None) and sweep away those of
+    dead processes.
+
+    Raises:
+        OutputError: The folder cannot be made: full disk, read-only.
+    """
+    base = Path(parent) if parent is not None else Path(tempfile.gettempdir())
+    sweep(base)
+    folder: Optional[Path] = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=str(base)))  # mkdtemp sets mode 0700
+        (folder / OWNER_FILE).write_text(Owner.current().to_text(), encoding="utf-8")
+    except OSError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise write_failure(error, base, "make a temporary folder") from error
+    return folder
+
+
+def check_private_folder(folder: Union[str, "os.PathLike[str]"]) -> Path:
+    """Return ``folder`` if it is a private folder of this user.
+
+    Raises:
+        UsageError: It is not one.
+    """
+    path = Path(folder)
+    if not _is_private(path):
+        raise UsageError(
+            "The temporary folder given to the worker is not a private LiverSeg folder.", str(path)
+        )
+    return path
+
+
+def remove_private_folder(folder: Union[str, "os.PathLike[str]"]) -> None:
+    """Remove a private folder with everything in it; nothing happens if it is gone or is not one."""
+    path = Path(folder)
+    if _is_private(path):
+        _remove(path)
+
+
+def remove_tree(folder: Union[str, "os.PathLike[str]"]) -> None:
+    """Remove a folder inside a private folder, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def save_array(path: Union[str, "os.PathLike[str]"], array: np.ndarray) -> None:
+    """Write an array of numbers as .npy, like ``numpy.save``, whose error for a full disk does not say that
+    it is full.
+
+    Raises:
+        OSError: With ``errno`` set.
+    """
+    array = np.ascontiguousarray(array)
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        if array.size:
+            file.write(memoryview(array).cast("B"))
+
+
+def sweep(base: Union[str, "os.PathLike[str]"]) -> None:
+    """Remove the private folders in ``base`` whose processes, on this computer and of this user, are dead."""
+    try:
+        candidates = [Path(entry.path) for entry in os.scandir(base) if entry.name.startswith(PREFIX)]
+    except OSError:
+        return
+    for folder in candidates:
+        owner = _owner(folder)
+        if owner is not None and owner.is_dead() and _is_private(folder):
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Contents first and the owner's mark last, so that an interrupted removal can be taken up again."""
+    for entry in list(folder.iterdir()) if folder.is_dir() else []:
+        if entry.name == OWNER_FILE:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            _unlink(entry)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError:
+        pass  # gone, or held open on Windows: the next sweep takes it
+
+
+def _owner(folder: Path) -> Optional[Owner]:
+    try:
+        return Owner.parse((folder / OWNER_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _is_private(folder: Path) -> bool:
+    if folder.is_symlink() or not folder.is_dir() or not (folder / OWNER_FILE).is_file():
+        return False
+    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()

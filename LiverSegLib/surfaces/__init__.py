@@ -1,0 +1,10 @@
+"""Smooth surfaces of organs and tumours, mesh files and headless pictures. The one room that uses vtk.
+
+vtk is imported inside the functions, so importing this package costs nothing and works where vtk is absent.
+"""
+
+from LiverSegLib.surfaces.files import MESH_FORMATS, write_mesh
+from LiverSegLib.surfaces.meshing import surface, surface_volume
+from LiverSegLib.surfaces.rendering import VIEWS, render
+
+__all__ = ["MESH_FORMATS", "VIEWS", "render", "surface", "surface_volume", "write_mesh"]

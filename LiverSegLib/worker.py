@@ -1,0 +1,403 @@
+"""The core as a warm child process: ``python -m LiverSegLib.worker`` reads requests on standard input and
+replies on standard output.
+
+``protocol`` describes the messages, ``client`` is the other side. Three threads:
+
+- the main thread computes, one request after the other, and keeps the last model loaded;
+- the reader takes requests in while the main thread computes, so that ``cancel`` and ``shutdown`` act within
+  a second;
+- the watcher notices that the parent is gone (also one that was killed while a brother of ours holds our
+  input open) and ends a worker that does not end by itself in time.
+
+However it ends, short of being killed itself, its private folder is removed. The real standard output is kept
+for replies alone: file descriptor 1 leads to standard error, so whatever a library prints cannot damage them.
+"""
+
+import json
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from . import protocol, scratch
+from .errors import (
+    CancelledError,
+    InputError,
+    LiverSegError,
+    SeriesChoiceError,
+    UnreadableImageError,
+    UsageError,
+)
+from .failures import explain, write_failure
+
+SegmenterFactory = Callable[[str, str], Any]
+"""(model, device) -> an object with the ``segment`` method of ``LiverSegLib.Segmenter``."""
+
+GRACE_S = 5.0
+"""How long computing may go on after the worker was asked to end, before it is ended the hard way."""
+
+WATCH_S = 0.5
+"""How often the watcher looks for the parent."""
+
+PROGRESS_S = 0.05
+"""Shortest time between two progress replies of the same stage."""
+
+_READ_BYTES = 1 << 16
+
+
+def main(segmenter_factory: Optional[SegmenterFactory] = None, *, grace_s: float = GRACE_S) -> int:
+    """Run the worker until it is told to shut down, its input closes, its parent vanishes, or SIGTERM or
+    SIGINT arrives.
+
+    Args:
+        segmenter_factory: Makes segmenters; ``LiverSegLib.Segmenter`` if None.
+        grace_s: See ``GRACE_S``.
+
+    Returns:
+        The exit status: 0, or 128 + the signal's number.
+    """
+    channel = Channel.take_standard_streams()
+    worker = Worker(channel, segmenter_factory or _load_segmenter, grace_s=grace_s)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda signum, _frame: worker.stop(f"signal {signum}", 128 + signum))
+    return worker.run()
+
+
+class Channel:
+    """The pipes to and from the parent."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self._read_fd = read_fd
+        self._write_fd = write_fd
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def take_standard_streams(cls) -> "Channel":
+        """Keep the real standard input and output for messages; leave an empty input and standard error to
+        everyone else."""
+        sys.stdout.flush()
+        read_fd, write_fd = os.dup(0), os.dup(1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.dup2(2, 1)
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.setmode(read_fd, os.O_BINARY)  # type: ignore[attr-defined]
+            msvcrt.setmode(write_fd, os.O_BINARY)  # type: ignore[attr-defined]
+        return cls(read_fd, write_fd)
+
+    def read(self) -> bytes:
+        """Wait for bytes from the parent; empty when it has closed its side."""
+        try:
+            return os.read(self._read_fd, _READ_BYTES)
+        except OSError:
+            return b""
+
+    def send(self, message: protocol.Message) -> None:
+        """Write a reply. Nothing happens if nobody listens any more: then the reader and the watcher end the
+        worker."""
+        line = memoryview(protocol.encode(message))
+        with self._lock:
+            try:
+                while line and not self._closed:
+                    line = line[os.write(self._write_fd, line) :]
+            except OSError:
+                self._closed = True
+
+
+class Worker:
+    """Works off requests from a channel. ``run`` in the main thread; everything else may be called from any
+    thread."""
+
+    def __init__(
+        self, channel: Channel, segmenter_factory: SegmenterFactory, *, grace_s: float = GRACE_S
+    ) -> None:
+        self._channel = channel
+        self._make_segmenter = segmenter_factory
+        self._grace_s = grace_s
+        self._requests: "queue.SimpleQueue[Optional[protocol.Message]]" = queue.SimpleQueue()
+        self._pending: Set[str] = set()
+        self._cancelled: Set[str] = set()
+        self._stopping = threading.Event()
+        self._done = threading.Event()
+        self._reason = ""
+        self._status = 0
+        self._folder: Optional[Path] = None
+        self._segmenter: Tuple[Optional[Tuple[str, str]], Any] = (None, None)
+        self._parent = os.getppid()
+        self._handlers: Dict[type, Callable[[Any], None]] = {
+            protocol.Hello: self._hello,
+            protocol.Segment: self._segment,
+        }
+
+    def run(self) -> int:
+        """Work until stopped, remove the private folder and return the exit status."""
+        for target in (self._read_requests, self._watch):
+            threading.Thread(target=target, name=target.__name__, daemon=True).start()
+        try:
+            while not self._stopping.is_set():
+                request = self._requests.get()
+                if request is not None:
+                    self._handle(request)
+        finally:
+            self._done.set()
+            self._remove_folder()
+            self._channel.send(protocol.Bye(self._reason))
+        return self._status
+
+    def stop(self, reason: str, status: int = 0) -> None:
+        """Cancel what runs and end. Safe in signal handlers; only the first call counts."""
+        if not self._stopping.is_set():
+            self._reason, self._status = reason, status
+            self._stopping.set()
+            self._requests.put(None)
+
+    # ---- reader and watcher
+
+    def _read_requests(self) -> None:
+        lines = protocol.LineBuffer()
+        while not self._stopping.is_set():
+            data = self._channel.read()
+            if not data:
+                self.stop("the parent closed the connection")
+                return
+            for line in lines.feed(data):
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        """Act on cancel and shutdown, queue the rest, answer what is not understood."""
+        try:
+            message = protocol.decode(line)
+        except protocol.ProtocolError as error:
+            self._channel.send(_failure(error.request_id, error))
+            return
+        if isinstance(message, protocol.Cancel):
+            if message.target in self._pending:
+                self._cancelled.add(message.target)
+        elif isinstance(message, protocol.Shutdown):
+            self.stop("shutdown")
+        elif type(message) in self._handlers:
+            self._pending.add(message.id)
+            self._requests.put(message)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(WATCH_S):
+            if os.getppid() != self._parent:
+                self.stop("the parent has ended")
+        if not self._done.wait(self._grace_s):
+            self._remove_folder()
+            os._exit(self._status or 1)
+
+    # ---- requests, in the main thread
+
+    def _handle(self, request: protocol.Message) -> None:
+        """Work off one request; whatever goes wrong becomes its error reply."""
+        try:
+            self._handlers[type(request)](request)
+        except Exception as error:  # noqa: BLE001 (the worker outlives every request)
+            failure = explain(error)
+            if not isinstance(error, LiverSegError):
+                sys.stderr.write(f"{failure.details}\n")
+                sys.stderr.flush()
+            self._channel.send(_failure(request.id, failure))
+        finally:
+            self._pending.discard(request.id)
+            self._cancelled.discard(request.id)
+
+    def _hello(self, request: protocol.Hello) -> None:
+        if request.folder is not None:
+            folder = scratch.check_private_folder(request.folder)
+            if folder != self._folder:
+                self._remove_folder()
+                self._folder = folder
+        self._channel.send(
+            protocol.HelloReply(
+                request.id,
+                _liverseg_version(),
+                platform.python_version(),
+                os.getpid(),
+                str(self._private_folder()),
+            )
+        )
+        if request.preload is not None:
+            self._get_segmenter(request.preload, request.device)
+            self._channel.send(protocol.Log("info", f"Model {request.preload} is loaded."))
+
+    def _segment(self, request: protocol.Segment) -> None:
+        self._check_cancelled(request.id)
+        source = _source(request)
+        folder = self._private_folder() / f"result-{request.id}"
+        segmenter = self._get_segmenter(request.model, request.device)
+        result = segmenter.segment(
+            source,
+            mirror=request.mirror,
+            minimum_lesion_ml=request.minimum_lesion_ml,
+            series=request.series,
+            progress=self._progress_sender(request.id),
+            cancel=lambda: self._is_cancelled(request.id),
+        )
+        self._check_cancelled(request.id)
+        try:
+            reply = _write_result(result, folder, request)
+            self._check_cancelled(request.id)
+        except BaseException as error:
+            scratch.remove_tree(folder)
+            if isinstance(error, OSError):
+                raise write_failure(error, folder.parent.parent, "hand the result over") from error
+            raise
+        self._channel.send(reply)
+
+    def _is_cancelled(self, request_id: str) -> bool:
+        return self._stopping.is_set() or request_id in self._cancelled
+
+    def _check_cancelled(self, request_id: str) -> None:
+        if self._is_cancelled(request_id):
+            raise CancelledError("Cancelled.")
+
+    def _progress_sender(self, request_id: str) -> Callable[[float, str, str], None]:
+        last: List[Any] = [float("-inf"), None]
+
+        def send(fraction: float, stage: str, text: str) -> None:
+            now = time.monotonic()
+            if stage == last[1] and now - last[0] < PROGRESS_S and fraction < 1:
+                return
+            last[:] = [now, stage]
+            bounded = min(1.0, max(0.0, float(fraction)))
+            self._channel.send(protocol.Progress(request_id, bounded, str(stage), str(text)))
+
+        return send
+
+    def _get_segmenter(self, model: str, device: str) -> Any:
+        """The segmenter in memory if it is the same model and device, else a new one after the old one is let
+        go."""
+        if self._segmenter[0] != (model, device):
+            self._segmenter = (None, None)
+            self._segmenter = ((model, device), self._make_segmenter(model, device))
+        return self._segmenter[1]
+
+    def _private_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = scratch.make_private_folder()
+        return self._folder
+
+    def _remove_folder(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            scratch.remove_private_folder(folder)
+
+
+def _load_segmenter(model: str, device: str) -> Any:
+    from .api import Segmenter
+
+    return Segmenter(model, device)
+
+
+def _liverseg_version() -> str:
+    from . import __version__
+
+    return __version__
+
+
+def _failure(request_id: Optional[str], error: LiverSegError) -> protocol.Failure:
+    series = (
+        tuple(_series_facts(item) for item in error.series) if isinstance(error, SeriesChoiceError) else ()
+    )
+    return protocol.Failure(request_id, error.code, str(error), error.details, series)
+
+
+def _series_facts(series: Any) -> Dict[str, Any]:
+    """A ``SeriesInfo`` as a JSON object, without its list of files, which may be thousands."""
+    facts = dict(vars(series)) if hasattr(series, "__dict__") else {"description": str(series)}
+    facts.pop("files", None)
+    return json.loads(json.dumps(facts, default=str))
+
+
+def _source(request: protocol.Segment) -> Any:
+    """What to segment: the request's path, or an image made of its voxels and grid."""
+    if (request.path is None) == (request.voxels is None):
+        raise UsageError("A request to segment needs either a path or voxels.")
+    if request.path is not None:
+        return request.path
+    if request.grid is None:
+        raise UsageError("Voxels without a grid cannot be segmented.")
+    return _read_image(request.voxels or "", request.grid)
+
+
+def _read_image(path: str, grid: protocol.Grid) -> sitk.Image:
+    try:
+        voxels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UnreadableImageError("The scan handed to the worker cannot be read.", str(error)) from error
+    if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or voxels.dtype == np.float16:
+        raise InputError(
+            f"The scan must be three-dimensional with numbers, not {voxels.ndim}-D of {voxels.dtype}."
+        )
+    if (len(grid.origin), len(grid.spacing), len(grid.direction)) != (3, 3, 9):
+        raise UsageError("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction.")
+    image = sitk.GetImageFromArray(voxels)
+    try:
+        image.SetSpacing(grid.spacing)
+        image.SetOrigin(grid.origin)
+        image.SetDirection(grid.direction)
+    except RuntimeError as error:
+        raise InputError("The scan's grid is not usable.", str(error)) from error
+    return image
+
+
+def _write_result(result: Any, folder: Path, request: protocol.Segment) -> protocol.SegmentResult:
+    """Write a result's files into ``folder`` (made) and return the reply that names them."""
+    scratch.remove_tree(folder)
+    folder.mkdir(mode=0o700)
+    labels = result.labels
+    scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))
+    probability = None
+    if request.probability and result.probability is not None:
+        probability = "probability.npy"
+        scratch.save_array(folder / probability, np.asarray(result.probability, dtype=np.uint8))
+    summary = {
+        "name": request.name or result.name,
+        "measurements": result.measurements.to_dict(),
+        "provenance": result.provenance,
+        "warnings": list(result.warnings),
+    }
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return protocol.SegmentResult(
+        request.id,
+        str(folder),
+        labels="labels.npy",
+        grid=protocol.Grid(labels.GetOrigin(), labels.GetSpacing(), labels.GetDirection()),
+        summary="summary.json",
+        surfaces=_write_surfaces(labels, folder) if request.surfaces else (),
+        probability=probability,
+    )
+
+
+def _write_surfaces(labels: sitk.Image, folder: Path) -> Tuple[protocol.SurfaceFiles, ...]:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    from .organ_surfaces import organ_surfaces
+
+    files = []
+    for key, mesh in organ_surfaces(labels).items():
+        names = (f"{key}-points.npy", f"{key}-triangles.npy")
+        points = vtk_to_numpy(mesh.GetPoints().GetData())
+        triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+        scratch.save_array(folder / names[0], points.astype(np.float32))
+        scratch.save_array(folder / names[1], triangles.astype(np.int32))
+        files.append(protocol.SurfaceFiles(key, *names))
+    return tuple(files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

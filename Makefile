@@ -1,0 +1,137 @@
+# Every target does its own set-up, once: an environment in .venv with the versions of constraints.txt.
+# Type `make help` for what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed clean distclean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_TRAIN := $(VENV)/.ready-train
+SYSTEM := $(VENV)/.system-libraries
+
+VENV58 := .venv-slicer58
+READY58 := $(VENV58)/.ready
+
+# PYTHON=... chooses the interpreter of .venv; constraints.txt asks for 3.11 or newer.
+PYTHON ?=
+# PYTHON39=... chooses the interpreter of .venv-slicer58.
+PYTHON39 ?=
+# TORCH_INDEX=URL: a package index with CPU builds of PyTorch, where the usual one has only large GPU builds.
+TORCH_INDEX ?=
+# PYTEST="-k name -x": further arguments for the test runner.
+PYTEST ?=
+# DATA=FOLDER: the cases of bench-accuracy (dataset.json and what it names).
+DATA ?= $(wildcard ../shared/data)
+
+PIP := -m pip --disable-pip-version-check install --quiet
+TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+SAMPLE := Resources/SampleData/hcc013-portal.nii.gz
+DEMO := demo-output
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(READY) $(SYSTEM) ## segment the sample CT: masks, numbers, pictures and a report in demo-output/
+	@$(BIN)/liverseg segment $(SAMPLE) -o $(DEMO)
+
+test: $(READY) $(SYSTEM) ## the tests but the slow ones, with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term $(PYTEST)
+
+test-all: $(READY) $(SYSTEM) ## all tests, with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST)
+
+test-slicer58: $(READY58) ## the core's tests with the versions that 3D Slicer 5.8 has (Python 3.9)
+	@$(VENV58)/bin/python -m pytest -m "not slow" -p no:cacheprovider $(PYTEST)
+
+lint: $(READY) ## ruff: rules and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(READY) ## let ruff mend imports and formatting
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DATA=FOLDER
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "bench-accuracy needs labelled scans: make bench-accuracy DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)"
+
+bench-speed: $(READY_TRAIN) ## seconds and memory of whole runs, and our tiles against MONAI's
+	@$(BIN)/python Testing/Benchmarks/speed.py
+
+clean: ## remove what tests, benchmarks and the demonstration left
+	@rm -rf $(DEMO) benchmark-output build dist .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*
+	@find LiverSegLib Testing -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## also remove the environments
+	@rm -rf $(VENV) $(VENV58)
+
+# --- environments -------------------------------------------------------------------------------------------------
+
+FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
+	  "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
+	    && { found=$$candidate; break; }; done
+
+$(BIN)/python:
+	@found=; $(FIND_PYTHON); \
+	if [ -z "$$found" ]; then \
+	  echo "No Python 3.11 to 3.14 with venv found. Install one (Debian: python3 python3-venv) or say PYTHON=/its/path." >&2; exit 1; fi; \
+	echo "Making $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV)
+
+# PyTorch first: with the pinned build in place nothing else asks the index for another one.
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the pinned packages into $(VENV) (PyTorch is the large one)"
+	@$(BIN)/python $(PIP) -c constraints.txt $(TORCH_FROM) torch
+	@$(BIN)/python $(PIP) -c constraints.txt hatchling editables
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,test]'
+	@touch $@
+
+$(READY_TRAIN): $(READY)
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,test,train]'
+	@touch $@
+
+# Libraries that drawing without a screen needs on Debian and Ubuntu: "library-file package".
+LIBRARIES := libGL.so.1:libgl1 libEGL.so.1:libegl1 libOSMesa.so.8:libosmesa6 libxkbcommon.so.0:libxkbcommon0 \
+	libdbus-1.so.3:libdbus-1-3 libfontconfig.so.1:libfontconfig1 libglib-2.0.so.0:libglib2.0-0
+
+$(SYSTEM): | $(BIN)/python
+	@if [ "$$(uname -s)" = Linux ]; then \
+	  known=$$(PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null || true); missing=; \
+	  for pair in $(LIBRARIES); do \
+	    [[ "$$known" == *"$${pair%%:*}"* ]] || missing="$$missing $${pair##*:}"; done; \
+	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing$$missing"; apt-get update -qq; \
+	    for package in $$missing; do \
+	      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$package" >/dev/null \
+	        || echo "$$package cannot be installed; \`liverseg doctor\` tells whether pictures can be drawn without it." >&2; done; \
+	  elif [ -n "$$missing" ]; then \
+	    echo "For pictures without a screen some libraries may be missing. On Debian or Ubuntu: sudo apt-get install$$missing" >&2; \
+	  fi; \
+	fi
+	@touch $@
+
+$(VENV58)/bin/python:
+	@found=; \
+	for candidate in $(PYTHON39) python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python3.9 \
+	    "$$(uv python find 3.9 2>/dev/null || true)"; do \
+	  [ -n "$$candidate" ] && "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 9))' 2>/dev/null \
+	    && { found=$$candidate; break; }; done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python 3.9 found, which 3D Slicer 5.8 has. Install one (pyenv install 3.9, uv python install 3.9) or say PYTHON39=/its/path." >&2; \
+	  exit 1; fi; \
+	"$$found" -m venv $(VENV58)
+
+$(READY58): constraints-slicer58.txt | $(VENV58)/bin/python $(SYSTEM)
+	@echo "Installing Slicer 5.8's versions into $(VENV58) (several GB where PyTorch comes as GPU build; see TORCH_INDEX)"
+	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt $(TORCH_FROM) torch
+	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt numpy scipy SimpleITK pydicom pillow vtk typer rich \
+	  coverage hypothesis pytest pytest-cov pytest-timeout safetensors
+	@touch $@

@@ -1,0 +1,145 @@
+"""How accurate a model is on labelled scans: Dice, ASSD, volumes, tumour detection, and silence where there is no liver.
+
+    python Testing/Benchmarks/accuracy.py DATA_FOLDER [--model NAME] [--split val] [--json FILE]
+
+DATA_FOLDER holds dataset.json (see docs/accuracy.md). Structures that a case does not annotate are not scored.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+import SimpleITK as sitk
+
+from LiverSegLib import Segmenter
+from LiverSegLib.errors import NoLiverError
+from LiverSegLib.evaluation.metrics import assd_mm, dice, lesion_detection
+from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+
+STRUCTURES = {"liver": (LIVER, TUMOUR), "spleen": (SPLEEN,), "liver tumour": (TUMOUR,)}
+TARGETS = {"liver mean": 0.960, "liver worst": 0.935, "spleen mean": 0.93, "lits02 tumour": 0.5, "10 mm liver": 0.94}
+
+
+def score_case(entry: Dict[str, Any], folder: Path, segmenter: Segmenter, mirror: bool) -> Dict[str, Any]:
+    """Segment one case and compare it with its label."""
+    started = time.monotonic()
+    image = sitk.ReadImage(str(folder / entry["image"]))
+    row: Dict[str, Any] = {"case": entry["id"], "phase": entry["phase"], "slice_mm": image.GetSpacing()[2]}
+    try:
+        result = segmenter.segment(str(folder / entry["image"]), mirror=mirror)
+    except NoLiverError:
+        row["found"] = 0
+        predicted = np.zeros(image.GetSize()[::-1], np.uint8)
+    else:
+        predicted = sitk.GetArrayFromImage(result.labels)
+        row["found"] = int(np.count_nonzero(predicted))
+        row["phase_estimate"] = result.provenance["phase"]["phase"]
+    row["seconds"] = round(time.monotonic() - started, 1)
+    if "label" not in entry:
+        return row
+    reference = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / entry["label"])))
+    for name in entry["annotated"]:
+        values, spacing = STRUCTURES[name], image.GetSpacing()
+        a, b = np.isin(reference, values), np.isin(predicted, values)
+        if name == "liver tumour":
+            row["lesions"] = lesion_detection(a, b, spacing)
+            if not a.any():
+                continue
+        row[f"{name} dice"] = round(float(dice(a, b)), 4)
+        if a.any() and b.any():
+            row[f"{name} assd_mm"] = round(float(assd_mm(a, b, spacing)), 2)
+            row[f"{name} volume_error_percent"] = round(100 * (b.sum() / a.sum() - 1), 1)
+    return row
+
+
+def summary(rows: Sequence[Dict[str, Any]], negatives: Sequence[Dict[str, Any]]) -> Dict[str, Optional[float]]:
+    """The figures that have targets."""
+    liver = [row["liver dice"] for row in rows if "liver dice" in row]
+    spleen = [row["spleen dice"] for row in rows if "spleen dice" in row]
+    thick = [row["liver dice"] for row in rows if "liver dice" in row and row["slice_mm"] >= 9]
+    tumour = [row["liver tumour dice"] for row in rows if row["case"] == "lits02" and "liver tumour dice" in row]
+    return {
+        "liver mean": _mean(liver),
+        "liver worst": min(liver) if liver else None,
+        "spleen mean": _mean(spleen),
+        "10 mm liver": min(thick) if thick else None,
+        "lits02 tumour": tumour[0] if tumour else None,
+        "voxels in negatives": float(sum(row["found"] for row in negatives)),
+    }
+
+
+def _mean(values: Sequence[float]) -> Optional[float]:
+    return round(float(np.mean(values)), 4) if values else None
+
+
+def print_table(rows: Sequence[Dict[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows as aligned columns; a dash where a row has no value."""
+    cells = [list(columns)] + [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    for line in cells:
+        print("  ".join(value.ljust(width) for value, width in zip(line, widths)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Command line; returns 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description="Measure a model's accuracy on labelled scans.")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--mirror", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    index = options.data / "dataset.json"
+    if not index.is_file():
+        print(f"{options.data} holds no dataset.json; give DATA=FOLDER (docs/accuracy.md says what is in it).", file=sys.stderr)
+        return 2
+    entries = json.loads(index.read_text(encoding="utf-8"))["cases"]
+    segmenter = Segmenter(options.model, options.device, precision=options.precision)
+    rows: List[Dict[str, Any]] = []
+    negatives: List[Dict[str, Any]] = []
+    for entry in entries:
+        if entry["split"] not in (options.split, "negative"):
+            continue
+        row = score_case(entry, options.data, segmenter, options.mirror)
+        (negatives if entry["split"] == "negative" else rows).append(row)
+        print(f"  {entry['id']} {row['seconds']} s", file=sys.stderr, flush=True)
+    columns = ["case", "phase", "phase_estimate", "slice_mm", "liver dice", "liver assd_mm", "liver volume_error_percent",
+               "spleen dice", "spleen assd_mm", "liver tumour dice", "seconds"]  # fmt: skip
+    print(f"model {segmenter.model.name} {segmenter.model.sha256[:12]}, {segmenter.device.kind} {segmenter.device.precision}\n")
+    print_table(rows, columns)
+    print("\nLesions by size")
+    for row in rows:
+        if "lesions" in row:
+            print(f"  {row['case']}: {row['lesions']}")
+    print("\nScans without a liver")
+    print_table(negatives, ["case", "found", "seconds"])
+    figures = summary(rows, negatives)
+    print("\nTargets")
+    missed = 0
+    for name, value in figures.items():
+        target = TARGETS.get(name)
+        good = value == 0 if target is None else value is None or value >= target
+        missed += not good
+        print(f"  {name}: {_cell(value)} (target {'0' if target is None else f'>= {target}'}) {'ok' if good else 'MISSED'}")
+    if options.json:
+        lesions = {row["case"]: str(row.pop("lesions")) for row in rows if "lesions" in row}
+        table = [{key: value for key, value in row.items() if key not in ("seconds", "found")} for row in rows]
+        report = {"accuracy": {"dataset": f"LiverSeg {options.split} cases", "table": table, "summary": figures, "lesions": lesions}}
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

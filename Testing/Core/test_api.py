@@ -1,0 +1,245 @@
+"""The whole way from a scan to labels, numbers and provenance, on a made-up patient whose truth is known."""
+
+import json
+
+import numpy as np
+import phantom
+import pytest
+import SimpleITK as sitk
+
+import LiverSegLib
+from LiverSegLib import networks
+from LiverSegLib.errors import (
+    CancelledError,
+    InputChangedError,
+    ModelCorruptError,
+    ModelNotFoundError,
+    NoLiverError,
+    NotCTError,
+    OutOfMemoryError,
+    UsageError,
+)
+from LiverSegLib.inference import cascade
+
+DIRECTIONS = {
+    "usual": np.eye(3),
+    "feet first": np.diag([1, 1, -1]),
+    "left-handed": np.diag([-1, 1, 1]),
+    "coronal": np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
+    "sagittal": np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]]),
+}
+
+
+@pytest.fixture(autouse=True)
+def phantom_network(monkeypatch):
+    monkeypatch.setitem(networks.ARCHITECTURES, "ByAttenuation", phantom.ByAttenuation)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return phantom.write_phantom_model(tmp_path_factory.mktemp("models") / "phantom")
+
+
+@pytest.fixture
+def segmenter(model):
+    return LiverSegLib.Segmenter(str(model), "cpu", precision="float32", threads=1)
+
+
+def dice(a, b):
+    return 2 * np.sum(a & b) / (a.sum() + b.sum())
+
+
+def check_against(result, image, truth):
+    labels = sitk.GetArrayFromImage(result.labels)
+    for get in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(result.labels, get)() == getattr(image, get)()
+    assert result.labels.GetPixelID() == sitk.sitkUInt8
+    assert dice(np.isin(labels, (1, 3)), np.isin(truth, (1, 3))) > 0.97
+    assert dice(labels == 2, truth == 2) > 0.9  # at the spleen's rim fat and spleen mix to a liver's attenuation
+    assert dice(labels == 3, truth == 3) > 0.85
+    return labels
+
+
+def test_a_scan_becomes_labels_numbers_and_provenance(segmenter):
+    image, truth = phantom.patient()
+    result = segmenter.segment(image)
+    check_against(result, image, truth)
+    liver = result.measurements.organ("liver")
+    voxel_ml = np.prod(image.GetSpacing()) / 1000
+    assert liver.volume_ml == pytest.approx(np.isin(truth, (1, 3)).sum() * voxel_ml, rel=0.04)
+    assert len(result.measurements.lesions) == 1
+    assert result.measurements.lesions[0].probability > 0.5
+    json.dumps(result.provenance)
+    json.dumps(result.measurements.to_dict())
+    assert result.provenance["model"]["name"] == "phantom"
+    assert result.provenance["precision"] == "float32"
+    assert set(result.provenance["seconds"]) >= {"read", "locate", "segment", "clean", "measure", "total"}
+    assert len(result.provenance["input"]["sha256"]) == 64
+
+
+@pytest.mark.parametrize("name", list(DIRECTIONS))
+def test_any_orientation_gives_labels_voxel_for_voxel(segmenter, name):
+    direction = DIRECTIONS[name]
+    size = np.abs(np.linalg.inv(direction)) @ np.array([160, 116, 72])
+    spacing = np.abs(np.linalg.inv(direction)) @ np.array([2.0, 2.0, 2.5])
+    image, truth = phantom.patient(tuple(int(n) for n in size), tuple(spacing), direction.ravel())
+    check_against(segmenter.segment(image), image, truth)
+
+
+@pytest.mark.parametrize("degrees", [8, 30])
+def test_an_oblique_scan_gives_labels_voxel_for_voxel(segmenter, degrees):
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    direction = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    image, truth = phantom.patient((170, 150, 36), (2.0, 2.0, 5.0), direction.ravel())
+    result = segmenter.segment(image)
+    check_against(result, image, truth)
+    assert any("oblique" in note for note in result.provenance["notes"]) == (degrees > 12)
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 2.0, 10.0), (0.9, 0.9, 5.0), (3.0, 3.0, 1.5)])
+def test_any_spacing(segmenter, spacing):
+    size = tuple(int(np.ceil(mm / s)) for mm, s in zip((320, 230, 180), spacing))
+    image, truth = phantom.patient(size, spacing)
+    check_against(segmenter.segment(image), image, truth)
+
+
+def test_the_same_scan_gives_the_same_result(segmenter):
+    image, _ = phantom.patient()
+    first, second = segmenter.segment(image), segmenter.segment(image)
+    assert np.array_equal(sitk.GetArrayFromImage(first.labels), sitk.GetArrayFromImage(second.labels))
+    assert np.array_equal(first.probability, second.probability)
+
+
+def test_mirroring_agrees_with_not_mirroring(segmenter):
+    image, truth = phantom.patient()
+    result = segmenter.segment(image, mirror=True)
+    check_against(result, image, truth)
+    assert result.provenance["options"]["mirror"] is True
+
+
+def test_the_given_image_is_left_as_it_was(segmenter):
+    image, _ = phantom.patient()
+    before = sitk.GetArrayFromImage(image)
+    segmenter.segment(image)
+    assert np.array_equal(before, sitk.GetArrayFromImage(image))
+
+
+def test_a_cut_liver_is_allowed_and_flagged(segmenter):
+    image, _ = phantom.patient(centre=(0, 0, 60))
+    result = segmenter.segment(image)
+    liver = result.measurements.organ("liver")
+    assert liver.truncated and not liver.reliable and "inferior" in liver.touches
+    assert any("lower bound" in warning for warning in result.warnings)
+
+
+def test_no_liver_is_said(segmenter):
+    image, _ = phantom.patient(liver=False)
+    with pytest.raises(NoLiverError, match="No liver was found"):
+        segmenter.segment(image)
+
+
+def test_a_small_minimum_keeps_and_a_large_one_drops_the_tumour(segmenter):
+    image, _ = phantom.patient()
+    assert len(segmenter.segment(image, minimum_lesion_ml=1).measurements.lesions) == 1
+    dropped = segmenter.segment(image, minimum_lesion_ml=100)
+    assert dropped.measurements.lesions == ()
+    assert not (sitk.GetArrayFromImage(dropped.labels) == 3).any()
+
+
+@pytest.mark.parametrize("minimum", [-1, float("nan"), 1e9])
+def test_an_absurd_minimum_is_refused_before_the_scan_is_read(segmenter, minimum):
+    with pytest.raises(UsageError, match="minimum lesion size"):
+        segmenter.segment("no-such-file.nii.gz", minimum_lesion_ml=minimum)
+
+
+def test_progress_grows_to_one_and_names_its_stages(segmenter):
+    image, _ = phantom.patient()
+    seen = []
+    segmenter.segment(image, progress=lambda *step: seen.append(step))
+    fractions = [fraction for fraction, _, _ in seen]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    assert list(dict.fromkeys(stage for _, stage, _ in seen)) == ["read", "locate", "segment", "clean", "measure", "done"]
+
+
+@pytest.mark.parametrize("stage", ["read", "locate", "segment", "clean", "measure"])
+def test_cancel_stops_at_every_stage(segmenter, stage):
+    image, _ = phantom.patient()
+    reached = []
+    with pytest.raises(CancelledError):
+        segmenter.segment(
+            image, progress=lambda fraction, name, text: reached.append(name), cancel=lambda: stage in reached
+        )
+    assert reached[-1] == stage
+    segmenter.segment(image)  # and it can be used again
+
+
+@pytest.mark.parametrize(
+    "site",
+    [("LiverSegLib.api", "read_scan"), ("LiverSegLib.inference.cascade", "to_network"),
+     ("LiverSegLib.inference.tiles", "blending_weight"), ("LiverSegLib.inference.cascade", "classify"),
+     ("LiverSegLib.api", "clean"), ("LiverSegLib.api", "estimate_phase"), ("LiverSegLib.api", "measure")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_running_out_anywhere_is_one_sentence(segmenter, monkeypatch, site, error):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(".".join(site), fail)
+    image, _ = phantom.patient()
+    with pytest.raises(OutOfMemoryError, match="Memory ran out while"):
+        segmenter.segment(image)
+
+
+def test_memory_running_out_while_loading_the_model(model, monkeypatch):
+    monkeypatch.setattr(cascade, "build_network", lambda *a: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(OutOfMemoryError, match="loading the model"):
+        LiverSegLib.Segmenter(str(model), "cpu")
+
+
+def test_a_file_that_changes_meanwhile_is_not_measured_as_if_it_had_not(segmenter, tmp_path):
+    image, _ = phantom.patient()
+    path = tmp_path / "scan.nii"
+    sitk.WriteImage(image, str(path))
+
+    def touch(fraction, stage, text):
+        if stage == "segment":
+            path.write_bytes(b"something else")
+
+    with pytest.raises(InputChangedError, match="changed"):
+        segmenter.segment(path, progress=touch)
+
+
+def test_the_box_grows_when_an_organ_reaches_beyond_it(segmenter, monkeypatch):
+    image, truth = phantom.patient((160, 116, 80), (2.0, 2.0, 2.5))
+    located = cascade.Cascade.locate
+    monkeypatch.setattr(
+        cascade.Cascade, "locate", lambda self, volume, tick: tuple(slice(b.start + 25, b.stop) for b in located(self, volume, tick))
+    )
+    result = segmenter.segment(image)
+    check_against(result, image, truth)
+    assert any("box was enlarged" in note for note in result.provenance["notes"])
+
+
+def test_wrong_inputs_and_models_are_named(model, segmenter, tmp_path):
+    with pytest.raises(NotCTError):
+        segmenter.segment(sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 400, (20, 40, 40)).astype(np.int16)))
+    with pytest.raises(ModelNotFoundError, match="no-such-model"):
+        LiverSegLib.Segmenter("no-such-model")
+    broken = phantom.write_phantom_model(tmp_path / "broken")
+    text = (broken / "model.json").read_text().replace("ByAttenuation", "ResidualUNet")
+    (broken / "model.json").write_text(text.replace('"means"', '"wrong"'))
+    with pytest.raises(LiverSegLib.errors.ModelError):
+        LiverSegLib.Segmenter(str(broken))
+
+
+def test_weights_that_do_not_fit_are_refused(model, monkeypatch):
+    monkeypatch.setattr(phantom.ByAttenuation, "load_state_dict", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("size mismatch")))
+    with pytest.raises(ModelCorruptError, match="do not fit"):
+        LiverSegLib.Segmenter(str(model), "cpu")
+
+
+def test_segment_without_a_segmenter(model):
+    image, truth = phantom.patient()
+    check_against(LiverSegLib.segment(image, model=str(model), device="cpu"), image, truth)
