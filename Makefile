@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed clean distclean
+.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -65,6 +65,15 @@ bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DAT
 
 bench-speed: $(READY_TRAIN) ## seconds and memory of whole runs, and our tiles against MONAI's
 	@$(BIN)/python Testing/Benchmarks/speed.py
+
+train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "train needs labelled scans: make train DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@mkdir -p runs
+	@[ -f runs/pack.npz ] || $(BIN)/python -m LiverSegLib.training.pack "$(DATA)" runs/pack.npz
+	@$(BIN)/python -m LiverSegLib.training.train locate runs/pack.npz runs/locate
+	@$(BIN)/python -m LiverSegLib.training.train segment runs/pack.npz runs/segment
+	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --card LiverSegLib/training/default-card.json
 
 clean: ## remove what tests, benchmarks and the demonstration left
 	@rm -rf $(DEMO) benchmark-output build dist .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*

@@ -41,9 +41,10 @@ MINIMUM_LIVER_ML = 20.0
 class Result:
     """What a run yields.
 
-    ``image`` is the scan, ``labels`` its mask (uint8, values of ``LiverSegLib.labels``) on the very same grid.
-    ``probability`` is uint8 (z, y, x): 255 times the network's probability of each voxel's label, 0 outside the organs' box.
-    ``provenance`` and ``measurements.to_dict()`` can be written as JSON. ``warnings`` are sentences for the user.
+    ``image`` is the scan, ``labels`` its mask (uint8, values of ``LiverSegLib.labels``) on the very same
+    grid. ``probability`` is uint8 (z, y, x): 255 times the network's probability of each voxel's label, 0
+    outside the organs' box. ``provenance`` and ``measurements.to_dict()`` can be written as JSON.
+    ``warnings`` are sentences for the user.
     """
 
     name: str
@@ -110,7 +111,9 @@ class Segmenter:
         """
         minimum = _checked_minimum(minimum_lesion_ml)
         if mirror and not any(stage.mirror_axes for stage in self._cascade.stages.values()):
-            raise UsageError(f"The model {self.model.name} was not trained to be mirrored; leave out the mirror option.")
+            raise UsageError(
+                f"The model {self.model.name} was not trained to be mirrored; leave out the mirror option."
+            )
         return _Run(self, _Reporter(progress, cancel), mirror, minimum).segment(source, series)
 
 
@@ -127,10 +130,17 @@ def segment(
     progress: Optional[Progress] = None,
     cancel: Optional[Cancel] = None,
 ) -> Result:
-    """Segment and measure one CT; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments and errors."""
+    """Segment and measure one CT; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments and
+    errors.
+    """
     segmenter = Segmenter(model, device, precision=precision, threads=threads)
     return segmenter.segment(
-        source, mirror=mirror, minimum_lesion_ml=minimum_lesion_ml, series=series, progress=progress, cancel=cancel
+        source,
+        mirror=mirror,
+        minimum_lesion_ml=minimum_lesion_ml,
+        series=series,
+        progress=progress,
+        cancel=cancel,
     )
 
 
@@ -169,7 +179,7 @@ class _Reporter:
 
 
 class _memory_errors:  # noqa: N801  a context manager reads as a verb
-    """Turn running out of memory, in whatever dialect, into an OutOfMemoryError that says when it happened."""
+    """Turn running out of memory, in any dialect, into an OutOfMemoryError that says when it happened."""
 
     def __init__(self, doing: str) -> None:
         self.doing = doing
@@ -180,14 +190,18 @@ class _memory_errors:  # noqa: N801  a context manager reads as a verb
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         if error is not None and is_out_of_memory(error) and not isinstance(error, OutOfMemoryError):
             raise OutOfMemoryError(
-                f"Memory ran out while {self.doing}. Close other programs, or use a computer with more memory.", str(error)
+                f"Memory ran out while {self.doing}. Close other programs, "
+                "or use a computer with more memory.",
+                str(error),
             ) from error
 
 
 class _Run:
     """One scan on its way through the stages."""
 
-    def __init__(self, segmenter: Segmenter, reporter: _Reporter, mirror: bool, minimum_lesion_ml: float) -> None:
+    def __init__(
+        self, segmenter: Segmenter, reporter: _Reporter, mirror: bool, minimum_lesion_ml: float
+    ) -> None:
         self.segmenter, self.reporter = segmenter, reporter
         self.mirror, self.minimum_lesion_ml = mirror, minimum_lesion_ml
 
@@ -201,7 +215,9 @@ class _Run:
             scan = read_scan(source, series)
         reporter.begin("locate")
         with _memory_errors("segmenting"), bounded_threads(self.segmenter.device.threads):
-            found = cascade.segment(scan.image, mirror=self.mirror, locate_tick=reporter.tick, tick=self._fine_tick)
+            found = cascade.segment(
+                scan.image, mirror=self.mirror, locate_tick=reporter.tick, tick=self._fine_tick
+            )
         if reporter.stage != "segment":
             reporter.begin("segment")
         reporter.begin("clean")
@@ -217,12 +233,16 @@ class _Run:
             phase = estimate_phase(scan.image, labels)
             measurements = measure(labels, scan.image, probability=found.probability, phase=phase.phase)
         if not unchanged(scan):
-            raise InputChangedError(f"{scan.name} was changed while it was being segmented; please run again.")
+            raise InputChangedError(
+                f"{scan.name} was changed while it was being segmented; please run again."
+            )
         reporter.begin("done")
         retreats = cascade.retreats[retreats_before:]
         warnings = _unique(list(scan.warnings) + list(measurements.warnings) + retreats)
         provenance = self._provenance(scan, phase, report, list(found.notes), retreats, warnings)
-        return Result(scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings))
+        return Result(
+            scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings)
+        )
 
     def _fine_tick(self, share: float) -> None:
         if self.reporter.stage == "locate":

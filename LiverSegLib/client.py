@@ -120,7 +120,7 @@ class WorkerClient:
             WorkerError: It cannot be started, ends, or does not answer in time.
             OutputError: The private folder cannot be made.
         """
-        if self._child is not None and self._child.process.poll() is None:
+        if self._child is not None and self._child.is_alive():
             return self._child.hello
         self._end()
         child = _Child(self._command, self._temporary_folder)
@@ -298,7 +298,13 @@ class _Child:
         for reader in self._readers:
             reader.start()
 
+    def is_alive(self) -> bool:
+        """Whether the process runs and its output is open: a killed one closes it a little before it can be
+        reaped."""
+        return self.process.poll() is None and self._readers[0].is_alive()
+
     def send(self, message: protocol.Message) -> None:
+        """Write a request. Raises WorkerError if the worker has ended."""
         line = memoryview(protocol.encode(message))
         try:
             while line:

@@ -1,7 +1,8 @@
 """Grids: seeing any scan in patient order (z up, y back, x left), and carrying results back voxel for voxel.
 
-A scan whose axes lie within MAX_TILT_DEGREES of the patient's is only permuted and mirrored, which loses nothing; a more
-oblique one is resampled upright for the network, and the result is sampled back at the place of each of its own voxels.
+A scan whose axes lie within MAX_TILT_DEGREES of the patient's is only permuted and mirrored, which loses
+nothing; a more oblique one is resampled upright for the network, and the result is sampled back at the place
+of each of its own voxels.
 """
 
 import itertools
@@ -25,9 +26,9 @@ Box = Tuple[slice, slice, slice]
 class Volume:
     """A scan in patient order.
 
-    ``array`` is a view (z, y, x) of the voxels, z to superior, y to posterior, x to left; ``spacing`` is mm (z, y, x).
-    ``order`` and ``flips`` are the permutation and mirroring of numpy axes that led there. ``to_lps`` (4 x 4) takes
-    voxel indices (x, y, z) of ``array`` to LPS mm. ``image`` keeps the voxels alive.
+    ``array`` is a view (z, y, x) of the voxels, z to superior, y to posterior, x to left; ``spacing`` is mm
+    (z, y, x). ``order`` and ``flips`` are the permutation and mirroring of numpy axes that led there.
+    ``to_lps`` (4 x 4) takes voxel indices (x, y, z) of ``array`` to LPS mm. ``image`` keeps the voxels alive.
     """
 
     image: sitk.Image
@@ -59,7 +60,9 @@ def patient_order(image: sitk.Image) -> Volume:
     steps = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     unit = steps / np.linalg.norm(steps, axis=0)
     # axes[p]: the image axis (0 x, 1 y, 2 z) that runs along patient axis p (0 L, 1 P, 2 S)
-    axes = max(itertools.permutations(range(3)), key=lambda order: sum(abs(unit[p, a]) for p, a in enumerate(order)))
+    axes = max(
+        itertools.permutations(range(3)), key=lambda order: sum(abs(unit[p, a]) for p, a in enumerate(order))
+    )
     signs = [unit[p, a] < 0 for p, a in enumerate(axes)]
     matrix = np.eye(4)
     matrix[:3, :3] = steps[:, axes] * np.where(signs, -1.0, 1.0)
@@ -96,9 +99,9 @@ def upright(image: sitk.Image, spacing: float) -> sitk.Image:
 def axis_weights(count: int, step: float, out_count: int, shift: float = 0.0) -> np.ndarray:
     """Weights that resample one axis: float32 (out_count, count), each row summing to one.
 
-    Output voxel j is centred at ``(j + 0.5) * step - 0.5 + shift`` input voxels. The kernel is a triangle as wide as the
-    coarser of the two grids: linear interpolation where the axis gets finer, anti-aliasing where it gets coarser.
-    Beyond the ends the last voxel counts.
+    Output voxel j is centred at ``(j + 0.5) * step - 0.5 + shift`` input voxels. The kernel is a triangle as
+    wide as the coarser of the two grids: linear interpolation where the axis gets finer, anti-aliasing where
+    it gets coarser. Beyond the ends the last voxel counts.
     """
     centres = np.clip((np.arange(out_count) + 0.5) * step - 0.5 + shift, 0, count - 1)
     distance = np.abs(centres[:, None] - np.arange(count)[None])
@@ -106,8 +109,12 @@ def axis_weights(count: int, step: float, out_count: int, shift: float = 0.0) ->
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def grow_box(box: Box, margins: Sequence[float], shape: Sequence[int], at_least: Sequence[float] = (0, 0, 0)) -> Box:
-    """Widen a box by ``margins`` voxels a side, and to ``at_least`` voxels where the array (``shape``) allows it."""
+def grow_box(
+    box: Box, margins: Sequence[float], shape: Sequence[int], at_least: Sequence[float] = (0, 0, 0)
+) -> Box:
+    """Widen a box by ``margins`` voxels a side, and to ``at_least`` voxels where the array (``shape``) allows
+    it.
+    """
     grown = []
     for part, margin, limit, wanted in zip(box, margins, shape, at_least):
         start, stop = max(0, int(part.start - margin)), min(limit, int(np.ceil(part.stop + margin)))

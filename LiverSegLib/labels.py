@@ -9,7 +9,9 @@ TUMOUR = 3
 
 
 class Code(NamedTuple):
-    """A coded concept: coding scheme designator, value, meaning (as DICOM PS3.16 CID 7150 and others write it)."""
+    """A coded concept: coding scheme designator, value, meaning (as DICOM PS3.16 CID 7150 and others write
+    it).
+    """
 
     scheme: str
     value: str
@@ -32,7 +34,9 @@ _ABNORMAL = Code("SCT", "49755003", "Morphologically Altered Structure")
 
 LABELS: Dict[int, LabelInfo] = {
     LIVER: LabelInfo(LIVER, "liver", "Liver", (221, 130, 101), _ANATOMY, Code("SCT", "10200004", "Liver")),
-    SPLEEN: LabelInfo(SPLEEN, "spleen", "Spleen", (157, 108, 162), _ANATOMY, Code("SCT", "78961009", "Spleen")),
+    SPLEEN: LabelInfo(
+        SPLEEN, "spleen", "Spleen", (157, 108, 162), _ANATOMY, Code("SCT", "78961009", "Spleen")
+    ),
     TUMOUR: LabelInfo(
         TUMOUR, "tumour", "Liver tumour", (246, 223, 72), _ABNORMAL, Code("SCT", "108369006", "Neoplasm")
     ),

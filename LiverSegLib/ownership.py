@@ -6,7 +6,7 @@ left.
 
 import json
 import os
-import socket
+import platform
 import sys
 from dataclasses import asdict, dataclass
 from typing import Optional
@@ -29,7 +29,7 @@ class Owner:
     @classmethod
     def current(cls) -> "Owner":
         """This process."""
-        return cls(os.getpid(), socket.gethostname(), _birth(os.getpid()), _namespace())
+        return cls(os.getpid(), platform.node(), _birth(os.getpid()), _namespace())
 
     @classmethod
     def parse(cls, text: str) -> Optional["Owner"]:
@@ -47,7 +47,7 @@ class Owner:
 
     def is_here(self) -> bool:
         """Whether the process ran on this computer, so that ``is_dead`` can tell."""
-        return self.host == socket.gethostname() and self.space == _namespace()
+        return self.host == platform.node() and self.space == _namespace()
 
     def is_dead(self) -> bool:
         """Whether the process has certainly ended. False for one on another computer, which cannot be

@@ -1,17 +1,19 @@
 """Contrast phase of an abdominal CT, estimated from the attenuation of liver, spleen and aorta.
 
-Attenuation that the rules rest on (HU, adults, 120 kVp):
+Published attenuation that the rules rest on (HU):
 
-* Unenhanced: liver 55 to 65, spleen about 10 lower (Boll and Merkle, RadioGraphics 2009;29:1591; Kodama et
-  al., AJR 2007;188:1307), blood 35 to 50.
-* Late arterial (30 to 40 s): aorta 250 to 350, spleen enhanced, liver barely (by less than 20 HU), because
-  three quarters of its blood come later through the portal vein.
-* Portal venous (60 to 80 s): liver enhanced by 50 HU or more, aorta 130 to 190 (Bae, Radiology 2010;256:32,
-  with the time courses of all three organs).
-* Late (over 150 s): iodine is spread evenly, aorta and liver approach each other within about 15 HU (same
-  source).
+* Unenhanced: liver 58.8 with SD 10.8 in 3,357 adults ("Hepatic steatosis (fatty liver disease) in
+  asymptomatic adults identified by unenhanced low-dose CT"); liver minus spleen 1 to 18 where biopsy found
+  no fat ("Biopsy-proven nonsteatotic liver in adults: estimation of reference range ...").
+* Enhancement over the unenhanced value in 171 patients ("MDCT of the liver and hypervascular hepatocellular
+  carcinomas: optimizing scan delays ..."). Arterial (10 to 15 s after the aorta rose by 50): aorta 300 to
+  336, spleen 97 to 108, liver 15 to 25. Portal venous (45 to 55 s): liver 59 to 63, aorta 117 to 125,
+  spleen 73 to 82.
 
-Fatty livers are darker by up to 60 HU in every phase, so the spleen, which stores no fat, decides whether
+The borders between phases below are ours, set between those values; the late phase, in which blood and liver
+approach each other, was set without a published figure and passes smoothly into the portal venous one.
+
+Fatty livers are darker in every phase, so the spleen, which stores no fat, decides whether
 there is contrast at all.
 """
 
@@ -57,8 +59,8 @@ _MINIMUM_TRACK_MM = 50.0
 _AORTA_RADIUS_MM = 6.0
 _RING_MM = (14.0, 19.0)
 _VESSEL_SCORE = 0.2
-"""Mean likeness of a path to a bright vessel; enhanced scans reach 0.3 to 1.1, unenhanced ones stay below
-0.
+"""Mean likeness of a path to a bright vessel. On 40 development cases (validation cases among them)
+enhanced scans reached 0.28 to 1.1 and unenhanced ones stayed below 0.
 """
 _STEADY_SHARE = 0.7
 _HYPOTHESES_HU = tuple(range(80, 481, 20))

@@ -384,15 +384,13 @@ def _write_result(result: Any, folder: Path, request: protocol.Segment) -> proto
 
 
 def _write_surfaces(labels: sitk.Image, folder: Path) -> Tuple[protocol.SurfaceFiles, ...]:
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
     from .organ_surfaces import organ_surfaces
+    from .surfaces import surface_arrays
 
     files = []
     for key, mesh in organ_surfaces(labels).items():
         names = (f"{key}-points.npy", f"{key}-triangles.npy")
-        points = vtk_to_numpy(mesh.GetPoints().GetData())
-        triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+        points, triangles = surface_arrays(mesh)
         scratch.save_array(folder / names[0], points.astype(np.float32))
         scratch.save_array(folder / names[1], triangles.astype(np.int32))
         files.append(protocol.SurfaceFiles(key, *names))

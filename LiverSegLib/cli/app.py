@@ -250,7 +250,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except (BrokenPipeError, SystemExit):
-        # whoever read our output has enough, as in `liverseg models | head`; click leaves with SystemExit then
+        # whoever read our output has enough (`liverseg models | head`); click leaves with SystemExit then
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except (KeyboardInterrupt, typer.Abort):

@@ -43,7 +43,7 @@ class Face:
         if self.json or self.quiet:
             return
         for renderable in renderables:
-            self.screen.print(renderable, highlight=False)
+            self.screen.print(renderable, highlight=False, soft_wrap=isinstance(renderable, Text))
 
     def answer(self, content: Mapping[str, Any]) -> None:
         """Give a program its one JSON object; nothing without ``json``."""
@@ -56,7 +56,7 @@ class Face:
         if self.json or self.quiet:
             return
         for sentence in sentences:
-            self.aside.print(Text.assemble(("Warning: ", "yellow"), sentence))
+            self.aside.print(Text.assemble(("Warning: ", "yellow"), sentence), soft_wrap=True)
 
     def fail(self, error: LiverSegError, hint: Optional[str] = None) -> None:
         """Say an error: one sentence, then a hint and, with ``debug``, the details."""
@@ -65,16 +65,14 @@ class Face:
             if not self.debug:
                 return
         aside = self.aside
-        aside.print(Text.assemble(("Error: ", "bold red"), str(error)))
+        aside.print(Text.assemble(("Error: ", "bold red"), str(error)), soft_wrap=True)
         if isinstance(error, SeriesChoiceError) and not self.json:
             for series in error.series:
-                aside.print(
-                    Text(f"  --series {getattr(series, 'uid', series)}   {_series_line(series)}".rstrip())
-                )
+                aside.print(Text(f"  --series {series.uid}   {series.line()}"), soft_wrap=True)
         if self.debug and error.details:
-            aside.print(Text(error.details.rstrip(), style="dim"))
+            aside.print(Text(error.details.rstrip(), style="dim"), soft_wrap=True)
         elif hint:
-            aside.print(Text(hint, style="dim"))
+            aside.print(Text(hint, style="dim"), soft_wrap=True)
 
 
 def error_content(error: LiverSegError) -> Dict[str, Any]:
@@ -113,10 +111,6 @@ def facts_table(title: Optional[str] = None) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     return table
-
-
-def _series_line(series: Any) -> str:
-    return series.line() if hasattr(series, "line") else ""
 
 
 def _console(stream: Any) -> Console:

@@ -47,7 +47,7 @@ def run_series(folder: Path, face: Face) -> None:
     if not found:
         raise UnreadableImageError(f"There are no DICOM images in {folder}.")
     face.answer({"series": [series_content(series) for series in found]})
-    face.show(_series_table(found))
+    face.show(_series_table(found), *(_choice(series) for series in found if series.suitable))
 
 
 def run_doctor(face: Face) -> bool:
@@ -120,7 +120,6 @@ def _series_table(found: List[Any]) -> Table:
     table = Table()
     for heading in ("No.", "Description", "Modality", "Size", "Spacing (mm)", "Phase", "Usable"):
         table.add_column(heading)
-    table.add_column("UID for --series", overflow="fold")
     for series in found:
         table.add_row(
             "" if series.number is None else str(series.number),
@@ -130,9 +129,13 @@ def _series_table(found: List[Any]) -> Table:
             " x ".join(f"{s:.2f}" for s in series.spacing),
             series.phase_hint or "",
             Text("yes" if series.suitable else series.reason or "no"),
-            series.uid,
         )
     return table
+
+
+def _choice(series: Any) -> Text:
+    """The option that chooses a series, on a line of its own so that it can be copied."""
+    return Text(f"--series {series.uid}   {series.description}".rstrip())
 
 
 def _doctor_table(checks: List[Check]) -> Table:

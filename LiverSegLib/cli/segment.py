@@ -17,6 +17,9 @@ from .progress import ProgressBar
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
 
+LAST_STAGE = "done"
+"""What the library calls its end, which is not the command's."""
+
 
 @dataclass(frozen=True)
 class SegmentOptions:
@@ -82,6 +85,10 @@ def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) 
 
     import LiverSegLib
 
+    def progress(fraction: float, stage: str, text: str) -> None:
+        if stage != LAST_STAGE:
+            bar(WORK_SHARE * fraction, stage, text)
+
     if options.threads is not None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
     return LiverSegLib.segment(
@@ -92,7 +99,7 @@ def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) 
         minimum_lesion_ml=options.minimum_lesion_ml,
         series=options.series,
         threads=options.threads or 0,
-        progress=lambda fraction, stage, text: bar(WORK_SHARE * fraction, stage, text),
+        progress=progress,
         cancel=interrupts.requested,
     )
 
@@ -119,17 +126,21 @@ def _organ_table(measurements: Any) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("Note")
     for organ in measurements.organs:
-        note = "" if organ.reliable else ("not found" if not organ.voxels else "unreliable, see warnings")
-        if organ.key == "tumour" and not organ.voxels:
-            note = "none found"
-        table.add_row(
-            organ.name, f"{organ.volume_ml:.1f}", _number(organ.mean_hu), _number(organ.sd_hu), note
-        )
+        numbers = (f"{organ.volume_ml:.1f}", _number(organ.mean_hu), _number(organ.sd_hu))
+        table.add_row(organ.name, *numbers, _organ_note(organ))
     burden = measurements.tumour_burden_percent
     if burden is not None:
         table.add_section()
         table.add_row("Tumour burden", f"{burden:.1f} %", "", "", "of the liver's volume")
     return table
+
+
+def _organ_note(organ: Any) -> str:
+    if not organ.voxels:
+        return "none found"
+    if organ.truncated:
+        return "cut off by the scan: a lower bound"
+    return "" if organ.reliable else "unreliable, see warnings"
 
 
 def _lesion_table(measurements: Any) -> Table:

@@ -6,7 +6,6 @@ words why an image cannot be used.
 """
 
 from .checks import check_image
-from .nifti import restore_shear
 from .read import list_series, read_scan
 from .scan import Scan, SeriesInfo, facts, file_state, fingerprint, unchanged
 
@@ -20,7 +19,6 @@ __all__ = [
     "fingerprint",
     "list_series",
     "read_scan",
-    "restore_shear",
     "unchanged",
 ]
 

@@ -132,7 +132,7 @@ def is_dicom(path: str) -> bool:
 
 
 def has_all_pixels(path: str) -> bool:
-    """Whether uncompressed pixel data is as long as the header says: older GDCM reads truncated files silently."""
+    """Whether uncompressed pixel data is as long as the header says; older GDCM reads less without a word."""
     import pydicom
 
     keywords = ["PixelData", "BitsAllocated", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames"]

@@ -5,7 +5,6 @@ int16 with an intercept into float32, and refuses a sheared sform. So ITK tells 
 it, and the voxels are read here: one pass over the file, with the checksum of the compressed stream verified.
 """
 
-import gzip
 import os
 import struct
 import zlib
@@ -142,29 +141,6 @@ def place(image: sitk.Image, header: NiftiHeader) -> None:
     image.SetSpacing([float(s) for s in spacing])
     image.SetOrigin([float(v) for v in header.affine[:3, 3] * (-1, -1, 1)])
     image.SetDirection([float(v) for v in direction.ravel()])
-
-
-def restore_shear(path: str, image: sitk.Image) -> None:
-    """Put the sheared direction of ``image`` into the NIfTI-1 file that SimpleITK wrote from it.
-
-    ITK writes the nearest perpendicular axes instead, and the file would not lie on the input any more.
-    Nothing happens if the axes are perpendicular or the file is no NIfTI. The file is rewritten in place.
-    """
-    direction = np.reshape(image.GetDirection(), (3, 3)) if image.GetDimension() == 3 else np.eye(3)
-    if not path.lower().endswith((".nii", ".nii.gz")) or shear(direction) <= SHEAR_TOLERANCE:
-        return
-    data = bytearray(b"".join(_chunks(path)))
-    affine = np.column_stack([direction * image.GetSpacing(), image.GetOrigin()]) * np.array(
-        [[-1], [-1], [1]]
-    )
-    order = "<" if struct.unpack_from("<i", data)[0] == 348 else ">"
-    struct.pack_into(
-        order + "2h", data, 252, 0, 1
-    )  # no qform: it cannot hold a shear; sform: scanner coordinates
-    struct.pack_into(order + "12f", data, 280, *affine.ravel())
-    opened = gzip.open(path, "wb", compresslevel=6) if path.lower().endswith(".gz") else open(path, "wb")
-    with opened as file:
-        file.write(data)
 
 
 def is_sheared(header: NiftiHeader) -> bool:

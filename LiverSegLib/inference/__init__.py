@@ -1,1 +1,3 @@
-"""From an image to a label image: device choice, resampling, tiles, and the cascade of locating and segmenting."""
+"""From an image to a label image: device choice, resampling, tiles, and the cascade of locating and
+segmenting.
+"""

@@ -1,4 +1,6 @@
-"""Two networks in a row: one finds liver and spleen in the whole scan at coarse spacing, one segments inside that box."""
+"""Two networks in a row: one finds liver and spleen in the whole scan at coarse spacing, one segments inside
+that box.
+"""
 
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
@@ -26,25 +28,38 @@ from LiverSegLib.networks import build_network
 
 LOCATE = "locate"
 SEGMENT = "segment"
-LOCATED_LIVER_ML = 40.0
+LOCATED_LIVER_ML = 50.0
 """Less liver than this in the coarse search is taken for none."""
+AGREEMENT = 0.3
+"""The fine network must find at least this share of the coarse one's liver: both must see it."""
 LOCATED_SPLEEN_ML = 15.0
 BOX_MARGIN_MM = 30.0
 """How far beyond the coarse liver and spleen the fine network looks."""
 BOX_GROWTH_MM = 50.0
-"""How far the box grows on a side where the fine liver or spleen reaches it, before the fine network runs again."""
+"""How far the box grows on a side where the fine liver or spleen reaches it, before the fine network runs
+again.
+"""
 MAX_RUNS = 3
+NO_LIVER = "No liver was found in this scan."
 
 Tick = Callable[[float], None]
 """Called with the share of a step that is done; raises to cancel."""
 
 
 @dataclass(frozen=True)
+class Located:
+    """Where the organs are: a box in the volume's voxels (z, y, x), and the coarse volume of the liver."""
+
+    box: Box
+    liver_ml: float
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """What the networks say, before any cleaning.
 
-    ``labels`` and ``probability`` are uint8 in the order of the image's own array (z, y, x); ``probability`` is 255 times
-    that of the label given. ``notes`` are sentences for the provenance.
+    ``labels`` and ``probability`` are uint8 in the order of the image's own array (z, y, x); ``probability``
+    is 255 times that of the label given. ``notes`` are sentences for the provenance.
     """
 
     labels: np.ndarray
@@ -75,8 +90,8 @@ class Cascade:
         """What had to be given up for lack of memory, as sentences."""
         return [text for runner in self.runners.values() for text in runner.retreats]
 
-    def locate(self, volume: Volume, tick: Tick) -> Box:
-        """Return the box around liver and spleen in the volume's voxels (z, y, x).
+    def locate(self, volume: Volume, tick: Tick) -> Located:
+        """Find liver and spleen in the whole scan at coarse spacing.
 
         Raises:
             NoLiverError: there is no liver in view.
@@ -88,18 +103,20 @@ class Cascade:
         table = torch.as_tensor(stage.output.channel_labels, dtype=torch.uint8)
         labels = table[scores.argmax(0).cpu()].numpy()
         voxel_ml = float(np.prod(stage.spacing)) / 1000.0
-        liver = _largest(np.isin(labels, (LIVER, TUMOUR)), LOCATED_LIVER_ML / voxel_ml)
-        if liver is None:
-            raise NoLiverError("No liver was found in this scan.")
+        liver, liver_voxels = _largest(np.isin(labels, (LIVER, TUMOUR)))
+        if liver is None or liver_voxels * voxel_ml < LOCATED_LIVER_ML:
+            raise NoLiverError(NO_LIVER)
         found = [liver]
-        spleen = _largest(labels == SPLEEN, LOCATED_SPLEEN_ML / voxel_ml)
-        if spleen is not None:
+        spleen, spleen_voxels = _largest(labels == SPLEEN)
+        if spleen is not None and spleen_voxels * voxel_ml >= LOCATED_SPLEEN_ML:
             found.append(spleen)
         box = tuple(
-            slice(min(b[a].start for b in found) * grid.steps[a], max(b[a].stop for b in found) * grid.steps[a])
+            slice(
+                min(b[a].start for b in found) * grid.steps[a], max(b[a].stop for b in found) * grid.steps[a]
+            )
             for a in range(3)
         )
-        return self._widen(box, volume, BOX_MARGIN_MM)  # type: ignore[arg-type]
+        return Located(self._widen(box, volume), liver_voxels * voxel_ml)  # type: ignore[arg-type]
 
     def segment(self, image: sitk.Image, *, mirror: bool, locate_tick: Tick, tick: Tick) -> Segmentation:
         """Run the whole cascade over a CT (HU, any grid).
@@ -118,12 +135,16 @@ class Cascade:
         stage = self.stages[SEGMENT]
         if target.tilt_degrees > MAX_TILT_DEGREES:
             volume = patient_order(upright(image, min(stage.spacing)))
-            notes.append(f"The scan is oblique by {target.tilt_degrees:.0f} degrees and was segmented on an upright copy.")
+            notes.append(
+                f"The scan is oblique by {target.tilt_degrees:.0f} degrees; "
+                "it was segmented on an upright copy."
+            )
         if LOCATE in self.stages:
-            box = self.locate(volume, locate_tick)
+            located = self.locate(volume, locate_tick)
         else:
-            box = tuple(slice(0, n) for n in volume.array.shape)  # type: ignore[assignment]
-        scores, grid = self._fine(volume, box, stage.mirror_axes if mirror else (), tick, notes)
+            located = Located(tuple(slice(0, n) for n in volume.array.shape), 0.0)  # type: ignore[arg-type]
+        scores, grid = self._fine(volume, located.box, stage.mirror_axes if mirror else (), tick, notes)
+        _check_agreement(scores, stage, located)
         return self._labelled(scores, grid, volume, target, tick, notes)
 
     def _fine(self, volume, box, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
@@ -151,7 +172,9 @@ class Cascade:
             labels, probability = classify_at(scores, grid, volume, target, table, lambda: tick(0.85))
         return Segmentation(target.restore(labels), target.restore(probability), tuple(notes))
 
-    def _scores(self, name: str, volume: Volume, grid: NetworkGrid, mirror_axes: Sequence[int], tick: Tick) -> torch.Tensor:
+    def _scores(
+        self, name: str, volume: Volume, grid: NetworkGrid, mirror_axes: Sequence[int], tick: Tick
+    ) -> torch.Tensor:
         """Class probabilities (classes, z, y, x) of one stage on its grid."""
         stage, runner = self.stages[name], self.runners[name]
         image = normalise(to_network(volume, grid, lambda: tick(0.0)), stage.intensity)
@@ -163,11 +186,11 @@ class Cascade:
             return _from_sigmoid(logits)
         return torch.softmax(logits, 0)
 
-    def _widen(self, box: Box, volume: Volume, margin_mm: float) -> Box:
-        """Margin on every side, and at least a tile, so that the network sees as much around as in training."""
+    def _widen(self, box: Box, volume: Volume) -> Box:
+        """Margin on every side, and at least a tile, so that the network sees as much as in training."""
         stage = self.stages[SEGMENT]
         tile = [n * s / v for n, s, v in zip(stage.patch, stage.spacing[::-1], volume.spacing)]
-        return grow_box(box, [margin_mm / s for s in volume.spacing], volume.array.shape, tile)
+        return grow_box(box, [BOX_MARGIN_MM / s for s in volume.spacing], volume.array.shape, tile)
 
 
 def _runner(model: Model, stage: Stage, device: Device) -> TileRunner:
@@ -182,15 +205,21 @@ def _runner(model: Model, stage: Stage, device: Device) -> TileRunner:
     return TileRunner(network.float(), device)
 
 
-def _largest(mask: np.ndarray, minimum: float) -> Optional[Tuple[slice, ...]]:
-    """Bounding box of the largest connected piece, or None if it has fewer voxels than ``minimum``."""
+def _largest(mask: np.ndarray) -> Tuple[Optional[Tuple[slice, ...]], int]:
+    """Bounding box and voxels of the largest connected piece; None and 0 if there is none."""
     pieces, count = ndimage.label(mask)
     if not count:
-        return None
+        return None, 0
     sizes = np.bincount(pieces.ravel())[1:]
-    if sizes.max() < minimum:
-        return None
-    return ndimage.find_objects(pieces)[int(sizes.argmax())]
+    return ndimage.find_objects(pieces)[int(sizes.argmax())], int(sizes.max())
+
+
+def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located) -> None:
+    """Raise NoLiverError where the fine network hardly sees the liver that the coarse one saw."""
+    channels = [i for i, label in enumerate(stage.output.channel_labels) if label in (LIVER, TUMOUR)]
+    fine_ml = float((scores[channels].sum(0) > 0.5).sum()) * float(np.prod(stage.spacing)) / 1000.0
+    if fine_ml < AGREEMENT * located.liver_ml:
+        raise NoLiverError(NO_LIVER, f"coarse {located.liver_ml:.0f} ml, fine {fine_ml:.0f} ml")
 
 
 def _larger_box(scores: torch.Tensor, stage: Stage, grid: NetworkGrid, volume: Volume) -> Box:
@@ -217,13 +246,17 @@ def _organs_at(scores: torch.Tensor, organs: Sequence[int], axis: int, side: int
 def _background(stage: Stage) -> float:
     """The normalised value of air."""
     intensity = stage.intensity
-    if intensity.scheme == "zscore":  # relative to an image that is not known here; its mean is the neutral choice
+    if (
+        intensity.scheme == "zscore"
+    ):  # relative to an image that is not known here; its mean is the neutral choice
         return 0.0
     return float(normalise(torch.tensor([-1024.0]), intensity)[0])
 
 
 def _from_sigmoid(logits: torch.Tensor) -> torch.Tensor:
-    """Probabilities of which the last channel above one half, in their order, is the largest (nnU-Net's regions)."""
+    """Probabilities of which the last channel above one half, in their order, is the largest (nnU-Net's
+    regions).
+    """
     p = torch.sigmoid(logits)
     result = torch.zeros_like(p)
     left = torch.ones_like(p[0])

@@ -87,7 +87,9 @@ def bounded_threads(threads: int) -> Iterator[None]:
 
 
 def describe_devices() -> List[Dict[str, Any]]:
-    """What there is to compute on: kind, name, precision and, where known, memory in bytes; [] without PyTorch."""
+    """What there is to compute on: kind, name, precision and, where known, memory in bytes; [] without
+    PyTorch.
+    """
     try:
         torch = require_torch()
     except DeviceError:

@@ -22,8 +22,8 @@ Check = Callable[[], None]
 class NetworkGrid:
     """A network's grid laid over a box of a volume.
 
-    ``box`` is in the volume's voxels (z, y, x); ``steps`` are scan voxels per network voxel and ``shape`` the network
-    voxels, both (z, y, x). Network voxel j lies at scan voxel ``box.start + (j + 0.5) * step - 0.5``.
+    ``box`` is in the volume's voxels (z, y, x); ``steps`` are scan voxels per network voxel and ``shape`` the
+    network voxels, both (z, y, x). Network voxel j lies at scan voxel ``box.start + (j + 0.5) * step - 0.5``.
     """
 
     box: Box
@@ -79,7 +79,11 @@ def normalise(hu: torch.Tensor, intensity: Intensity) -> torch.Tensor:
 
 
 def classify(
-    scores: torch.Tensor, grid: NetworkGrid, volume: Volume, channel_labels: Sequence[int], check: Optional[Check] = None
+    scores: torch.Tensor,
+    grid: NetworkGrid,
+    volume: Volume,
+    channel_labels: Sequence[int],
+    check: Optional[Check] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Sample class probabilities at the volume's own voxels and take the most probable class, slab by slab.
 
@@ -91,7 +95,8 @@ def classify(
         check: called before each slab; may raise to cancel.
 
     Returns:
-        (labels, probability), both uint8 (z, y, x) over ``grid.box``: the label, and 255 times its probability.
+        (labels, probability), both uint8 (z, y, x) over ``grid.box``: the label, and 255 times its
+        probability.
     """
     lengths = [part.stop - part.start for part in grid.box]
     labels, confidence = np.empty(lengths, np.uint8), np.empty(lengths, np.uint8)
@@ -106,7 +111,9 @@ def classify(
         used = along[first:last].nonzero()[1]
         low, high = int(used.min()), int(used.max()) + 1
         rows = torch.from_numpy(along[first:last, low:high]).to(flat.device, flat.dtype)
-        planes = torch.einsum("kz,czp->ckp", rows, flat[:, low:high]).reshape(scores.shape[0], last - first, *scores.shape[2:])
+        planes = torch.einsum("kz,czp->ckp", rows, flat[:, low:high]).reshape(
+            scores.shape[0], last - first, *scores.shape[2:]
+        )
         fine = _resize_planes(planes, grid, across)
         best, winner = fine.max(0)
         labels[first:last] = table.to(winner.device)[winner].cpu().numpy()
@@ -127,8 +134,12 @@ def _linear_weights(count: int, step: float, out_count: int) -> np.ndarray:
 
 def _resize_planes(planes: torch.Tensor, grid: NetworkGrid, across: Sequence[int]) -> torch.Tensor:
     """(classes, slices, y, x) of the network -> the scan's pixels, by matrices along y and x."""
-    wy = torch.from_numpy(_linear_weights(grid.shape[1], grid.steps[1], across[0])).to(planes.device, planes.dtype)
-    wx = torch.from_numpy(_linear_weights(grid.shape[2], grid.steps[2], across[1])).to(planes.device, planes.dtype)
+    wy = torch.from_numpy(_linear_weights(grid.shape[1], grid.steps[1], across[0])).to(
+        planes.device, planes.dtype
+    )
+    wx = torch.from_numpy(_linear_weights(grid.shape[2], grid.steps[2], across[1])).to(
+        planes.device, planes.dtype
+    )
     return wy @ (planes @ wx.T)
 
 
@@ -140,7 +151,8 @@ def classify_at(
     channel_labels: Sequence[int],
     check: Optional[Check] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """As :func:`classify`, at the voxels of another volume (an oblique scan, while ``upright`` is its upright copy).
+    """As :func:`classify`, at the voxels of another volume (an oblique scan, while ``upright`` is its upright
+    copy).
 
     Returns:
         (labels, probability), uint8 (z, y, x) over the whole of ``target``; 0 outside the box.
@@ -160,7 +172,10 @@ def classify_at(
     for index in range(shape[0]):
         if check:
             check()
-        points = torch.cat([plane[:, 1:], plane[:, :1], torch.full((len(plane), 1), float(index))], 1) @ matrix.T + offset
+        points = (
+            torch.cat([plane[:, 1:], plane[:, :1], torch.full((len(plane), 1), float(index))], 1) @ matrix.T
+            + offset
+        )
         inside = (points.abs() <= 1).all(1).reshape(shape[1:])
         if not inside.any():
             continue

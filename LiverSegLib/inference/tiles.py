@@ -1,4 +1,4 @@
-"""A network run over overlapping tiles, blended with Gaussian weights (as in nnU-Net, Isensee et al. 2021)."""
+"""A network run over overlapping tiles, blended with Gaussian weights (nnU-Net, Isensee et al. 2021)."""
 
 import itertools
 from dataclasses import dataclass
@@ -25,17 +25,22 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Where the tiles begin, (z, y, x) each, and how large they are; ``padded`` is the image's size with padding."""
+    """Where the tiles begin, (z, y, x) each, and how large they are; ``padded`` is the image's size with
+    padding.
+    """
 
     starts: Tuple[Tuple[int, int, int], ...]
     size: Tuple[int, int, int]
     padded: Tuple[int, int, int]
 
 
-def plan_tiles(shape: Sequence[int], patch: Sequence[int], multiple: int, overlap: float = OVERLAP) -> TilePlan:
+def plan_tiles(
+    shape: Sequence[int], patch: Sequence[int], multiple: int, overlap: float = OVERLAP
+) -> TilePlan:
     """Cover an image with tiles, spread evenly.
 
-    A tile is the model's patch, or the image where that is smaller (rounded up to the network's ``multiple``).
+    A tile is the model's patch, or the image where that is smaller (rounded up to the network's
+    ``multiple``).
     """
     size = tuple(min(p, -(-n // multiple) * multiple) for n, p in zip(shape, patch))
     padded = tuple(max(n, t) for n, t in zip(shape, size))
@@ -95,7 +100,8 @@ class TileRunner:
             progress: called with the share done before each batch; may raise to cancel.
 
         Raises:
-            Exception: whatever the device raises when memory runs out even on the CPU with one tile at a time.
+            Exception: whatever the device raises when memory runs out even on the CPU with one tile at a
+                time.
         """
         limit = MAX_BATCH
         while True:
@@ -107,11 +113,15 @@ class TileRunner:
             limit = self._retreat(limit)
 
     def _retreat(self, limit: int) -> int:
-        """Give up something after memory ran out: first tiles side by side, then the GPU. Returns the new limit."""
+        """Give up something after memory ran out: first tiles side by side, then the GPU. Returns the new
+        limit.
+        """
         if self._device.kind == "cuda":
             torch.cuda.empty_cache()
         if limit > 1:
-            self.retreats.append(f"Not enough memory on {self._device.name} for several tiles at once; took one at a time.")
+            self.retreats.append(
+                f"Not enough memory on {self._device.name} for several tiles at once; took one at a time."
+            )
             return 1
         self.retreats.append(f"Not enough memory on {self._device.name}; went on on the CPU.")
         self._place(choose_device("cpu", threads=self._device.threads))
@@ -149,7 +159,9 @@ class TileRunner:
         return (sums / total)[:, :z, :y, :x]
 
     def _forward(self, padded, chunk, size, background, mirror_axes, skip_empty) -> torch.Tensor:
-        tiles = torch.stack([padded[tuple(slice(s, s + n) for s, n in zip(start, size))] for start in chunk])[:, None]
+        tiles = torch.stack([padded[tuple(slice(s, s + n) for s, n in zip(start, size))] for start in chunk])[
+            :, None
+        ]
         if skip_empty and float(tiles.amax()) <= background + 1e-3:
             return self._all_background(tiles)
         logits = self._infer(tiles)
@@ -167,7 +179,9 @@ class TileRunner:
 
     def _all_background(self, tiles: torch.Tensor) -> torch.Tensor:
         """Logits that say background with certainty, without asking the network."""
-        logits = torch.full((tiles.shape[0], int(self._network.out_channels), *tiles.shape[2:]), -10.0, device=tiles.device)
+        logits = torch.full(
+            (tiles.shape[0], int(self._network.out_channels), *tiles.shape[2:]), -10.0, device=tiles.device
+        )
         logits[:, 0] = 10.0
         return logits
 

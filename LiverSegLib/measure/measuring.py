@@ -1,5 +1,6 @@
 """Measure a segmented scan: organs, lesions, tumour burden, liver-to-spleen attenuation."""
 
+from dataclasses import replace
 from typing import Optional, Tuple
 
 import numpy as np
@@ -120,8 +121,7 @@ def _with_tumour_cautions(tumour: Organ, liver: Organ, phase: Optional[str]) -> 
         more += (cautions.TUMOURS_OF_CUT_LIVER,)
     if phase == "unenhanced":
         more += (cautions.UNENHANCED_TUMOURS,)
-    fields = {**tumour.__dict__, "warnings": tumour.warnings + more, "reliable": tumour.reliable and not more}
-    return Organ(**fields)
+    return replace(tumour, warnings=tumour.warnings + more, reliable=tumour.reliable and not more)
 
 
 def _put_together(

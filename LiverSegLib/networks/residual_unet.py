@@ -1,10 +1,10 @@
 """A residual U-Net in two or three dimensions.
 
-The encoder is made of residual blocks (He et al. 2016) as in the residual-encoder nnU-Net (Isensee et al. 2024,
-arXiv:2404.09556); skip connections are added, not concatenated, which halves the decoder's weights. With
-``fold`` 2 the U-Net runs at half resolution on folded voxels (each 2 x 2 [x 2] cell becomes channels) and its head
-predicts the cell's voxels as channels, unfolded at the end (sub-pixel convolution, Shi et al. 2016, arXiv:1609.05158):
-on a CPU that is what makes 1.5 mm affordable.
+The encoder is made of residual blocks (He et al. 2016) as in the residual-encoder nnU-Net (Isensee et al.
+2024, arXiv:2404.09556); skip connections are added, not concatenated, which halves the decoder's weights.
+With ``fold`` 2 the U-Net runs at half resolution on folded voxels (each 2 x 2 [x 2] cell becomes channels)
+and its head predicts the cell's voxels as channels, unfolded at the end (sub-pixel convolution, Shi et al.
+2016, arXiv:1609.05158): on a CPU that is what makes 1.5 mm affordable.
 """
 
 from typing import Optional, Sequence
@@ -143,7 +143,7 @@ class ResidualUNet(nn.Module):
 
 
 def fold_voxels(x: Tensor, factor: int) -> Tensor:
-    """(batch, c, [z,] y, x) -> (batch, c * factor^d, [z,] y, x / factor): each cell's voxels become channels."""
+    """(batch, c, [z,] y, x) -> (batch, c * factor^d, [z,] y, x / factor), cells as channels."""
     if factor == 1:
         return x
     batch, channels, *size = x.shape
@@ -177,4 +177,6 @@ def _check(dimensions: int, channels: Sequence[int], blocks: Sequence[int], fold
     if not channels or any(int(width) < 1 for width in channels):
         raise ValueError(f"channels must be positive widths, finest first, not {channels!r}")
     if len(blocks) != len(channels) or any(int(count) < 1 for count in blocks):
-        raise ValueError(f"blocks must give at least one block for each of {len(channels)} levels, not {blocks!r}")
+        raise ValueError(
+            f"blocks must give at least one block for each of {len(channels)} levels, not {blocks!r}"
+        )

@@ -39,7 +39,7 @@ def write_labels(path: Path, labels: sitk.Image, label_format: str) -> None:
         return
     if label_format == "seg.nrrd":
         labels = _with_segments(labels)
-    sitk.WriteImage(labels, str(path), True, COMPRESSION_LEVEL)
+    sitk.WriteImage(labels, str(path), useCompression=True, compressionLevel=COMPRESSION_LEVEL)
     _check_voxels(path, labels)
 
 

@@ -23,11 +23,15 @@ LESION_FIELD_MM = (90.0, 110.0, 150.0, 200.0, 280.0)
 
 
 class Figure(NamedTuple):
-    """One picture on the page. ``source`` is a data: address; ``alt`` and ``caption`` are plain text."""
+    """One picture on the page. ``source`` is a data: address, ``alt`` and ``caption`` are plain text.
+
+    ``aspect`` is width by height.
+    """
 
     source: str
     alt: str
     caption: str
+    aspect: float = 1.0
 
 
 class Figures(NamedTuple):
@@ -69,7 +73,8 @@ def _overview(
     where = "largest liver area" if has_liver else "middle of the scan"
     caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
     content = "with the outlines that were found" if has_liver else "without any outline"
-    return Figure(to_data_uri(picture), f"{plane.capitalize()} CT slice at the {where}, {content}.", caption)
+    alt = f"{plane.capitalize()} CT slice at the {where}, {content}."
+    return Figure(to_data_uri(picture), alt, caption, picture.width / picture.height)
 
 
 def _lesion_pair(view: PatientView, lesion: Lesion, numbers: Optional[LesionNumbers]) -> List[Figure]:

@@ -30,6 +30,9 @@ PHASES = {
 }
 """Contrast phase -> how it is written."""
 
+STACK_LIMIT = 1.2
+"""Coronal and sagittal picture are stacked if together they are at most this much higher than the axial."""
+
 NOTABLE_TILT_DEGREES = 5.0
 """From this angle on the report says that the slices are oblique."""
 
@@ -217,15 +220,21 @@ def _warnings_box(warnings: Iterable[str]) -> str:
 
 
 def _overview(figures: Figures) -> str:
-    axial, *others = figures.overview
     tilt = ""
     if figures.tilt_degrees >= NOTABLE_TILT_DEGREES:
         angle = f"{figures.tilt_degrees:.0f}°"
         tilt = f'<p class="note">The slices are tilted by up to {angle} against the patient’s axes.</p>'
-    return (
-        f'<section class="keep"><h2>Overview</h2>{_legend()}{tilt}<div class="grid overview">{_figure(axial)}'
-        f'<div class="stack">{"".join(_figure(figure) for figure in others)}</div></div></section>'
-    )
+    pictures = _overview_pictures(*figures.overview)
+    return f'<section class="keep"><h2>Overview</h2>{_legend()}{tilt}{pictures}</section>'
+
+
+def _overview_pictures(axial: Figure, coronal: Figure, sagittal: Figure) -> str:
+    """Axial and coronal side by side; where the scan is short, sagittal fits below coronal."""
+    if 1.0 / coronal.aspect + 1.0 / sagittal.aspect < STACK_LIMIT / axial.aspect:
+        stack = f'<div class="stack">{_figure(coronal)}{_figure(sagittal)}</div>'
+        return f'<div class="grid overview">{_figure(axial)}{stack}</div>'
+    columns = f"--columns:{axial.aspect:.3f}fr {coronal.aspect:.3f}fr"  # this makes both equally high
+    return f'<div class="grid overview" style="{columns}">{_figure(axial)}{_figure(coronal)}</div>'
 
 
 def _legend() -> str:
@@ -320,7 +329,8 @@ def _organs(measurements: Measurements) -> str:
     head += '<th scope="col" class="text">Cut off by the border of the scan</th>'
     return (
         '<section class="keep"><h2>Organs</h2><div class="scroll"><table><caption>Liver volume includes '
-        f"tumours; liver attenuation is that of the parenchyma without them.</caption><thead><tr>{head}</tr></thead>"
+        "tumours; liver attenuation is that of the parenchyma without them.</caption>"
+        f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>{_ratio(measurements)}</section>"
     )
 

@@ -44,7 +44,7 @@ figure.plain img { background:#fff; border:1px solid var(--line); }
 figcaption { font-size:13px; color:var(--soft); margin-top:5px; }
 .grid { display:grid; gap:16px; align-items:start; }
 .two { grid-template-columns:1fr 1fr; } .four { grid-template-columns:repeat(4,1fr); }
-.overview { grid-template-columns:1.08fr 1fr; }
+.overview { grid-template-columns:var(--columns,1.08fr 1fr); }
 .after-table { margin-top:14px; }
 .stack { display:grid; gap:16px; }
 .legend { display:flex; flex-wrap:wrap; gap:6px 24px; font-size:13.5px; margin:8px 0 12px; }
@@ -78,7 +78,7 @@ footer { border-top:1px solid var(--line); margin-top:30px; padding-top:10px; fo
   .value { font-size:16pt; } .value small { font-size:9.5pt; } .value.word { font-size:12pt; }
   .card h3,.sub,.note,figcaption,.legend { font-size:8.5pt; } .warn { font-size:8pt; }
   table { font-size:9pt; } th,td { padding:3pt 6pt; } thead th { font-size:8.5pt; }
-  .overview { grid-template-columns:1.08fr 1fr; } .two { grid-template-columns:1fr 1fr; }
+  .overview { grid-template-columns:var(--columns,1.08fr 1fr); } .two { grid-template-columns:1fr 1fr; }
   .four { grid-template-columns:repeat(4,1fr); gap:8pt; }
   code { font-size:7.5pt; } .scroll { overflow:visible; } .keep { break-inside:avoid; }
 }

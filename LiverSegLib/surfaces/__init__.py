@@ -4,7 +4,7 @@ vtk is imported inside the functions, so importing this package costs nothing an
 """
 
 from LiverSegLib.surfaces.files import MESH_FORMATS, write_mesh
-from LiverSegLib.surfaces.meshing import surface, surface_volume
+from LiverSegLib.surfaces.meshing import surface, surface_arrays, surface_volume
 from LiverSegLib.surfaces.rendering import VIEWS, render
 
-__all__ = ["MESH_FORMATS", "VIEWS", "render", "surface", "surface_volume", "write_mesh"]
+__all__ = ["MESH_FORMATS", "VIEWS", "render", "surface", "surface_arrays", "surface_volume", "write_mesh"]

@@ -62,12 +62,17 @@ def surface(
     return _polydata(_to_physical(np.concatenate(points), labels), np.concatenate(triangles))
 
 
-def surface_volume(polydata: Any) -> float:
-    """Volume in ml enclosed by a closed surface in mm; negative if its triangles face inwards."""
+def surface_arrays(polydata: Any) -> Tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) of a surface in LPS mm and its triangles (m, 3), as indices into them; views, no copies."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     points = vtk_to_numpy(polydata.GetPoints().GetData())
-    triangles = vtk_to_numpy(polydata.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    return points, vtk_to_numpy(polydata.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+
+
+def surface_volume(polydata: Any) -> float:
+    """Volume in ml enclosed by a closed surface in mm; negative if its triangles face inwards."""
+    points, triangles = surface_arrays(polydata)
     return _volume(points, triangles) / 1000.0
 
 
@@ -130,7 +135,7 @@ def _edge_for_piece(piece: np.ndarray, spacing: Sequence[float]) -> float:
 
 def _mesh(piece: np.ndarray, spacing: Sequence[float], edge: float) -> Tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) in mm (x, y, z) from the piece's first voxel centre and outward triangles (m, 3)."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
     from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D, vtkWindowedSincPolyDataFilter
 
@@ -156,8 +161,8 @@ def _mesh(piece: np.ndarray, spacing: Sequence[float], edge: float) -> Tuple[np.
     smoothing.NormalizeCoordinatesOn()
     smoothing.Update()
     mesh = smoothing.GetOutput()
-    points = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)
-    triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
+    points, triangles = surface_arrays(mesh)
+    points, triangles = points.astype(np.float64), triangles.astype(np.int64)
     if _volume(points, triangles) < 0:
         triangles = triangles[:, ::-1]
     return _restore_volume(points, triangles, volume), triangles

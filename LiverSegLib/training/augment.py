@@ -1,6 +1,8 @@
-"""Random patches of packed scans, varied as hospitals vary: phase, fat, slice thickness, kernel, noise, field of view.
+"""Random patches of packed scans, varied as hospitals vary: phase, fat, slice thickness, kernel, noise, field
+of view.
 
-Everything is drawn from one ``numpy.random.Generator``, so a training run repeats from its seed, also after a resume.
+Everything is drawn from one ``numpy.random.Generator``, so a training run repeats from its seed, also after a
+resume.
 """
 
 from dataclasses import dataclass
@@ -28,7 +30,11 @@ class Augmentation:
 
     centres: Tuple[float, float, float, float] = (0.3, 0.35, 0.2, 0.15)
     elsewhere: float = 0.0
-    """Chance of a patch without liver or spleen, turned and scaled beyond recognition: what other scans may hold."""
+    """Chance of a patch without liver or spleen, turned and scaled beyond recognition: what other scans may
+    hold.
+    """
+    skull: float = 0.35
+    """Share of those in which a head is painted: to a coarse eye a brain is as smooth as a liver."""
     rotation_z_degrees: float = 15.0
     rotation_xy_degrees: float = 7.0
     scale: Tuple[float, float] = (0.82, 1.22)
@@ -109,7 +115,9 @@ def _centre(case, positions, patch, spacing, how, rng) -> np.ndarray:
     half = np.asarray(patch) * spacing / step / 2
     centre += rng.uniform(-0.5, 0.5, 3) * half
     inside = np.clip(centre, np.minimum(half, shape / 2), np.maximum(shape - half, shape / 2))
-    return centre if rng.random() < 0.25 else inside  # a quarter hang over the edge, as scans cut off there do
+    return (
+        centre if rng.random() < 0.25 else inside
+    )  # a quarter hang over the edge, as scans cut off there do
 
 
 def _elsewhere(case, patch, spacing, how, curve, rng) -> Optional[Tuple[torch.Tensor, torch.Tensor]]:
@@ -122,8 +130,30 @@ def _elsewhere(case, patch, spacing, how, curve, rng) -> Optional[Tuple[torch.Te
         matrix = (mild if rng.random() < 0.5 else turn) * np.exp(rng.uniform(np.log(0.3), np.log(1.2)))
         levels, label = _warp(case, rng.uniform(0, 1, 3) * case.label.shape, matrix, patch, spacing, curve)
         if not label.any() and float(levels.mean()) > 5:
+            if rng.random() < how.skull:
+                _paint_skull(levels, spacing, rng)
             return levels, label
     return None
+
+
+def _paint_skull(levels, spacing, rng) -> None:
+    """A head in place of what is there: a ball of soft tissue as even as a liver, but in a shell of bone; in
+    place.
+    """
+    radii = np.array([70.0, 95.0, 75.0]) * rng.uniform(0.8, 1.15, 3) / spacing  # z, y, x
+    axes = [torch.arange(n, dtype=torch.float32) for n in levels.shape]
+    centre = rng.uniform(0.3, 0.7, 3) * levels.shape
+    z, y, x = (((a - float(c)) / float(r)) ** 2 for a, c, r in zip(axes, centre, radii))
+    distance = (z[:, None, None] + y[None, :, None] + x[None, None]).sqrt()
+    neck = (axes[0] < float(centre[0]))[:, None, None] & (distance > 0.9)  # what is below the skull stays
+    for reach, hu in (
+        (9.9, -1000),
+        (1.07, rng.uniform(0, 60)),
+        (1.0, rng.uniform(300, 900)),
+        (0.9, rng.uniform(15, 75)),
+    ):
+        level = (np.clip(hu, *WINDOW) - WINDOW[0]) / HU_PER_LEVEL
+        levels.masked_fill_((distance < reach) & ~neck, float(level))
 
 
 def _random_matrix(how: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -145,7 +175,9 @@ def _random_matrix(how: Augmentation, rng: np.random.Generator) -> np.ndarray:
 
 
 def _tone_curve(how: Augmentation, rng: np.random.Generator) -> Optional[np.ndarray]:
-    """A lookup table over grey levels that takes contrast out of enhanced tissue: a simulated unenhanced scan."""
+    """A lookup table over grey levels that takes contrast out of enhanced tissue: a simulated unenhanced
+    scan.
+    """
     if rng.random() >= how.unenhanced:
         return None
     knee, slope = rng.uniform(45, 65), rng.uniform(0.1, 0.55)
@@ -205,7 +237,7 @@ def _soft_mask(mask: torch.Tensor) -> torch.Tensor:
 
 
 def _shift_organs(hu, label, how, rng) -> None:
-    """Change the organs' own attenuation in place: fatty liver, arterial spleen, brighter or darker tumours."""
+    """Change the organs' own attenuation in place: fatty liver, arterial spleen, other tumours."""
     liver, spleen, tumour = 0.0, 0.0, 0.0
     if rng.random() < how.organ_shift:
         liver, spleen, tumour = rng.normal(0, 12), rng.normal(0, 14), rng.normal(0, 12)
@@ -236,7 +268,7 @@ def _brighten_contents(hu, label, rng) -> None:
 
 
 def _thicken_slices(hu, spacing, how, rng) -> torch.Tensor:
-    """Average to slices of 2 to 10 mm at a random phase, interpolated back linearly, as a thick scan arrives."""
+    """Average to slices of 2 to 10 mm at a random phase, interpolated back linearly, as thick scans are."""
     if rng.random() >= how.thick_slices:
         return hu
     count = hu.shape[0]

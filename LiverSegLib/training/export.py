@@ -2,8 +2,8 @@
 
     python -m LiverSegLib.training.export TRAINING_FOLDER MODEL_FOLDER [--accuracy accuracy.json]
 
-TRAINING_FOLDER holds one folder a stage (``locate``, ``segment``) with its checkpoint.pt; the averaged weights are written
-as float16.
+TRAINING_FOLDER holds one folder a stage (``locate``, ``segment``) with its checkpoint.pt; the averaged
+weights are written as float16.
 """
 
 import argparse
@@ -19,7 +19,10 @@ from LiverSegLib.models import Manifest, write_model
 from LiverSegLib.training.pack import WINDOW
 
 CHANNELS = {
-    "segment": (["background", "liver", "spleen", "liver tumour"], {"liver": 1, "spleen": 2, "liver tumour": 3}),
+    "segment": (
+        ["background", "liver", "spleen", "liver tumour"],
+        {"liver": 1, "spleen": 2, "liver tumour": 3},
+    ),
     "locate": (["background", "liver", "spleen"], {"liver": 1, "spleen": 2}),
 }
 """Stage -> names of the network's channels, and the label of each."""
@@ -76,7 +79,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("training", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--card", type=Path, required=True, help="JSON with the manifest's other entries")
-    parser.add_argument("--accuracy", type=Path, help="JSON as printed by Testing/Benchmarks/accuracy.py --json")
+    parser.add_argument(
+        "--accuracy", type=Path, help="JSON as printed by Testing/Benchmarks/accuracy.py --json"
+    )
     options = parser.parse_args(arguments)
     card = json.loads(options.card.read_text(encoding="utf-8"))
     if options.accuracy:

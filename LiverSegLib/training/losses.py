@@ -1,7 +1,8 @@
 """Dice and cross-entropy for scans in which only some structures are annotated.
 
-Where a structure is not annotated its probability is added to what it would be labelled as (marginal loss: Fang and
-Yan 2020, doi:10.1109/TMI.2020.3001036), so the network is neither rewarded nor punished for finding it.
+Where a structure is not annotated its probability is added to what it would be labelled as (marginal loss:
+Fang and Yan 2020, doi:10.1109/TMI.2020.3001036), so the network is neither rewarded nor punished for finding
+it.
 """
 
 from typing import Collection, List, Tuple
@@ -12,7 +13,8 @@ from torch import Tensor
 from LiverSegLib.labels import BACKGROUND, LIVER, SPLEEN, TUMOUR
 
 DICE_SMOOTHING = 100.0
-"""Voxels added to both sides of the Dice fraction: an empty structure costs little where little is predicted."""
+"""Voxels added to both sides of the Dice fraction: an empty structure costs little where little is predicted.
+"""
 
 
 def class_groups(annotated: Collection[int], classes: int) -> Tuple[List[List[int]], List[int]]:
@@ -40,8 +42,8 @@ def partial_loss(logits: Tensor, label: Tensor, annotated: Collection[int]) -> T
     Args:
         logits: (1, classes, z, y, x).
         label: integer (z, y, x); values at or above ``classes`` are not allowed.
-        annotated: label values that are complete in this scan. A tumour voxel in a scan without complete tumours
-            still counts as a tumour; the other liver voxels there may be either.
+        annotated: label values that are complete in this scan. A tumour voxel in a scan without complete
+            tumours still counts as a tumour; the other liver voxels there may be either.
     """
     classes = logits.shape[1]
     log_p = torch.log_softmax(logits[0].float(), dim=0)

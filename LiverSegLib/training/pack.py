@@ -1,7 +1,10 @@
-"""A data set as one compact .npz file that needs only numpy to read, small enough to carry to a bare GPU machine.
+"""A data set as one compact .npz file that needs only numpy to read, small enough to carry to a bare GPU
+machine.
 
-Images become 8-bit grey levels over -160..240 HU, the window that the public LiTS slices were clipped to, so clipped
-and full-range scans look alike; 3.2 HU a level, well under the noise. Orientation is z up, y back, x left. Two versions: ``fine`` on the scan's own slices, cut to the organs plus a margin, and ``coarse``, the whole scan at 6 mm.
+Images become 8-bit grey levels over -160..240 HU, the window that the public LiTS slices were clipped to, so
+clipped and full-range scans look alike; 3.2 HU a level, well under the noise. Orientation is z up, y back, x
+left. Two versions: ``fine`` on the scan's own slices, cut to the organs plus a margin, and ``coarse``, the
+whole scan at 6 mm.
 
     python -m LiverSegLib.training.pack DATA_FOLDER PACK.npz
 """
@@ -34,9 +37,9 @@ STRUCTURES = {"liver": LIVER, "spleen": SPLEEN, "liver tumour": TUMOUR}
 class PackedCase:
     """One scan of a pack.
 
-    ``image`` and ``label`` are uint8 (z, y, x); ``spacing`` is mm (x, y, z); ``annotated`` are the label values that
-    are complete in this scan. A voxel labelled TUMOUR where TUMOUR is not in ``annotated`` is a tumour, but other
-    tumours may be unlabelled.
+    ``image`` and ``label`` are uint8 (z, y, x); ``spacing`` is mm (x, y, z); ``annotated`` are the label
+    values that are complete in this scan. A voxel labelled TUMOUR where TUMOUR is not in ``annotated`` is a
+    tumour, but other tumours may be unlabelled.
     """
 
     id: str
@@ -54,16 +57,16 @@ def to_levels(hu: np.ndarray) -> np.ndarray:
 
 
 def _resample(image: sitk.Image, spacing: Sequence[float], *, label: bool = False) -> sitk.Image:
-    """Resample to ``spacing`` mm (x, y, z), images with Gaussian anti-aliasing along axes that get coarser."""
-    size = [
-        max(1, int(round(n * s / t))) for n, s, t in zip(image.GetSize(), image.GetSpacing(), spacing)
-    ]
+    """Resample to ``spacing`` mm (x, y, z), images with Gaussian anti-aliasing where they get coarser."""
+    size = [max(1, int(round(n * s / t))) for n, s, t in zip(image.GetSize(), image.GetSpacing(), spacing)]
     if not label:
         sigma = [max(0.01, 0.4 * t) if t > 1.2 * s else 0.0 for s, t in zip(image.GetSpacing(), spacing)]
         image = sitk.Cast(image, sitk.sitkFloat32)
         for axis, value in enumerate(sigma):
             if value > 0 and image.GetSize()[axis] > 4:
-                image = sitk.RecursiveGaussian(image, value, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
+                image = sitk.RecursiveGaussian(
+                    image, value, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis
+                )
     half_voxel = [(t - s) / 2 for s, t in zip(image.GetSpacing(), spacing)]
     origin = np.asarray(image.GetOrigin()) + np.reshape(image.GetDirection(), (3, 3)) @ np.asarray(half_voxel)
     interpolator = sitk.sitkNearestNeighbor if label else sitk.sitkLinear
@@ -96,10 +99,14 @@ def pack_case(image: sitk.Image, label: sitk.Image, entry: Mapping[str, Any]) ->
     versions = {}
     for version in ("fine", "coarse"):
         thick = image.GetSpacing()[2]
-        spacing = (COARSE_SPACING_MM,) * 3 if version == "coarse" else (FINE_IN_PLANE_MM, FINE_IN_PLANE_MM, thick)
+        spacing = (
+            (COARSE_SPACING_MM,) * 3 if version == "coarse" else (FINE_IN_PLANE_MM, FINE_IN_PLANE_MM, thick)
+        )
         same = np.allclose(spacing, image.GetSpacing(), atol=1e-3)
         levels = to_levels(sitk.GetArrayFromImage(image if same else _resample(image, spacing)))
-        values = sitk.GetArrayFromImage(label if same else _resample(label, spacing, label=True)).astype(np.uint8)
+        values = sitk.GetArrayFromImage(label if same else _resample(label, spacing, label=True)).astype(
+            np.uint8
+        )
         if version == "fine":
             box = _organ_box(values, spacing)
             levels, values = levels[box], values[box]
@@ -108,7 +115,8 @@ def pack_case(image: sitk.Image, label: sitk.Image, entry: Mapping[str, Any]) ->
 
 
 def write_pack(folder: Path, path: Path, *, split: str = "train") -> int:
-    """Pack every labelled case of ``split`` in ``folder``/dataset.json into ``path``; returns the file's size in bytes.
+    """Pack every labelled case of ``split`` in ``folder``/dataset.json into ``path``; returns the file's size
+    in bytes.
 
     Raises:
         InputError: no such data set, or no case of that split.
@@ -132,7 +140,8 @@ def write_pack(folder: Path, path: Path, *, split: str = "train") -> int:
         raise InputError(f"{folder} holds no labelled case of split {split!r}.")
     arrays["index"] = np.frombuffer(json.dumps(index).encode(), np.uint8)
     partial = path.with_name(path.name + ".part")
-    # LZMA packs noise a fifth smaller than the deflate of np.savez_compressed, and np.load reads it all the same.
+    # LZMA packs noise a fifth smaller than the deflate of np.savez_compressed, and np.load reads it all the
+    # same.
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_LZMA) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as member:

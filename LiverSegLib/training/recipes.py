@@ -33,10 +33,11 @@ RECIPES: Dict[str, Recipe] = {
         patch=(96, 128, 160),
         network="ResidualUNet",
         arguments={
-            "in_channels": 1, "out_channels": 4, "channels": [32, 64, 96, 128, 128], "blocks": [1, 1, 1, 1, 1],
+            "in_channels": 1, "out_channels": 4,
+            "channels": [32, 64, 96, 128, 128], "blocks": [1, 1, 1, 1, 1],
             "dimensions": 3, "fold": 2,
         },
-        steps=7000,
+        steps=4900,
     ),
     "locate": Recipe(
         version="coarse",
@@ -47,8 +48,10 @@ RECIPES: Dict[str, Recipe] = {
             "in_channels": 1, "out_channels": 3, "channels": [24, 32, 48, 48], "blocks": [1, 1, 1, 1],
             "dimensions": 3, "fold": 2,
         },
-        steps=3000,
+        steps=2200,
         # Half the patches lie anywhere or elsewhere: chest, pelvis and legs teach where there is no liver.
-        augmentation=Augmentation(centres=(0.0, 0.35, 0.15, 0.5), elsewhere=0.45, thick_slices=0.0, kernel=0.0, scale=(0.75, 1.3)),
+        augmentation=Augmentation(
+            centres=(0.0, 0.35, 0.15, 0.5), elsewhere=0.45, thick_slices=0.0, kernel=0.0, scale=(0.75, 1.3)
+        ),
     ),
 }  # fmt: skip

@@ -2,7 +2,8 @@
 
     python -m LiverSegLib.training.train segment PACK.npz FOLDER [--steps N] [--patients a,b,c]
 
-Needs only torch and numpy. Writes FOLDER/checkpoint.pt (atomically, every few hundred steps) and FOLDER/log.jsonl.
+Needs only torch and numpy. Writes FOLDER/checkpoint.pt (atomically, every few hundred steps) and
+FOLDER/log.jsonl.
 """
 
 import argparse
@@ -12,12 +13,14 @@ import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
 
+from LiverSegLib.errors import ModelError
 from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.models import load_model
 from LiverSegLib.networks import build_network
 from LiverSegLib.training.augment import label_positions, sample_patch
 from LiverSegLib.training.losses import partial_loss
@@ -32,7 +35,9 @@ GRADIENT_LIMIT = 1.0
 class Trainer:
     """A network, its optimiser and averaged weights, one step at a time."""
 
-    def __init__(self, recipe: Recipe, cases: Sequence[PackedCase], *, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(
+        self, recipe: Recipe, cases: Sequence[PackedCase], *, seed: int = 0, device: str = "cpu"
+    ) -> None:
         self.recipe, self.seed, self.device, self.step = recipe, seed, device, 0
         torch.manual_seed(seed)
         network = build_network(recipe.network, recipe.arguments)
@@ -93,6 +98,20 @@ class Trainer:
         torch.save(state, partial)
         os.replace(partial, path)
 
+    def start_from(self, weights: Mapping[str, Any]) -> None:
+        """Begin with the weights of a trained network of the same architecture.
+
+        Raises:
+            ModelError: they do not fit.
+        """
+        try:
+            self.network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ModelError(
+                "The weights to start from do not fit this stage's network.", str(error)
+            ) from error
+        self.average.load_state_dict(self.network.state_dict())
+
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
@@ -122,6 +141,7 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     stop_after_s: Optional[float] = None,
+    start: Optional[Mapping[str, Any]] = None,
 ) -> Trainer:
     """Train to the recipe's last step, resuming from ``folder``/checkpoint.pt if it is there.
 
@@ -132,12 +152,15 @@ def train(
         seed: of initialisation and all augmentation.
         device: torch device.
         stop_after_s: stop early after so many seconds, with a checkpoint.
+        start: a state dict to begin with instead of random weights; a checkpoint in ``folder`` goes first.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     trainer = Trainer(recipe, cases, seed=seed, device=device)
     if checkpoint.exists():
         trainer.load(checkpoint)
+    elif start is not None:
+        trainer.start_from(start)
     started, losses = time.monotonic(), []
     while trainer.step < recipe.steps:
         losses.append(trainer.train_step())
@@ -174,6 +197,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--start", help="a model (name or folder) whose weights to begin with")
     parser.add_argument("--minutes", type=float, help="stop (resumable) after so long")
     options = parser.parse_args(arguments)
     if options.threads:
@@ -183,8 +207,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     patients = options.patients.split(",") if options.patients else None
     cases = read_pack(options.pack, recipe.version, patients)
     limit = options.minutes * 60 if options.minutes else None
+    start = load_model(options.start).state_dict(options.stage) if options.start else None
     train(
-        replace(recipe, **changes), cases, options.folder, seed=options.seed, device=options.device, stop_after_s=limit
+        replace(recipe, **changes),
+        cases,
+        options.folder,
+        seed=options.seed,
+        device=options.device,
+        stop_after_s=limit,
+        start=start,
     )
 
 

@@ -1,8 +1,10 @@
-"""How accurate a model is on labelled scans: Dice, ASSD, volumes, tumour detection, and silence where there is no liver.
+"""How accurate a model is on labelled scans: Dice, ASSD, volumes, tumour detection, and silence where there
+is no liver.
 
     python Testing/Benchmarks/accuracy.py DATA_FOLDER [--model NAME] [--split val] [--json FILE]
 
-DATA_FOLDER holds dataset.json (see docs/accuracy.md). Structures that a case does not annotate are not scored.
+DATA_FOLDER holds dataset.json (see docs/accuracy.md). Structures that a case does not annotate are not
+scored.
 """
 
 import argparse
@@ -21,7 +23,13 @@ from LiverSegLib.evaluation.metrics import assd_mm, dice, lesion_detection
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 
 STRUCTURES = {"liver": (LIVER, TUMOUR), "spleen": (SPLEEN,), "liver tumour": (TUMOUR,)}
-TARGETS = {"liver mean": 0.960, "liver worst": 0.935, "spleen mean": 0.93, "lits02 tumour": 0.5, "10 mm liver": 0.94}
+TARGETS = {
+    "liver mean": 0.960,
+    "liver worst": 0.935,
+    "spleen mean": 0.93,
+    "lits02 tumour": 0.5,
+    "10 mm liver": 0.94,
+}
 
 
 def score_case(entry: Dict[str, Any], folder: Path, segmenter: Segmenter, mirror: bool) -> Dict[str, Any]:
@@ -56,12 +64,16 @@ def score_case(entry: Dict[str, Any], folder: Path, segmenter: Segmenter, mirror
     return row
 
 
-def summary(rows: Sequence[Dict[str, Any]], negatives: Sequence[Dict[str, Any]]) -> Dict[str, Optional[float]]:
+def summary(
+    rows: Sequence[Dict[str, Any]], negatives: Sequence[Dict[str, Any]]
+) -> Dict[str, Optional[float]]:
     """The figures that have targets."""
     liver = [row["liver dice"] for row in rows if "liver dice" in row]
     spleen = [row["spleen dice"] for row in rows if "spleen dice" in row]
     thick = [row["liver dice"] for row in rows if "liver dice" in row and row["slice_mm"] >= 9]
-    tumour = [row["liver tumour dice"] for row in rows if row["case"] == "lits02" and "liver tumour dice" in row]
+    tumour = [
+        row["liver tumour dice"] for row in rows if row["case"] == "lits02" and "liver tumour dice" in row
+    ]
     return {
         "liver mean": _mean(liver),
         "liver worst": min(liver) if liver else None,
@@ -103,7 +115,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options = parser.parse_args(arguments)
     index = options.data / "dataset.json"
     if not index.is_file():
-        print(f"{options.data} holds no dataset.json; give DATA=FOLDER (docs/accuracy.md says what is in it).", file=sys.stderr)
+        print(
+            f"{options.data} holds no dataset.json; give DATA=FOLDER (docs/accuracy.md says what is in it).",
+            file=sys.stderr,
+        )
         return 2
     entries = json.loads(index.read_text(encoding="utf-8"))["cases"]
     segmenter = Segmenter(options.model, options.device, precision=options.precision)
@@ -115,9 +130,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         row = score_case(entry, options.data, segmenter, options.mirror)
         (negatives if entry["split"] == "negative" else rows).append(row)
         print(f"  {entry['id']} {row['seconds']} s", file=sys.stderr, flush=True)
-    columns = ["case", "phase", "phase_estimate", "slice_mm", "liver dice", "liver assd_mm", "liver volume_error_percent",
-               "spleen dice", "spleen assd_mm", "liver tumour dice", "seconds"]  # fmt: skip
-    print(f"model {segmenter.model.name} {segmenter.model.sha256[:12]}, {segmenter.device.kind} {segmenter.device.precision}\n")
+    columns = [
+        "case", "phase", "phase_estimate", "slice_mm", "liver dice", "liver assd_mm",
+        "liver volume_error_percent", "spleen dice", "spleen assd_mm", "liver tumour dice", "seconds",
+    ]  # fmt: skip
+    model, device = segmenter.model, segmenter.device
+    print(f"model {model.name} {model.sha256[:12]}, {device.kind} {device.precision}\n")
     print_table(rows, columns)
     print("\nLesions by size")
     for row in rows:
@@ -132,11 +150,21 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         target = TARGETS.get(name)
         good = value == 0 if target is None else value is None or value >= target
         missed += not good
-        print(f"  {name}: {_cell(value)} (target {'0' if target is None else f'>= {target}'}) {'ok' if good else 'MISSED'}")
+        wanted = "0" if target is None else f">= {target}"
+        print(f"  {name}: {_cell(value)} (target {wanted}) {'ok' if good else 'MISSED'}")
     if options.json:
         lesions = {row["case"]: str(row.pop("lesions")) for row in rows if "lesions" in row}
-        table = [{key: value for key, value in row.items() if key not in ("seconds", "found")} for row in rows]
-        report = {"accuracy": {"dataset": f"LiverSeg {options.split} cases", "table": table, "summary": figures, "lesions": lesions}}
+        table = [
+            {key: value for key, value in row.items() if key not in ("seconds", "found")} for row in rows
+        ]
+        report = {
+            "accuracy": {
+                "dataset": f"LiverSeg {options.split} cases",
+                "table": table,
+                "summary": figures,
+                "lesions": lesions,
+            }
+        }
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 1 if missed else 0
 

@@ -2,7 +2,8 @@
 
     python Testing/Benchmarks/speed.py [--only process|tiles|precision]
 
-Timings are noisy; compare the ratios within one run. The scans are made from the bundled sample, resampled to 512 x 512.
+Timings are noisy; compare the ratios within one run. The scans are made from the bundled sample, resampled
+to 512 x 512.
 """
 
 import argparse
@@ -34,14 +35,33 @@ def enlarged(slices: int, path: Path) -> None:
     size = (512, 512, slices)
     spacing = [n * s / m for n, s, m in zip(image.GetSize(), image.GetSpacing(), size)]
     resampled = sitk.Resample(
-        image, size, sitk.Transform(), sitk.sitkLinear, image.GetOrigin(), spacing, image.GetDirection(), -1000
+        image,
+        size,
+        sitk.Transform(),
+        sitk.sitkLinear,
+        image.GetOrigin(),
+        spacing,
+        image.GetDirection(),
+        -1000,
     )
     sitk.WriteImage(sitk.Cast(resampled, sitk.sitkInt16), str(path), True)
 
 
 def run_process(scan: Path, folder: Path) -> Dict[str, float]:
     """Seconds and peak resident memory (GB) of ``liverseg segment --no-report`` as a process of its own."""
-    command = [sys.executable, "-m", "LiverSegLib.cli", "segment", str(scan), "-o", str(folder), "--no-report", "--json", "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "LiverSegLib.cli",
+        "segment",
+        str(scan),
+        "-o",
+        str(folder),
+        "--no-report",
+        "--json",
+        "--device",
+        "cpu",
+    ]
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
     peak = [0.0]
@@ -64,7 +84,9 @@ def _watch(process: subprocess.Popen, peak: list) -> None:
                 status = Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
-            total += sum(float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+            total += sum(
+                float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")
+            )
         peak[0] = max(peak[0], total)
         time.sleep(0.05)
 
@@ -87,7 +109,10 @@ def bench_process() -> None:
             figures = run_process(scan, Path(folder) / f"out{slices}")
             times[slices] = figures["seconds"]
             wanted = f"<= {limit_s} s" if limit_s else f"<= 2 x {times[110]} s"
-            print(f"  512 x 512 x {slices}: {figures['seconds']} s (target {wanted}), peak {figures['peak_gb']} GB (target <= {limit_gb})")
+            peak = figures["peak_gb"]
+            print(
+                f"  512 x 512 x {slices}: {times[slices]} s (target {wanted}), peak {peak} GB (<= {limit_gb})"
+            )
         print(f"  600 slices against 110: {times[600] / times[110]:.2f} x")
 
 
@@ -101,7 +126,7 @@ def bench_tiles(rounds: int = 3) -> None:
         print("\nTiles: MONAI is not installed (it is in the train extra), no comparison.")
         return
     from LiverSegLib.inference.devices import choose_device
-    from LiverSegLib.inference.tiles import OVERLAP, SIGMA, TileRunner, TilePlan
+    from LiverSegLib.inference.tiles import OVERLAP, SIGMA, TilePlan, TileRunner
     from LiverSegLib.models import load_model
     from LiverSegLib.networks import build_network
 
@@ -126,7 +151,9 @@ def bench_tiles(rounds: int = 3) -> None:
         )
         batch = image[None, None].contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
-            return inferer(batch, lambda x: network(x.contiguous(memory_format=torch.channels_last_3d)).float())[0]
+            return inferer(
+                batch, lambda x: network(x.contiguous(memory_format=torch.channels_last_3d)).float()
+            )[0]
 
     def our_run() -> torch.Tensor:
         return runner.run(image, plan, skip_empty=False)
@@ -141,8 +168,11 @@ def bench_tiles(rounds: int = 3) -> None:
         theirs_s.append(time.monotonic() - started)
     difference = float((ours - theirs).abs().max())
     print(f"\nTiles: {len(starts)} of {patch}, image {shape}, {device.precision}, best of {rounds}")
-    print(f"  LiverSeg {min(ours_s):.2f} s, MONAI {min(theirs_s):.2f} s: ours takes {min(ours_s) / min(theirs_s):.2f} of MONAI's time")
-    print(f"  largest difference of the logits {difference:.2g} (largest logit {float(theirs.abs().max()):.3g})")
+    a, b = min(ours_s), min(theirs_s)
+    print(f"  LiverSeg {a:.2f} s, MONAI {b:.2f} s: ours takes {a / b:.2f} of MONAI's time")
+    print(
+        f"  largest difference of the logits {difference:.2g} (largest logit {float(theirs.abs().max()):.3g})"
+    )
 
 
 def _monai_starts(shape: Sequence[int], patch: Sequence[int], overlap: float) -> tuple:
@@ -169,7 +199,8 @@ def bench_precision() -> None:
         result = segmenter.segment(str(sample_path()))
         seconds = time.monotonic() - started
         masks[precision] = sitk.GetArrayFromImage(result.labels)
-        print(f"  {segmenter.device.precision}: {seconds:.1f} s, of it segmenting {result.provenance['seconds']['segment']:.1f} s")
+        network = result.provenance["seconds"]["segment"]
+        print(f"  {segmenter.device.precision}: {seconds:.1f} s, of it segmenting {network:.1f} s")
     for name, values in (("liver", (1, 3)), ("spleen", (2,)), ("tumour", (3,))):
         a, b = (np.isin(masks[p], values) for p in ("float32", "auto"))
         print(f"  Dice between them, {name}: {dice(a, b):.5f}")

@@ -1,7 +1,9 @@
-"""A made-up scan, the result that a segmenter would make of it, and a worker whose segmenter does what a test asks.
+"""A made-up scan, the result that a segmenter would make of it, and a worker whose segmenter does what a test
+asks.
 
-``python doubles.py worker '{"pause_at": "locate"}'`` is the worker with a :class:`FakeSegmenter`; ``python doubles.py cli
-'{"signal_at": "clean"}' segment SCAN -o FOLDER`` is the terminal command with one. Neither loads torch.
+``python doubles.py worker '{"pause_at": "locate"}'`` is the worker with a :class:`FakeSegmenter`; ``python
+doubles.py cli '{"signal_at": "clean"}' segment SCAN -o FOLDER`` is the terminal command with one. Neither
+loads torch.
 """
 
 import json
@@ -69,8 +71,10 @@ def result(image: Optional[sitk.Image] = None, name: str = "case", **provenance:
 class FakeSegmenter:
     """Goes through the stages of the real one and misbehaves as ``plan`` says.
 
-    ``pause_at``: stage to wait in, for ``seconds`` (60); ``deaf``: without listening to cancel. ``raise_at``: stage to raise
-    ``error`` in, a key of ``ERRORS``. ``signal_at``: stage to send this process SIGINT in, or ``signal``. ``loading_s``: time to load.
+    ``pause_at``: stage to wait in, for ``seconds`` (60); ``deaf``: without listening to cancel. ``raise_at``:
+        stage to raise
+    ``error`` in, a key of ``ERRORS``. ``signal_at``: stage to send this process SIGINT in, or ``signal``.
+    ``loading_s``: time to load.
     """
 
     made = 0
@@ -109,19 +113,23 @@ class FakeSegmenter:
             raise ERRORS[plan["error"]]()
 
 
+CPU_FULL = (
+    "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+)
+CHANGED = "case was changed while it was being segmented; please run again."
+
 ERRORS: Dict[str, Callable[[], Exception]] = {
     "MemoryError": MemoryError,
     "numpy": lambda: MemoryError("Unable to allocate 512. GiB for an array"),
-    "torch on the CPU": lambda: RuntimeError(
-        "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
-    ),
-    "torch on a GPU": lambda: type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2 GiB"),
+    "torch on the CPU": lambda: RuntimeError(CPU_FULL),
+    "torch on a GPU": lambda: type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory."),
     "ITK": lambda: RuntimeError("ITK ERROR: Failed to allocate memory for image."),
-    "changed": lambda: errors.InputChangedError("case was changed while it was being segmented; please run again."),
+    "changed": lambda: errors.InputChangedError(CHANGED),
     "no liver": lambda: errors.NoLiverError("No liver was found in this scan."),
-    "series": lambda: errors.SeriesChoiceError("Choose a series.", ({"number": 3, "files": ["a"]},), "two series"),
+    "series": lambda: errors.SeriesChoiceError("Choose.", ({"number": 3, "files": ["a"]},), "two series"),
     "bug": lambda: ZeroDivisionError("a bug"),
-}  # fmt: skip
+}
+"""What the segmenter can be made to raise: running out of memory in each library's words, and others."""
 
 
 def command(kind: str, plan: Optional[Dict[str, Any]] = None, *arguments: str) -> List[str]:
@@ -145,10 +153,26 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
 
 
 def limit_file_size(limit: int) -> None:
-    """From now on writing more than ``limit`` bytes into one file fails, as on a full disk, in C libraries too."""
+    """From now on writing more than ``limit`` bytes into one file fails, as on a full disk, in C libraries
+    too."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
+def limit_file_size_softly(limit: int) -> None:
+    """The same, and it can be changed again."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something that another process does; fails if it does not happen."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def _cli(plan: Dict[str, Any], arguments: List[str]) -> int:

@@ -1,7 +1,7 @@
 """A made-up patient and a made-up network, so that the whole pipeline can be tested exactly and in moments.
 
-The patient is a body of fat with a liver, a spleen and a tumour of known shapes in LPS mm. The network tells tissues
-apart by their attenuation alone, so what it should find on any grid is known.
+The patient is a body of fat with a liver, a spleen and a tumour of known shapes in LPS mm. The network tells
+tissues apart by their attenuation alone, so what it should find on any grid is known.
 """
 
 from pathlib import Path
@@ -52,8 +52,10 @@ def write_phantom_model(folder: Path) -> Path:
         {**stage, "name": "locate", "spacing": [6, 6, 6], "patch": [32, 48, 64], "mirror_axes": []},
         {**stage, "name": "segment", "spacing": [2, 2, 2], "patch": [48, 64, 64], "mirror_axes": [2]},
     ]
-    manifest = {"format_version": 1, "name": "phantom", "version": "1", "description": "tells tissues by attenuation",
-                "licence": "none", "stages": stages}  # fmt: skip
+    manifest = {
+        "format_version": 1, "name": "phantom", "version": "1", "description": "tells tissues by attenuation",
+        "licence": "none", "stages": stages,
+    }  # fmt: skip
     weights = {"means": np.asarray(means, np.float32)}
     write_model(folder, manifest, {"locate": weights, "segment": weights})
     return folder
@@ -79,7 +81,9 @@ def patient(
     liver: bool = True,
     centre: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> Tuple[sitk.Image, np.ndarray]:
-    """Return a CT (int16 HU) of the patient on any grid, its middle at ``centre`` (LPS mm), and the true labels (z, y, x)."""
+    """Return a CT (int16 HU) of the patient on any grid, its middle at ``centre`` (LPS mm), and the true
+    labels (z, y, x).
+    """
     matrix = np.reshape(direction, (3, 3)) * np.asarray(spacing)
     origin = np.asarray(centre) - matrix @ ((np.asarray(size) - 1) / 2)
     indices = np.stack(np.meshgrid(*(np.arange(n) for n in size[::-1]), indexing="ij"), -1)[..., ::-1]

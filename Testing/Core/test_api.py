@@ -1,6 +1,7 @@
 """The whole way from a scan to labels, numbers and provenance, on a made-up patient whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import phantom
@@ -55,7 +56,9 @@ def check_against(result, image, truth):
         assert getattr(result.labels, get)() == getattr(image, get)()
     assert result.labels.GetPixelID() == sitk.sitkUInt8
     assert dice(np.isin(labels, (1, 3)), np.isin(truth, (1, 3))) > 0.97
-    assert dice(labels == 2, truth == 2) > 0.9  # at the spleen's rim fat and spleen mix to a liver's attenuation
+    assert (
+        dice(labels == 2, truth == 2) > 0.9
+    )  # at the spleen's rim fat and spleen mix to a liver's attenuation
     assert dice(labels == 3, truth == 3) > 0.85
     return labels
 
@@ -138,6 +141,14 @@ def test_no_liver_is_said(segmenter):
         segmenter.segment(image)
 
 
+def test_a_liver_that_only_the_coarse_network_sees_is_none(segmenter, monkeypatch):
+    image, _ = phantom.patient()
+    locate = cascade.Cascade.locate
+    monkeypatch.setattr(cascade.Cascade, "locate", lambda self, *a: replace(locate(self, *a), liver_ml=1e5))
+    with pytest.raises(NoLiverError):
+        segmenter.segment(image)
+
+
 def test_a_small_minimum_keeps_and_a_large_one_drops_the_tumour(segmenter):
     image, _ = phantom.patient()
     assert len(segmenter.segment(image, minimum_lesion_ml=1).measurements.lesions) == 1
@@ -158,7 +169,14 @@ def test_progress_grows_to_one_and_names_its_stages(segmenter):
     segmenter.segment(image, progress=lambda *step: seen.append(step))
     fractions = [fraction for fraction, _, _ in seen]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
-    assert list(dict.fromkeys(stage for _, stage, _ in seen)) == ["read", "locate", "segment", "clean", "measure", "done"]
+    assert list(dict.fromkeys(stage for _, stage, _ in seen)) == [
+        "read",
+        "locate",
+        "segment",
+        "clean",
+        "measure",
+        "done",
+    ]
 
 
 @pytest.mark.parametrize("stage", ["read", "locate", "segment", "clean", "measure"])
@@ -213,10 +231,13 @@ def test_a_file_that_changes_meanwhile_is_not_measured_as_if_it_had_not(segmente
 
 def test_the_box_grows_when_an_organ_reaches_beyond_it(segmenter, monkeypatch):
     image, truth = phantom.patient((160, 116, 80), (2.0, 2.0, 2.5))
-    located = cascade.Cascade.locate
-    monkeypatch.setattr(
-        cascade.Cascade, "locate", lambda self, volume, tick: tuple(slice(b.start + 25, b.stop) for b in located(self, volume, tick))
-    )
+    locate = cascade.Cascade.locate
+
+    def too_small(self, volume, tick):
+        found = locate(self, volume, tick)
+        return replace(found, box=tuple(slice(part.start + 25, part.stop) for part in found.box))
+
+    monkeypatch.setattr(cascade.Cascade, "locate", too_small)
     result = segmenter.segment(image)
     check_against(result, image, truth)
     assert any("box was enlarged" in note for note in result.provenance["notes"])
@@ -224,7 +245,9 @@ def test_the_box_grows_when_an_organ_reaches_beyond_it(segmenter, monkeypatch):
 
 def test_wrong_inputs_and_models_are_named(model, segmenter, tmp_path):
     with pytest.raises(NotCTError):
-        segmenter.segment(sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 400, (20, 40, 40)).astype(np.int16)))
+        segmenter.segment(
+            sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 400, (20, 40, 40)).astype(np.int16))
+        )
     with pytest.raises(ModelNotFoundError, match="no-such-model"):
         LiverSegLib.Segmenter("no-such-model")
     broken = phantom.write_phantom_model(tmp_path / "broken")
@@ -235,7 +258,11 @@ def test_wrong_inputs_and_models_are_named(model, segmenter, tmp_path):
 
 
 def test_weights_that_do_not_fit_are_refused(model, monkeypatch):
-    monkeypatch.setattr(phantom.ByAttenuation, "load_state_dict", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("size mismatch")))
+    monkeypatch.setattr(
+        phantom.ByAttenuation,
+        "load_state_dict",
+        lambda *a, **k: (_ for _ in ()).throw(RuntimeError("size mismatch")),
+    )
     with pytest.raises(ModelCorruptError, match="do not fit"):
         LiverSegLib.Segmenter(str(model), "cpu")
 

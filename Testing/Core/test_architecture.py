@@ -115,7 +115,7 @@ def head(module: str) -> str:
 
 
 def room(module: str) -> str:
-    """The room of the core that a module of it belongs to; empty for the package itself and for other packages."""
+    """The room of the core that a module belongs to; empty for the package itself and for others."""
     package, _, rest = module.partition(".")
     return head(rest) if package == "LiverSegLib" else ""
 

@@ -89,7 +89,7 @@ def everything_in(folder: Path):
     return sorted(path.name for path in folder.iterdir())
 
 
-# --- segment -------------------------------------------------------------------------------------------------------
+# --- segment -----------------------------------------------------------------------------------------------
 
 
 def test_segment_writes_the_results_and_names_them(tmp_path, asked, capsys):
@@ -122,7 +122,8 @@ def test_segmentation_lies_on_the_scan_in_every_format(tmp_path, asked, label_fo
 
 
 def test_segment_hands_every_option_on(tmp_path, asked):
-    options = "--device cpu --model mine --series 1.2.3 --mirror --minimum-lesion 0.5 --threads 1 --no-report".split()
+    options = "--device cpu --model mine --series 1.2.3 --mirror --minimum-lesion 0.5".split()
+    options += ["--threads", "1", "--no-report"]
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     try:
         assert main(["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), *options]) == 0
@@ -167,7 +168,7 @@ def test_stages_are_lines_where_the_output_is_no_terminal(tmp_path, asked, capsy
     assert any("Writing the results" in line for line in lines)
 
 
-# --- failures ------------------------------------------------------------------------------------------------------
+# --- failures ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", sorted(errors.ERROR_TYPES))
@@ -252,7 +253,7 @@ def test_wrong_options_are_exit_code_2_and_a_sentence(arguments, capsys):
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
 
 
-# --- Ctrl-C --------------------------------------------------------------------------------------------------------
+# --- Ctrl-C ------------------------------------------------------------------------------------------------
 
 DRIVER = """
 import sys, time
@@ -285,9 +286,10 @@ sys.exit(main(sys.argv[1:]))
 
 def start(tmp_path, *, steps: int, polls: bool = True, wait_for: str) -> subprocess.Popen:
     """Start ``liverseg segment`` with a slow stand-in and wait until its standard error says ``wait_for``."""
+    arguments = ["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), "--quiet"]
     code = DRIVER.format(tests=str(Path(__file__).parent), steps=steps, polls=polls)
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), "--quiet"],
+        [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=str(Path(__file__).parents[2]),
     )  # fmt: skip
     for line in process.stderr:
@@ -297,7 +299,7 @@ def start(tmp_path, *, steps: int, polls: bool = True, wait_for: str) -> subproc
 
 
 def end_of(process, tmp_path):
-    """Wait for the end and return exit status and what was said; nothing may be left in the output folder's place."""
+    """Wait for the end and return exit status and what was said; no output folder may be left."""
     out, err = process.communicate(timeout=30)
     assert out == ""
     assert not (tmp_path / "out").exists()
@@ -334,7 +336,7 @@ def test_second_ctrl_c_ends_work_that_does_not_listen(tmp_path):
     assert status == 130
 
 
-# --- the other commands --------------------------------------------------------------------------------------------
+# --- the other commands ------------------------------------------------------------------------------------
 
 
 def test_mesh_writes_the_structure_that_was_asked_for(tmp_path, capsys):
@@ -388,7 +390,8 @@ def test_series_lists_a_dicom_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("LiverSegLib.images.list_series", lambda folder: found)
     assert main(["series", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "1.2.3" in said and "one slice" in said
+    assert "one slice" in said
+    assert "--series 1.2.3" in said and "--series 1.2.4" not in said
     assert main(["series", str(tmp_path), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["series"]
     assert [series["suitable"] for series in listed] == [True, False]
@@ -411,7 +414,7 @@ def test_models_shows_a_broken_model_and_why(tmp_path, monkeypatch, capsys):
     assert broken[0]["error"]["code"] == "model-corrupt" and broken[0]["manifest"] is None
 
 
-# --- the command itself --------------------------------------------------------------------------------------------
+# --- the command itself ------------------------------------------------------------------------------------
 
 
 def test_version_and_help(capsys):
@@ -447,7 +450,8 @@ def test_help_loads_neither_torch_nor_vtk_nor_scipy():
         import sys
         from LiverSegLib.cli import main
         main(["--help"])
-        assert not {"torch", "vtk", "vtkmodules", "scipy", "pydicom", "PIL"} & set(sys.modules), "too much was loaded"
+        loaded = {"torch", "vtk", "vtkmodules", "scipy", "pydicom", "PIL"} & set(sys.modules)
+        assert not loaded, loaded
         """
     )
     run = subprocess.run(

@@ -101,8 +101,8 @@ def model(error=None):
             raise error
 
     return types.SimpleNamespace(
-        name="some", origin="bundled", path=Path("some"), sha256="ab" * 32, size_bytes=2_000_000, verify=verify,
-        manifest=types.SimpleNamespace(version="1.2"),
+        name="some", origin="bundled", path=Path("some"), sha256="ab" * 32, size_bytes=2_000_000,
+        verify=verify, manifest=types.SimpleNamespace(version="1.2"),
     )  # fmt: skip
 
 

@@ -62,7 +62,9 @@ def test_mirrored_tiles_are_mirrored_back():
 
 def test_tiles_of_air_are_not_computed_and_are_background():
     network = Local()
-    logits = TileRunner(network, CPU).run(torch.full((16, 16, 24), -1.0), plan_tiles((16, 16, 24), (16, 16, 24), 4))
+    logits = TileRunner(network, CPU).run(
+        torch.full((16, 16, 24), -1.0), plan_tiles((16, 16, 24), (16, 16, 24), 4)
+    )
     assert network.calls == []
     assert (logits.argmax(0) == 0).all()
 
@@ -87,7 +89,9 @@ def test_progress_may_stop_the_work_between_tiles():
 
     network = Local()
     with pytest.raises(Stop):
-        TileRunner(network, CPU).run(torch.rand(40, 40, 40), plan_tiles((40, 40, 40), (16, 16, 24), 4), progress=progress)
+        TileRunner(network, CPU).run(
+            torch.rand(40, 40, 40), plan_tiles((40, 40, 40), (16, 16, 24), 4), progress=progress
+        )
     assert len(network.calls) == 2
     assert seen == sorted(seen)
 
@@ -184,7 +188,9 @@ def test_a_box_is_resampled_where_it_lies():
     image, _ = ball((40, 40, 40), (2.0, 2.0, 2.0))
     volume = patient_order(image)
     grid = network_grid(volume, (slice(4, 20), slice(10, 30), slice(6, 40)), (2.0, 2.0, 2.0))
-    assert torch.equal(to_network(volume, grid), torch.from_numpy(volume.array[4:20, 10:30, 6:40].astype(np.float32)))
+    assert torch.equal(
+        to_network(volume, grid), torch.from_numpy(volume.array[4:20, 10:30, 6:40].astype(np.float32))
+    )
 
 
 def test_thinned_slices_do_not_shift_the_scan():

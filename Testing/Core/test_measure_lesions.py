@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measure_shapes import AXIAL, ball, block, centre_of, ct_of, draw, ellipsoid, empty_labels, turned
+from scipy import ndimage
 
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import measure
@@ -185,6 +186,21 @@ def test_the_distance_between_concentric_balls_is_the_difference_of_radii():
     labels = draw(draw(labels, ball(centre, 28), LIVER), ball(centre, 10), TUMOUR)
     (lesion,) = lesions_of(labels)
     assert lesion.surface_distance_mm == pytest.approx(18, abs=1.0)
+
+
+def test_distances_to_the_surface_are_those_of_a_distance_transform():
+    labels = empty_labels((60, 56, 40), (0.8, 0.9, 1.5))
+    centre = centre_of(labels)
+    labels = draw(labels, ellipsoid(centre, (22, 20, 26), turned(30, 1)), LIVER)
+    for offset, radius in (((0, 0, 0), 7), ((12, 3, 5), 4), ((-9, -10, -8), 3), ((3, 12, 4), 2)):
+        labels = draw(labels, ball(centre + np.array(offset), radius), TUMOUR)
+    array = sitk.GetArrayFromImage(labels)
+    outermost = (array > 0) & ~ndimage.binary_erosion(array > 0)
+    far = ndimage.distance_transform_edt(~outermost, sampling=labels.GetSpacing()[::-1])
+    components, count = ndimage.label(array == TUMOUR, np.ones((3, 3, 3)))
+    expected = ndimage.minimum(far, components, range(1, count + 1))
+    found = [lesion.surface_distance_mm for lesion in lesions_of(labels)]
+    assert count == 4 and sorted(found) == pytest.approx(sorted(expected))
 
 
 def test_a_cavity_inside_the_liver_is_no_surface():

@@ -55,7 +55,8 @@ def test_volume_of_an_ellipsoid_at_an_angle():
 
 
 def test_liver_means_parenchyma_and_tumours_and_burden_is_the_tumours_share():
-    found = measure(*(lambda labels: (labels, ct_of(labels)))(liver_with_tumour()))
+    labels = liver_with_tumour()
+    found = measure(labels, ct_of(labels))
     liver, tumour = found.organ("liver"), found.organ("tumour")
     assert found.parenchyma_ml + tumour.volume_ml == pytest.approx(liver.volume_ml)
     assert found.tumour_burden_percent == pytest.approx(100 * 8**3 / 18**3, rel=0.02)

@@ -13,7 +13,9 @@ from LiverSegLib.networks.residual_unet import InstanceNorm, ResidualUNet, fold_
 @pytest.mark.parametrize("fold", [1, 2])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_logits_lie_on_the_grid_of_the_image(dimensions, fold, batch):
-    network = ResidualUNet(dimensions=dimensions, fold=fold, channels=[4, 6, 8], blocks=[1, 2, 1], out_channels=3)
+    network = ResidualUNet(
+        dimensions=dimensions, fold=fold, channels=[4, 6, 8], blocks=[1, 2, 1], out_channels=3
+    )
     size = [network.size_multiple * n for n in (2, 3, 1)[:dimensions]]
     assert network(torch.randn(batch, 1, *size)).shape == (batch, 3, *size)
 

@@ -357,6 +357,7 @@ class TestSwap:
     def test_after_kill_9_in_the_middle_the_next_run_puts_the_old_set_back(self, tmp_path, result, step):
         write_results(result, tmp_path, report=False, rendering=False)
         before = contents(tmp_path)
+        new = doubles.result(name="new")
         pid = os.fork()
         if pid == 0:  # the child is gone in the middle of a renaming, without any clean-up
             real, count = os.replace, [0]
@@ -368,7 +369,7 @@ class TestSwap:
                 real(source, target)
 
             folder.os.replace = replace
-            write_results(doubles.result(name="new"), tmp_path, report=False, rendering=False)
+            write_results(new, tmp_path, report=False, rendering=False)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
         assert folder.LOCK_NAME in hidden(tmp_path)

@@ -174,7 +174,7 @@ def test_the_page_is_accessible(page):
 def test_the_page_is_small_and_its_pictures_are_real(page):
     pictures = [image["src"].split(",", 1) for image in page.all("img")]
     jpegs = [base64.b64decode(data) for kind, data in pictures if "jpeg" in kind]
-    assert len(jpegs) == 3 + 2 * 2 + 2  # overview, two lesions twice, highlight
+    assert len(jpegs) == 2 + 2 * 2 + 2  # overview, two lesions twice, highlight
     assert all(Image.open(io.BytesIO(data)).width > 300 for data in jpegs)
     assert sum(len(data) for _, data in pictures) < 3_000_000
 
@@ -273,11 +273,17 @@ def test_an_empty_mask_still_gives_a_report(case):
     assert "middle of the scan" in Page(report((image, labels * 0), found)).text
 
 
+def test_a_short_scan_shows_the_sagittal_slice_too(case):
+    short = [part[:, :, 8:16] for part in case]
+    alts = " ".join(image["alt"] for image in Page(report(short, numbers(lesions=()))).all("img"))
+    assert "Axial" in alts and "Coronal" in alts and "Sagittal" in alts
+
+
 def test_many_lesions_are_all_in_the_table_and_the_largest_in_pictures(case):
     many = tuple(replace(numbers().lesions[0], number=number) for number in range(1, 41))
     page = Page(report(case, numbers(lesions=many)))
     assert "6 largest of 40" in page.text
-    assert len(page.all("img")) == 3 + 12 + 2
+    assert len(page.all("img")) == 2 + 12 + 2
 
 
 def test_the_report_is_written_whole_or_not_at_all(case, tmp_path):

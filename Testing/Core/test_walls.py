@@ -35,7 +35,7 @@ def tracked() -> List[Path]:
 
 
 def section(start: str) -> List[str]:
-    """The quoted requirements of one list in pyproject.toml, e.g. ``dependencies``; Python 3.9 has no TOML reader."""
+    """The requirements of one list in pyproject.toml, e.g. ``dependencies``; Python 3.9 reads no TOML."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     body = re.search(rf"^{re.escape(start)} = \[(.*?)\]", text, re.MULTILINE | re.DOTALL)
     assert body, f"pyproject.toml has no {start}"
@@ -161,9 +161,13 @@ def test_wheel_brings_the_bundled_models(tmp_path):
             in names
         )
     assert not [name for name in names if name.startswith(("Testing", "LiverSeg/"))]
-    code = "from LiverSegLib.models import bundled_models_folder, load_model; load_model('default').verify(); print(bundled_models_folder())"
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+        "from LiverSegLib.models import bundled_models_folder, load_model\n"
+        "load_model('default').verify(); print(bundled_models_folder())"
+    )
     run = subprocess.run(
-        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); {code}"],
+        [sys.executable, "-I", "-c", code],
         capture_output=True, text=True, cwd=str(tmp_path),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr

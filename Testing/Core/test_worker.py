@@ -1,0 +1,571 @@
+"""The worker process: its messages, what it answers, and that it always ends and cleans up."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import doubles
+import numpy as np
+import phantom
+import pytest
+import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from LiverSegLib import errors, protocol, scratch
+from LiverSegLib.client import WorkerClient
+from LiverSegLib.ownership import process_exists
+from LiverSegLib.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
+
+GRID = Grid((1.0, 2.0, 3.0), (0.5, 0.5, 5.0), doubles.OBLIQUE)
+MESSAGES = [
+    Hello("a", "/tmp/x", "default", "cpu"),
+    Segment("s-1", voxels="v.npy", grid=GRID, minimum_lesion_ml=0.1, mirror=True),
+    Segment("s_2", path="/a/ü.nii.gz", series="1.2.3"),
+    Cancel("c", "s-1"),
+    Shutdown("z"),
+    protocol.HelloReply("a", "0.1", "3.9.1", 12, "/tmp/x"),
+    protocol.Progress("s-1", 0.5, "segment", "Segmenting"),
+    protocol.SegmentResult(
+        "s-1", "/tmp/x/r", "labels.npy", GRID, "summary.json", (protocol.SurfaceFiles("liver", "p", "t"),)
+    ),
+    protocol.Failure(None, "error", "Something.", None, ({"number": 1},)),
+    protocol.Log("info", "line\nbreak"),
+    protocol.Bye("shutdown"),
+]
+
+
+@pytest.fixture(autouse=True)
+def empty_temporary_folder(tmp_path_factory, monkeypatch):
+    """The system's temporary folder, of the tests and of all processes that they start; empty at the end."""
+    place = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    yield place
+    assert list(place.iterdir()) == []
+
+
+def client(**plan):
+    return WorkerClient(command=doubles.command("worker", plan))
+
+
+class RawWorker:
+    """The worker process without the client, for what the client would never do."""
+
+    def __init__(self, **plan):
+        self.process = subprocess.Popen(
+            doubles.command("worker", plan),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def send(self, *messages):
+        for message in messages:
+            self.process.stdin.write(message if isinstance(message, bytes) else encode(message))
+        self.process.stdin.flush()
+
+    def reply(self, kind=None):
+        """The next reply, or the next of a kind."""
+        for line in self.process.stdout:
+            message = decode(line)
+            assert message is not None, line
+            if kind is None or isinstance(message, kind):
+                return message
+        raise AssertionError(f"the worker ended: {self.process.stderr.read().decode()}")
+
+
+class TestMessages:
+    @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.type)
+    def test_a_message_comes_back_as_it_was_on_one_line(self, message):
+        line = encode(message)
+        assert line.endswith(b"\n") and line.count(b"\n") == 1
+        assert decode(line) == message
+
+    @given(st.text(), st.text(), st.floats(0, 1))
+    def test_any_text_survives(self, stage, text, fraction):
+        message = protocol.Progress("s", fraction, stage, text)
+        assert decode(encode(message)) == message
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"", b"\n", b"Loading...\n", b"{}\n", b"[1]\n", b"null\n", b"{not json}\n", b'{"id": 1}\n',
+            b'"liverseg"\n', b"\xff\xfe{\n", b"{" * 99999,
+            b'{"liverseg": 1, "type": "hello"' + b" " * protocol.MAX_LINE_BYTES + b"}",
+        ],
+    )  # fmt: skip
+    def test_stray_lines_are_not_ours(self, line):
+        assert decode(line) is None
+
+    @given(st.binary(max_size=300))
+    def test_no_bytes_upset_it(self, data):
+        assert decode(data) is None
+
+    @pytest.mark.parametrize("version", [2, 0, "1", None, True])
+    def test_another_version_is_an_error_that_says_so(self, version):
+        line = json.dumps({"liverseg": version, "type": "hello", "id": "h"}).encode()
+        with pytest.raises(
+            protocol.ProtocolError, match="different versions.*Install the same version"
+        ) as caught:
+            decode(line)
+        assert caught.value.request_id == "h"
+
+    @pytest.mark.parametrize(
+        "fields, complaint",
+        [
+            ({"type": "dance"}, "Unknown message type 'dance'. Available: hello, segment"),
+            ({"type": 3}, "Unknown message type 3"),
+            ({"type": "cancel"}, "field target is missing"),
+            ({"type": "cancel", "target": 3}, "field target must be of type str, not int"),
+            ({"type": "segment", "mirror": 1}, "field mirror must be of type bool"),
+            (
+                {"type": "segment", "minimum_lesion_ml": "big"},
+                "field minimum_lesion_ml must be of type float",
+            ),
+            ({"type": "segment", "minimum_lesion_ml": float("nan")}, "must be a finite number"),
+            ({"type": "segment", "minimum_lesion_ml": 10**400}, "must be a finite number"),
+            ({"type": "segment", "grid": [1]}, "field grid must be an object"),
+            ({"type": "segment", "grid": {"origin": 1}}, "field origin must be a list"),
+            ({"type": "segment", "grid": {"origin": ["a"]}}, "field origin must be of type float"),
+            ({"type": "shutdown", "id": "../.."}, "id: letters, digits"),
+            ({"type": "shutdown", "id": "a\n"}, "id: letters, digits"),
+        ],
+    )
+    def test_what_is_not_understood_is_named(self, fields, complaint):
+        with pytest.raises(protocol.ProtocolError) as caught:
+            decode(json.dumps({"liverseg": 1, "id": "x", **fields}).encode())
+        assert complaint in str(caught.value)
+
+    def test_unknown_fields_are_ignored(self):
+        assert decode(b'{"liverseg": 1, "type": "shutdown", "id": "x", "gently": true}') == Shutdown("x")
+
+    def test_a_message_that_is_too_long_is_not_sent_but_details_are_shortened(self):
+        with pytest.raises(protocol.ProtocolError, match="too long"):
+            encode(protocol.Log("info", "x" * protocol.MAX_LINE_BYTES))
+        failure = protocol.Failure("s", "error", "Sentence.", "ü" * protocol.MAX_LINE_BYTES + "the end")
+        back = decode(encode(failure))
+        assert back.message == "Sentence." and back.details.endswith("the end")
+
+    @given(st.lists(st.binary(max_size=40)), st.lists(st.integers(0, 300)))
+    def test_lines_do_not_depend_on_how_the_bytes_arrive(self, parts, cuts):
+        data = b"".join(part.replace(b"\n", b"\r") + b"\n" for part in parts) + b"unfinished"
+        places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+        buffer = LineBuffer()
+        lines = [line for a, b in zip(places, places[1:]) for line in buffer.feed(data[a:b])]
+        assert lines == [part.replace(b"\n", b"\r") + b"\n" for part in parts]
+
+    def test_lines_over_the_limit_are_dropped_and_the_next_is_read(self):
+        buffer = LineBuffer(limit=10)
+        assert buffer.feed(b"x" * 8) == []
+        assert buffer.feed(b"x" * 8) == []
+        assert buffer.feed(b"x" * 8 + b"\nfine\n" + b"y" * 20 + b"\nalso\n") == [b"fine\n", b"also\n"]
+
+
+class TestPrivateFolder:
+    def test_it_is_private(self, empty_temporary_folder):
+        folder = scratch.make_private_folder()
+        assert folder.parent == empty_temporary_folder
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "sub").mkdir()
+        (folder / "sub" / "file").write_text("x")
+        scratch.remove_private_folder(folder)
+        assert not folder.exists()
+        scratch.remove_private_folder(folder)
+
+    def test_a_folder_without_our_mark_is_never_removed(self, tmp_path):
+        (tmp_path / "liverseg-mine").mkdir()
+        scratch.remove_private_folder(tmp_path / "liverseg-mine")
+        scratch.sweep(tmp_path)
+        assert (tmp_path / "liverseg-mine").is_dir()
+        with pytest.raises(errors.UsageError, match="not a private LiverSeg folder"):
+            scratch.check_private_folder(tmp_path / "liverseg-mine")
+
+    def test_folders_of_killed_processes_are_swept_and_those_of_living_ones_stay(self, tmp_path):
+        code = f"from LiverSegLib import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
+        environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
+        left = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert Path(left.stdout.strip()).is_dir()
+        mine = scratch.make_private_folder(tmp_path)
+        other = scratch.make_private_folder(tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+
+    @pytest.mark.parametrize(
+        "array",
+        [np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.zeros((0, 3), np.float32), np.ones((3, 2)).T],
+    )
+    def test_arrays_are_as_numpy_saves_them(self, tmp_path, array):
+        scratch.save_array(tmp_path / "a.npy", array)
+        back = np.load(tmp_path / "a.npy", allow_pickle=False)
+        assert back.dtype == array.dtype and np.array_equal(back, array)
+
+
+class TestSegmenting:
+    def test_an_image_comes_back_as_labels_numbers_and_surfaces(self):
+        image = doubles.scan()
+        told = []
+        with client() as worker:
+            answer = worker.segment(image, probability=True, progress=lambda *facts: told.append(facts))
+        expected = doubles.result(image)
+        assert np.array_equal(sitk.GetArrayViewFromImage(answer.labels), doubles.labels_array())
+        for get in ("GetOrigin", "GetSpacing", "GetDirection", "GetPixelID"):
+            assert getattr(answer.labels, get)() == getattr(expected.labels, get)()
+        assert answer.measurements == expected.measurements
+        assert np.array_equal(answer.probability, expected.probability)
+        assert answer.warnings == ("A warning.",)
+        assert [stage for _, stage, _ in told] == list(doubles.STAGES)
+        assert [fraction for fraction, _, _ in told] == sorted(fraction for fraction, _, _ in told)
+        assert set(answer.surfaces) == {"liver", "spleen", "tumour"}
+        points, triangles = answer.surfaces["liver"]
+        assert points.dtype == np.float32 and triangles.dtype == np.int32
+        a, b, c = (points[triangles[:, corner]].astype(float) for corner in range(3))
+        volume_ml = np.einsum("ij,ij->", a, np.cross(b, c)) / 6000
+        assert volume_ml == pytest.approx(expected.measurements.organ("liver").volume_ml, rel=0.05)
+        middle = expected.labels.TransformContinuousIndexToPhysicalPoint((9.0, 11.0, 7.0))
+        assert points.mean(axis=0) == pytest.approx(middle, abs=4)
+
+    def test_a_path_and_the_options_reach_the_segmenter(self, tmp_path):
+        sitk.WriteImage(doubles.scan(), str(tmp_path / "ct.nrrd"))
+        with client() as worker:
+            answer = worker.segment(
+                tmp_path / "ct.nrrd",
+                name="Case 7",
+                series="1.2",
+                mirror=True,
+                minimum_lesion_ml=0.5,
+                surfaces=False,
+            )
+        assert answer.name == "Case 7"
+        assert answer.surfaces == {} and answer.probability is None
+        assert answer.provenance["options"] == {"series": "1.2", "mirror": True, "minimum_lesion_ml": 0.5}
+
+    def test_the_model_stays_loaded_until_another_is_asked_for(self):
+        with client() as worker:
+            made = [
+                worker.segment(doubles.scan(), surfaces=False, model=model).provenance["segmenters_made"]
+                for model in ("default", "default", "other", "other", "default")
+            ]
+        assert made == [1, 1, 2, 2, 3]
+
+    def test_a_model_can_be_loaded_ahead_without_delaying_the_hello(self):
+        plan = doubles.command("worker", {"loading_s": 1.5})
+        with WorkerClient(command=plan, preload="default", device="auto") as worker:
+            start = time.monotonic()
+            assert worker.start().pid == worker.pid
+            assert time.monotonic() - start < 1
+            assert worker.segment(doubles.scan(), surfaces=False).provenance["segmenters_made"] == 1
+
+    def test_nothing_is_left_in_the_private_folder_between_scans(self, empty_temporary_folder):
+        with client() as worker:
+            worker.segment(doubles.scan())
+            (folder,) = empty_temporary_folder.iterdir()
+            assert [entry.name for entry in folder.iterdir()] == [scratch.OWNER_FILE]
+
+    def test_the_real_pipeline_runs_in_the_real_worker(self, tmp_path):
+        model = phantom.write_phantom_model(tmp_path / "model")
+        image, truth = phantom.patient(size=(120, 90, 30), spacing=(2.7, 2.6, 6.0))
+        code = (
+            f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
+            "from LiverSegLib import worker\n"
+            "def segmenter(model, device):\n"
+            "    import phantom\n"
+            "    from LiverSegLib import Segmenter, networks\n"
+            "    networks.ARCHITECTURES['ByAttenuation'] = phantom.ByAttenuation\n"
+            "    return Segmenter(model, device)\n"
+            "assert 'torch' not in sys.modules\n"
+            "sys.exit(worker.main(segmenter))"
+        )
+        with WorkerClient(command=[sys.executable, "-c", code]) as worker:
+            answer = worker.segment(image, model=str(model), device="cpu")
+            found = sitk.GetArrayViewFromImage(answer.labels) > 0
+            assert 2 * (found & (truth > 0)).sum() / (found.sum() + (truth > 0).sum()) > 0.95
+
+            path = tmp_path / "ct.nrrd"
+            sitk.WriteImage(image, str(path))
+
+            def touch(_fraction, stage, _text):
+                if stage == "clean":
+                    os.utime(path, (1, 1))
+
+            with pytest.raises(errors.InputChangedError, match="was changed while it was being segmented"):
+                worker.segment(path, model=str(model), device="cpu", progress=touch)
+            with pytest.raises(errors.ModelNotFoundError):
+                worker.segment(image, model="nothing")
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        "plan_error, kind, sentence",
+        [
+            ("no liver", errors.NoLiverError, "No liver was found in this scan."),
+            ("changed", errors.InputChangedError, "case was changed while it was being segmented"),
+            ("bug", errors.LiverSegError, r"LiverSeg failed unexpectedly \(ZeroDivisionError\)."),
+        ],
+    )
+    def test_an_error_in_the_worker_is_raised_here_and_the_worker_lives_on(self, plan_error, kind, sentence):
+        with client(raise_at="locate", error=plan_error) as worker:
+            pid = worker.pid
+            for _ in range(2):
+                with pytest.raises(kind, match=sentence) as caught:
+                    worker.segment(doubles.scan())
+                assert type(caught.value) is kind
+            assert worker.pid == pid
+        if plan_error == "bug":
+            assert "a bug" in caught.value.details
+
+    def test_the_choice_of_series_is_passed_on(self):
+        with client(raise_at="read", error="series") as worker:
+            with pytest.raises(errors.SeriesChoiceError) as caught:
+                worker.segment(doubles.scan())
+        assert caught.value.series == ({"description": str({"number": 3, "files": ["a"]})},)
+
+    def test_a_python_that_does_not_exist(self):
+        with pytest.raises(errors.WorkerError, match="could not be started: No such file"):
+            WorkerClient("/nowhere/python").start()
+
+    def test_a_program_that_is_no_worker(self):
+        with pytest.raises(errors.WorkerError, match="ended unexpectedly .exit status 3") as caught:
+            WorkerClient(
+                command=[sys.executable, "-c", "import sys; sys.stderr.write('why'); sys.exit(3)"]
+            ).start()
+        assert caught.value.details == "why"
+
+    def test_a_worker_that_does_not_answer(self):
+        deaf = WorkerClient(command=[sys.executable, "-c", "import time; time.sleep(60)"])
+        with pytest.raises(errors.WorkerError, match="did not answer within 1 s"):
+            deaf.start(timeout_s=1)
+        assert deaf.pid is None
+
+    def test_a_worker_of_another_version(self):
+        code = """print('{"liverseg": 9, "type": "hello-reply", "id": "hello"}', flush=True); input()"""
+        with pytest.raises(errors.WorkerError, match="different versions"):
+            WorkerClient(command=[sys.executable, "-c", code]).start()
+
+    def test_requests_that_make_no_sense(self, tmp_path):
+        flat, words, ct = (str(tmp_path / f"{name}.npy") for name in ("flat", "words", "ct"))
+        np.save(flat, np.zeros((3, 3)))
+        np.save(words, np.zeros((2, 2, 2), "U3"))
+        np.save(ct, np.zeros((3, 3, 3), np.int16))
+        cases = [
+            ({}, "usage", "needs either a path or voxels"),
+            ({"path": "a", "voxels": "b"}, "usage", "needs either a path or voxels"),
+            ({"voxels": ct}, "usage", "Voxels without a grid"),
+            ({"voxels": "/nowhere.npy", "grid": GRID}, "unreadable", "cannot be read"),
+            ({"voxels": flat, "grid": GRID}, "input", "three-dimensional with numbers, not 2-D of float64"),
+            ({"voxels": words, "grid": GRID}, "input", "three-dimensional with numbers"),
+            ({"voxels": ct, "grid": Grid((0.0,), (1.0,), (1.0,))}, "usage", "A grid needs 3 numbers"),
+            ({"voxels": ct, "grid": Grid((0.0,) * 3, (1.0,) * 3, (0.0,) * 9)}, "input", "grid is not usable"),
+        ]
+        with RawWorker() as worker:
+            for number, (fields, code, sentence) in enumerate(cases):
+                worker.send(Segment(f"s{number}", **fields))
+                failure = worker.reply()
+                assert (failure.id, failure.code) == (f"s{number}", code)
+                assert sentence in failure.message
+            worker.send(Shutdown("z"))
+            worker.process.wait(20)
+
+
+class TestConversation:
+    def test_garbage_never_kills_it(self):
+        garbage = [
+            b"\n",
+            b"\x00\xff\xfe\n",
+            b"import slicer\n",
+            b'{"liverseg": 1}\n',
+            b'{"liverseg": 7, "id": "v"}\n',
+            b'{"liverseg": 1, "type": "segment", "id": "bad", "mirror": "yes"}\n',
+            b"x" * (1 << 21) + b"\n",
+            encode(protocol.Bye("a reply, not a request")),
+        ]
+        with RawWorker() as worker:
+            worker.send(*garbage, Hello("h"))
+            failures = [worker.reply() for _ in range(3)]
+            assert [(f.id, f.code) for f in failures] == [
+                (None, "worker"),
+                ("v", "worker"),
+                ("bad", "worker"),
+            ]
+            assert worker.reply().pid == worker.process.pid
+            worker.send(Shutdown("z"))
+            assert worker.reply() == protocol.Bye("shutdown")
+            assert worker.process.wait(20) == 0
+
+    def test_without_a_folder_it_makes_and_removes_its_own(self, empty_temporary_folder):
+        with RawWorker() as worker:
+            worker.send(Hello("h"))
+            assert Path(worker.reply().folder).parent == empty_temporary_folder
+            worker.send(Shutdown("z"))
+            worker.process.wait(20)
+
+    def test_a_folder_that_is_not_private_is_refused(self, tmp_path):
+        (tmp_path / "precious").write_text("x")
+        with RawWorker() as worker:
+            worker.send(Hello("h", str(tmp_path)))
+            assert worker.reply().code == "usage"
+            worker.send(Shutdown("z"))
+            worker.process.wait(20)
+        assert (tmp_path / "precious").exists()
+
+    def test_a_second_hello_keeps_the_folder(self):
+        folder = scratch.make_private_folder()
+        with RawWorker() as worker:
+            worker.send(Hello("h", str(folder)), Hello("i", str(folder)), Hello("j"))
+            assert {worker.reply().folder for _ in range(3)} == {str(folder)}
+            worker.send(Shutdown("z"))
+            worker.process.wait(20)
+
+    def test_hello_is_answered_without_torch_and_vtk(self):
+        code = (
+            "import sys, LiverSegLib.worker, LiverSegLib.client, LiverSegLib.protocol\n"
+            "sys.exit(any(name.split('.')[0] in ('torch', 'vtk', 'vtkmodules') for name in sys.modules))"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+class TestCancelling:
+    @pytest.mark.parametrize("stage", ["read", "segment", "measure"])
+    def test_it_acts_within_a_second_and_the_worker_stays_warm(self, stage):
+        reached = []
+        with client(pause_at=stage) as worker:
+            pid = worker.pid
+
+            def cancel():
+                return bool(reached) and time.monotonic() > reached[0] + 0.1
+
+            def progress(_fraction, name, _text):
+                if name == stage:
+                    reached.append(time.monotonic())
+
+            with pytest.raises(errors.CancelledError):
+                worker.segment(doubles.scan(), progress=progress, cancel=cancel)
+            assert time.monotonic() - reached[0] < 1.1
+            assert worker.pid == pid and process_exists(pid)
+
+    def test_a_request_that_waits_can_be_cancelled_too(self, tmp_path):
+        with RawWorker(pause_at="locate") as worker:
+            sitk.WriteImage(doubles.scan(), str(tmp_path / "ct.nrrd"))
+            first, second = (
+                Segment(i, path=str(tmp_path / "ct.nrrd"), surfaces=False) for i in ("one", "two")
+            )
+            worker.send(Cancel("c", "never-heard-of"), first, second, Cancel("d", "two"))
+            assert worker.reply(protocol.Progress).id == "one"
+            worker.send(Cancel("e", "one"))
+            failures = [worker.reply(protocol.Failure) for _ in range(2)]
+            assert [(f.id, f.code) for f in failures] == [("one", "cancelled"), ("two", "cancelled")]
+            worker.send(Shutdown("z"))
+            worker.process.wait(20)
+
+    def test_a_worker_that_does_not_listen_is_ended(self, monkeypatch):
+        monkeypatch.setattr("LiverSegLib.client.CANCEL_TIMEOUT_S", 0.3)
+        with client(pause_at="segment", deaf=True) as worker:
+            pid, stages = worker.pid, []
+            with pytest.raises(errors.CancelledError):
+                worker.segment(
+                    doubles.scan(),
+                    progress=lambda _fraction, stage, _text: stages.append(stage),
+                    cancel=lambda: "segment" in stages,
+                )
+            assert not process_exists(pid)
+            assert worker.start().pid != pid
+
+    def test_an_exception_in_the_callers_progress_ends_the_worker(self):
+        def progress(*_):
+            raise KeyboardInterrupt
+
+        with client(pause_at="segment") as worker:
+            pid = worker.pid
+            with pytest.raises(KeyboardInterrupt):
+                worker.segment(doubles.scan(), progress=progress)
+            assert not process_exists(pid)
+
+
+class TestEnding:
+    def busy(self, worker, folder):
+        """Bring a raw worker into the middle of computing."""
+        sitk.WriteImage(doubles.scan(), str(folder / "ct.nrrd"))
+        worker.send(Hello("h"), Segment("s", path=str(folder / "ct.nrrd")))
+        while worker.reply().type != "progress":
+            pass
+
+    @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+    def test_a_signal_ends_it_cleanly(self, tmp_path, number, status):
+        with RawWorker(pause_at="segment") as worker:
+            self.busy(worker, tmp_path)
+            worker.process.send_signal(number)
+            assert worker.process.wait(20) == status
+
+    def test_a_signal_ends_it_when_idle_too(self):
+        with RawWorker() as worker:
+            worker.send(Hello("h"))
+            worker.reply()
+            worker.process.terminate()
+            assert worker.reply() == protocol.Bye("signal 15")
+            assert worker.process.wait(20) == 143
+
+    @pytest.mark.parametrize("deaf", [False, True])
+    @pytest.mark.parametrize("how", ["shutdown", "input closed"])
+    def test_it_ends_in_the_middle_of_computing(self, tmp_path, how, deaf):
+        with RawWorker(pause_at="segment", deaf=deaf, grace_s=0.3) as worker:
+            self.busy(worker, tmp_path)
+            if how == "shutdown":
+                worker.send(Shutdown("z"))
+            else:
+                worker.process.stdin.close()
+                worker.process.stdin = None
+            assert worker.process.wait(20) == (1 if deaf else 0)
+
+    def test_it_ends_when_its_parent_is_killed_while_another_process_holds_its_input_open(self):
+        command = doubles.command("worker", {})
+        code = (
+            "import subprocess, sys, time\n"
+            f"print(subprocess.Popen({command!r}).pid, flush=True)\n"
+            "time.sleep(60)"
+        )
+        read_end, write_end = os.pipe()
+        parent = subprocess.Popen([sys.executable, "-c", code], stdin=read_end, stdout=subprocess.PIPE)
+        try:
+            pid = int(parent.stdout.readline())
+            os.write(write_end, encode(Hello("h")))
+            assert decode(parent.stdout.readline()).pid == pid
+            parent.kill()
+            parent.wait()
+            deadline = time.monotonic() + 10
+            while process_exists(pid) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert not process_exists(pid)
+        finally:
+            parent.kill()
+            parent.communicate()
+            os.close(read_end)
+            os.close(write_end)
+
+    def test_a_client_that_is_forgotten_leaves_nothing(self):
+        worker = client()
+        worker.start()
+        pid = worker.pid
+        del worker
+        assert not process_exists(pid)
+
+    def test_closing_twice_is_fine_and_a_closed_client_can_start_again(self):
+        worker = client()
+        with worker:
+            first = worker.pid
+        worker.close()
+        with worker:
+            assert worker.pid != first
