@@ -172,7 +172,8 @@ def _quaternion(direction: np.ndarray) -> Tuple[float, Optional[Tuple[float, flo
     if np.abs(direction.T @ direction - np.eye(3)).max() > _ORTHONORMAL_TOLERANCE:
         return handedness, None
     r = direction * (1, 1, handedness)
-    # the eigenvector of this largest eigenvalue is the quaternion (Bar-Itzhack 2000); it is stable at every angle
+    # the eigenvector of this matrix with the largest eigenvalue is the quaternion (Bar-Itzhack 2000), and
+    # unlike the usual formulas it is stable at every angle
     k = np.array(
         [
             [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],

@@ -102,13 +102,11 @@ def write_results(
     """
     options = OutputOptions(label_format, report, highlight, rendering)
     with _reserved(folder) as reservation:
-        previous = _previous_files(reservation.folder)
-        _refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
-        try:
+        with _in_words(reservation.folder):
+            previous = _previous_files(reservation.folder)
+            _refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
             written = _write_set(result, reservation.staging, options)
-        except Exception as error:
-            raise write_failure(_cause(error), reservation.folder) from error
-        outdated = _outdated(reservation.folder, written.values(), previous)
+            outdated = _outdated(reservation.folder, written.values(), previous)
         reservation.commit(list(written.values()), remove=outdated)
         return {key: reservation.folder / name for key, name in written.items()}
 
@@ -133,7 +131,8 @@ def check_output_folder(
     with _reserved(folder) as reservation:
         check_room(reservation, EXPECTED_BYTES)
         names = list(options.file_names().values())
-        _refuse_to_overwrite(reservation.folder, names, _previous_files(reservation.folder))
+        with _in_words(reservation.folder):
+            _refuse_to_overwrite(reservation.folder, names, _previous_files(reservation.folder))
 
 
 @contextmanager
@@ -143,6 +142,18 @@ def _reserved(folder: Union[PathLike, Reservation]) -> Iterator[Reservation]:
         return
     with reserve(folder) as reservation:
         yield reservation
+
+
+@contextmanager
+def _in_words(folder: Path) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into an error of ours."""
+    try:
+        yield
+    except Exception as error:
+        failure = write_failure(_cause(error), folder)
+        if failure is error:
+            raise
+        raise failure from error
 
 
 def _write_set(result: "Result", staging: Path, options: OutputOptions) -> Dict[str, str]:

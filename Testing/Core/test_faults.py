@@ -40,13 +40,18 @@ def quick_picture(monkeypatch):
     monkeypatch.setattr(surfaces, "render", lambda *_, **__: b"\x89PNG, as it were")
 
 
+@pytest.fixture
+def quick_report(monkeypatch):
+    monkeypatch.setattr("LiverSegLib.report.html.build_report", lambda **_: "<html></html>")
+
+
 @pytest.fixture(scope="module")
 def result():
     return doubles.result()
 
 
 @pytest.fixture
-def old_set(tmp_path, result):
+def old_set(tmp_path, result, quick_report):
     """An output folder with the results of an earlier run and a file of the user's."""
     place = tmp_path / "out"
     write_results(result, place, label_format="nrrd")
@@ -104,12 +109,7 @@ def failing_disk(place, error, step=0):
 OPTIONS = {"label_format": "nii.gz", "highlight": True}
 
 
-@pytest.fixture
-def quick_report(monkeypatch):
-    monkeypatch.setattr("LiverSegLib.report.html.build_report", lambda **_: "<html></html>")
-
-
-def test_a_full_disk_at_each_write_keeps_the_old_set(old_set, result, quick_report):
+def test_a_full_disk_at_each_write_keeps_the_old_set(old_set, result):
     before, count = contents(old_set), 0
     for step in range(1, 100):
         with failing_disk(old_set, errno.ENOSPC, step):
@@ -299,8 +299,11 @@ def hash_of(text):
     return sum(text.encode())
 
 
-@pytest.mark.parametrize("error", MEMORY_ERRORS)
-@pytest.mark.parametrize("site", ["write_labels", "_write_highlight", "_write_report", "_write_json"])
+@pytest.mark.parametrize(
+    "site, error",
+    [("write_labels", error) for error in MEMORY_ERRORS]
+    + [(site, "MemoryError") for site in ("_write_highlight", "_write_report", "_write_json", "_sha256")],
+)
 def test_out_of_memory_at_each_step_of_writing_keeps_the_old_set(old_set, result, monkeypatch, site, error):
     before = contents(old_set)
     monkeypatch.setattr(results, site, lambda *_: raise_(doubles.ERRORS[error]()))

@@ -24,15 +24,15 @@ from LiverSegLib.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutd
 
 GRID = Grid((1.0, 2.0, 3.0), (0.5, 0.5, 5.0), doubles.OBLIQUE)
 MESSAGES = [
-    Hello("a", "/tmp/x", "default", "cpu"),
+    Hello("a", "folder", "default", "cpu"),
     Segment("s-1", voxels="v.npy", grid=GRID, minimum_lesion_ml=0.1, mirror=True),
     Segment("s_2", path="/a/ü.nii.gz", series="1.2.3"),
     Cancel("c", "s-1"),
     Shutdown("z"),
-    protocol.HelloReply("a", "0.1", "3.9.1", 12, "/tmp/x"),
+    protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),
     protocol.Progress("s-1", 0.5, "segment", "Segmenting"),
     protocol.SegmentResult(
-        "s-1", "/tmp/x/r", "labels.npy", GRID, "summary.json", (protocol.SurfaceFiles("liver", "p", "t"),)
+        "s-1", "folder/r", "labels.npy", GRID, "summary.json", (protocol.SurfaceFiles("liver", "p", "t"),)
     ),
     protocol.Failure(None, "error", "Something.", None, ({"number": 1},)),
     protocol.Log("info", "line\nbreak"),
