@@ -173,8 +173,9 @@ class TileRunner:
 
     def _infer(self, tiles: torch.Tensor) -> torch.Tensor:
         tiles = tiles.contiguous(memory_format=torch.channels_last_3d)
-        kind = getattr(torch, self._device.precision)
-        with torch.autocast(self._device.kind, kind, enabled=kind is not torch.float32):
+        if self._device.precision == "float32":  # older PyTorch knows no autocast on Apple GPUs
+            return self._network(tiles)
+        with torch.autocast(self._device.kind, getattr(torch, self._device.precision)):
             return self._network(tiles)
 
     def _all_background(self, tiles: torch.Tensor) -> torch.Tensor:

@@ -63,7 +63,7 @@ def surface(
 
 
 def surface_arrays(polydata: Any) -> Tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) of a surface in LPS mm and its triangles (m, 3), as indices into them; views, no copies."""
+    """Points (n, 3) of a surface in LPS mm and its triangles (m, 3), indices into them; views, no copies."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     points = vtk_to_numpy(polydata.GetPoints().GetData())

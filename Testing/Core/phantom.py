@@ -37,7 +37,7 @@ class ByAttenuation(nn.Module):
 
 
 def write_phantom_model(folder: Path) -> Path:
-    """A model of two stages that both are :class:`ByAttenuation`; register it as "ByAttenuation" to build it."""
+    """A model whose two stages are :class:`ByAttenuation`; register that as "ByAttenuation" to build it."""
     means = [(HU[t] - 40) / 200 for t in ("fat", "liver", "spleen", "tumour")]
     stage = {
         "network": {"name": "ByAttenuation", "arguments": {"means": means}},

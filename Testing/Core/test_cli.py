@@ -414,6 +414,24 @@ def test_models_shows_a_broken_model_and_why(tmp_path, monkeypatch, capsys):
     assert broken[0]["error"]["code"] == "model-corrupt" and broken[0]["manifest"] is None
 
 
+def test_models_shows_licence_training_data_and_measured_accuracy(root, monkeypatch, capsys):
+    from dataclasses import replace
+
+    from LiverSegLib.models import Accuracy, load_model
+
+    model = load_model("default")
+    rows = ({"case": "one", "liver Dice": 0.9634}, {"case": "two", "liver Dice": None, "note": "no liver"})
+    manifest = replace(model.manifest, accuracy=Accuracy("three patients", rows))
+    monkeypatch.setattr("LiverSegLib.models.list_models", lambda: [replace(model, manifest=manifest)])
+    assert main(["models"]) == 0
+    said = capsys.readouterr().out
+    assert manifest.licence in said and manifest.training_data[0].name.split(",")[0] in said
+    assert "Measured on three patients" in said and "0.963" in said and "no liver" in said
+    assert main(["models", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["models"]
+    assert listed["sha256"] == model.sha256 and listed["manifest"]["accuracy"]["dataset"] == "three patients"
+
+
 # --- the command itself ------------------------------------------------------------------------------------
 
 

@@ -497,10 +497,10 @@ class TestCancelling:
 
 class TestEnding:
     def busy(self, worker, folder):
-        """Bring a raw worker into the middle of computing."""
+        """Bring a raw worker that pauses at "segment" into that pause."""
         sitk.WriteImage(doubles.scan(), str(folder / "ct.nrrd"))
         worker.send(Hello("h"), Segment("s", path=str(folder / "ct.nrrd")))
-        while worker.reply().type != "progress":
+        while getattr(worker.reply(), "stage", None) != "segment":
             pass
 
     @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
