@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 from scipy import ndimage
+from torch.nn import functional
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, NoLiverError
 from LiverSegLib.geometry import MAX_TILT_DEGREES, Box, Volume, grow_box, patient_order, upright
@@ -22,7 +23,7 @@ from LiverSegLib.inference.resample import (
     to_network,
 )
 from LiverSegLib.inference.tiles import TileRunner, plan_tiles
-from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.labels import BACKGROUND, LIVER, SPLEEN, TUMOUR
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.networks import build_network
 
@@ -46,12 +47,22 @@ Tick = Callable[[float], None]
 """Called with the share of a step that is done; raises to cancel."""
 
 
+VOTE_REACH = 2
+"""Cells of the coarse grid (6 mm in the bundled model) around its borders within which it has no say."""
+LEAST_VOTE = 1e-3
+"""The coarse network's probabilities count as at least this much in the vote, so that none decides alone."""
+
+
 @dataclass(frozen=True)
 class Located:
-    """Where the organs are: a box in the volume's voxels (z, y, x), and the coarse volume of the liver."""
+    """Where the organs are: a box in the volume's voxels (z, y, x), the coarse volume of the liver, and the
+    coarse probabilities (background, liver, spleen; z, y, x) on their grid.
+    """
 
     box: Box
     liver_ml: float
+    scores: Optional[torch.Tensor] = None
+    grid: Optional[NetworkGrid] = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +111,8 @@ class Cascade:
         whole = tuple(slice(0, n) for n in volume.array.shape)
         grid = network_grid(volume, whole, stage.spacing)  # type: ignore[arg-type]
         scores = self._scores(LOCATE, volume, grid, (), tick)
-        table = torch.as_tensor(stage.output.channel_labels, dtype=torch.uint8)
-        labels = table[scores.argmax(0).cpu()].numpy()
+        table = stage.output.channel_labels
+        labels = torch.as_tensor(table, dtype=torch.uint8)[scores.argmax(0).cpu()].numpy()
         voxel_ml = float(np.prod(stage.spacing)) / 1000.0
         liver, liver_voxels = _largest(np.isin(labels, (LIVER, TUMOUR)))
         if liver is None or liver_voxels * voxel_ml < LOCATED_LIVER_ML:
@@ -116,7 +127,8 @@ class Cascade:
             )
             for a in range(3)
         )
-        return Located(self._widen(box, volume), liver_voxels * voxel_ml)  # type: ignore[arg-type]
+        widened = self._widen(box, volume)  # type: ignore[arg-type]
+        return Located(widened, liver_voxels * voxel_ml, _by_organ(scores, table), grid)
 
     def segment(self, image: sitk.Image, *, mirror: bool, locate_tick: Tick, tick: Tick) -> Segmentation:
         """Run the whole cascade over a CT (HU, any grid).
@@ -143,16 +155,17 @@ class Cascade:
             located = self.locate(volume, locate_tick)
         else:
             located = Located(tuple(slice(0, n) for n in volume.array.shape), 0.0)  # type: ignore[arg-type]
-        scores, grid = self._fine(volume, located.box, stage.mirror_axes if mirror else (), tick, notes)
+        scores, grid = self._fine(volume, located, stage.mirror_axes if mirror else (), tick, notes)
         _check_agreement(scores, stage, located)
         return self._labelled(scores, grid, volume, target, tick, notes)
 
-    def _fine(self, volume, box, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
+    def _fine(self, volume, located, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
         """Probabilities inside the box, which grows where the organs reach its sides."""
-        stage = self.stages[SEGMENT]
+        stage, box = self.stages[SEGMENT], located.box
         for run in range(MAX_RUNS):
             grid = network_grid(volume, box, stage.spacing)
             scores = self._scores(SEGMENT, volume, grid, mirror_axes, lambda share: tick(0.8 * share))
+            _vote(scores, grid, located, stage.output.channel_labels)
             larger = _larger_box(scores, stage, grid, volume)
             if larger == grid.box or run == MAX_RUNS - 1:
                 break
@@ -212,6 +225,37 @@ def _largest(mask: np.ndarray) -> Tuple[Optional[Tuple[slice, ...]], int]:
         return None, 0
     sizes = np.bincount(pieces.ravel())[1:]
     return ndimage.find_objects(pieces)[int(sizes.argmax())], int(sizes.max())
+
+
+def _by_organ(scores: torch.Tensor, channel_labels: Sequence[int]) -> torch.Tensor:
+    """Sum a stage's class probabilities to background, liver with tumour, and spleen."""
+    wanted = ((BACKGROUND,), (LIVER, TUMOUR), (SPLEEN,))
+    rows = [[i for i, label in enumerate(channel_labels) if label in labels] for labels in wanted]
+    return torch.stack([scores[row].sum(0) for row in rows])
+
+
+def _vote(scores: torch.Tensor, grid: NetworkGrid, located: Located, channel_labels: Sequence[int]) -> None:
+    """Multiply the fine probabilities (classes, z, y, x) by the coarse ones of the same organ, in place.
+
+    Two networks that erred independently would be combined by this product. The coarse one sees the whole
+    body: it knows the heart, which without contrast looks like more liver. It does not see detail, so each of
+    its classes counts as present within VOTE_REACH cells of where it is, and near its borders the fine
+    network decides alone.
+    """
+    if located.scores is None or located.grid is None:
+        return
+    coarse = functional.max_pool3d(located.scores, 2 * VOTE_REACH + 1, stride=1, padding=VOTE_REACH)
+    for axis, step, count in zip((1, 2, 3), grid.steps, grid.shape):
+        coarse_step, cells = located.grid.steps[axis - 1], coarse.shape[axis]
+        start = grid.box[axis - 1].start - located.grid.box[axis - 1].start
+        centres = (start + (np.arange(count) + 0.5) * step) / coarse_step - 0.5
+        distance = np.abs(np.clip(centres, 0, cells - 1)[:, None] - np.arange(cells)[None])
+        weights = torch.from_numpy(np.clip(1 - distance, 0, None).astype(np.float32)).to(coarse.device)
+        coarse = torch.movedim(torch.movedim(coarse, axis, -1) @ weights.T, -1, axis)
+    coarse = coarse.clamp_(min=LEAST_VOTE).to(scores.device)
+    for channel, label in enumerate(channel_labels):
+        scores[channel] *= coarse[{BACKGROUND: 0, LIVER: 1, TUMOUR: 1, SPLEEN: 2}[label]]
+    scores /= scores.sum(0, keepdim=True).clamp_(min=1e-12)
 
 
 def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located) -> None:

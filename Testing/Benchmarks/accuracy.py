@@ -64,6 +64,30 @@ def score_case(entry: Dict[str, Any], folder: Path, segmenter: Segmenter, mirror
     return row
 
 
+def lesion_rows(rows: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """Recall and precision of tumours by size (mm), one row per case and size that has lesions."""
+    lines = []
+    for row in rows:
+        if "lesions" not in row:
+            continue
+        for group in (*row["lesions"].by_size, row["lesions"].total):
+            if not group.references and not group.predictions:
+                continue
+            upper = f" to {group.upper_mm:g}" if np.isfinite(group.upper_mm) else " and more"
+            line = {
+                "case": row["case"],
+                "size_mm": "all" if group is row["lesions"].total else f"{group.lower_mm:g}{upper}",
+                "lesions": group.references,
+                "found": group.detected,
+                "recall": group.detected / group.references if group.references else None,
+                "predicted": group.predictions,
+                "right": group.correct,
+                "precision": group.correct / group.predictions if group.predictions else None,
+            }
+            lines.append(line)
+    return lines
+
+
 def summary(
     rows: Sequence[Dict[str, Any]], negatives: Sequence[Dict[str, Any]]
 ) -> Dict[str, Optional[float]]:
@@ -138,9 +162,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     print(f"model {model.name} {model.sha256[:12]}, {device.kind} {device.precision}\n")
     print_table(rows, columns)
     print("\nLesions by size")
-    for row in rows:
-        if "lesions" in row:
-            print(f"  {row['case']}: {row['lesions']}")
+    lesions = lesion_rows(rows)
+    print_table(lesions, list(lesions[0]) if lesions else ["case"])
     print("\nScans without a liver")
     print_table(negatives, ["case", "found", "seconds"])
     figures = summary(rows, negatives)
@@ -153,10 +176,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         wanted = "0" if target is None else f">= {target}"
         print(f"  {name}: {_cell(value)} (target {wanted}) {'ok' if good else 'MISSED'}")
     if options.json:
-        lesions = {row["case"]: str(row.pop("lesions")) for row in rows if "lesions" in row}
-        table = [
-            {key: value for key, value in row.items() if key not in ("seconds", "found")} for row in rows
-        ]
+        kept = ("case", "phase", "slice_mm", "liver dice", "spleen dice", "liver tumour dice")
+        table = [{key: row[key] for key in kept if key in row} for row in rows]
         report = {
             "accuracy": {
                 "dataset": f"LiverSeg {options.split} cases",

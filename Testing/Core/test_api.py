@@ -99,6 +99,18 @@ def test_an_oblique_scan_gives_labels_voxel_for_voxel(segmenter, degrees):
     assert any("oblique" in note for note in result.provenance["notes"]) == (degrees > 12)
 
 
+@pytest.mark.parametrize("degrees", [8, 20])
+def test_a_tilted_gantry_gives_labels_voxel_for_voxel(segmenter, degrees):
+    tilt = np.radians(degrees)
+    direction = np.array([[1, 0, 0], [0, 1, np.sin(tilt)], [0, 0, np.cos(tilt)]])
+    image, truth = phantom.patient((160, 150, 40), (2.0, 2.0, 5.0), direction.ravel())
+    result = segmenter.segment(image)
+    check_against(result, image, truth)
+    liver = result.measurements.organ("liver")
+    voxel_ml = np.prod(image.GetSpacing()) * np.cos(tilt) / 1000
+    assert liver.volume_ml == pytest.approx(np.isin(truth, (1, 3)).sum() * voxel_ml, rel=0.04)
+
+
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 10.0), (0.9, 0.9, 5.0), (3.0, 3.0, 1.5)])
 def test_any_spacing(segmenter, spacing):
     size = tuple(int(np.ceil(mm / s)) for mm, s in zip((320, 230, 180), spacing))
