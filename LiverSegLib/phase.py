@@ -64,6 +64,8 @@ enhanced scans reached 0.28 to 1.1 and unenhanced ones stayed below 0.
 """
 _STEADY_SHARE = 0.7
 _HYPOTHESES_HU = tuple(range(80, 481, 20))
+ENOUGH_MM = 1.6
+"""Voxels up to this far apart are enough; finer scans are thinned, which only saves time."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,18 @@ def estimate_phase(image: sitk.Image, labels: sitk.Image) -> PhaseEstimate:
     """
     if image.GetSize() != labels.GetSize():
         raise ValueError(f"image {image.GetSize()} and labels {labels.GetSize()} differ in size")
+    image, labels = _thinned(image), _thinned(labels)
     liver, spleen = organ_hu(image, labels, LIVER), organ_hu(image, labels, SPLEEN)
     if liver is None:
         return PhaseEstimate("unknown", 0.0, "Too little liver is in view to estimate the contrast phase.")
     searched, aorta = find_aorta(image, labels)
     return decide(liver, spleen, aorta, searched)
+
+
+def _thinned(image: sitk.Image) -> sitk.Image:
+    """Leave out voxels that lie closer together than a mean attenuation and the width of an aorta need."""
+    steps = [max(1, int(ENOUGH_MM / spacing)) for spacing in image.GetSpacing()]
+    return image if max(steps) == 1 else image[:: steps[0], :: steps[1], :: steps[2]]
 
 
 def decide(

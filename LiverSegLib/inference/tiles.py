@@ -149,14 +149,14 @@ class TileRunner:
                     place = tuple(slice(s, s + n) for s, n in zip(start, plan.size))
                     if sums is None:
                         sums = torch.zeros((tile.shape[0], *plan.padded), device=where)
-                    sums[(slice(None), *place)] += tile.float() * weight
+                    sums[(slice(None), *place)].addcmul_(tile.float(), weight)
                     total[place] += weight
                 done += len(chunk)
                 if where == "cuda" and done == 1:
                     planned = min(limit, self._batch_for_memory())
-        assert sums is not None
-        z, y, x = image.shape
-        return (sums / total)[:, :z, :y, :x]
+            assert sums is not None
+            z, y, x = image.shape
+            return sums.div_(total)[:, :z, :y, :x]
 
     def _forward(self, padded, chunk, size, background, mirror_axes, skip_empty) -> torch.Tensor:
         tiles = torch.stack([padded[tuple(slice(s, s + n) for s, n in zip(start, size))] for start in chunk])[
@@ -169,7 +169,7 @@ class TileRunner:
         for axes in flips:
             dims = [axis + 2 for axis in axes]
             logits = logits + self._infer(tiles.flip(dims)).flip(dims)
-        return logits / (len(flips) + 1)
+        return logits / (len(flips) + 1) if flips else logits
 
     def _infer(self, tiles: torch.Tensor) -> torch.Tensor:
         tiles = tiles.contiguous(memory_format=torch.channels_last_3d)

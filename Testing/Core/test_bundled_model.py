@@ -40,7 +40,8 @@ def test_the_bundled_model_is_whole_small_and_says_where_it_comes_from():
 
 @pytest.mark.parametrize("organ", ["liver", "spleen"])
 def test_volumes_of_the_sample_come_out_as_annotated(sample, organ):
-    assert sample.measurements.organ(organ).volume_ml == pytest.approx(REFERENCE_ML[organ], rel=0.06)
+    # A tenth: whether the right thing was found. How well is for Testing/Benchmarks/accuracy.py to say.
+    assert sample.measurements.organ(organ).volume_ml == pytest.approx(REFERENCE_ML[organ], rel=0.1)
 
 
 def test_the_phase_of_the_sample_is_recognised(sample):
