@@ -125,7 +125,9 @@ def test_no_path_of_a_machine_is_in_the_repository():
 def test_machine_paths_are_recognised():
     slash = "/"
     assert MACHINE_PATH.search(f"open('{slash}tmp/x')") and MACHINE_PATH.search(f"see {slash}home/ann/x")
-    assert not MACHINE_PATH.search("https://example.org/home/ann/x") and not MACHINE_PATH.search("a/tmp/b")
+    assert not MACHINE_PATH.search("https://example.org/" + "home/ann/x") and not MACHINE_PATH.search(
+        "a/tmp" + "/b"
+    )
 
 
 def test_changelog_names_this_version():
