@@ -27,7 +27,7 @@ WINDOW = (-160.0, 240.0)
 """HU at grey levels 0 and LEVELS."""
 LEVELS = 125
 MARGIN_MM = (65.0, 26.0, 26.0)
-"""How far around the organs the fine version reaches (z, y, x): up to the heart, not to be taken for liver."""
+"""How far around the organs the fine version reaches (z, y, x): up to the heart, which is not liver."""
 FINE_IN_PLANE_MM = 1.5
 COARSE_SPACING_MM = 6.0
 STRUCTURES = {"liver": LIVER, "spleen": SPLEEN, "liver tumour": TUMOUR}
