@@ -1,6 +1,7 @@
 """What all tests of the core share."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,13 @@ def sample_scan() -> Path:
 def thick_scan() -> Path:
     """A part of the same patient's unenhanced CT with 10 mm slices."""
     return ROOT / "Testing" / "Data" / "hcc013-unenhanced-10mm.nii.gz"
+
+
+@pytest.fixture
+def empty_temporary_folder(tmp_path_factory, monkeypatch):
+    """The system's temporary folder, of the tests and of all processes that they start; empty at the end."""
+    place = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    yield place
+    assert list(place.iterdir()) == []

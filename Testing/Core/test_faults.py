@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,14 +24,7 @@ from LiverSegLib.ownership import process_exists
 MEMORY_ERRORS = ("MemoryError", "numpy", "torch on the CPU", "torch on a GPU", "ITK")
 
 
-@pytest.fixture(autouse=True)
-def empty_temporary_folder(tmp_path_factory, monkeypatch):
-    """The system's temporary folder, of the tests and of all processes that they start; empty at the end."""
-    place = tmp_path_factory.mktemp("temporary")
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    yield place
-    assert list(place.iterdir()) == []
+pytestmark = pytest.mark.usefixtures("empty_temporary_folder")
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -40,14 +39,7 @@ MESSAGES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def empty_temporary_folder(tmp_path_factory, monkeypatch):
-    """The system's temporary folder, of the tests and of all processes that they start; empty at the end."""
-    place = tmp_path_factory.mktemp("temporary")
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    yield place
-    assert list(place.iterdir()) == []
+pytestmark = pytest.mark.usefixtures("empty_temporary_folder")
 
 
 def client(**plan):
