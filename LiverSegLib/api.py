@@ -18,6 +18,7 @@ from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.phase import PhaseEstimate, estimate_phase
+from LiverSegLib.regions import bounding_box
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]
 Progress = Callable[[float, str, str], None]
@@ -308,7 +309,10 @@ def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:
 
 def _require_liver(labels: np.ndarray, spacing: Tuple[float, ...]) -> None:
     """Raise NoLiverError if what was found is too small to be one."""
-    liver_ml = np.count_nonzero((labels == LIVER) | (labels == TUMOUR)) * float(np.prod(spacing)) / 1000.0
+    box = bounding_box(labels)
+    organs = labels[:0] if box is None else labels[box]
+    liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
+    liver_ml = liver_voxels * float(np.prod(spacing)) / 1000.0
     if liver_ml < MINIMUM_LIVER_ML:
         raise NoLiverError("No liver was found in this scan.")
 

@@ -21,17 +21,24 @@ Requests
     ``segment``
         One scan, by path or as voxels. Answered by ``progress`` any number of times, then by ``result`` or
         ``error``.
+    ``measure``
+        A mask that somebody drew or changed, with its scan: the numbers anew. Answered by ``progress``, then
+        by ``measure-result`` or ``error``.
+    ``report``
+        A mask, its scan and its numbers: writes all files of a case into a folder that the user chose, a
+        complete set or nothing. Answered by ``progress``, then by ``report-result`` or ``error``.
     ``cancel``
         Stop the request ``target``, running or waiting; that one is answered by ``error`` with code
-        "cancelled" within a second. A target that is unknown or done is ignored, as the two may cross.
+        "cancelled" within a second (a report: as soon as the file in work is written). A target that is
+        unknown or done is ignored, as the two may cross.
     ``shutdown``
         Stop everything, answer ``bye``, remove the private folder, end. Closing standard input does the same.
 
     Requests are worked off one after the other, in order; ``cancel`` and ``shutdown`` act at once.
 
 Replies
-    ``hello-reply``, ``progress``, ``result``, ``error`` (``code`` is the ``code`` of a class in ``errors``),
-    ``log``, ``bye``.
+    ``hello-reply``, ``progress``, ``result``, ``measure-result``, ``report-result``, ``error`` (``code`` is
+    the ``code`` of a class in ``errors``), ``log`` (whenever a model was loaded, for one), ``bye``.
 
 Arrays
     travel as .npy files in the private folder (mode 0700, holds the file ``owner``, see ``scratch``): the
@@ -133,6 +140,46 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Measure a mask: ``voxels`` (a .npy file, (z, y, x), HU) on ``grid``, ``labels`` (uint8 .npy of the same
+    shape).
+
+    ``summary`` is the JSON file of an earlier result on this scan: phase, provenance and what it warned of
+    are carried on. ``edited`` says that somebody changed the mask since; the new summary then says so too.
+    ``name`` is the scan's, if there is no summary to take it from.
+    """
+
+    type: ClassVar[str] = "measure"
+    id: str
+    voxels: str
+    grid: Grid
+    labels: str
+    summary: Optional[str] = None
+    edited: bool = False
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write the files of a case into ``folder``, which the user chose; arrays as in ``measure``.
+
+    ``summary`` is the JSON file with the numbers to write. ``label_format``, ``highlight`` and ``rendering``
+    are the arguments of ``LiverSegLib.outputs.write_results``.
+    """
+
+    type: ClassVar[str] = "report"
+    id: str
+    voxels: str
+    grid: Grid
+    labels: str
+    summary: str
+    folder: str
+    label_format: str = "nii.gz"
+    highlight: bool = False
+    rendering: bool = True
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop the request whose id is ``target``."""
 
@@ -193,6 +240,28 @@ class SegmentResult:
 
 
 @dataclass(frozen=True)
+class MeasureResult:
+    """A mask is measured. ``summary`` is a JSON file as in ``result``, in ``folder``, a subfolder of the
+    private one that the reader may remove."""
+
+    type: ClassVar[str] = "measure-result"
+    id: str
+    folder: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The files of a case are written. ``files``: key ("report", "segmentation", ...) -> name in ``folder``,
+    which is the user's."""
+
+    type: ClassVar[str] = "report-result"
+    id: str
+    folder: str
+    files: Dict[str, str]
+
+
+@dataclass(frozen=True)
 class Failure:
     """A request failed, or (``id`` None) a line was not understood.
 
@@ -227,14 +296,18 @@ class Bye:
 
 
 Message = Union[
-    Hello, Segment, Cancel, Shutdown, HelloReply, Progress, SegmentResult, Failure, Log, Bye
+    Hello, Segment, Measure, Report, Cancel, Shutdown,
+    HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, Failure, Log, Bye,
 ]  # fmt: skip
 """Any message."""
 
 MESSAGES: Dict[str, Type[Any]] = {
     kind.type: kind
-    for kind in (Hello, Segment, Cancel, Shutdown, HelloReply, Progress, SegmentResult, Failure, Log, Bye)
-}
+    for kind in (
+        Hello, Segment, Measure, Report, Cancel, Shutdown,
+        HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, Failure, Log, Bye,
+    )
+}  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""
 
 

@@ -9,6 +9,8 @@ from typing import Optional, Tuple
 import numpy as np
 from scipy import ndimage
 
+from .runs import find_runs
+
 Box = Tuple[slice, slice, slice]
 """A block of a (z, y, x) array: one slice with integer start and stop per axis."""
 
@@ -106,19 +108,17 @@ def largest_component(
             break
         z, y, x = (slice(part.start * _BLOCK, part.stop * _BLOCK) for part in boxes[number])
         box = (z, y, x)
-        components, parts = connected_components(mask[box])
-        sizes = component_sums(components, parts).astype(float)
+        part = mask[box]
+        runs = find_runs(part)
+        sizes = runs.sums(part)
         if weights is not None:
-            sizes = component_sums(components, parts, weights[box]) + sizes * _TINY_WEIGHT
+            sizes = runs.sums(part, weights[box]) + sizes * _TINY_WEIGHT
         if must_hold is not None:
-            sizes[component_sums(components, parts, must_hold[box]) == 0] = 0.0
-        sizes[0] = 0.0
+            sizes[runs.sums(part, must_hold[box]) == 0] = 0.0
         if sizes.max() > best_size:
-            best_size = float(sizes.max())
-            component = components == int(sizes.argmax())
-            inner = bounding_box(component)
-            if inner is not None:
-                best = box_within(box, inner), component[inner]
+            best_size, chosen = float(sizes.max()), int(sizes.argmax())
+            inner = runs.box(chosen)
+            best = box_within(box, inner), runs.voxels(part, chosen)[inner]
     return best
 
 

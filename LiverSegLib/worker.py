@@ -1,7 +1,7 @@
 """The core as a warm child process: ``python -m LiverSegLib.worker`` reads requests on standard input and
 replies on standard output.
 
-``protocol`` describes the messages, ``client`` is the other side. Three threads:
+``protocol`` describes the messages, ``client`` is the other side, ``tasks`` does the work. Three threads:
 
 - the main thread computes, one request after the other, and keeps the last model loaded;
 - the reader takes requests in while the main thread computes, so that ``cancel`` and ``shutdown`` act within
@@ -24,19 +24,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-import numpy as np
-import SimpleITK as sitk
-
-from . import protocol, scratch
-from .errors import (
-    CancelledError,
-    InputError,
-    LiverSegError,
-    SeriesChoiceError,
-    UnreadableImageError,
-    UsageError,
-)
-from .failures import explain, write_failure
+from . import protocol, scratch, tasks
+from .errors import CancelledError, LiverSegError, SeriesChoiceError
+from .failures import explain
 
 SegmenterFactory = Callable[[str, str], Any]
 """(model, device) -> an object with the ``segment`` method of ``LiverSegLib.Segmenter``."""
@@ -138,7 +128,7 @@ class Worker:
         self._parent = os.getppid()
         self._handlers: Dict[type, Callable[[Any], None]] = {
             protocol.Hello: self._hello,
-            protocol.Segment: self._segment,
+            **dict.fromkeys(tasks.TASKS, self._work),
         }
 
     def run(self) -> int:
@@ -232,31 +222,17 @@ class Worker:
         )
         if request.preload is not None:
             self._get_segmenter(request.preload, request.device)
-            self._channel.send(protocol.Log("info", f"Model {request.preload} is loaded."))
 
-    def _segment(self, request: protocol.Segment) -> None:
+    def _work(self, request: Any) -> None:
+        """Work off a request that computes: see ``tasks``."""
         self._check_cancelled(request.id)
-        source = _source(request)
-        folder = self._private_folder() / f"result-{request.id}"
-        segmenter = self._get_segmenter(request.model, request.device)
-        result = segmenter.segment(
-            source,
-            mirror=request.mirror,
-            minimum_lesion_ml=request.minimum_lesion_ml,
-            series=request.series,
+        desk = tasks.Desk(
+            folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
+            segmenter=self._get_segmenter,
         )
-        self._check_cancelled(request.id)
-        try:
-            reply = _write_result(result, folder, request)
-            self._check_cancelled(request.id)
-        except BaseException as error:
-            scratch.remove_tree(folder)
-            if isinstance(error, OSError):
-                raise write_failure(error, folder.parent.parent, "hand the result over") from error
-            raise
-        self._channel.send(reply)
+        self._channel.send(tasks.TASKS[type(request)](request, desk))
 
     def _is_cancelled(self, request_id: str) -> bool:
         return self._stopping.is_set() or request_id in self._cancelled
@@ -283,7 +259,11 @@ class Worker:
         go."""
         if self._segmenter[0] != (model, device):
             self._segmenter = (None, None)
+            start = time.monotonic()
             self._segmenter = ((model, device), self._make_segmenter(model, device))
+            seconds = time.monotonic() - start
+            text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
+            self._channel.send(protocol.Log("info", text))
         return self._segmenter[1]
 
     def _private_folder(self) -> Path:
@@ -321,80 +301,6 @@ def _series_facts(series: Any) -> Dict[str, Any]:
     facts = dict(vars(series)) if hasattr(series, "__dict__") else {"description": str(series)}
     facts.pop("files", None)
     return json.loads(json.dumps(facts, default=str))
-
-
-def _source(request: protocol.Segment) -> Any:
-    """What to segment: the request's path, or an image made of its voxels and grid."""
-    if (request.path is None) == (request.voxels is None):
-        raise UsageError("A request to segment needs either a path or voxels.")
-    if request.path is not None:
-        return request.path
-    if request.grid is None:
-        raise UsageError("Voxels without a grid cannot be segmented.")
-    return _read_image(request.voxels or "", request.grid)
-
-
-def _read_image(path: str, grid: protocol.Grid) -> sitk.Image:
-    try:
-        voxels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UnreadableImageError("The scan handed to the worker cannot be read.", str(error)) from error
-    if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or voxels.dtype == np.float16:
-        raise InputError(
-            f"The scan must be three-dimensional with numbers, not {voxels.ndim}-D of {voxels.dtype}."
-        )
-    if (len(grid.origin), len(grid.spacing), len(grid.direction)) != (3, 3, 9):
-        raise UsageError("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction.")
-    image = sitk.GetImageFromArray(voxels)
-    try:
-        image.SetSpacing(grid.spacing)
-        image.SetOrigin(grid.origin)
-        image.SetDirection(grid.direction)
-    except RuntimeError as error:
-        raise InputError("The scan's grid is not usable.", str(error)) from error
-    return image
-
-
-def _write_result(result: Any, folder: Path, request: protocol.Segment) -> protocol.SegmentResult:
-    """Write a result's files into ``folder`` (made) and return the reply that names them."""
-    scratch.remove_tree(folder)
-    folder.mkdir(mode=0o700)
-    labels = result.labels
-    scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))
-    probability = None
-    if request.probability and result.probability is not None:
-        probability = "probability.npy"
-        scratch.save_array(folder / probability, np.asarray(result.probability, dtype=np.uint8))
-    summary = {
-        "name": request.name or result.name,
-        "measurements": result.measurements.to_dict(),
-        "provenance": result.provenance,
-        "warnings": list(result.warnings),
-    }
-    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return protocol.SegmentResult(
-        request.id,
-        str(folder),
-        labels="labels.npy",
-        grid=protocol.Grid(labels.GetOrigin(), labels.GetSpacing(), labels.GetDirection()),
-        summary="summary.json",
-        surfaces=_write_surfaces(labels, folder) if request.surfaces else (),
-        probability=probability,
-    )
-
-
-def _write_surfaces(labels: sitk.Image, folder: Path) -> Tuple[protocol.SurfaceFiles, ...]:
-    from .organ_surfaces import organ_surfaces
-    from .surfaces import surface_arrays
-
-    files = []
-    for key, mesh in organ_surfaces(labels).items():
-        names = (f"{key}-points.npy", f"{key}-triangles.npy")
-        points, triangles = surface_arrays(mesh)
-        scratch.save_array(folder / names[0], points.astype(np.float32))
-        scratch.save_array(folder / names[1], triangles.astype(np.int32))
-        files.append(protocol.SurfaceFiles(key, *names))
-    return tuple(files)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Scan -> the network's grid, and the network's answer -> the scan's voxels, slab by slab."""
 
 from dataclasses import dataclass
-from typing import Callable, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ from LiverSegLib.geometry import Box, Volume, axis_weights
 from LiverSegLib.models import Intensity
 
 SLAB_VOXELS = 6_000_000
-"""Scan voxels converted or classified at a time; bounds the memory of both ways."""
+"""Scan voxels converted at a time; bounds the memory."""
+CHECK_EVERY = 16
+"""Slices classified between two looks at whether the user has cancelled."""
 HU_LIMITS = (-1024.0, 3071.0)
 """Padding and metal beyond the 12-bit CT range must not leak into their neighbours when averaged."""
 
@@ -85,14 +87,15 @@ def classify(
     channel_labels: Sequence[int],
     check: Optional[Check] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Sample class probabilities at the volume's own voxels and take the most probable class, slab by slab.
+    """Sample class probabilities at the volume's own voxels and take the most probable class, slice by
+    slice.
 
     Args:
         scores: probabilities (classes, z, y, x) on ``grid``.
         grid: where they lie.
         volume: the scan.
         channel_labels: label value of each class.
-        check: called before each slab; may raise to cancel.
+        check: called every few slices; may raise to cancel.
 
     Returns:
         (labels, probability), both uint8 (z, y, x) over ``grid.box``: the label, and 255 times its
@@ -100,47 +103,69 @@ def classify(
     """
     lengths = [part.stop - part.start for part in grid.box]
     labels, confidence = np.empty(lengths, np.uint8), np.empty(lengths, np.uint8)
-    along, across = _back_weights(grid, lengths), lengths[1:]
-    table = torch.as_tensor(channel_labels, dtype=torch.uint8)
-    per_slab = max(1, SLAB_VOXELS // (scores.shape[0] * across[0] * across[1]))
-    flat = scores.reshape(scores.shape[0], scores.shape[1], -1)
-    for first in range(0, lengths[0], per_slab):
-        if check:
+    planes = _PlanesInTheScansPixels(scores, grid, lengths[1:])
+    for index in range(lengths[0]):
+        if check and index % CHECK_EVERY == 0:
             check()
-        last = min(lengths[0], first + per_slab)
-        used = along[first:last].nonzero()[1]
-        low, high = int(used.min()), int(used.max()) + 1
-        rows = torch.from_numpy(along[first:last, low:high]).to(flat.device, flat.dtype)
-        planes = torch.einsum("kz,czp->ckp", rows, flat[:, low:high]).reshape(
-            scores.shape[0], last - first, *scores.shape[2:]
-        )
-        fine = _resize_planes(planes, grid, across)
-        best, winner = fine.max(0)
-        labels[first:last] = table.to(winner.device)[winner].cpu().numpy()
-        confidence[first:last] = best.mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        label, best = _most_probable(planes.at(index), channel_labels)
+        labels[index] = label.cpu().numpy()
+        confidence[index] = best.mul_(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
     return labels, confidence
 
 
-def _back_weights(grid: NetworkGrid, lengths: Sequence[int]) -> np.ndarray:
-    """Linear interpolation along z from network planes to scan slices: float32 (slices, planes)."""
-    return _linear_weights(grid.shape[0], grid.steps[0], lengths[0])
+def _most_probable(scores: torch.Tensor, channel_labels: Sequence[int]) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Label (uint8) and probability of the most probable class of a slice (classes, y, x); the first of equal
+    ones.
+
+    Class by class: ``Tensor.max`` along the first axis is several times slower.
+    """
+    best = scores[0].clone()
+    label = torch.full_like(best, channel_labels[0], dtype=torch.uint8)
+    for value, score in zip(channel_labels[1:], scores[1:]):
+        label.masked_fill_(score > best, value)
+        torch.maximum(best, score, out=best)
+    return label, best
+
+
+class _PlanesInTheScansPixels:
+    """The network's planes interpolated linearly to scan slices, one after the other.
+
+    Where the scan's slices lie closer than the network's planes, as in long scans, every plane is resized
+    once and kept for the slices beside it; else planes are mixed first and resized then.
+    """
+
+    def __init__(self, scores: torch.Tensor, grid: NetworkGrid, across: Sequence[int]) -> None:
+        """Take probabilities (classes, z, y, x) and the number of scan pixels (y, x) to resize to."""
+        self._scores, self._step = scores, grid.steps[0]
+        self._weights = [
+            torch.from_numpy(_linear_weights(*sizes)).to(scores.device, scores.dtype)
+            for sizes in zip(grid.shape[1:], grid.steps[1:], across)
+        ]
+        self._ready: Dict[int, torch.Tensor] = {}
+
+    def at(self, index: int) -> torch.Tensor:
+        """The slice (classes, y, x) at a scan slice of the box."""
+        last = self._scores.shape[1] - 1
+        place = min(max((index + 0.5) / self._step - 0.5, 0.0), float(last))
+        low = int(place)
+        high, share = min(low + 1, last), place - low
+        if self._step <= 1:
+            return self._resized(torch.lerp(self._scores[:, low], self._scores[:, high], share))
+        self._ready = {
+            z: self._ready[z] if z in self._ready else self._resized(self._scores[:, z]) for z in (low, high)
+        }
+        return torch.lerp(self._ready[low], self._ready[high], share)
+
+    def _resized(self, plane: torch.Tensor) -> torch.Tensor:
+        """(classes, y, x) of the network -> the scan's pixels, by matrices along y and x."""
+        wy, wx = self._weights
+        return wy @ (plane @ wx.T)
 
 
 def _linear_weights(count: int, step: float, out_count: int) -> np.ndarray:
     centres = np.clip((np.arange(out_count) + 0.5) / step - 0.5, 0, count - 1)
     distance = np.abs(centres[:, None] - np.arange(count)[None])
     return np.clip(1 - distance, 0, None).astype(np.float32)
-
-
-def _resize_planes(planes: torch.Tensor, grid: NetworkGrid, across: Sequence[int]) -> torch.Tensor:
-    """(classes, slices, y, x) of the network -> the scan's pixels, by matrices along y and x."""
-    wy = torch.from_numpy(_linear_weights(grid.shape[1], grid.steps[1], across[0])).to(
-        planes.device, planes.dtype
-    )
-    wx = torch.from_numpy(_linear_weights(grid.shape[2], grid.steps[2], across[1])).to(
-        planes.device, planes.dtype
-    )
-    return wy @ (planes @ wx.T)
 
 
 def classify_at(

@@ -7,18 +7,20 @@ distance between two points of the lesion's outline within one axial slice, over
 Perpendicular: the longest line at right angles to it in the same slice (the second factor of the WHO's
 bidimensional product, Miller et al., Cancer 1981;47:207-214).
 
-Both are measured on the convex hull of the outline: in a crescent a line may leave the lesion, as a reader's
-caliper does. The outline runs through the middles of the outer voxel faces, half a voxel beyond the centres
-of the outer
-voxels: n voxels in a row along a grid axis measure n voxel edges. Between centres a row would lack one voxel
-edge, between voxel corners a disc would measure more than one too many. On discs, ellipses and rectangles at
-any angle this is at most one voxel edge off.
+Where a slice shows a lesion as several parts that do not touch (8 neighbours), each is measured by itself: a
+reader's caliper does not bridge the liver between them. Both lines are measured on the convex hull of a
+part's outline: in a crescent a line may leave the lesion, as a reader's caliper does. The outline runs
+through the middles of the outer voxel faces, half a voxel beyond the centres of the outer voxels: n voxels in
+a row along a grid axis measure n voxel edges. Between centres a row would lack one voxel edge, between voxel
+corners a disc would measure more than one too many. On discs, ellipses and rectangles at any angle this is at
+most one voxel edge off.
 """
 
 from dataclasses import dataclass
 from typing import List, Tuple
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
@@ -48,6 +50,18 @@ class SliceDiameters:
     perpendicular_ends: Tuple[Point, Point]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part of a lesion in one slice: its bool (row, column) mask, the (column, row) of the mask's first
+    voxel, and an upper bound of its diameter.
+    """
+
+    slice_index: int
+    corner: Tuple[int, int]
+    mask: np.ndarray
+    bound_mm: float
+
+
 def longest_in_slices(mask: np.ndarray, column_step: np.ndarray, row_step: np.ndarray) -> SliceDiameters:
     """Find the longest in-slice diameter of a lesion and the perpendicular to it.
 
@@ -62,10 +76,10 @@ def longest_in_slices(mask: np.ndarray, column_step: np.ndarray, row_step: np.nd
     plane = _plane_coordinates(column_step, row_step)
     found: List[SliceDiameters] = []
     longest = 0.0
-    for bound, index in _slices_by_bound(mask, column_step, row_step):
-        if bound < longest - _SAME_MM:
+    for part in sorted(_parts(mask, column_step, row_step), key=lambda part: -part.bound_mm):
+        if part.bound_mm < longest - _SAME_MM:
             break
-        diameters = _in_slice(mask[index], index, plane)
+        diameters = _in_slice(part, plane)
         longest = max(longest, diameters.longest_mm)
         found.append(diameters)
     best = [item for item in found if item.longest_mm > longest - _SAME_MM]
@@ -83,28 +97,25 @@ def _plane_coordinates(column_step: np.ndarray, row_step: np.ndarray) -> np.ndar
     return np.array([[width, 0.0], [along, across]])
 
 
-def _slices_by_bound(
-    mask: np.ndarray, column_step: np.ndarray, row_step: np.ndarray
-) -> List[Tuple[float, int]]:
-    """Return (upper bound of the diameter in mm, index) of all slices with voxels, largest bound first."""
-    rows, columns = mask.any(axis=2), mask.any(axis=1)
-    heights, widths = _extents(rows), _extents(columns)
-    squares = (
-        widths**2 * float(column_step @ column_step)
-        + heights**2 * float(row_step @ row_step)
-        + 2 * widths * heights * abs(float(column_step @ row_step))
-    )
-    bounds = [(float(np.sqrt(squares[index])), int(index)) for index in np.flatnonzero(rows.any(axis=1))]
-    return sorted(bounds, reverse=True)
+def _parts(mask: np.ndarray, column_step: np.ndarray, row_step: np.ndarray) -> List[_Part]:
+    """Return the 8-connected parts of every slice."""
+    parts = []
+    for index, plane in enumerate(mask):
+        numbers, _ = ndimage.label(plane, structure=np.ones((3, 3)))
+        for number, (rows, columns) in enumerate(ndimage.find_objects(numbers), start=1):
+            own = numbers[rows, columns] == number
+            height, width = own.shape
+            square = (
+                width**2 * float(column_step @ column_step)
+                + height**2 * float(row_step @ row_step)
+                + 2 * width * height * abs(float(column_step @ row_step))
+            )
+            parts.append(_Part(index, (columns.start, rows.start), own, float(np.sqrt(square))))
+    return parts
 
 
-def _extents(lines: np.ndarray) -> np.ndarray:
-    """Return per row of a bool (slice, n) array the length from its first to its last set element."""
-    return lines.shape[1] - lines.argmax(axis=1) - lines[:, ::-1].argmax(axis=1)
-
-
-def _in_slice(mask: np.ndarray, index: int, plane: np.ndarray) -> SliceDiameters:
-    outline = _outline(mask)
+def _in_slice(part: _Part, plane: np.ndarray) -> SliceDiameters:
+    outline = _outline(part.mask) + part.corner
     corners = outline[ConvexHull(outline @ plane).vertices]
     hull = corners @ plane
     distances = pdist(hull)
@@ -115,7 +126,7 @@ def _in_slice(mask: np.ndarray, index: int, plane: np.ndarray) -> SliceDiameters
     tie, (perpendicular, ends) = ties[best], chords[best]
     back = np.linalg.inv(plane)
     return SliceDiameters(
-        slice_index=index,
+        slice_index=part.slice_index,
         longest_mm=float(distances[tie]),
         perpendicular_mm=perpendicular,
         longest_ends=(_pair(corners[first[tie]]), _pair(corners[second[tie]])),

@@ -7,9 +7,21 @@ import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
-from ..errors import OutputError, UsageError
+from ..errors import CancelledError, OutputError, UsageError
 from ..failures import is_out_of_memory, write_failure
 from .folder import PathLike, Reservation, check_room, reserve
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
@@ -76,6 +88,7 @@ def write_results(
     report: bool = True,
     highlight: bool = False,
     rendering: bool = True,
+    cancel: Optional[Callable[[], bool]] = None,
 ) -> Dict[str, Path]:
     """Write a result into ``folder``: all of it or nothing.
 
@@ -90,6 +103,7 @@ def write_results(
         report: Write report.html.
         highlight: Write highlight.nii.gz (liver grey, tumours white, everything else black).
         rendering: Write rendering.png.
+        cancel: Asked between two files; True stops the work.
 
     Returns:
         Key ("segmentation", "measurements", "measurements_csv", "lesions_csv", "rendering", "report",
@@ -99,13 +113,14 @@ def write_results(
         UsageError: Unknown format.
         OutputError: The folder is in use, cannot be written to, holds files of these names that LiverSeg did
             not write or that were changed since, or the disk is full. The folder is as it was before.
+        CancelledError: ``cancel`` said so. The folder is as it was before.
     """
     options = OutputOptions(label_format, report, highlight, rendering)
     with _reserved(folder) as reservation:
         with _in_words(reservation.folder):
             previous = _previous_files(reservation.folder)
             _refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
-            written = _write_set(result, reservation.staging, options)
+            written = _write_set(result, reservation.staging, options, cancel or (lambda: False))
             outdated = _outdated(reservation.folder, written.values(), previous)
         reservation.commit(list(written.values()), remove=outdated)
         return {key: reservation.folder / name for key, name in written.items()}
@@ -156,27 +171,39 @@ def _in_words(folder: Path) -> Iterator[None]:
         raise failure from error
 
 
-def _write_set(result: "Result", staging: Path, options: OutputOptions) -> Dict[str, str]:
+def _write_set(
+    result: "Result", staging: Path, options: OutputOptions, cancel: Callable[[], bool]
+) -> Dict[str, str]:
     """Write all files into ``staging``; return key -> name of those that came to be."""
     from ..measure.tables import write_lesions_csv, write_measurements_csv
 
     names = options.file_names()
     warnings = list(result.warnings)
+    _stop_if(cancel)
     write_labels(staging / names["segmentation"], result.labels, options.label_format)
     write_measurements_csv(staging / MEASUREMENTS_CSV, result.measurements)
     write_lesions_csv(staging / LESIONS_CSV, result.measurements)
+    _stop_if(cancel)
     png = _draw(result, warnings) if options.rendering else None
     if png is not None:
         (staging / RENDERING).write_bytes(png)
     else:
         names.pop("rendering", None)
+    _stop_if(cancel)
     if options.highlight:
         _write_highlight(staging / HIGHLIGHT, result)
     if options.report:
+        _stop_if(cancel)
         _write_report(staging / REPORT, result, png, warnings)
+    _stop_if(cancel)
     files = {name: _sha256(staging / name) for key, name in names.items() if key != "measurements"}
     _write_json(staging / MEASUREMENTS_JSON, result, warnings, files)
     return names
+
+
+def _stop_if(cancel: Callable[[], bool]) -> None:
+    if cancel():
+        raise CancelledError("Cancelled.")
 
 
 def _cause(error: Exception) -> BaseException:

@@ -19,16 +19,21 @@ HU_PER_LEVEL = (WINDOW[1] - WINDOW[0]) / LEVELS
 ELSEWHERE_TRIES = 30
 POSITIONS_KEPT = 4000
 """Voxels remembered per case and label, to centre patches on."""
+ANYWHERE, ABOVE = 0, -1
+"""Other places to centre patches on, beside the labels."""
+ABOVE_MM = (-20.0, 45.0)
+"""How far over the liver's top slice such a patch is centred."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """Where patches lie and how strongly they vary; the defaults trained the bundled segmenter.
 
-    ``centres`` are the chances that a patch is centred on a tumour, the liver, the spleen, or anywhere.
+    ``centres`` are the chances that a patch is centred on a tumour, the liver, the spleen, anywhere, or above
+    the liver, where the heart must be told from it.
     """
 
-    centres: Tuple[float, float, float, float] = (0.3, 0.35, 0.2, 0.15)
+    centres: Tuple[float, float, float, float, float] = (0.3, 0.25, 0.15, 0.12, 0.18)
     elsewhere: float = 0.0
     """Chance of a patch without liver or spleen, turned and scaled beyond recognition: what other scans may
     hold.
@@ -38,9 +43,9 @@ class Augmentation:
     rotation_z_degrees: float = 15.0
     rotation_xy_degrees: float = 7.0
     scale: Tuple[float, float] = (0.82, 1.22)
-    mirror_x: float = 0.2
+    mirror_x: float = 0.35
     thick_slices: float = 0.45
-    unenhanced: float = 0.2
+    unenhanced: float = 0.3
     arterial: float = 0.15
     fatty: float = 0.2
     organ_shift: float = 0.5
@@ -103,15 +108,16 @@ def sample_patch(
 
 
 def _centre(case, positions, patch, spacing, how, rng) -> np.ndarray:
-    """Patch centre in the case's voxels (z, y, x): on a tumour, the liver, the spleen, or anywhere."""
+    """Patch centre in the case's voxels (z, y, x): on a tumour, the liver, the spleen, anywhere, or above."""
     shape = np.asarray(case.label.shape, float)
-    wanted = rng.choice([TUMOUR, LIVER, SPLEEN, 0], p=how.centres)
-    if wanted == TUMOUR and TUMOUR not in positions:
-        wanted = LIVER
-    if wanted not in positions:
-        return rng.uniform(0, 1, 3) * shape
-    centre = positions[wanted][rng.integers(len(positions[wanted]))].astype(float)
     step = np.asarray(case.spacing[::-1])
+    wanted = rng.choice([TUMOUR, LIVER, SPLEEN, ANYWHERE, ABOVE], p=how.centres)
+    label = LIVER if wanted == ABOVE or (wanted == TUMOUR and TUMOUR not in positions) else wanted
+    if label not in positions:
+        return rng.uniform(0, 1, 3) * shape
+    centre = positions[label][rng.integers(len(positions[label]))].astype(float)
+    if wanted == ABOVE:
+        centre[0] = positions[LIVER][:, 0].max() + rng.uniform(*ABOVE_MM) / step[0]
     half = np.asarray(patch) * spacing / step / 2
     centre += rng.uniform(-0.5, 0.5, 3) * half
     inside = np.clip(centre, np.minimum(half, shape / 2), np.maximum(shape - half, shape / 2))

@@ -51,7 +51,8 @@ RECIPES: Dict[str, Recipe] = {
         steps=2200,
         # Half the patches lie anywhere or elsewhere: chest, pelvis and legs teach where there is no liver.
         augmentation=Augmentation(
-            centres=(0.0, 0.35, 0.15, 0.5), elsewhere=0.45, thick_slices=0.0, kernel=0.0, scale=(0.75, 1.3)
+            centres=(0.0, 0.35, 0.15, 0.5, 0.0), mirror_x=0.2, thick_slices=0.0, unenhanced=0.2, kernel=0.0,
+            elsewhere=0.45, scale=(0.75, 1.3),
         ),
     ),
 }  # fmt: skip

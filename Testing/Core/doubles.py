@@ -138,7 +138,7 @@ def command(kind: str, plan: Optional[Dict[str, Any]] = None, *arguments: str) -
 
 
 def _noisy_worker(plan: Dict[str, Any]) -> int:
-    from LiverSegLib import worker
+    from LiverSegLib import tasks, worker
 
     def make(model: str, device: str) -> FakeSegmenter:
         print("a library prints")
@@ -146,7 +146,7 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
         return FakeSegmenter(plan)
 
     if plan.get("raise_at") == "hand over":
-        worker._write_surfaces = lambda *_: (_ for _ in ()).throw(ERRORS[plan["error"]]())
+        tasks._write_surfaces = lambda *_: (_ for _ in ()).throw(ERRORS[plan["error"]]())
     if "file_limit" in plan:
         limit_file_size(plan["file_limit"])
     return worker.main(make, grace_s=plan.get("grace_s", worker.GRACE_S))

@@ -120,6 +120,52 @@ def test_slices_with_skewed_axes_are_measured_in_true_millimetres():
     assert column.longest_mm == pytest.approx(10.0, abs=0.05)
 
 
+def parts_of_slices(mask):
+    """The (column, row) centres of each 8-connected part of each slice, by growing it voxel by voxel."""
+    for plane in mask:
+        left = {tuple(at) for at in np.argwhere(plane)}
+        while left:
+            part, new = set(), {left.pop()}
+            while new:
+                part |= new
+                new = {(r + i, c + j) for r, c in new for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
+                left -= new
+            yield np.array(sorted(part))[:, ::-1]
+
+
+def as_image(array, like):
+    image = sitk.GetImageFromArray(array)
+    image.CopyInformation(like)
+    return image
+
+
+def test_two_parts_of_a_lesion_in_one_slice_are_not_spanned_by_one_line():
+    """A horseshoe standing upright: its arms are two parts in every slice but the one that joins them."""
+    labels = empty_labels((40, 20, 12))
+    array = sitk.GetArrayViewFromImage(labels).copy()
+    array[1:11, 1:19, 1:39] = LIVER
+    array[2:9, 8:11, 5:8] = array[2:9, 8:12, 30:34] = TUMOUR
+    array[9, 8:11, 5:34] = TUMOUR
+    (whole,) = lesions_of(as_image(array, labels))
+    assert whole.slice_index == 9
+    assert whole.longest_diameter_mm == pytest.approx(29.0, abs=0.2)
+    # Joined out of plane only, over two slices that show a part each: no slice shows more than an arm.
+    array[9, 8:11, 5:34] = LIVER
+    array[9, 8:11, 8:20] = array[10, 8:11, 19:30] = TUMOUR
+    array[9, 8:11, 30:34] = TUMOUR
+    (stepped,) = lesions_of(as_image(array, labels))
+    assert stepped.longest_diameter_mm == pytest.approx(12.0, abs=0.5)
+
+
+def test_only_the_parts_that_touch_count_as_one():
+    mask = np.zeros((2, 5, 12), bool)
+    mask[0, 2, 0:3] = mask[0, 2, 8:12] = True
+    mask[1, 2, 0:3] = mask[1, 2, 2:5] = mask[1, 3, 5] = True
+    found = longest_in_slices(mask, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
+    assert found.slice_index == 1
+    assert found.longest_mm == pytest.approx(np.hypot(6.0, 1.0))
+
+
 @given(st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
 def test_the_diameter_is_the_largest_distance_between_outline_points_and_its_perpendicular_is_one(seed):
@@ -132,8 +178,7 @@ def test_the_diameter_is_the_largest_distance_between_outline_points_and_its_per
     )
     found = longest_in_slices(mask, column, row)
     best = 0.0
-    for plane in mask:
-        centres = np.argwhere(plane)[:, ::-1]
+    for centres in parts_of_slices(mask):
         points = np.concatenate([centres + o for o in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))])
         mm = points @ np.stack([column, row])
         best = max([best, *np.linalg.norm(mm[:, None] - mm[None], axis=2).ravel()])

@@ -1,0 +1,268 @@
+"""What the worker does for a request: take the arrays that were handed over, call the core, write what goes
+back.
+
+Each task takes the request and a :class:`Desk` and returns the reply. Whatever it raises becomes the error
+reply; what it had written by then is removed.
+"""
+
+import datetime
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from . import protocol, scratch
+from .errors import CancelledError, InputError, UnreadableImageError, UsageError
+from .failures import write_failure
+
+EDITED = "The segmentation was changed by hand; these numbers are those of the changed segmentation."
+"""What a summary says of a mask that is no longer as it was computed."""
+
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a task works with.
+
+    Attributes:
+        folder: The private folder.
+        progress: Called with the fraction done, a stage's key and a text for people.
+        cancel: Whether the request was cancelled.
+        segmenter: (model, device) -> a loaded segmenter, see ``worker.SegmenterFactory``.
+    """
+
+    folder: Path
+    progress: Callable[[float, str, str], None]
+    cancel: Callable[[], bool]
+    segmenter: Callable[[str, str], Any]
+
+    def check(self) -> None:
+        """Raise CancelledError if the request was cancelled."""
+        if self.cancel():
+            raise CancelledError("Cancelled.")
+
+    def tell(self, fraction: float, stage: str, text: str) -> None:
+        """Report progress, unless the request was cancelled: then raise CancelledError."""
+        self.check()
+        self.progress(fraction, stage, text)
+
+
+def segment(request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
+    """Segment one scan."""
+    source = _source(request)
+    segmenter = desk.segmenter(request.model, request.device)
+    result = segmenter.segment(
+        source,
+        mirror=request.mirror,
+        minimum_lesion_ml=request.minimum_lesion_ml,
+        series=request.series,
+        progress=desk.progress,
+        cancel=desk.cancel,
+    )
+    with _result_folder(desk, request.id) as folder:
+        return _write_result(result, folder, request)
+
+
+def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
+    """Measure a mask that somebody drew or changed."""
+    from .images import read_scan
+    from .measure import measure as measure_mask
+    from .phase import estimate_phase
+
+    desk.tell(0.0, "read", "Reading and checking the scan")
+    earlier = _read_summary(request.summary)
+    scan = read_scan(_read_image(request.voxels, request.grid))
+    labels = _read_labels(request.labels, scan.image)
+    desk.tell(0.4, "measure", "Measuring")
+    phase = earlier.get("measurements", {}).get("phase") or estimate_phase(scan.image, labels).phase
+    measurements = measure_mask(labels, scan.image, phase=phase)
+    said = set(earlier.get("measurements", {}).get("warnings", ()))
+    kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
+    warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)
+    summary = {
+        "name": request.name or earlier.get("name") or scan.name,
+        "measurements": measurements.to_dict(),
+        "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
+        "warnings": list(dict.fromkeys(warnings)),
+    }
+    with _result_folder(desk, request.id) as folder:
+        (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+        return protocol.MeasureResult(request.id, str(folder), SUMMARY)
+
+
+def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
+    """Write the files of a case into the folder that the user chose."""
+    from .api import Result
+    from .measure import Measurements
+    from .outputs import write_results
+
+    desk.tell(0.0, "read", "Reading the scan")
+    summary = _read_summary(request.summary)
+    image = _read_image(request.voxels, request.grid)
+    labels = _read_labels(request.labels, image)
+    result = Result(
+        name=summary["name"],
+        image=image,
+        labels=labels,
+        probability=np.broadcast_to(np.uint8(0), image.GetSize()[::-1]),  # no file of a case holds it
+        measurements=Measurements.from_dict(summary["measurements"]),
+        provenance=dict(summary["provenance"]),
+        warnings=tuple(summary["warnings"]),
+    )
+    desk.tell(0.2, "write", "Writing the report")
+    files = write_results(
+        result,
+        request.folder,
+        label_format=request.label_format,
+        highlight=request.highlight,
+        rendering=request.rendering,
+        cancel=desk.cancel,
+    )
+    names = {key: path.name for key, path in files.items()}
+    return protocol.ReportResult(request.id, str(next(iter(files.values())).parent), names)
+
+
+TASKS: Dict[type, Callable[[Any, Desk], protocol.Message]] = {
+    protocol.Segment: segment,
+    protocol.Measure: measure,
+    protocol.Report: report,
+}
+"""Request -> what works it off."""
+
+
+# --- what was handed over --------------------------------------------------------------------------
+
+
+def _source(request: protocol.Segment) -> Any:
+    """What to segment: the request's path, or an image made of its voxels and grid."""
+    if (request.path is None) == (request.voxels is None):
+        raise UsageError("A request to segment needs either a path or voxels.")
+    if request.path is not None:
+        return request.path
+    if request.grid is None:
+        raise UsageError("Voxels without a grid cannot be segmented.")
+    return _read_image(request.voxels or "", request.grid)
+
+
+def _read_array(path: str, what: str) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UnreadableImageError(f"The {what} handed to the worker cannot be read.", str(error)) from error
+
+
+def _read_image(path: str, grid: protocol.Grid) -> sitk.Image:
+    voxels = _read_array(path, "scan")
+    if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or voxels.dtype == np.float16:
+        raise InputError(
+            f"The scan must be three-dimensional with numbers, not {voxels.ndim}-D of {voxels.dtype}."
+        )
+    if (len(grid.origin), len(grid.spacing), len(grid.direction)) != (3, 3, 9):
+        raise UsageError("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction.")
+    image = sitk.GetImageFromArray(voxels)
+    try:
+        image.SetSpacing(grid.spacing)
+        image.SetOrigin(grid.origin)
+        image.SetDirection(grid.direction)
+    except RuntimeError as error:
+        raise InputError("The scan's grid is not usable.", str(error)) from error
+    return image
+
+
+def _read_labels(path: str, image: sitk.Image) -> sitk.Image:
+    """The mask as uint8 on the scan's grid."""
+    array = _read_array(path, "segmentation")
+    shape = image.GetSize()[::-1]
+    if array.shape != shape or array.dtype != np.uint8:
+        raise UsageError(f"The segmentation must be uint8 of shape {shape}, not {array.dtype} {array.shape}.")
+    labels = sitk.GetImageFromArray(array)
+    labels.CopyInformation(image)
+    return labels
+
+
+def _read_summary(path: Optional[str]) -> Mapping[str, Any]:
+    """An earlier result's summary; empty if there is none."""
+    if path is None:
+        return {}
+    try:
+        summary = json.loads(Path(path).read_text(encoding="utf-8"))
+        parts = [summary[key] for key in ("name", "measurements", "provenance", "warnings")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError("The numbers handed to the worker cannot be read.", repr(error)) from error
+    if [type(part) for part in parts] != [str, dict, dict, list]:
+        raise UsageError("The numbers handed to the worker cannot be read.", "a part is of the wrong kind")
+    return summary
+
+
+def _edit_facts(edited: bool) -> Dict[str, Any]:
+    from . import __version__
+
+    if not edited:
+        return {}
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return {"edited": {"measured": now, "liverseg_version": __version__}}
+
+
+# --- what goes back --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _result_folder(desk: Desk, request_id: str) -> Iterator[Path]:
+    """A new subfolder for a result; removed if the block fails or the request is cancelled meanwhile."""
+    desk.check()
+    folder = desk.folder / f"result-{request_id}"
+    scratch.remove_tree(folder)
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+        desk.check()
+    except BaseException as error:
+        scratch.remove_tree(folder)
+        if isinstance(error, OSError):
+            raise write_failure(error, desk.folder.parent, "hand the result over") from error
+        raise
+
+
+def _write_result(result: Any, folder: Path, request: protocol.Segment) -> protocol.SegmentResult:
+    """Write a result's files into ``folder`` and return the reply that names them."""
+    labels = result.labels
+    scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))
+    probability = None
+    if request.probability and result.probability is not None:
+        probability = "probability.npy"
+        scratch.save_array(folder / probability, np.asarray(result.probability, dtype=np.uint8))
+    summary = {
+        "name": request.name or result.name,
+        "measurements": result.measurements.to_dict(),
+        "provenance": result.provenance,
+        "warnings": list(result.warnings),
+    }
+    (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+    return protocol.SegmentResult(
+        request.id,
+        str(folder),
+        labels="labels.npy",
+        grid=protocol.Grid(labels.GetOrigin(), labels.GetSpacing(), labels.GetDirection()),
+        summary=SUMMARY,
+        surfaces=_write_surfaces(labels, folder) if request.surfaces else (),
+        probability=probability,
+    )
+
+
+def _write_surfaces(labels: sitk.Image, folder: Path) -> Tuple[protocol.SurfaceFiles, ...]:
+    from .organ_surfaces import organ_surfaces
+    from .surfaces import surface_arrays
+
+    files: List[protocol.SurfaceFiles] = []
+    for key, mesh in organ_surfaces(labels).items():
+        names = (f"{key}-points.npy", f"{key}-triangles.npy")
+        points, triangles = surface_arrays(mesh)
+        scratch.save_array(folder / names[0], points.astype(np.float32))
+        scratch.save_array(folder / names[1], triangles.astype(np.int32))
+        files.append(protocol.SurfaceFiles(key, *names))
+    return tuple(files)
