@@ -73,7 +73,8 @@ train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU:
 	@[ -f runs/pack.npz ] || $(BIN)/python -m LiverSegLib.training.pack "$(DATA)" runs/pack.npz
 	@$(BIN)/python -m LiverSegLib.training.train locate runs/pack.npz runs/locate
 	@$(BIN)/python -m LiverSegLib.training.train segment runs/pack.npz runs/segment
-	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --card LiverSegLib/training/default-card.json
+	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
+	  --card LiverSegLib/training/default-card.json
 
 clean: ## remove what tests, benchmarks and the demonstration left
 	@rm -rf $(DEMO) benchmark-output build dist .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*

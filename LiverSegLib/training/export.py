@@ -1,9 +1,10 @@
 """Make a model's folder from the checkpoints of its stages.
 
-    python -m LiverSegLib.training.export TRAINING_FOLDER MODEL_FOLDER [--accuracy accuracy.json]
+    python -m LiverSegLib.training.export TRAINING_FOLDER MODEL_FOLDER --card CARD.json [--pack PACK.npz]
+        [--accuracy ACCURACY.json]
 
 TRAINING_FOLDER holds one folder a stage (``locate``, ``segment``) with its checkpoint.pt; the averaged
-weights are written as float16.
+weights are written as float16. With the pack it was trained from, the segmenter is calibrated first.
 """
 
 import argparse
@@ -16,7 +17,8 @@ import torch
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.models import Manifest, write_model
-from LiverSegLib.training.pack import WINDOW
+from LiverSegLib.training.calibrate import calibrated
+from LiverSegLib.training.pack import WINDOW, read_pack
 
 CHANNELS = {
     "segment": (
@@ -48,13 +50,15 @@ def stage_manifest(name: str, recipe: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def export_model(training: Path, folder: Path, card: Dict[str, Any]) -> Manifest:
+def export_model(training: Path, folder: Path, card: Dict[str, Any], pack: Optional[Path] = None) -> Manifest:
     """Write the model that ``training``'s checkpoints make.
 
     Args:
         training: holds ``locate/checkpoint.pt`` and ``segment/checkpoint.pt``.
         folder: where the model goes.
         card: the manifest's other entries: name, version, description, licence, training_data, accuracy ...
+        pack: what it was trained from, to calibrate the segmenter on (see ``calibrate``); None leaves it as
+            it is.
 
     Raises:
         InputError: a checkpoint is missing or not of this trainer.
@@ -65,7 +69,11 @@ def export_model(training: Path, folder: Path, card: Dict[str, Any]) -> Manifest
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             stages.append(stage_manifest(name, state["recipe"]))
-            weights[name] = {key: value.half().numpy() for key, value in state["average"].items()}
+            average = state["average"]
+            if pack is not None and name == "segment":
+                average, shift = calibrated(average, state["recipe"], read_pack(pack, "fine"))
+                stages[-1]["training"]["liver_shift"] = round(shift, 3)
+            weights[name] = {key: value.half().numpy() for key, value in average.items()}
         except (OSError, KeyError, RuntimeError) as error:
             raise InputError(f"{path} is missing or no checkpoint of this trainer.", str(error)) from error
         if not all(np.isfinite(value).all() for value in weights[name].values()):
@@ -82,11 +90,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument(
         "--accuracy", type=Path, help="JSON as printed by Testing/Benchmarks/accuracy.py --json"
     )
+    parser.add_argument("--pack", type=Path, help="the pack it was trained from: calibrates the segmenter")
     options = parser.parse_args(arguments)
     card = json.loads(options.card.read_text(encoding="utf-8"))
     if options.accuracy:
         card["accuracy"] = json.loads(options.accuracy.read_text(encoding="utf-8"))["accuracy"]
-    manifest = export_model(options.training, options.folder, card)
+    manifest = export_model(options.training, options.folder, card, options.pack)
     size = sum(path.stat().st_size for path in options.folder.iterdir())
     print(f"{manifest.name} {manifest.version}: {options.folder}, {size / 1e6:.1f} MB")
 

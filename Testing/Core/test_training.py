@@ -10,8 +10,10 @@ import SimpleITK as sitk
 import torch
 
 from LiverSegLib.errors import InputError, ModelError
+from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.models import load_model
 from LiverSegLib.networks import build_network
+from LiverSegLib.training import calibrate
 from LiverSegLib.training import train as trainer_module
 from LiverSegLib.training.augment import Augmentation, label_positions, sample_patch
 from LiverSegLib.training.export import export_model
@@ -259,3 +261,60 @@ def test_checkpoints_become_a_model_that_loads(pack, tmp_path):
     assert manifest.stage("locate").output.channel_labels == (0, 1, 2)
     with pytest.raises(InputError, match="checkpoint"):
         export_model(tmp_path / "nothing", tmp_path / "other", card)
+
+
+# --- calibration ---
+
+
+def test_shifting_the_liver_changes_the_logits_of_liver_and_tumour_only():
+    arguments = {"channels": [4, 8], "out_channels": 4, "fold": 2}
+    torch.manual_seed(0)
+    network = build_network("ResidualUNet", arguments).eval()
+    image = torch.rand(1, 1, 16, 16, 16)
+    before = network(image)
+    network.load_state_dict(calibrate.shift_liver(network.state_dict(), 0.75, 4))
+    moved = (before - network(image)).amax((0, 2, 3, 4)), (before - network(image)).amin((0, 2, 3, 4))
+    for change in moved:
+        assert change.tolist() == pytest.approx([0.0, 0.75, 0.0, 0.75], abs=1e-5)
+
+
+def shift_found(cases, leaning, monkeypatch):
+    """Calibrate a network that knows the truth but for noise, and leans towards the liver."""
+
+    class Leaning(torch.nn.Module):
+        label = None
+
+        def forward(self, image):
+            noise = torch.randn(image.shape[2:], generator=torch.Generator().manual_seed(0))
+            liver = (self.label == LIVER) | (self.label == TUMOUR)
+            margin = torch.where(liver, 1.5, -1.5) + 2.0 * noise + leaning
+            nothing = torch.zeros_like(margin)
+            return torch.stack([nothing, margin, nothing - 99, nothing - 99])[None]
+
+    network = Leaning()
+
+    def remembering(*args, **kwargs):
+        image, network.label = sample_patch(*args, **kwargs)
+        return image, network.label
+
+    monkeypatch.setattr(calibrate, "sample_patch", remembering)
+    margins = calibrate.liver_margins(network, cases, (32, 32, 32), 3.0)
+    return calibrate.unbiased_shift(margins), margins
+
+
+def test_a_network_that_leans_more_is_shifted_by_as_much_more(pack, monkeypatch):
+    cases = read_pack(pack, "fine")
+    upright, _ = shift_found(cases, 0.0, monkeypatch)
+    leaning, _ = shift_found(cases, 0.7, monkeypatch)
+    assert leaning - upright == pytest.approx(0.7, abs=0.05)
+
+
+def test_after_the_shift_as_much_liver_is_found_as_is_labelled(pack, monkeypatch):
+    shift, margins = shift_found(read_pack(pack, "fine")[:1], 0.4, monkeypatch)
+    ((predicted, labelled),) = margins
+    assert np.interp(shift, calibrate.shifts(), predicted) == pytest.approx(labelled, rel=0.01)
+
+
+def test_scans_without_an_annotated_liver_are_left_out(pack, monkeypatch):
+    cases = [replace(case, annotated=(2,)) for case in read_pack(pack, "fine")]
+    assert calibrate.liver_margins(torch.nn.Identity(), cases, (32, 32, 32), 3.0) == []
