@@ -33,7 +33,7 @@ class Augmentation:
     the liver, where the heart must be told from it.
     """
 
-    centres: Tuple[float, float, float, float, float] = (0.3, 0.25, 0.15, 0.12, 0.18)
+    centres: Tuple[float, float, float, float, float] = (0.4, 0.2, 0.12, 0.12, 0.16)
     elsewhere: float = 0.0
     """Chance of a patch without liver or spleen, turned and scaled beyond recognition: what other scans may
     hold.

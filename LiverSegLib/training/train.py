@@ -127,9 +127,9 @@ def _without_tumours(case: PackedCase) -> PackedCase:
 
 
 def case_weights(cases: Sequence[PackedCase]) -> np.ndarray:
-    """Chance of each case: patients by the square root of their series, twice for complete tumours."""
+    """Chance of each case: patients by the square root of their series, three times for complete tumours."""
     series = {case.patient: sum(other.patient == case.patient for other in cases) for case in cases}
-    weights = np.array([(2.0 if TUMOUR in c.annotated else 1.0) / series[c.patient] ** 0.5 for c in cases])
+    weights = np.array([(3.0 if TUMOUR in c.annotated else 1.0) / series[c.patient] ** 0.5 for c in cases])
     return weights / weights.sum()
 
 
