@@ -1,8 +1,15 @@
-"""Numbers from a segmented scan: volumes, attenuation, lesions, tumour burden."""
+"""Numbers from a segmented scan: volumes, attenuation, lesions, tumour burden.
+
+Importing this loads neither scipy nor SimpleITK, which would keep Slicer's window waiting; measuring does.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from .measurements import Lesion, Measurements, Organ
-from .measuring import measure
 from .tables import lesion_rows, measurement_rows, write_lesions_csv, write_measurements_csv
+
+if TYPE_CHECKING:
+    from .measuring import measure
 
 __all__ = [
     "Lesion",
@@ -14,3 +21,11 @@ __all__ = [
     "write_lesions_csv",
     "write_measurements_csv",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "measure":
+        from .measuring import measure
+
+        return measure
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,157 @@
+"""How a result is shown: colours and opacities of the segments, and the views turned to it."""
+
+from typing import Iterator, Sequence, Tuple
+
+import numpy as np
+import slicer
+import vtk
+
+from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
+
+from . import parts
+from .lesion_marks import lesionPlace, showOnly
+from .record import fileParts, summaryOf, writeMarks
+from .segments import segmentBox
+
+ABDOMEN_WINDOW, ABDOMEN_LEVEL = 400.0, 40.0
+"""HU; the soft-tissue window in which abdominal CT is read."""
+
+OPACITY_3D = {LIVER: 0.35, SPLEEN: 0.8, TUMOUR: 1.0}
+"""Tumours are seen inside the liver."""
+OPACITY_FILL = {LIVER: 0.12, SPLEEN: 0.12, TUMOUR: 0.25}
+"""Light: the parenchyma under it is what is read."""
+OUTLINE_PIXELS = 2
+
+FRAME = 1.2
+"""The slices show this much of the size of liver and spleen, where the scan is larger than that."""
+WELL_WITHIN = 0.8
+"""A place in this inner part of a view is seen without shifting the view."""
+ANTERIOR = 3
+"""Slicer's number of the view axis that looks from in front."""
+
+
+def styleSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Give a segmentation its display node: outline and light fill in slices, translucent liver in 3D."""
+    segmentationNode.CreateDefaultDisplayNodes()
+    displayNode = segmentationNode.GetDisplayNode()
+    wasModifying = displayNode.StartModify()
+    displayNode.SetSliceIntersectionThickness(OUTLINE_PIXELS)
+    displayNode.SetOpacity2DFill(1.0)
+    displayNode.SetOpacity2DOutline(1.0)
+    for label, info in LABELS.items():
+        displayNode.SetSegmentOpacity3D(info.key, OPACITY_3D[label])
+        displayNode.SetSegmentOpacity2DFill(info.key, OPACITY_FILL[label])
+        displayNode.SetSegmentOpacity2DOutline(info.key, 1.0)
+    displayNode.EndModify(wasModifying)
+
+
+def showResult(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode", segmentationNode: "slicer.vtkMRMLSegmentationNode"
+) -> None:
+    """Show a scan and its result: abdomen window, four views centred on the liver, other results hidden.
+
+    Without a main window only what is in the scene is set.
+    """
+    _setAbdomenWindow(volumeNode)
+    for node in parts.allResults():
+        _setVisible(node, node is segmentationNode)
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None:
+        return
+    layoutManager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+    frameLiver(segmentationNode)
+    for index in range(layoutManager.threeDViewCount):
+        view = layoutManager.threeDWidget(index).threeDView()
+        view.rotateToViewAxis(ANTERIOR)
+        view.resetFocalPoint()
+        view.resetCamera(False, True, True)
+
+
+def frameLiver(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Put all slices through the middle of the liver and zoom in on liver and spleen; no liver, no change."""
+    liver = segmentBox(segmentationNode, LABELS[LIVER].key)
+    if liver is None:
+        return
+    spleen = segmentBox(segmentationNode, LABELS[SPLEEN].key) or liver
+    low, high = np.minimum(liver[0], spleen[0]), np.maximum(liver[1], spleen[1])
+    for logic in _sliceLogics():
+        sliceNode = logic.GetSliceNode()
+        _zoom(sliceNode, FRAME * (high - low))
+        sliceNode.JumpSliceByCentering(*((low + high) / 2))
+        sliceNode.JumpSliceByOffsetting(*np.mean(liver, axis=0))
+        logic.SnapSliceOffsetToIJK()
+
+
+def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int) -> bool:
+    """Move all slices to where a lesion was measured and show its number there, and no other.
+
+    Marks that were deleted are made again. Returns False if the result has no such lesion (any more).
+    """
+    summary = summaryOf(segmentationNode)
+    place = None if summary is None else lesionPlace(segmentationNode, summary["measurements"], number)
+    if summary is None or place is None:
+        return False
+    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+    if marksNode is None:
+        marksNode = writeMarks(segmentationNode, summary["measurements"])
+        fileParts(segmentationNode)
+    marksNode.SetDisplayVisibility(True)
+    showOnly(marksNode, number)
+    jumpSlices(place)
+    return True
+
+
+def jumpSlices(place: Sequence[float]) -> None:
+    """Move all slices to a point, world RAS mm; a view shifts sideways only if it would not show it."""
+    for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+        sliceNode.JumpSliceByOffsetting(*place)
+        if not _shows(sliceNode, place):
+            sliceNode.JumpSliceByCentering(*place)
+
+
+def _setAbdomenWindow(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
+    volumeNode.CreateDefaultDisplayNodes()
+    displayNode = volumeNode.GetDisplayNode()
+    displayNode.AutoWindowLevelOff()
+    displayNode.SetWindowLevel(ABDOMEN_WINDOW, ABDOMEN_LEVEL)
+
+
+def _setVisible(segmentationNode: "slicer.vtkMRMLSegmentationNode", visible: bool) -> None:
+    for node in (segmentationNode, parts.part(segmentationNode, parts.LESION_MARKS)):
+        if node is not None:
+            node.SetDisplayVisibility(visible)
+
+
+def _sliceLogics() -> Iterator["slicer.vtkMRMLSliceLogic"]:
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is not None:
+        for name in layoutManager.sliceViewNames():
+            yield layoutManager.sliceWidget(name).sliceLogic()
+
+
+def _shows(sliceNode: "slicer.vtkMRMLSliceNode", place: Sequence[float]) -> bool:
+    """Whether a point in the plane of a slice lies well within its view."""
+    rasToSlice = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(sliceNode.GetSliceToRAS(), rasToSlice)
+    across, down = rasToSlice.MultiplyPoint((*place, 1))[:2]
+    width, height, _depth = sliceNode.GetFieldOfView()
+    x, y, _z = sliceNode.GetXYZOrigin()
+    return abs(across - x) < WELL_WITHIN * width / 2 and abs(down - y) < WELL_WITHIN * height / 2
+
+
+def _zoom(sliceNode: "slicer.vtkMRMLSliceNode", size: np.ndarray) -> None:
+    """Let a slice view hold a box of ``size`` (world RAS mm) if it shows more than that now."""
+    across, down = _extentInView(sliceNode, size)
+    width, height, depth = sliceNode.GetFieldOfView()
+    factor = max(across / width, down / height)
+    if 0 < factor < 1:
+        sliceNode.SetFieldOfView(width * factor, height * factor, depth)
+
+
+def _extentInView(sliceNode: "slicer.vtkMRMLSliceNode", size: np.ndarray) -> Tuple[float, float]:
+    """Return width and height in mm that a box along the world's axes takes in a slice view."""
+    matrix = sliceNode.GetSliceToRAS()
+    axes = np.array([[matrix.GetElement(row, column) for row in range(3)] for column in range(2)])
+    width, height = np.abs(axes) @ size
+    return float(width), float(height)

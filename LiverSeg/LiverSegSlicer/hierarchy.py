@@ -1,0 +1,57 @@
+"""Where a result stands in the subject hierarchy: in a folder beside its scan, in the scan's study."""
+
+from typing import Optional
+
+import slicer
+
+FOLDER = "LiverSeg.Folder"
+"""Attribute of the folders that LiverSeg makes."""
+
+
+def fileResult(
+    volumeNode: "slicer.vtkMRMLVolumeNode",
+    nodes: "list[slicer.vtkMRMLNode]",
+    folderName: str,
+    earlier: Optional["slicer.vtkMRMLSegmentationNode"] = None,
+) -> None:
+    """File nodes in one folder beside the volume.
+
+    Args:
+        volumeNode: the scan.
+        nodes: what belongs to the result; what is in a folder of ours already stays.
+        folderName: name of the folder, if one has to be made.
+        earlier: another result of the volume, whose folder is used if it still has one.
+    """
+    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if hierarchyNode is None:
+        return
+    folder = 0
+    for node in (*nodes, earlier):
+        folder = folder or _folderOf(hierarchyNode, node)
+    if not folder:
+        folder = hierarchyNode.CreateFolderItem(_parentOf(hierarchyNode, volumeNode), folderName)
+        hierarchyNode.SetItemAttribute(folder, FOLDER, "1")
+    for node in nodes:
+        item = _itemOf(hierarchyNode, node)
+        if not item:
+            hierarchyNode.CreateItem(folder, node)
+        elif hierarchyNode.GetItemParent(item) != folder and not _folderOf(hierarchyNode, node):
+            hierarchyNode.SetItemParent(item, folder)
+
+
+def _parentOf(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", volumeNode: "slicer.vtkMRMLNode") -> int:
+    item = _itemOf(hierarchyNode, volumeNode)
+    return (hierarchyNode.GetItemParent(item) if item else 0) or hierarchyNode.GetSceneItemID()
+
+
+def _folderOf(
+    hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", node: Optional["slicer.vtkMRMLNode"]
+) -> int:
+    """Return the folder of ours that a node lies in, 0 if in none."""
+    item = _itemOf(hierarchyNode, node)
+    parent = hierarchyNode.GetItemParent(item) if item else 0
+    return parent if parent and hierarchyNode.GetItemAttribute(parent, FOLDER) else 0
+
+
+def _itemOf(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", node: Optional["slicer.vtkMRMLNode"]) -> int:
+    return hierarchyNode.GetItemByDataNode(node) if node is not None else 0

@@ -1,0 +1,88 @@
+"""The highlight view, to search for lesions: a volume with liver grey, tumours white, the rest black."""
+
+from typing import Optional
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from LiverSegLib.labels import LIVER, TUMOUR
+
+from . import parts
+from .record import fileParts, scanName
+from .segments import labelArray
+
+GREYS = {LIVER: 128, TUMOUR: 255}
+"""Label -> grey value; as in the core's highlight image, which needs SimpleITK."""
+WINDOW, LEVEL = 255.0, 127.5
+
+
+def makeHighlight(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode", segmentationNode: "slicer.vtkMRMLSegmentationNode"
+) -> "slicer.vtkMRMLScalarVolumeNode":
+    """Return the highlight volume of a result: made, or brought up to date with the segments as they are now.
+
+    It has the grid and transform of ``volumeNode``, uint8 values (background and spleen 0, liver 128,
+    tumours 255) and the attribute ``parts.HIGHLIGHT``, and is filed with the result.
+
+    Raises:
+        InputError: the segmentation holds none of our segments.
+    """
+    labels = labelArray(segmentationNode, volumeNode)
+    greys = np.zeros_like(labels)
+    for label, grey in GREYS.items():
+        greys[labels == label] = grey
+    name = _("{volume} highlight").format(volume=scanName(segmentationNode))
+    highlightNode = parts.makePart(segmentationNode, parts.HIGHLIGHT, "vtkMRMLScalarVolumeNode", name)
+    highlightNode.SetAttribute(parts.HIGHLIGHT, "1")
+    slicer.util.updateVolumeFromArray(highlightNode, greys)
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    highlightNode.SetIJKToRASMatrix(matrix)
+    highlightNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    _setWindow(highlightNode)
+    fileParts(segmentationNode)
+    return highlightNode
+
+
+def showHighlight(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode", segmentationNode: "slicer.vtkMRMLSegmentationNode"
+) -> "slicer.vtkMRMLScalarVolumeNode":
+    """Show the highlight volume, brought up to date, in the slices, without the segments on it."""
+    highlightNode = makeHighlight(volumeNode, segmentationNode)
+    _setBackground(highlightNode)
+    _showSegmentsInSlices(segmentationNode, False)
+    return highlightNode
+
+
+def hideHighlight(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Show the scan in the slices again, and the segments on it."""
+    volumeNode = parts.volumeOf(segmentationNode)
+    if volumeNode is not None:
+        _setBackground(volumeNode)
+    _showSegmentsInSlices(segmentationNode, True)
+
+
+def isHighlight(node: Optional["slicer.vtkMRMLNode"]) -> bool:
+    """Whether a node is a highlight volume, which is no scan to segment."""
+    return node is not None and node.GetAttribute(parts.HIGHLIGHT) is not None
+
+
+def _setWindow(highlightNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
+    highlightNode.CreateDefaultDisplayNodes()
+    displayNode = highlightNode.GetDisplayNode()
+    displayNode.AutoWindowLevelOff()
+    displayNode.SetWindowLevel(WINDOW, LEVEL)
+    displayNode.SetInterpolate(False)
+
+
+def _setBackground(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
+    if slicer.app.layoutManager() is not None:
+        slicer.util.setSliceViewerLayers(background=volumeNode)
+
+
+def _showSegmentsInSlices(segmentationNode: "slicer.vtkMRMLSegmentationNode", visible: bool) -> None:
+    displayNode = segmentationNode.GetDisplayNode()
+    if displayNode is not None:
+        displayNode.SetVisibility2D(visible)

@@ -1,0 +1,73 @@
+"""What belongs to one LiverSeg result in the scene, and how its parts find each other.
+
+The segmentation node is the head: it references its volume, tables, summary, lesion marks and highlight
+volume, so that renaming, saving, reloading and importing a scene keep them together. Any part may be
+deleted by the user.
+"""
+
+from typing import List, Optional
+
+import slicer
+
+VOLUME = "LiverSeg.Volume"
+"""Reference role of the scan that was segmented."""
+VOLUMES_TABLE = "LiverSeg.VolumesTable"
+LESIONS_TABLE = "LiverSeg.LesionsTable"
+SUMMARY = "LiverSeg.Summary"
+LESION_MARKS = "LiverSeg.LesionMarks"
+HIGHLIGHT = "LiverSeg.Highlight"
+"""Reference role of the highlight volume, and the attribute that tells it from a scan."""
+
+APPLIED = "LiverSeg.Applied"
+"""Attribute of the segmentation: fingerprint of the segments as the run brought them (see ``untouched``)."""
+MEASURED = "LiverSeg.Measured"
+"""Attribute of the segmentation: fingerprint of the segments when the numbers were measured."""
+TIME = "LiverSeg.Time"
+"""Attribute of the segmentation: when the run was applied, microseconds since 1970."""
+
+
+def isResult(node: Optional["slicer.vtkMRMLNode"]) -> bool:
+    """Whether a node is a segmentation that LiverSeg made."""
+    return node is not None and node.IsA("vtkMRMLSegmentationNode") and node.GetAttribute(APPLIED) is not None
+
+
+def part(segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str) -> Optional["slicer.vtkMRMLNode"]:
+    """Return the node in a role of a result, None if there is none (any more)."""
+    return segmentationNode.GetNodeReference(role)
+
+
+def makePart(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str, className: str, name: str
+) -> "slicer.vtkMRMLNode":
+    """Return the node in a role of a result; a new one of the given class and name where it is missing."""
+    node = part(segmentationNode, role)
+    if node is None:
+        node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
+        segmentationNode.SetNodeReferenceID(role, node.GetID())
+    return node
+
+
+def volumeOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Optional["slicer.vtkMRMLNode"]:
+    """Return the scan of a result, None if it was deleted."""
+    return part(segmentationNode, VOLUME)
+
+
+def allResults() -> List["slicer.vtkMRMLSegmentationNode"]:
+    """Return every LiverSeg result in the scene, the one applied last at the end."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return sorted((node for node in nodes if isResult(node)), key=_time)
+
+
+def resultFor(
+    volumeNode: Optional["slicer.vtkMRMLNode"],
+) -> Optional["slicer.vtkMRMLSegmentationNode"]:
+    """Return the latest LiverSeg result of a volume, None if it has none. Names do not matter."""
+    if volumeNode is None:
+        return None
+    results = [node for node in allResults() if volumeOf(node) is volumeNode]
+    return results[-1] if results else None
+
+
+def _time(node: "slicer.vtkMRMLSegmentationNode") -> int:
+    text = node.GetAttribute(TIME) or ""
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,114 @@
+"""Has anyone changed the segments since LiverSeg made or measured them?
+
+Answered from a fingerprint in an attribute of the segmentation node, so it holds after saving and
+reloading, and for edits made by any module at any time. It covers the segments' IDs, names, voxels and
+place; not colours, opacities, visibility, order, label values or layers, which change without anybody
+touching the result. A renamed segment counts as touched: replacing it would lose the user's name for it.
+"""
+
+import zlib
+from typing import List, NamedTuple, Optional, Tuple
+
+import numpy as np
+import slicer
+
+from .parts import APPLIED, MEASURED, isResult
+from .segments import boundingBox, imageToRas, segmentMask
+
+VERSION = "1"
+TOLERANCE_MM = 0.01
+"""Places may differ by this: files round them."""
+
+
+class SegmentPrint(NamedTuple):
+    """What is kept of a segment; ``place``: RAS mm of its first voxel and the three steps between voxels."""
+
+    segmentID: str
+    name: int
+    voxels: int
+    checksum: int
+    place: Tuple[float, ...]
+
+
+def isUntouched(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> bool:
+    """Whether the segments are as the run brought them; False too for what LiverSeg did not make."""
+    return isResult(segmentationNode) and _holds(segmentationNode, APPLIED)
+
+
+def editedSinceMeasured(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> bool:
+    """Whether segments of a result changed since its numbers were measured."""
+    return isResult(segmentationNode) and not _holds(segmentationNode, MEASURED)
+
+
+def rememberApplied(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Store the segments of a run as untouched, and as measured."""
+    fingerprint = _encode(_prints(segmentationNode))
+    for attribute in (APPLIED, MEASURED):
+        segmentationNode.SetAttribute(attribute, fingerprint)
+
+
+def rememberMeasured(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Store that the numbers are those of the segments as they are now."""
+    segmentationNode.SetAttribute(MEASURED, _encode(_prints(segmentationNode)))
+
+
+def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str) -> bool:
+    then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode)
+    return then is not None and len(then) == len(now) and all(map(_same, then, now))
+
+
+def _same(one: SegmentPrint, other: SegmentPrint) -> bool:
+    return one[:4] == other[:4] and np.allclose(one.place, other.place, rtol=0, atol=TOLERANCE_MM)
+
+
+def _prints(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List[SegmentPrint]:
+    return [
+        _print(segmentationNode, key) for key in sorted(segmentationNode.GetSegmentation().GetSegmentIDs())
+    ]
+
+
+def _print(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str) -> SegmentPrint:
+    name = zlib.crc32(segmentationNode.GetSegmentation().GetSegment(segmentID).GetName().encode("utf-8"))
+    found = segmentMask(segmentationNode, segmentID)
+    if found is None:  # its label map was given up, for a surface that was drawn, say
+        return SegmentPrint(segmentID, name, -1, 0, ())
+    mask, image = found
+    box = boundingBox(mask)
+    if box is None:
+        return SegmentPrint(segmentID, name, 0, 0, ())
+    inner = mask[box]
+    packed = np.packbits(inner)
+    checksum = zlib.crc32(repr(inner.shape).encode("ascii"), zlib.crc32(packed))
+    matrix = imageToRas(image)
+    first = np.array(image.GetExtent()[::2]) + [part.start for part in box[::-1]]
+    corner = matrix[:3, :3] @ first + matrix[:3, 3]
+    place = (*corner.tolist(), *matrix[:3, :3].ravel().tolist())
+    return SegmentPrint(segmentID, name, int(np.count_nonzero(inner)), checksum, place)
+
+
+def _encode(prints: List[SegmentPrint]) -> str:
+    """Write fingerprints with characters only that need no escaping in a scene file."""
+    texts = [VERSION]
+    for item in prints:
+        place = "_".join(f"{value:.6f}" for value in item.place)
+        texts.append(
+            f"{item.segmentID.encode('utf-8').hex()},{item.name},{item.voxels},{item.checksum},{place}"
+        )
+    return " ".join(texts)
+
+
+def _decode(text: Optional[str]) -> Optional[List[SegmentPrint]]:
+    version, *items = (text or "").split(" ")
+    if version != VERSION:
+        return None
+    try:
+        return [_decodeItem(*item.split(",")) for item in items]
+    except (TypeError, ValueError):  # not what _encode wrote
+        return None
+
+
+def _decodeItem(segmentID: str, name: str, voxels: str, checksum: str, place: str) -> SegmentPrint:
+    numbers = tuple(float(value) for value in place.split("_")) if place else ()
+    return SegmentPrint(
+        bytes.fromhex(segmentID).decode("utf-8"), int(name), int(voxels), int(checksum), numbers
+    )

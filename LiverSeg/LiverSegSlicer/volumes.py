@@ -1,0 +1,232 @@
+"""The scan as the scene holds it: what to tell of it, can it be segmented, its grid and its voxels."""
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
+from LiverSegLib.protocol import Grid
+
+MINIMUM_SLICES = 3
+"""Fewer slices than this along any axis are no volume; the core says the same."""
+THICK_SLICES_MM = 5.0
+"""Thicker slices blur volumes and diameters (RECIST 1.1)."""
+SHEAR_TOLERANCE = 1e-3
+"""Largest cosine between two axes that counts as rounding of a header."""
+SCALE_TOLERANCE = 1e-3
+"""A transform that changes no length by more than this part is taken for rigid."""
+
+_SAMPLES_AN_AXIS = 24
+_NO_SCALARS = "vtkMRMLLabelMapVolumeNode"
+_SEVERAL_VALUES = (
+    "vtkMRMLVectorVolumeNode",
+    "vtkMRMLTensorVolumeNode",
+    "vtkMRMLDiffusionImageVolumeNode",
+)
+_TO_LPS = np.diag([-1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class VolumeFacts:
+    """What to tell of a volume before any work.
+
+    Attributes:
+        name: of the node.
+        size: voxels along (i, j, k).
+        spacing: mm along (i, j, k).
+        text: size and spacing in one line.
+        doubts: sentences on what makes the volume or its results doubtful.
+    """
+
+    name: str
+    size: Tuple[int, int, int]
+    spacing: Tuple[float, float, float]
+    text: str
+    doubts: Tuple[str, ...]
+
+
+def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> VolumeFacts:
+    """Describe a volume without a pass over its voxels. Odd volumes and None get a description too."""
+    if volumeNode is None or not volumeNode.IsA("vtkMRMLVolumeNode"):
+        return VolumeFacts("", (0, 0, 0), (0.0, 0.0, 0.0), _("No volume is chosen."), ())
+    name = volumeNode.GetName() or ""
+    spacing = tuple(float(value) for value in volumeNode.GetSpacing())
+    if volumeNode.GetImageData() is None:
+        return VolumeFacts(name, (0, 0, 0), spacing, _("The volume holds no image."), ())
+    size = tuple(volumeNode.GetImageData().GetDimensions())
+    text = _("{size} voxels, {spacing} mm").format(
+        size=" × ".join(map(str, size)), spacing=" × ".join(f"{value:.3g}" for value in spacing)
+    )
+    return VolumeFacts(name, size, spacing, text, tuple(_doubts(volumeNode, spacing)))
+
+
+def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
+    """Refuse what cannot be segmented, as far as that shows without a pass over the voxels.
+
+    Raises:
+        InputError: no volume, no image data, or a non-linear transform. NotCTError: a label map, colour or
+        other image with several values per voxel. ImageGeometryError: too few slices, or a position that is
+        not a number or does not span space. All are InputErrors with one sentence.
+    """
+    if volumeNode is None or not volumeNode.IsA("vtkMRMLVolumeNode"):
+        raise InputError(_("Choose a CT volume first."))
+    if volumeNode.IsA(_NO_SCALARS):
+        raise NotCTError(_("This volume is a label map; choose the CT that it was made of."))
+    if any(volumeNode.IsA(name) for name in _SEVERAL_VALUES) or not volumeNode.IsA("vtkMRMLScalarVolumeNode"):
+        raise NotCTError(_("This volume has several values per voxel (colour, vectors); a CT has one."))
+    imageData = volumeNode.GetImageData()
+    if imageData is None or imageData.GetPointData().GetScalars() is None:
+        raise InputError(_("This volume holds no image data; load the CT again."))
+    if imageData.GetNumberOfScalarComponents() != 1:
+        raise NotCTError(_("This volume has several values per voxel (colour, vectors); a CT has one."))
+    _checkGeometry(volumeNode)
+    transformNode = volumeNode.GetParentTransformNode()
+    if transformNode is not None and not transformNode.IsTransformToWorldLinear():
+        raise InputError(
+            _(
+                "The volume lies under the non-linear transform {name}: harden it in the Transforms module, "
+                "or take the volume out of it, then segment again."
+            ).format(name=transformNode.GetName())
+        )
+
+
+def volumeGrid(volumeNode: "slicer.vtkMRMLVolumeNode") -> Grid:
+    """Return where the voxels of a volume lie, in LPS mm, without its parent transform.
+
+    A result on this grid that hangs under the same transform lies in the same place of the world. Oblique,
+    left-handed and sheared axes are kept as they are.
+    """
+    matrix = ijkToRas(volumeNode)
+    steps = _TO_LPS @ matrix[:3, :3]
+    spacing = np.linalg.norm(steps, axis=0)
+    return Grid(
+        origin=tuple(float(value) for value in _TO_LPS @ matrix[:3, 3]),
+        spacing=tuple(float(value) for value in spacing),
+        direction=tuple(float(value) for value in (steps / spacing).ravel()),
+    )
+
+
+def voxelArray(volumeNode: "slicer.vtkMRMLVolumeNode") -> np.ndarray:
+    """Return a view (z, y, x) of the voxels of a scalar volume; nothing is copied."""
+    return slicer.util.arrayFromVolume(volumeNode)
+
+
+def ijkToRas(volumeNode: "slicer.vtkMRMLVolumeNode") -> np.ndarray:
+    """Return the 4 x 4 matrix from voxel indices (i, j, k) to RAS mm, without the parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return asArray(matrix)
+
+
+def asArray(matrix: "vtk.vtkMatrix4x4") -> np.ndarray:
+    """Return a VTK matrix as a float array (4, 4)."""
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def toWorld(node: "slicer.vtkMRMLTransformableNode") -> np.ndarray:
+    """Return the 4 x 4 matrix from a node's own RAS mm to the world's; its transforms must be linear."""
+    transformNode = node.GetParentTransformNode()
+    matrix = vtk.vtkMatrix4x4()
+    if transformNode is not None:
+        transformNode.GetMatrixTransformToWorld(matrix)
+    return asArray(matrix)
+
+
+def _checkGeometry(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
+    size = volumeNode.GetImageData().GetDimensions()
+    if min(size) < MINIMUM_SLICES:
+        what = _("a single slice") if min(size) == 1 else _("only {count} slices").format(count=min(size))
+        raise ImageGeometryError(
+            _("This volume is {what}; at least {minimum} slices are needed.").format(
+                what=what, minimum=MINIMUM_SLICES
+            )
+        )
+    matrix = ijkToRas(volumeNode)
+    if not np.isfinite(matrix).all():
+        raise ImageGeometryError(
+            _("The position or spacing of the volume is not a number; load the CT again.")
+        )
+    if abs(np.linalg.det(matrix[:3, :3])) < 1e-9:
+        raise ImageGeometryError(_("The voxel axes of the volume do not span space; load the CT again."))
+
+
+def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode", spacing: Tuple[float, ...]) -> List[str]:
+    doubts = []
+    if max(spacing) > THICK_SLICES_MM + 1e-3:
+        doubts.append(
+            _(
+                "The slices are {spacing:.3g} mm apart: small lesions may be missed, volumes are less exact."
+            ).format(spacing=max(spacing))
+        )
+    doubts += _shearDoubt(volumeNode) + _transformDoubt(volumeNode) + _sequenceDoubt(volumeNode)
+    return doubts + _valueDoubt(volumeNode)
+
+
+def _shearDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+    steps = ijkToRas(volumeNode)[:3, :3]
+    lengths = np.linalg.norm(steps, axis=0)
+    if not np.isfinite(steps).all() or not lengths.all():
+        return [_("The position or spacing of the volume is not usable.")]
+    axes = steps / lengths
+    shear = float(np.abs(axes.T @ axes - np.eye(3)).max())
+    if shear <= SHEAR_TOLERANCE:
+        return []
+    angle = float(np.degrees(np.arcsin(min(1.0, shear))))
+    return [
+        _("The axes of the volume are not perpendicular (by {angle:.1f}°): sizes may be less exact.").format(
+            angle=angle
+        )
+    ]
+
+
+def _transformDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+    transformNode = volumeNode.GetParentTransformNode()
+    if transformNode is None:
+        return []
+    if not transformNode.IsTransformToWorldLinear():
+        return [
+            _("The volume lies under the non-linear transform {name}: harden it before segmenting.").format(
+                name=transformNode.GetName()
+            )
+        ]
+    steps = toWorld(volumeNode)[:3, :3]
+    if np.abs(steps.T @ steps - np.eye(3)).max() <= 2 * SCALE_TOLERANCE:
+        return []
+    return [
+        _("The transform {name} changes sizes: all numbers are those of the volume without it.").format(
+            name=transformNode.GetName()
+        )
+    ]
+
+
+def _sequenceDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+    for browserNode in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
+        if browserNode.IsProxyNode(volumeNode.GetID()):
+            return [
+                _("The volume plays a sequence: frame {number} of {count}, shown now, is segmented.").format(
+                    number=browserNode.GetSelectedItemNumber() + 1, count=browserNode.GetNumberOfItems()
+                )
+            ]
+    return []
+
+
+def _valueDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+    """Look at some thousand voxels only; the core judges all of them when the run begins."""
+    imageData = volumeNode.GetImageData()
+    scalars = imageData.GetPointData().GetScalars()
+    if scalars is None or imageData.GetNumberOfScalarComponents() != 1:
+        return []
+    voxels = voxelArray(volumeNode)
+    sample = voxels[tuple(slice(None, None, max(1, count // _SAMPLES_AN_AXIS)) for count in voxels.shape)]
+    low, high = float(sample.min()), float(sample.max())
+    if low < -200 < 100 < high:
+        return []
+    return [
+        _("The values (about {low:g} to {high:g}) do not look like a CT in Hounsfield units.").format(
+            low=low, high=high
+        )
+    ]

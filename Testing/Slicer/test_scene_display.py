@@ -1,0 +1,173 @@
+"""What is seen of a result: window, layout, slices, 3D, lesions, highlight."""
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from scene_samples import (
+    GEOMETRIES,
+    MOVED,
+    ORIGIN,
+    addScan,
+    addTransform,
+    asImage,
+    display,
+    highlight,
+    itemPath,
+    labelArray,
+    paint,
+    parts,
+    results,
+    runOn,
+    volumes,
+)
+
+import LiverSegLib.highlight as core_highlight
+
+
+def applied(geometry="axial", transformed=False):
+    """A volume and its result."""
+    volumeNode = addScan(geometry, name="CT 7")
+    if transformed:
+        volumeNode.SetAndObserveTransformNodeID(addTransform(MOVED).GetID())
+    return volumeNode, results.applyResult(volumeNode, runOn(volumeNode))
+
+
+def seenIn(name, place) -> np.ndarray:
+    """Place in a slice view, mm from its middle: across, up, off the plane."""
+    sliceNode = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
+    inverse = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(sliceNode.GetSliceToRAS(), inverse)
+    return np.array(inverse.MultiplyPoint((*place, 1))[:3])
+
+
+def lesionPlace(segmentationNode, number) -> tuple:
+    """Where the mark of a lesion lies in the world, RAS mm."""
+    place = [0.0] * 3
+    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+    marksNode.GetNthControlPointPositionWorld(number - 1, place)
+    return tuple(place)
+
+
+def test_without_a_main_window_the_scene_is_set_all_the_same(scene):
+    volumeNode, segmentationNode = applied()
+    assert slicer.app.layoutManager() is None
+    display.showResult(volumeNode, segmentationNode)
+    assert volumeNode.GetDisplayNode().GetWindow() == 400
+    assert volumeNode.GetDisplayNode().GetLevel() == 40
+    assert display.jumpToLesion(segmentationNode, 1)
+    highlight.showHighlight(volumeNode, segmentationNode)
+    highlight.hideHighlight(segmentationNode)
+
+
+@pytest.mark.parametrize("transformed", [False, True], ids=["", "transformed"])
+def test_the_views_turn_to_the_liver(window, scene, transformed):
+    volumeNode, segmentationNode = applied("oblique", transformed)
+    display.showResult(volumeNode, segmentationNode)
+    layoutManager = slicer.app.layoutManager()
+    assert layoutManager.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    matrix = volumes.toWorld(volumeNode) @ volumes.ijkToRas(volumeNode)
+    liver = np.argwhere(labelArray() == 1)[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
+    for name in layoutManager.sliceViewNames():
+        logic = layoutManager.sliceWidget(name).sliceLogic()
+        assert logic.GetSliceCompositeNode().GetBackgroundVolumeID() == volumeNode.GetID()
+        across, up, off = seenIn(name, liver.mean(axis=0))
+        width, height, _depth = logic.GetSliceNode().GetFieldOfView()
+        assert abs(off) < 5 and abs(across) < width / 3 and abs(up) < height / 3, name
+
+
+def test_only_the_shown_result_is_visible(scene):
+    volumeNode, first = applied()
+    second = results.applyResult(volumeNode, runOn(volumeNode))
+    display.showResult(volumeNode, second)
+    marks = [parts.part(node, parts.LESION_MARKS) for node in (first, second)]
+    nodes = (first, second, *marks)
+    assert [bool(node.GetDisplayVisibility()) for node in nodes] == [False, True, False, True]
+    display.showResult(volumeNode, first)
+    assert [bool(node.GetDisplayVisibility()) for node in nodes] == [True, False, True, False]
+
+
+def test_a_result_without_liver_is_shown_too(window, scene):
+    volumeNode, segmentationNode = applied()
+    segmentationNode.GetSegmentation().RemoveSegment("liver")
+    display.showResult(volumeNode, segmentationNode)
+
+
+@pytest.mark.parametrize("transformed", [False, True], ids=["", "transformed"])
+def test_all_slices_go_through_the_chosen_lesion(window, scene, transformed):
+    volumeNode, segmentationNode = applied("sagittal", transformed)
+    display.showResult(volumeNode, segmentationNode)
+    for number in (2, 1):
+        assert display.jumpToLesion(segmentationNode, number)
+        for name in slicer.app.layoutManager().sliceViewNames():
+            assert abs(seenIn(name, lesionPlace(segmentationNode, number))[2]) < 0.01
+        marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+        assert [bool(marksNode.GetNthControlPointVisibility(index)) for index in range(2)] == [
+            number == 1,
+            number == 2,
+        ]
+
+
+def test_a_lesion_in_view_leaves_the_picture_where_it_is(window, scene):
+    volumeNode, segmentationNode = applied()
+    display.showResult(volumeNode, segmentationNode)
+    before = seenIn("Red", ORIGIN)
+    assert display.jumpToLesion(segmentationNode, 1)
+    assert np.allclose(seenIn("Red", ORIGIN)[:2], before[:2])
+    redNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+    redNode.SetFieldOfView(8.0, 8.0, 1.0)
+    assert display.jumpToLesion(segmentationNode, 2)
+    assert np.allclose(seenIn("Red", lesionPlace(segmentationNode, 2)), 0, atol=0.01)
+
+
+def test_an_unknown_lesion_moves_nothing(scene):
+    _volume, segmentationNode = applied()
+    assert not display.jumpToLesion(segmentationNode, 99)
+    scene.RemoveNode(parts.part(segmentationNode, parts.SUMMARY))
+    assert not display.jumpToLesion(segmentationNode, 1)
+
+
+def test_deleted_marks_are_made_again(scene):
+    _volume, segmentationNode = applied()
+    scene.RemoveNode(parts.part(segmentationNode, parts.LESION_MARKS))
+    assert display.jumpToLesion(segmentationNode, 2)
+    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+    assert marksNode.GetNumberOfControlPoints() == 2
+    assert itemPath(marksNode)[0] == "CT 7 LiverSeg"
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_the_highlight_is_the_cores_in_the_place_of_the_scan(scene, name):
+    volumeNode, segmentationNode = applied(name, transformed=True)
+    highlightNode = highlight.makeHighlight(volumeNode, segmentationNode)
+    grid = volumes.volumeGrid(volumeNode)
+    expected = core_highlight.highlight(
+        asImage(volumes.voxelArray(volumeNode), grid), asImage(labelArray(), grid)
+    )
+    voxels = volumes.voxelArray(highlightNode)
+    assert voxels.dtype == np.uint8
+    assert np.array_equal(voxels, np.asarray(core_highlight.sitk.GetArrayViewFromImage(expected)))
+    assert volumes.volumeGrid(highlightNode) == grid
+    assert highlightNode.GetTransformNodeID() == volumeNode.GetTransformNodeID()
+    assert itemPath(highlightNode) == ["CT 7 LiverSeg", "CT 7 highlight"]
+    assert highlight.isHighlight(highlightNode) and not highlight.isHighlight(volumeNode)
+
+
+def test_the_highlight_follows_edits_in_the_same_node(scene):
+    volumeNode, segmentationNode = applied()
+    highlightNode = highlight.makeHighlight(volumeNode, segmentationNode)
+    paint(segmentationNode, "tumour", (0, 1, 0, 1, 0, 1))
+    assert highlight.makeHighlight(volumeNode, segmentationNode) is highlightNode
+    assert (volumes.voxelArray(highlightNode)[:2, :2, :2] == 255).all()
+
+
+def test_the_highlight_takes_the_place_of_the_scan_and_gives_it_back(window, scene):
+    volumeNode, segmentationNode = applied()
+    display.showResult(volumeNode, segmentationNode)
+    highlightNode = highlight.showHighlight(volumeNode, segmentationNode)
+    composite = slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
+    assert composite.GetBackgroundVolumeID() == highlightNode.GetID()
+    assert not segmentationNode.GetDisplayNode().GetVisibility2D()
+    highlight.hideHighlight(segmentationNode)
+    assert composite.GetBackgroundVolumeID() == volumeNode.GetID()
+    assert segmentationNode.GetDisplayNode().GetVisibility2D()

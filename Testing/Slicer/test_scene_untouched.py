@@ -1,0 +1,158 @@
+"""A result counts as untouched until someone changes its segments, by whatever means."""
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from scene_samples import addScan, addTransform, labelArray, paint, results, runOn, untouched
+
+
+@pytest.fixture
+def segmentationNode(scene):
+    volumeNode = addScan("oblique")
+    return results.applyResult(volumeNode, runOn(volumeNode))
+
+
+def show(node):
+    displayNode = node.GetDisplayNode()
+    displayNode.SetSegmentVisibility("liver", False)
+    displayNode.SetSegmentOpacity3D("spleen", 0.1)
+    displayNode.SetSegmentOverrideColor("tumour", 1, 0, 0)
+
+
+def recolour(node):
+    node.GetSegmentation().GetSegment("liver").SetColor(0, 0, 1)
+
+
+def reorder(node):
+    node.GetSegmentation().SetSegmentIndex("tumour", 0)
+
+
+def separate(node):
+    node.GetSegmentation().SeparateSegmentLabelmap("tumour")
+
+
+def collapse(node):
+    node.GetSegmentation().SeparateSegmentLabelmap("liver")
+    node.GetSegmentation().CollapseBinaryLabelmaps()
+
+
+def convert(node):
+    node.RemoveClosedSurfaceRepresentation()
+    node.CreateClosedSurfaceRepresentation()
+
+
+def renameNode(node):
+    node.SetName("something else")
+
+
+def moveWithTransform(node):
+    matrix = np.eye(4)
+    matrix[0, 3] = 10
+    node.SetAndObserveTransformNodeID(addTransform(matrix).GetID())
+
+
+@pytest.mark.parametrize(
+    "change", [show, recolour, reorder, separate, collapse, convert, renameNode, moveWithTransform]
+)
+def test_looking_at_a_result_does_not_touch_it(segmentationNode, change):
+    change(segmentationNode)
+    assert results.isUntouched(segmentationNode)
+    assert not results.editedSinceMeasured(segmentationNode)
+
+
+def addVoxels(node):
+    paint(node, "tumour", (1, 2, 1, 2, 1, 2))
+
+
+def takeVoxels(node):
+    labels = results.labelsOf(node, results.volumeOf(node))
+    labels[7, 11, 15] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        (labels == 1).astype(np.uint8), node, "liver", results.volumeOf(node)
+    )
+
+
+def moveOneVoxel(node):
+    mask = np.roll(labelArray() == 2, 1, axis=2).astype(np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "spleen", results.volumeOf(node))
+
+
+def mirror(node):
+    mask = np.ascontiguousarray((labelArray() == 3)[:, ::-1]).astype(np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "tumour", results.volumeOf(node))
+
+
+def removeSegment(node):
+    node.GetSegmentation().RemoveSegment("tumour")
+
+
+def addSegment(node):
+    node.GetSegmentation().AddEmptySegment("kidney", "Kidney")
+
+
+def rename(node):
+    node.GetSegmentation().GetSegment("tumour").SetName("HCC")
+
+
+def giveUpLabelmap(node):
+    node.SetSourceRepresentationToClosedSurface()
+    node.RemoveBinaryLabelmapRepresentation()
+
+
+def harden(node):
+    matrix = np.eye(4)
+    matrix[2, 3] = 5
+    node.SetAndObserveTransformNodeID(addTransform(matrix).GetID())
+    node.HardenTransform()
+
+
+def swapNames(node):
+    segmentation = node.GetSegmentation()
+    for key, name in (("liver", "Spleen"), ("spleen", "Liver")):
+        segmentation.GetSegment(key).SetName(name)
+
+
+def writeVoxelsInPlace(node):
+    image = node.GetBinaryLabelmapInternalRepresentation("liver")
+    image.SetScalarComponentFromDouble(*image.GetExtent()[::2], 0, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        addVoxels,
+        takeVoxels,
+        moveOneVoxel,
+        mirror,
+        removeSegment,
+        addSegment,
+        rename,
+        swapNames,
+        giveUpLabelmap,
+        harden,
+        writeVoxelsInPlace,
+    ],
+)
+def test_every_change_of_the_segments_touches_it(segmentationNode, change):
+    change(segmentationNode)
+    assert not results.isUntouched(segmentationNode)
+    assert results.editedSinceMeasured(segmentationNode)
+
+
+def test_an_edit_that_was_undone_leaves_it_untouched(segmentationNode):
+    kept = vtk.vtkImageData()
+    kept.DeepCopy(segmentationNode.GetBinaryLabelmapInternalRepresentation("spleen"))
+    paint(segmentationNode, "spleen", (1, 2, 1, 2, 1, 2))
+    assert not results.isUntouched(segmentationNode)
+    mask = (labelArray() == 2).astype(np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        mask, segmentationNode, "spleen", results.volumeOf(segmentationNode)
+    )
+    assert results.isUntouched(segmentationNode)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "2 a,b", "1 zz,1,1,1,", "1 6c,1", None])
+def test_a_fingerprint_that_cannot_be_read_counts_as_touched(segmentationNode, text):
+    segmentationNode.SetAttribute(untouched.APPLIED, text)
+    assert not results.isUntouched(segmentationNode)
