@@ -1,6 +1,6 @@
 """How a result is shown: colours and opacities of the segments, and the views turned to it."""
 
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -53,8 +53,7 @@ def showResult(
     Without a main window only what is in the scene is set.
     """
     _setAbdomenWindow(volumeNode)
-    for node in parts.allResults():
-        _setVisible(node, node is segmentationNode)
+    showOnlyResult(segmentationNode)
     layoutManager = slicer.app.layoutManager()
     if layoutManager is None:
         return
@@ -66,6 +65,12 @@ def showResult(
         view.rotateToViewAxis(ANTERIOR)
         view.resetFocalPoint()
         view.resetCamera(False, True, True)
+
+
+def showOnlyResult(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> None:
+    """Hide every result of LiverSeg but this one, or all with None."""
+    for node in parts.allResults():
+        _setVisible(node, node is segmentationNode)
 
 
 def frameLiver(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:

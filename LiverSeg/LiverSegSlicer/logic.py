@@ -1,0 +1,162 @@
+"""What LiverSeg can do in Slicer, for the panel, the Python console and scripts alike.
+
+    logic = LiverSegLogic()
+    segmentationNode = logic.segment(volumeNode)
+
+A blocking method raises a ``LiverSegError``; the one that takes ``completed`` returns a :class:`Run` and
+calls ``completed(result, error)`` once. The text of an error is one sentence for the user, ``details`` is for
+developers.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Callable, Optional, Union
+
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import UsageError
+
+from . import display, highlight
+from .requirements import TorchState, checkTorch, installTorch, torchState
+from .run import Completed, Progress, Run, Steps
+from .steps import SegmentOptions, measureSteps, reportSteps, segmentSteps
+from .worker_process import WorkerProcess, sharedWorker
+
+
+class Logic:
+    """LiverSeg without a panel.
+
+    Args:
+        worker: The worker to use; the one that all of this Slicer shares if None.
+    """
+
+    def __init__(self, worker: Optional[WorkerProcess] = None) -> None:
+        self._worker = worker
+
+    @property
+    def worker(self) -> WorkerProcess:
+        """The worker that computes."""
+        return self._worker if self._worker is not None else sharedWorker()
+
+    def activeRun(self) -> Optional[Run]:
+        """The run that the worker is busy with, whoever started it."""
+        return self.worker.occupant
+
+    def segment(self, volumeNode: Any, progress: Optional[Progress] = None, **options: Any) -> Any:
+        """Segment a CT volume and put the result into the scene.
+
+        Args:
+            volumeNode: vtkMRMLScalarVolumeNode in HU.
+            progress: Called with the fraction done (0 to 1) and a text.
+            **options: The attributes of ``SegmentOptions``.
+
+        Returns:
+            The vtkMRMLSegmentationNode.
+
+        Raises:
+            LiverSegError: With a sentence; the scene is as it was.
+        """
+        return self._run(self._segmentSteps(volumeNode, options), progress, None, True).wait()
+
+    def segmentAsync(
+        self,
+        volumeNode: Any,
+        progress: Optional[Progress] = None,
+        completed: Optional[Completed] = None,
+        **options: Any,
+    ) -> Run:
+        """The same in the background: returns at once; ``completed(segmentationNode, error)`` is called
+        once."""
+        return self._run(self._segmentSteps(volumeNode, options), progress, completed)
+
+    def measure(self, segmentationNode: Any, progress: Optional[Progress] = None) -> Any:
+        """Measure a result of LiverSeg anew after it was edited: tables, lesion marks and summary follow.
+
+        Returns:
+            The segmentation node.
+
+        Raises:
+            LiverSegError: With a sentence; the numbers are as they were.
+        """
+        return self._run(measureSteps(segmentationNode), progress, None, True).wait()
+
+    def measureAsync(
+        self,
+        segmentationNode: Any,
+        completed: Optional[Completed] = None,
+        progress: Optional[Progress] = None,
+    ) -> Run:
+        """The same in the background; ``completed(segmentationNode, error)`` is called once."""
+        return self._run(measureSteps(segmentationNode), progress, completed)
+
+    def writeReport(
+        self,
+        segmentationNode: Any,
+        folder: Union[str, "os.PathLike[str]"],
+        completed: Optional[Completed] = None,
+        progress: Optional[Progress] = None,
+        *,
+        labelFormat: str = "nii.gz",
+        highlight: bool = False,
+    ) -> Run:
+        """Write report.html and the other files of the case into ``folder`` in the background, all of them or
+        none; ``completed(path of report.html, error)`` is called once. An edited segmentation is measured
+        first."""
+        steps = reportSteps(segmentationNode, Path(folder), labelFormat, highlight)
+        return self._run(steps, progress, completed)
+
+    def report(
+        self,
+        segmentationNode: Any,
+        folder: Union[str, "os.PathLike[str]"],
+        progress: Optional[Progress] = None,
+        *,
+        labelFormat: str = "nii.gz",
+        highlight: bool = False,
+    ) -> Path:
+        """The same, blocking; returns the path of report.html.
+
+        Raises:
+            LiverSegError: With a sentence; the folder is as it was.
+        """
+        steps = reportSteps(segmentationNode, Path(folder), labelFormat, highlight)
+        return self._run(steps, progress, None, True).wait()
+
+    def showResult(self, volumeNode: Any, segmentationNode: Any) -> None:
+        """Four-up layout, abdomen window, views centred on the liver; nothing without a main window."""
+        display.showResult(volumeNode, segmentationNode)
+
+    def jumpToLesion(self, segmentationNode: Any, number: int) -> None:
+        """Show lesion ``number`` in all slice views."""
+        display.jumpToLesion(segmentationNode, number)
+
+    def makeHighlight(self, volumeNode: Any, segmentationNode: Any) -> Any:
+        """Make, or make anew, the highlight volume: liver grey, tumours white, the rest black; returns its
+        node."""
+        return highlight.makeHighlight(volumeNode, segmentationNode)
+
+    def torchState(self) -> TorchState:
+        """Whether PyTorch, which segmenting needs, is there, and what installing it would take."""
+        return torchState()
+
+    def installTorch(self, confirm: Callable[[str], bool]) -> bool:
+        """Install PyTorch into Slicer's Python if ``confirm(question)`` returns True; see
+        ``requirements.installTorch``."""
+        if self.worker.occupant is not None:
+            raise UsageError(_("LiverSeg is at work; wait until it is done, then install PyTorch."))
+        installed = installTorch(confirm)
+        self.worker.stopIfIdle()  # one that runs does not see what was installed
+        return installed
+
+    def _segmentSteps(self, volumeNode: Any, options: Any) -> Callable[[Run], Steps]:
+        return segmentSteps(volumeNode, SegmentOptions(**options), checkTorch)
+
+    def _run(
+        self,
+        steps: Callable[[Run], Steps],
+        progress: Optional[Progress],
+        completed: Optional[Completed],
+        blocking: bool = False,
+    ) -> Run:
+        run = Run(self.worker, steps, progress=progress, completed=completed, blocking=blocking)
+        return run.start()

@@ -1,0 +1,86 @@
+"""What the panel remembers: with the scene in a parameter node, for every scene in Slicer's settings."""
+
+import os
+from typing import Annotated, Optional
+
+import qt
+import slicer
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+DEFAULT_IDLE_MINUTES = 10
+"""After so many idle minutes the computing process ends, if the user does not say otherwise."""
+
+_START_WITH_PANEL = "LiverSeg/StartWithPanel"
+_IDLE_MINUTES = "LiverSeg/IdleMinutes"
+_REPORT_FOLDER = "LiverSeg/ReportFolder"
+
+
+@parameterNodeWrapper
+class LiverSegParameters:
+    """The panel's choices for one scene.
+
+    Attributes:
+        inputVolume: the scan to segment.
+        segmentation: the result that the panel shows; it belongs to ``inputVolume``.
+        model: name of a model, as the core's store knows it.
+        device: "auto", "cpu", "cuda", "mps".
+        minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model.
+        mirror: average over mirror images.
+        replaceUntouched: a new run replaces a result that nobody has edited.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    segmentation: vtkMRMLSegmentationNode
+    model: str = "default"
+    device: str = "auto"
+    minimumLesionMl: Annotated[float, WithinRange(0.0, 50.0)] = 0.0
+    mirror: bool = False
+    replaceUntouched: bool = False
+
+
+def segmentOptions(parameters: LiverSegParameters) -> dict:
+    """The parameters as keyword arguments of ``segment`` and ``segmentAsync``."""
+    smallest: Optional[float] = parameters.minimumLesionMl if parameters.minimumLesionMl > 0 else None
+    return {
+        "model": parameters.model,
+        "device": parameters.device,
+        "mirror": parameters.mirror,
+        "minimumLesionMl": smallest,
+        "replaceUntouched": parameters.replaceUntouched,
+    }
+
+
+class Preferences:
+    """Choices that belong to this computer, not to a scene."""
+
+    @property
+    def startWithPanel(self) -> bool:
+        """Whether the computing process starts when the panel opens."""
+        return slicer.util.settingsValue(_START_WITH_PANEL, False, converter=slicer.util.toBool)
+
+    @startWithPanel.setter
+    def startWithPanel(self, value: bool) -> None:
+        qt.QSettings().setValue(_START_WITH_PANEL, bool(value))
+
+    @property
+    def idleMinutes(self) -> int:
+        """After how many minutes without work the computing process ends; 0: never."""
+        return slicer.util.settingsValue(_IDLE_MINUTES, DEFAULT_IDLE_MINUTES, converter=int)
+
+    @idleMinutes.setter
+    def idleMinutes(self, value: int) -> None:
+        qt.QSettings().setValue(_IDLE_MINUTES, int(value))
+
+    @property
+    def reportFolder(self) -> str:
+        """Where reports go: the folder chosen last, or LiverSeg in the documents; it need not exist."""
+        chosen = slicer.util.settingsValue(_REPORT_FOLDER, "")
+        if chosen:
+            return chosen
+        documents = qt.QStandardPaths.writableLocation(qt.QStandardPaths.DocumentsLocation)
+        return os.path.join(documents or os.path.expanduser("~"), "LiverSeg")
+
+    @reportFolder.setter
+    def reportFolder(self, value: str) -> None:
+        qt.QSettings().setValue(_REPORT_FOLDER, value)

@@ -1,0 +1,258 @@
+"""PyTorch, the one thing that LiverSeg needs and Slicer does not bring: is it there, and how to get it.
+
+Found out from the metadata of installed packages: PyTorch is never imported into Slicer's own process.
+``installTorch`` is the only way to an installation, and it asks first.
+"""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Tuple
+
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import DeviceError, OutputError
+
+from .machine import Machine, installedVersion, numbers, thisMachine
+
+OLDEST = (2, 1)
+"""Oldest PyTorch that the core runs on."""
+
+NEWEST_FOR_PYTHON_39 = (2, 8)
+"""Newest PyTorch that was built for Python 3.9, which Slicer 5.8 has."""
+
+OLDEST_FOR_NUMPY_2 = (2, 3)
+"""Older ones cannot share arrays with numpy 2, which Slicer has from 5.10 on."""
+
+NEWEST_FOR_INTEL_MAC = (2, 2)
+"""Newest PyTorch that was built for Macs with an Intel processor."""
+
+INDEX = "https://download.pytorch.org/whl/"
+"""Where the PyTorch project keeps its builds; PyPI has only one of them for each system."""
+
+OLDEST_DRIVER = 525
+"""NVIDIA driver that runs programs built with any CUDA 12."""
+CUDA_13_DRIVER = 580
+"""The same for CUDA 13."""
+NEW_GPU = (9, 0)
+"""From this compute capability on the build with CUDA 12.6, which is the one for old GPUs, is not the right
+one."""
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class InstallPlan:
+    """What would be installed.
+
+    Attributes:
+        arguments: For pip.
+        build: In words, such as "for the NVIDIA GPU".
+        downloadMb: About how much is downloaded, MB.
+        diskMb: About how much room it takes, MB.
+        note: A sentence on why it is not the build that one might expect, or empty.
+    """
+
+    arguments: Tuple[str, ...]
+    build: str
+    downloadMb: int
+    diskMb: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TorchState:
+    """How it stands with PyTorch.
+
+    Attributes:
+        status: "ok", "missing" or "unusable".
+        version: The installed version, or None.
+        text: What is there, in two words, such as "2.6.0, CPU" or "not installed".
+        request: What is needed, how big it is and why; empty if nothing is needed.
+        plan: What would be installed; None if nothing is needed, or nothing fits this computer.
+    """
+
+    status: str
+    version: Optional[str]
+    text: str
+    request: str = ""
+    plan: Optional[InstallPlan] = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether LiverSeg can segment with it."""
+        return self.status == "ok"
+
+
+def torchState() -> TorchState:
+    """Look at what is installed; takes some milliseconds."""
+    return _stateOn(thisMachine(exactly=False))
+
+
+def checkTorch() -> None:
+    """Raise DeviceError with what to do next unless PyTorch can be used."""
+    state = torchState()
+    if not state.usable:
+        text = _("{state} Install it in the LiverSeg module, or with LiverSegLogic().installTorch(confirm).")
+        raise DeviceError(text.format(state=_sentence(state.version)), state.request)
+
+
+def installTorch(confirm: Callable[[str], bool]) -> bool:
+    """Install PyTorch into Slicer's Python, after asking.
+
+    Args:
+        confirm: Called with the question, which says what is installed, why and how big it is. Nothing is
+            installed unless it returns True.
+
+    Returns:
+        Whether PyTorch can be used now; False if the answer was no.
+
+    Raises:
+        DeviceError: There is no PyTorch for this computer, or the installation failed.
+        OutputError: Slicer's folder cannot be written to, or its disk is too full.
+    """
+    state = _stateOn(thisMachine(exactly=True))
+    if state.usable:
+        return True
+    if state.plan is None:
+        raise DeviceError(state.request)
+    _checkPlace(state.plan)
+    if confirm(state.request) is not True:
+        return False
+    _install(state.plan)
+    importlib.invalidate_caches()
+    after = torchState()
+    if not after.usable:
+        text = _("The installation ended, but this is what is found: {state} Restart Slicer and look again.")
+        raise DeviceError(text.format(state=_sentence(after.version)))
+    return True
+
+
+def planFor(machine: Machine) -> Optional[InstallPlan]:
+    """Return what to install on a computer, or None if no PyTorch fits it."""
+    oldest = _oldestUsable(machine.numpy)
+    newest = NEWEST_FOR_PYTHON_39 if machine.python <= (3, 9) else None
+    if machine.system == "Darwin" and machine.processor == "x86_64":
+        newest = NEWEST_FOR_INTEL_MAC
+    if newest is not None and newest < oldest:
+        return None
+    requirement = f"torch>={_dotted(oldest)}"
+    if newest is not None:
+        requirement += f",<{newest[0]}.{newest[1] + 1}"
+    if machine.system == "Darwin":
+        return InstallPlan((requirement,), _("for the Mac"), 100, 500)
+    cuda, note = _cudaBuild(machine)
+    if cuda is not None:
+        arguments = (requirement, "--index-url", INDEX + cuda)
+        return InstallPlan(arguments, _("for the NVIDIA GPU"), 3000, 7000)
+    arguments = (requirement, "--index-url", INDEX + "cpu")
+    return InstallPlan(arguments, _("for the processor (CPU)"), 250, 1000, note)
+
+
+def _oldestUsable(numpy: int) -> Tuple[int, int]:
+    return OLDEST_FOR_NUMPY_2 if numpy >= 2 else OLDEST
+
+
+def _cudaBuild(machine: Machine) -> Tuple[Optional[str], str]:
+    """Name of the CUDA build that fits the GPU, or None and perhaps a sentence why none does."""
+    if machine.driver is None or machine.capability is None or machine.processor not in ("x86_64", "AMD64"):
+        return None, ""
+    if machine.driver < OLDEST_DRIVER:
+        text = _("The NVIDIA driver is too old for it: with version {driver} or newer the GPU could be used.")
+        return None, text.format(driver=OLDEST_DRIVER)
+    if machine.capability < NEW_GPU:
+        return "cu126", ""
+    if machine.driver >= CUDA_13_DRIVER and machine.python > (3, 9):
+        return "cu130", ""
+    return "cu128", ""
+
+
+def _stateOn(machine: Machine) -> TorchState:
+    version = installedVersion("torch")
+    if version is not None and _oldestUsable(machine.numpy) <= numbers(version):
+        return TorchState("ok", version, _described(version))
+    text = _("not installed") if version is None else _("{version}, too old").format(version=version)
+    plan = planFor(machine)
+    request = _sentence(version) + " " + _request(plan)
+    return TorchState("missing" if version is None else "unusable", version, text, request, plan)
+
+
+def _described(version: str) -> str:
+    """A version in words: PyTorch puts the kind of its build behind a plus sign."""
+    number, _plus, build = version.partition("+")
+    if not build:
+        return number
+    return f"{number}, {'GPU' if build.startswith('cu') else build.upper()}"
+
+
+def _sentence(version: Optional[str]) -> str:
+    if version is None:
+        return _("LiverSeg computes with PyTorch, which is not installed yet.")
+    text = _("LiverSeg computes with PyTorch, and the version {version} that is installed is too old.")
+    return text.format(version=version)
+
+
+def _request(plan: Optional[InstallPlan]) -> str:
+    """What to do about it."""
+    if plan is None:
+        return _("There is none for a Mac with Intel processor in this Slicer; Slicer 5.8 can use it.")
+    text = _(
+        "The build {build} is a download of about {download}, takes about {disk} on the disk and is "
+        "installed once, into Slicer's own Python. {note}"
+    )
+    download, disk = _size(plan.downloadMb), _size(plan.diskMb)
+    return text.format(build=plan.build, download=download, disk=disk, note=plan.note).strip()
+
+
+def _checkPlace(plan: InstallPlan) -> None:
+    """Raise OutputError if the packages could not be written."""
+    folder = sysconfig.get_paths()["purelib"]
+    if not os.access(folder, os.W_OK):
+        text = _(
+            "Slicer's folder {folder} does not allow writing: start Slicer with the rights of who installed "
+            "it, or install Slicer into a folder of your own."
+        )
+        raise OutputError(text.format(folder=folder))
+    free = shutil.disk_usage(folder).free / MB
+    if free < plan.diskMb:
+        text = _(
+            "The disk that holds {folder} has {free} free, PyTorch needs about {needed}: free some space."
+        )
+        raise OutputError(text.format(folder=folder, free=_size(free), needed=_size(plan.diskMb)))
+
+
+def _install(plan: InstallPlan) -> None:
+    """Run pip; the one place that does."""
+    again = _("PyTorch could not be installed: check the internet connection and press Install again.")
+    try:
+        _pipInstall(list(plan.arguments))
+    except KeyboardInterrupt as error:
+        text = _("The installation of PyTorch was interrupted: press Install again to complete it.")
+        raise DeviceError(text, repr(error)) from error
+    except (subprocess.CalledProcessError, OSError, RuntimeError) as error:
+        raise DeviceError(again, str(error)) from error
+
+
+def _pipInstall(arguments: List[str]) -> None:
+    try:
+        from slicer.packaging import isPipInstallInProgress, pip_install
+    except ImportError:  # before Slicer 5.12
+        slicer.util.pip_install(arguments)
+        return
+    if isPipInstallInProgress():
+        raise RuntimeError("another installation is going on")
+    pip_install(arguments, requester="LiverSeg")
+
+
+def _dotted(version: Tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _size(megabytes: float) -> str:
+    if megabytes >= 1000:
+        return _("{number} GB").format(number=f"{megabytes / 1000:.3g}")
+    return _("{number} MB").format(number=f"{megabytes:.0f}")

@@ -1,0 +1,171 @@
+"""The panel and the scene: which parameter node holds its choices, and what in the scene concerns it."""
+
+from typing import Any, Callable, Optional
+
+import qt
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from .parameters import LiverSegParameters
+from .volume_choice import VolumeChoice
+
+_EDIT_PAUSE_MS = 400
+"""Edits are looked at when the user has paused for so long."""
+
+
+class SceneBinding(VTKObservationMixin):
+    """Binds the widgets to the scene's parameter node and tells when the panel must be drawn anew.
+
+    Scene events come in the middle of changes; so they only start timers, and the panel is drawn when the
+    event loop runs next.
+
+    Args:
+        uiWidget: the panel, whose widgets name their parameters.
+        getParameters: returns the parameter node's wrapper, made if there is none.
+        isBusy: whether something runs, in which case the chosen scan is kept.
+        onScanArrived: called with a volume that came into the scene and was chosen.
+        onChanged: called without arguments when anything the panel shows may have changed.
+        onEdited: called without arguments after the shown segmentation was edited.
+    """
+
+    def __init__(
+        self,
+        uiWidget,
+        getParameters: Callable[[], LiverSegParameters],
+        isBusy: Callable[[], bool],
+        onScanArrived: Callable[[Any], None],
+        onChanged: Callable[[], None],
+        onEdited: Callable[[], None],
+    ) -> None:
+        VTKObservationMixin.__init__(self)
+        self.parameters: Optional[LiverSegParameters] = None
+        self._uiWidget = uiWidget
+        self._getParameters = getParameters
+        self._isBusy = isBusy
+        self._onScanArrived = onScanArrived
+        self._onChanged = onChanged
+        self._volumeChoice = VolumeChoice()
+        self._guiTag = None
+        self._segmentation = None
+        self._lookForScan = False
+        self._sceneOpened = False
+        self._changeTimer = _timer(0, self._onChangeTimer)
+        self._editTimer = _timer(_EDIT_PAUSE_MS, onEdited)
+
+    def open(self) -> None:
+        """Begin to watch the scene, and bind to its parameter node."""
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._onStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self._onSceneReplaced)
+        self.addObserver(scene, scene.EndImportEvent, self._onSceneReplaced)
+        self.addObserver(scene, scene.NodeAddedEvent, self._onNodeAdded)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._onNodeRemoved)
+        self._sceneOpened = True
+        self.lookAround()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._changeTimer.stop()
+        self._editTimer.stop()
+        self._unbind()
+        self.watchSegmentation(None)
+        self.removeObservers()
+
+    def lookAround(self) -> None:
+        """Bind to the scene's parameter node and choose the scan that was loaded last, at once."""
+        if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
+            return
+        self._bind(self._getParameters())
+        opened, self._sceneOpened, self._lookForScan = self._sceneOpened, False, False
+        current = self.parameters.inputVolume
+        if opened and current is not None:
+            self._volumeChoice.accept()
+        elif not self._isBusy():
+            volumeNode = self._volumeChoice.choose(current, preferResult=opened)
+            if volumeNode is not None:
+                self.parameters.inputVolume = volumeNode
+                if not opened:
+                    self._onScanArrived(volumeNode)
+        self._changeTimer.stop()
+        self._onChanged()
+
+    def watchSegmentation(self, segmentationNode) -> None:
+        """Tell of edits of this segmentation from now on, and of no other."""
+        segmentation = segmentationNode.GetSegmentation() if segmentationNode is not None else None
+        if segmentation is self._segmentation:
+            return
+        self.removeObservers(self._onEdit)
+        self._editTimer.stop()
+        self._segmentation = segmentation
+        if segmentation is None:
+            return
+        for event in (
+            segmentation.SourceRepresentationModified,
+            segmentation.SegmentModified,
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
+        ):
+            self.addObserver(segmentation, event, self._onEdit)
+
+    def _bind(self, parameters: LiverSegParameters) -> None:
+        if self.parameters is not None and self.parameters.parameterNode is parameters.parameterNode:
+            return
+        self._unbind()
+        self.parameters = parameters
+        self._guiTag = parameters.connectGui(self._uiWidget)
+        self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
+
+    def _unbind(self) -> None:
+        if self.parameters is None:
+            return
+        self.removeObservers(self._onModified)
+        self.parameters.disconnectGui(self._guiTag)
+        self.parameters = None
+
+    def _onModified(self, _caller=None, _event=None) -> None:
+        self._changeTimer.start()
+
+    def _onEdit(self, _caller=None, _event=None) -> None:
+        self._editTimer.start()
+
+    def _onStartClose(self, _caller=None, _event=None) -> None:
+        self._unbind()
+        self.watchSegmentation(None)
+        self._onChanged()
+
+    def _onSceneReplaced(self, _caller=None, _event=None) -> None:
+        self._sceneOpened = True
+        self._changeTimer.start()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAdded(self, _caller, _event, node) -> None:
+        if node is None:
+            return
+        if node.IsA("vtkMRMLScalarVolumeNode"):
+            self._lookForScan = True
+            self._changeTimer.start()
+        elif node.IsA("vtkMRMLSegmentationNode"):  # a script may have segmented the chosen scan
+            self._changeTimer.start()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeRemoved(self, _caller, _event, node) -> None:
+        if self.parameters is not None and node is self.parameters.parameterNode:
+            self._unbind()
+            self._lookForScan = True
+        if node is not None and not slicer.mrmlScene.IsClosing():
+            self._changeTimer.start()
+
+    def _onChangeTimer(self) -> None:
+        if self._sceneOpened or self._lookForScan or self.parameters is None:
+            self.lookAround()
+        else:
+            self._onChanged()
+
+
+def _timer(milliseconds: int, slot: Callable[[], None]):
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", slot)
+    return timer

@@ -1,0 +1,252 @@
+"""The panel: puts the sections together and passes what the user asks for to the logic."""
+
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import LiverSegError
+
+from . import display, highlight
+from .activity import Activity
+from .advanced_section import AdvancedSection
+from .install_section import InstallSection
+from .message_line import MessageLine
+from .parameters import LiverSegParameters, Preferences, segmentOptions
+from .report_section import ReportSection, caseFolder, openReport
+from .result_choice import ResultChoice
+from .results import editedSinceMeasured, resultFor, summaryOf
+from .results_section import ResultsSection, readMeasurements
+from .scan_section import ScanSection
+from .scene_binding import SceneBinding
+from .segment_section import SegmentSection
+from .slice_background import isHighlighted
+from .volume_choice import candidates
+
+
+class Panel:
+    """The module's panel.
+
+    Everything shown is derived from the scene, the parameter node and what runs; ``_draw`` shows all of it
+    anew, so no section keeps a state of the scene.
+
+    Args:
+        uiWidget: the widget made from LiverSeg.ui.
+        logic: a LiverSegLogic.
+    """
+
+    def __init__(self, uiWidget, logic) -> None:
+        self.logic = logic
+        self.ui = ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self._worker = logic.worker
+        self._preferences = Preferences()
+        self._message = MessageLine(ui, self._worker.logText)
+        self._install = InstallSection(ui, logic, self._message, self._draw)
+        self._scan = ScanSection(ui)
+        self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
+        self._results = ResultsSection(ui, self._onMeasure, self._onLesion, self._onHighlight)
+        self._resultChoice = ResultChoice(ui, self._onResultChosen)
+        self._report = ReportSection(ui, self._preferences, self._onReport)
+        self._advanced = AdvancedSection(ui, self._preferences, self._worker, self._message.showLog)
+        self._activity = Activity(self._segment, self._message, self._draw)
+        self._binding = SceneBinding(
+            uiWidget,
+            self.logic.getParameterNode,
+            isBusy=self._activity.isRunning,
+            onScanArrived=self._onScanArrived,
+            onChanged=self._draw,
+            onEdited=self._drawEdited,
+        )
+        ui.scanSelector.connect("nodeActivated(vtkMRMLNode*)", self._onScanChosen)
+        self._worker.setIdleMinutes(self._preferences.idleMinutes)
+        self._binding.open()
+
+    @property
+    def parameters(self) -> Optional[LiverSegParameters]:
+        """The scene's choices; None while the scene is closing."""
+        return self._binding.parameters
+
+    def enter(self) -> None:
+        """The module's panel has come into view."""
+        self._install.look()
+        self._binding.lookAround()
+        if self._preferences.startWithPanel and self._install.state.usable and not self._activity.isRunning():
+            self._startWorker()
+
+    def close(self) -> None:
+        """The panel is about to vanish: stop what it started and let go of the scene."""
+        self._activity.close()
+        self._segment.close()
+        self._binding.close()
+
+    # ---- drawing
+
+    def _draw(self) -> None:
+        """Show everything as it is now."""
+        parameters = self.parameters
+        volumeNode = parameters.inputVolume if parameters is not None else None
+        segmentationNode = self._resultChoice.find(parameters)
+        measurements = readMeasurements(summaryOf(segmentationNode))
+        running = self._activity.isRunning()
+        self._scan.show(volumeNode, measurements["phase"] if measurements else None, bool(candidates()))
+        self._install.show()
+        if not running:
+            self._segment.showIdle(self._reasonNotToSegment(volumeNode))
+        if parameters is not None:
+            self._advanced.show(parameters)
+        self._advanced.showTorch(self._install.state.text, self._install.state.usable)
+        self._report.show(self._reasonNotToReport(measurements, running))
+        if measurements is None:
+            self._results.showNothing(self._reasonForNoResults(volumeNode, segmentationNode, running))
+        else:
+            self._results.show(segmentationNode, measurements)
+            self._results.showHighlighted(isHighlighted())
+        self._binding.watchSegmentation(segmentationNode)
+        self._drawEdited()
+
+    def _drawEdited(self) -> None:
+        """Show whether the segmentation was edited since it was measured."""
+        segmentationNode = self.parameters.segmentation if self.parameters is not None else None
+        edited = segmentationNode is not None and editedSinceMeasured(segmentationNode)
+        self._results.showEdited(edited, self._activity.isRunning())
+
+    def _reasonNotToSegment(self, volumeNode) -> str:
+        if self._install.reason():
+            return self._install.reason()
+        return "" if volumeNode is not None else _("Choose a scan first.")
+
+    def _reasonNotToReport(self, measurements, running: bool) -> str:
+        if measurements is None:
+            return _("Segment the scan first: the report tells of its result.")
+        return _("Something else is running; wait for it or cancel it.") if running else ""
+
+    def _reasonForNoResults(self, volumeNode, segmentationNode, running: bool) -> str:
+        if running or volumeNode is None or self._install.reason():
+            return _("Volumes and lesions appear here once a scan is segmented.")
+        if segmentationNode is not None:
+            return _("The measurements of this result were removed from the scene: segment the scan again.")
+        return _("Not segmented yet. Press Segment: volumes and lesions appear here.")
+
+    # ---- what the user asks for
+
+    def _onSegment(self) -> None:
+        parameters = self.parameters
+        volumeNode = parameters.inputVolume if parameters is not None else None
+        if volumeNode is None:
+            return
+        volumeID, name = volumeNode.GetID(), volumeNode.GetName()
+
+        def launch(progress, completed):
+            return self.logic.segmentAsync(
+                volumeNode, progress=progress, completed=completed, **segmentOptions(parameters)
+            )
+
+        self._activity.start(
+            _("Starting…"),
+            launch,
+            lambda segmentationNode: self._onSegmented(segmentationNode, volumeID, name),
+        )
+
+    def _onSegmented(self, segmentationNode, volumeID: str, name: str) -> None:
+        took = _durationText(self._segment.elapsedSeconds())
+        chosen = self.parameters.inputVolume if self.parameters is not None else None
+        if chosen is None or chosen.GetID() != volumeID:
+            text = _("{name} is segmented: choose it under Scan to see the result.")
+            self._message.tell(text.format(name=name))
+            return
+        self.parameters.segmentation = segmentationNode
+        self._show(chosen, segmentationNode)
+        self._message.tell(_("Segmented in {duration}.").format(duration=took))
+
+    def _onCancel(self) -> None:
+        self._activity.cancel()
+
+    def _onMeasure(self) -> None:
+        segmentationNode = self.parameters.segmentation
+
+        def launch(progress, completed):
+            return self.logic.measureAsync(segmentationNode, completed=completed, progress=progress)
+
+        self._activity.start(_("Measuring…"), launch, self._onMeasured)
+
+    def _onMeasured(self, _segmentationNode) -> None:
+        self._message.tell(_("Measured anew."))
+
+    def _onReport(self, folder: str) -> None:
+        segmentationNode, name = self.parameters.segmentation, self.parameters.inputVolume.GetName()
+
+        def launch(progress, completed):
+            return self.logic.writeReport(
+                segmentationNode, caseFolder(folder, name), completed=completed, progress=progress
+            )
+
+        self._activity.start(_("Writing the report…"), launch, self._onReported)
+
+    def _onReported(self, report: Path) -> None:
+        if openReport(report):
+            self._message.tell(_("The report is in {folder}.").format(folder=report.parent))
+        else:
+            text = _("The report is in {folder}, but no program opened it.")
+            self._message.warn(text.format(folder=report.parent))
+
+    def _onLesion(self, number: int) -> None:
+        self._try(lambda: self.logic.jumpToLesion(self.parameters.segmentation, number))
+
+    def _onHighlight(self, on: bool) -> None:
+        parameters = self.parameters
+
+        def switch() -> None:
+            if on:
+                highlight.showHighlight(parameters.inputVolume, parameters.segmentation)
+            else:
+                highlight.hideHighlight(parameters.segmentation)
+
+        self._try(switch)
+        self._results.showHighlighted(isHighlighted())
+
+    def _onScanChosen(self, volumeNode) -> None:
+        """The user picked a scan: show it, with its result if it has one."""
+        if volumeNode is None:
+            return
+        if not self._activity.isRunning():
+            self._message.clear()
+        segmentationNode = resultFor(volumeNode)
+        if segmentationNode is not None:
+            self._show(volumeNode, segmentationNode)
+        else:
+            display.showOnlyResult(None)
+            if slicer.app.layoutManager() is not None:
+                slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+
+    def _onScanArrived(self, volumeNode) -> None:
+        """A scan was loaded, which Slicer itself shows: results of other scans would lie over it."""
+        self._message.clear()
+        display.showOnlyResult(resultFor(volumeNode))
+
+    def _onResultChosen(self) -> None:
+        self._show(self.parameters.inputVolume, self.parameters.segmentation)
+
+    def _show(self, volumeNode, segmentationNode) -> None:
+        def show() -> None:
+            self.logic.showResult(volumeNode, segmentationNode)
+            highlight.hideHighlight(segmentationNode)
+
+        self._try(show)
+
+    def _try(self, action) -> None:
+        try:
+            action()
+        except LiverSegError as error:
+            self._message.fail(error)
+
+    def _startWorker(self) -> None:
+        options: Dict[str, Any] = segmentOptions(self.parameters)
+        self._try(lambda: self._worker.start(options["model"], options["device"]))
+
+
+def _durationText(seconds: int) -> str:
+    if seconds < 60:
+        return _("{seconds} s").format(seconds=seconds)
+    return _("{minutes} min {seconds} s").format(minutes=seconds // 60, seconds=seconds % 60)

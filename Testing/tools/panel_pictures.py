@@ -1,0 +1,137 @@
+"""Makes the pictures in docs/pictures: the real panel on the test host, the bundled scan, the bundled model.
+
+    ~/venv/bin/python Testing/tools/panel_pictures.py [folder]
+
+It starts itself a second time for the picture at 150 % scaling, which Qt can only be told at its start.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
+
+from SlicerHost import boot  # noqa: E402
+
+host = boot()
+
+import slicer  # noqa: E402
+from PIL import Image  # noqa: E402
+from PySide6 import QtCore  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
+
+from SlicerHost.pythonqt import unwrap  # noqa: E402
+
+WINDOW = (1280, 840)
+LIMIT_S = 600
+LESION_ROW = 1
+"""The second largest lesion lies inside the liver and shows well in all three planes."""
+MARGIN = 10
+
+
+def main(folder: Path) -> None:
+    """Make all pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scaled = "QT_SCALE_FACTOR" in os.environ
+    host.loadModule(ROOT / "LiverSeg" / "LiverSeg.py")
+    host.openWindow(360, WINDOW)
+    host.showModule("LiverSeg")
+    slicer.modules.LiverSegWidget.panel.ui.reportFolderButton.directory = "/home/user/Documents/LiverSeg"
+    pictures = Pictures(folder)
+    if scaled:
+        pictures.segmented()
+        pictures.panel("panel-150")
+    else:
+        pictures.all()
+        again = [sys.executable, __file__, str(folder)]
+        subprocess.run(again, env={**os.environ, "QT_SCALE_FACTOR": "1.5"}, check=True)
+    slicer.modules.liverSegWorker.quit()
+
+
+class Pictures:
+    """The panel in its states, as pictures in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._panel = slicer.modules.LiverSegWidget.panel
+
+    def all(self) -> None:
+        """All pictures but the one that needs another scaling."""
+        self._load()
+        self._withoutTorch()
+        self.panel("panel-start")
+        self.segmented("panel-running")
+        self.panel("panel-results")
+        self._window("four-up")
+        self._clickLesion()
+        self._window("lesion")
+        host.setTheme("dark")
+        self.panel("panel-dark")
+        host.setTheme("light")
+
+    def segmented(self, duringRun: str = "") -> None:
+        """Press Segment and wait; make a picture in the middle of the run if it has a name."""
+        if self._panel.parameters.inputVolume is None:
+            self._load()
+        bar = unwrap(self._panel.ui.runProgressBar)
+        self._click("segmentButton")
+        host.waitFor(lambda: bar.value() >= 40, LIMIT_S)
+        if duringRun:
+            self.panel(duringRun)
+        host.waitFor(lambda: self._panel.parameters.segmentation is not None, LIMIT_S)
+        host.settle(1.0)
+
+    def panel(self, name: str) -> None:
+        """Save the panel alone, cut below its last section."""
+        host.settle(0.2)
+        last = unwrap(self._panel.ui.advancedSection)
+        page = last.parentWidget().parentWidget()
+        bottom = last.mapTo(page, QtCore.QPoint(0, last.height())).y() + MARGIN
+        picture = page.grab(QtCore.QRect(0, 0, page.width(), min(bottom, page.height())))
+        self._save(picture, name)
+
+    def _load(self) -> None:
+        from LiverSegSlicer.sample_data import NODE_NAME, sampleFile
+
+        slicer.util.loadVolume(str(sampleFile()), {"name": NODE_NAME})
+        host.waitFor(lambda: self._panel.ui.segmentButton.enabled)
+
+    def _withoutTorch(self) -> None:
+        """The panel on a computer that has no PyTorch."""
+        from LiverSegSlicer import requirements
+
+        found = requirements.installedVersion
+        requirements.installedVersion = lambda name: None if name == "torch" else found(name)
+        self._panel.enter()
+        self.panel("no-torch")
+        requirements.installedVersion = found
+        self._panel.enter()
+
+    def _clickLesion(self) -> None:
+        table = unwrap(self._panel.ui.lesionsTable)
+        position = table.visualItemRect(table.item(LESION_ROW, 1)).center()
+        QTest.mouseClick(table.viewport(), QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, position)
+        host.settle(0.5)
+
+    def _click(self, name: str) -> None:
+        QTest.mouseClick(unwrap(getattr(self._panel.ui, name)), QtCore.Qt.LeftButton)
+
+    def _window(self, name: str) -> None:
+        host.settle(0.5)
+        self._save(host.mainWindow.grab(), name)
+
+    def _save(self, picture, name: str) -> None:
+        """Save as PNG with a palette: small, and no colour of a panel or CT is missed."""
+        path = self._folder / f"{name}.png"
+        picture.save(str(path))
+        with Image.open(path) as full:
+            reduced = full.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        reduced.save(path, optimize=True)
+        print(f"{path.name}: {path.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")
