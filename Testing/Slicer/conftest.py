@@ -1,0 +1,71 @@
+"""Fixtures for tests of the Slicer module: a stand-in Slicer (Testing/SlicerHost), started once for the
+process.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+sys.path.insert(0, str(REPOSITORY / "Testing"))
+
+from SlicerHost import Host, boot  # noqa: E402
+
+
+def pytest_configure(config):
+    """Qt 5.15 is the law: what Qt 6 calls deprecated is none of the module's business."""
+    config.addinivalue_line("filterwarnings", "ignore:Function. .* is marked as deprecated:DeprecationWarning")
+
+
+@pytest.fixture(scope="session")
+def slicerSession():
+    """The one Slicer of the process; quits at the end."""
+    session = boot()
+    yield session
+    session.shutDown()
+
+
+@pytest.fixture
+def host(slicerSession: Host):
+    """Slicer with an empty scene. Fails the test on an exception in a slot, a broken rule, an unexpected
+    dialog.
+    """
+    slicerSession.reset()
+    yield slicerSession
+    slicerSession.clear()
+    problems = slicerSession.takeProblems()
+    assert not problems, "\n\n".join(problems)
+
+
+@pytest.fixture
+def scene(host: Host):
+    """slicer.mrmlScene, closed after the test."""
+    import slicer
+
+    return slicer.mrmlScene
+
+
+@pytest.fixture
+def modulePath() -> Path:
+    """The module as a clone has it."""
+    return REPOSITORY / "LiverSeg" / "LiverSeg.py"
+
+
+@pytest.fixture
+def window(host: Host, scene):
+    """The main window, four-up, with a module panel 360 pixels wide; closed again after the test."""
+    yield host.openWindow()
+    host.setTheme("light")
+    host.parkWindow()
+
+
+@pytest.fixture
+def screenshot(host: Host, tmp_path: Path):
+    """`screenshot(name, widget=None)` saves name.png in $LIVERSEG_SCREENSHOTS or a temporary folder;
+    returns its path.
+    """
+    folder = Path(os.environ.get("LIVERSEG_SCREENSHOTS", tmp_path))
+    return lambda name, widget=None: Path(host.screenshot(str(folder / f"{name}.png"), widget))

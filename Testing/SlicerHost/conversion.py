@@ -1,0 +1,122 @@
+"""Arguments and property values: what PythonQt converts, and what it refuses."""
+
+import builtins
+from typing import Any, Callable, List, Optional, Sequence
+
+from PySide6 import QtCore
+
+from . import facts
+
+QT4_KEYWORDS = ("exec", "print")
+"""Names that were keywords of Python once: PythonQt appends an underscore to them still."""
+
+_wrap: Callable[[Any], Any]
+_unwrap: Callable[[Any], Any]
+
+
+def register_wrapping(wrap: Callable[[Any], Any], unwrap: Callable[[Any], Any]) -> None:
+    """Tells this module how values go in and out of proxies (it is imported by the module that knows)."""
+    global _wrap, _unwrap
+    _wrap, _unwrap = wrap, unwrap
+
+
+def call_qt(function: Callable, arguments: Sequence[Any], title: str) -> Any:
+    """Calls a function of Qt with the arguments taken out of their proxies, and wraps what it returns.
+
+    Raises:
+        ValueError: the arguments fit no overload (PythonQt's own error, where PySide6 has a TypeError).
+    """
+    for argument in arguments:
+        if callable(argument) and not isinstance(argument, type) and "singleShot" not in title:
+            raise ValueError(
+                f"Could not find matching overload for {title}: PythonQt does not take Python functions here"
+            )
+    plain = [_unwrap(argument) for argument in arguments]
+    try:
+        return _wrap(function(*plain))
+    except TypeError as error:
+        if "called with wrong argument" not in str(error) and "not subscriptable" not in str(error):
+            raise
+        raise ValueError(f"Could not find matching overload for given arguments: {title}\n{error}") from error
+
+
+def fits(type_name: str, value: Any) -> bool:
+    """Whether PythonQt converts a Python value to a C++ type, given by name."""
+    name = type_name.replace("const ", "").replace("&", "").strip()
+    if name in ("int", "uint", "unsigned int", "qlonglong", "vtkIdType"):
+        return isinstance(value, int)
+    if name in ("double", "float", "qreal"):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if name == "bool":
+        return isinstance(value, int)
+    if name in ("QString", "std::string"):
+        return isinstance(value, str)
+    if name == "QStringList":
+        return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+    if name.startswith("vtk") and name.endswith("*"):
+        return value is None or (hasattr(value, "IsA") and (value.IsA(name[:-1]) or _is_lost(name[:-1])))
+    if name.startswith("Q") and name.endswith("*"):
+        plain = _unwrap(value)
+        return value is None or (isinstance(plain, QtCore.QObject) and plain.inherits(name[:-1]))
+    return True
+
+
+def _is_lost(vtk_class: str) -> bool:
+    """A VTK class that the wheel does not have, so that IsA cannot tell."""
+    import slicer
+    import vtk
+
+    return not hasattr(slicer, vtk_class) and not hasattr(vtk, vtk_class)
+
+
+def check_slot_arguments(target: QtCore.QObject, title: str, name: str, arguments: Sequence[Any]) -> None:
+    """Raises ValueError where no overload of a slot takes the arguments; whole numbers only where Qt wants
+    an int.
+    """
+    overloads = facts.slot_signatures(title, name) or _overloads_of_qt(target, name)
+    if not overloads:
+        return
+    for types in overloads:
+        if len(types) == len(arguments) and all(map(fits, types, arguments)):
+            return
+    given = ", ".join(type(argument).__name__ for argument in arguments)
+    wanted = " or ".join(f"{name}({', '.join(types)})" for types in overloads)
+    raise ValueError(
+        f"Could not find matching overload for given arguments: {title}.{name}({given}); there is {wanted}"
+    )
+
+
+def _overloads_of_qt(target: QtCore.QObject, name: str) -> Optional[List[List[str]]]:
+    """Overloads of a slot of Qt whose arguments are all numbers: the ones where PySide6 is more lenient
+    than PythonQt.
+    """
+    found = []
+    meta = target.metaObject()
+    for index in range(meta.methodCount()):
+        method = meta.method(index)
+        if method.name().data().decode() == name:
+            types = [kind.data().decode() for kind in method.parameterTypes()]
+            if not types or any(kind not in ("int", "double", "bool") for kind in types):
+                return None
+            found.append(types)
+    return found
+
+
+def check_property_value(target: QtCore.QObject, title: str, name: str, value: Any) -> None:
+    """Raises AttributeError where PythonQt refuses to write the value to the property."""
+    known = facts.property_facts(title, name)
+    meta = target.metaObject()
+    in_qt = meta.property(meta.indexOfProperty(name))
+    writable = known["write"] if known else in_qt.isWritable()
+    if not writable:
+        raise AttributeError(f"Property '{name}' of {title} is not writable")
+    type_name = known["type"] if known else in_qt.typeName()
+    if (known is None and in_qt.isEnumType()) or "::" in type_name:
+        type_name = "int"
+    if type_name[:1].isupper() and type_name[:1] != "Q" and known:
+        type_name = "int"  # an enumeration of the class itself
+    if not fits(type_name, value):
+        shown = repr(value) if isinstance(value, (int, float, str)) else builtins.type(value).__name__
+        raise AttributeError(
+            f"Property '{name}' of {title} has type '{type_name}' and does not accept {shown}"
+        )
