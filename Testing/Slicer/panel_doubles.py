@@ -1,0 +1,191 @@
+"""Stand-ins for real runs in tests of the panel: a made-up patient, a logic whose runs the test ends."""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from SlicerHost import boot
+
+MODULE = Path(__file__).resolve().parents[2] / "LiverSeg" / "LiverSeg.py"
+
+import slicer  # noqa: E402
+
+if not hasattr(boot() and slicer.modules, "liverseg"):
+    boot().loadModule(MODULE)  # the module's classes can be imported in a running Slicer only
+
+from LiverSeg import LiverSegLogic  # noqa: E402
+from LiverSegLib.errors import CancelledError  # noqa: E402
+from LiverSegLib.measure import measure  # noqa: E402
+from LiverSegSlicer import results  # noqa: E402
+from LiverSegSlicer.requirements import TorchState  # noqa: E402
+from LiverSegSlicer.volumes import volumeGrid, voxelArray  # noqa: E402
+
+SPACING = (4.0, 4.0, 5.0)
+SHAPE = (24, 60, 60)
+TORCH_OK = TorchState("ok", "2.8.0", "PyTorch 2.8.0")
+TORCH_MISSING = TorchState(
+    "missing",
+    None,
+    "PyTorch is not installed",
+    "LiverSeg computes with PyTorch, which this Slicer does not have. It is downloaded once, about 190 MB.",
+)
+
+
+def madeUpScan(name="Patient", loaded=True):
+    """A volume node with a body, liver and spleen; ``loaded`` ones look as if they came from a file."""
+    voxels = np.full(SHAPE, -1000, np.int16)
+    voxels[:, 6:54, 6:54] = 40
+    voxels[madeUpLabels() == 1] = 100
+    voxels[madeUpLabels() == 2] = 110
+    voxels[madeUpLabels() == 3] = 60
+    volumeNode = slicer.util.addVolumeFromArray(voxels, name=name)
+    volumeNode.SetSpacing(*SPACING)
+    volumeNode.SetOrigin(-120, -120, -60)
+    if loaded:
+        volumeNode.AddDefaultStorageNode()
+    return volumeNode
+
+
+def madeUpLabels(tumours=2):
+    """uint8 (z, y, x): liver, spleen, and a larger and a smaller tumour."""
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[4:20, 15:40, 8:32] = 1
+    labels[6:14, 30:44, 40:50] = 2
+    if tumours > 0:
+        labels[6:11, 20:27, 12:20] = 3
+    if tumours > 1:
+        labels[14:17, 32:36, 24:28] = 3
+    return labels
+
+
+def summaryOfLabels(volumeNode, labels, phase="portal"):
+    """What the worker would measure."""
+    images = []
+    for array in (labels, voxelArray(volumeNode).astype(np.int16)):
+        image = sitk.GetImageFromArray(array)
+        grid = volumeGrid(volumeNode)
+        image.SetOrigin(grid.origin)
+        image.SetSpacing(grid.spacing)
+        image.SetDirection(grid.direction)
+        images.append(image)
+    measurements = measure(*images, phase=phase)
+    return {
+        "name": volumeNode.GetName(),
+        "measurements": measurements.to_dict(),
+        "provenance": {},
+        "warnings": list(measurements.warnings),
+    }
+
+
+def madeUpResult(volumeNode, tumours=2):
+    """What a run on a made-up scan brings."""
+    labels = madeUpLabels(tumours)
+    summary = summaryOfLabels(volumeNode, labels)
+    return results.RunResult(volumeNode.GetName(), labels, volumeGrid(volumeNode), summary)
+
+
+class FakeRun:
+    """A run that ends when the test says so."""
+
+    def __init__(self, progress, completed, work):
+        self.progress = progress
+        self._completed = completed
+        self._work = work
+        self.cancelled = False
+
+    def isRunning(self):
+        return self._completed is not None
+
+    def cancel(self):
+        self.cancelled = True
+
+    def finish(self, error=None):
+        completed, self._completed = self._completed, None
+        if error is None:
+            completed(self._work(), None)
+        else:
+            completed(None, error)
+
+    def finishCancelled(self):
+        assert self.cancelled
+        self.finish(CancelledError("Cancelled."))
+
+
+class FakeWorker:
+    """Remembers what the panel told it."""
+
+    def __init__(self):
+        self.idleMinutes = None
+        self.started = []
+        self.occupant = None
+
+    def logText(self):
+        return "the worker's log"
+
+    def setIdleMinutes(self, minutes):
+        self.idleMinutes = minutes
+
+    def start(self, model=None, device="auto"):
+        self.started.append((model, device))
+
+
+class FakeLogic(LiverSegLogic):
+    """The module's logic without a worker: scene and views are real, runs are the test's."""
+
+    def __init__(self):
+        LiverSegLogic.__init__(self)
+        self.fakeWorker = FakeWorker()
+        self.runs = []
+        self.options = []
+        self.torch = TORCH_OK
+        self.installed = TORCH_OK
+        self.installError = None
+        self.tumours = 2
+
+    # LiverSegLogic.__init__ takes the name "LiverSeg" from the class's own name
+    moduleName = property(lambda self: "LiverSeg", lambda self, name: None)
+    worker = property(lambda self: self.fakeWorker)
+
+    @property
+    def run(self):
+        """The run that was started last."""
+        return self.runs[-1]
+
+    def segmentAsync(self, volumeNode, progress=None, completed=None, **options):
+        self.options.append(options)
+        work = lambda: results.applyResult(volumeNode, madeUpResult(volumeNode, self.tumours))  # noqa: E731
+        return self._started(progress, completed, work)
+
+    def measureAsync(self, segmentationNode, completed=None, progress=None):
+        def work():
+            volumeNode = results.volumeOf(segmentationNode)
+            labels = results.labelsOf(segmentationNode, volumeNode)
+            results.updateMeasurements(segmentationNode, summaryOfLabels(volumeNode, labels))
+            return segmentationNode
+
+        return self._started(progress, completed, work)
+
+    def writeReport(self, segmentationNode, folder, completed=None, progress=None, **options):
+        def work():
+            Path(folder).mkdir(parents=True)
+            report = Path(folder) / "report.html"
+            report.write_text("<html></html>")
+            return report
+
+        return self._started(progress, completed, work)
+
+    def torchState(self):
+        return self.torch
+
+    def installTorch(self, confirm):
+        if not confirm(self.torch.request):
+            return False
+        if self.installError is not None:
+            raise self.installError
+        self.torch = self.installed
+        return True
+
+    def _started(self, progress, completed, work):
+        self.runs.append(FakeRun(progress, completed, work))
+        return self.run

@@ -1,0 +1,184 @@
+"""Results: numbers, lesions, edits, highlight view, report."""
+
+import pytest
+from panel_doubles import madeUpResult, madeUpScan
+from PySide6 import QtCore
+from PySide6.QtTest import QTest
+
+pytest_plugins = ["panel_fixtures"]
+
+
+@pytest.fixture
+def result(hand, scan):
+    """The made-up scan, segmented."""
+    return hand.segment()
+
+
+def edit(segmentationNode, volumeNode):
+    """Remove half of the spleen, as a user would with an eraser."""
+    import slicer
+
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, "spleen", volumeNode)
+    array[:, :37, :] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, segmentationNode, "spleen", volumeNode)
+
+
+def test_numbers_have_units(hand, result):
+    assert hand.text("liverValueLabel") == "768.0 ml"
+    assert hand.text("spleenValueLabel") == "89.6 ml"
+    assert hand.text("tumourValueLabel") == "26.24 ml"
+    assert hand.text("burdenValueLabel") == "3.42 %"
+    assert hand.text("scanFactsLabel").endswith("Portal venous phase, as far as the image tells")
+
+
+def test_no_tumour_is_said(hand, scan):
+    hand.logic.tumours = 0
+    hand.segment()
+    assert hand.text("burdenValueLabel") == "0.00 %"
+    assert hand.text("lesionsTitleLabel") == "No liver tumour was found"
+    assert not hand.seen("lesionsTable")
+
+
+def test_segments_are_listed(hand, result):
+    assert hand.panel.ui.segmentsTable.segmentationNode() is result
+
+
+def test_lesion_rows_have_units_and_warnings(hand, result):
+    table = hand.widget("lesionsTable")
+    row = [table.item(0, column).text() for column in range(4)]
+    assert row == ["1", "22.40", "40.0 × 35.0", "60"]
+    titles = [table.horizontalHeaderItem(column).text().split() for column in range(4)]
+    assert titles == [["No."], ["Volume", "ml"], ["Diameters", "mm"], ["Mean", "HU"]]
+    assert hand.text("lesionsTitleLabel") == "2 lesions"
+    assert table.rowCount() == 2
+
+
+def test_choosing_a_lesion_jumps_there(hand, result, monkeypatch):
+    jumps = []
+    monkeypatch.setattr(hand.logic, "jumpToLesion", lambda node, number: jumps.append((node, number)))
+    hand.clickRow("lesionsTable", 1)
+    assert set(jumps) == {(result, 2)}
+    assert "Lesion 2" in hand.text("lesionDetailLabel")
+    jumps.clear()
+    hand.clickRow("lesionsTable", 1)
+    assert jumps == [(result, 2)], "a second click brings the views back"
+
+
+def test_edit_is_noticed_and_measured_again(hand, scan, result):
+    assert not hand.seen("editedWidget")
+    edit(result, scan)
+    hand.settle(0.6)
+    assert "edited after" in hand.text("editedLabel")
+    assert hand.text("spleenValueLabel") == "89.6 ml"
+    hand.click("measureButton")
+    assert not hand.enabled("measureButton")
+    hand.logic.run.finish()
+    hand.settle()
+    assert not hand.seen("editedWidget")
+    assert hand.text("spleenValueLabel") == "44.8 ml"
+    assert hand.text("messageLabel") == "Measured anew."
+
+
+def test_rerun_keeps_the_edited_segmentation(hand, scan, result):
+    edit(result, scan)
+    again = hand.segment()
+    assert again is not result
+    assert result.GetScene() is not None
+    assert hand.panel.parameters.segmentation is again
+
+
+def test_earlier_result_can_be_chosen_again(hand, scan, result):
+    assert not hand.seen("resultSelector")
+    edit(result, scan)
+    again = hand.segment()
+    selector = hand.widget("resultSelector")
+    assert selector.isVisible() and selector.count() == 2
+    QTest.keyClick(selector, QtCore.Qt.Key_Down)
+    hand.settle(0.6)
+    assert hand.panel.parameters.segmentation is result
+    assert result.GetDisplayVisibility() and not again.GetDisplayVisibility()
+    assert hand.seen("editedWidget")
+
+
+def test_result_of_a_script_appears(hand, scan):
+    from LiverSegSlicer.results import applyResult
+
+    made = applyResult(scan, madeUpResult(scan))
+    hand.settle()
+    assert hand.panel.parameters.segmentation is made
+    assert hand.text("liverValueLabel") == "768.0 ml"
+
+
+def test_highlight_view_and_back(window, hand, scan, result):
+    from LiverSegSlicer.slice_background import isHighlighted
+
+    hand.click("highlightButton")
+    assert hand.widget("highlightButton").isChecked()
+    assert isHighlighted()
+    assert not result.GetDisplayNode().GetVisibility2D()
+    hand.click("highlightButton")
+    assert not hand.widget("highlightButton").isChecked()
+    assert not isHighlighted()
+    assert result.GetDisplayNode().GetVisibility2D()
+
+
+def test_highlight_volume_is_never_chosen_as_scan(hand, scan, result):
+    hand.logic.makeHighlight(scan, result)
+    hand.settle()
+    hand.panel.enter()
+    assert hand.panel.parameters.inputVolume is scan
+
+
+def test_report_is_written_into_a_folder_of_its_own_and_opened(hand, scan, result, tmp_path):
+    hand.panel.ui.reportFolderButton.directory = str(tmp_path)
+    hand.click("reportButton")
+    hand.logic.run.progress(0.5, "Writing the report")
+    assert hand.text("segmentButton") == "Cancel"
+    hand.logic.run.finish()
+    hand.settle()
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.startswith("Patient ")
+    assert hand.text("messageLabel") == f"The report is in {folder}."
+    assert str(hand.host.opened_urls[-1]).find("report.html") >= 0
+
+
+def test_report_folder_is_remembered(hand, tmp_path):
+    from LiverSegSlicer.parameters import Preferences
+
+    hand.panel.ui.reportFolderButton.directory = str(tmp_path)
+    assert Preferences().reportFolder == str(tmp_path)
+
+
+def test_names_that_are_no_file_names_get_a_folder_too(tmp_path):
+    from LiverSegSlicer.report_section import caseFolder
+
+    assert caseFolder(str(tmp_path), "a/b\\c: d?").parent == tmp_path
+    assert caseFolder(str(tmp_path), "///").name.startswith("scan ")
+
+
+def test_switching_the_scan_shows_its_result(hand, scan, result):
+    other = madeUpScan("Other")
+    hand.settle()
+    assert hand.panel.parameters.inputVolume is other
+    assert not hand.seen("resultsWidget")
+    assert "Press Segment" in hand.text("resultsEmptyLabel")
+    assert not hand.seen("messageWidget")
+    assert not result.GetDisplayVisibility(), "the first scan's masks do not lie over the second scan"
+    hand.logic.tumours = 1
+    second = hand.segment()
+    assert hand.text("tumourValueLabel") == "22.40 ml"
+    hand.chooseScan(scan)
+    assert hand.panel.parameters.segmentation is result
+    assert hand.text("tumourValueLabel") == "26.24 ml"
+    assert result.GetDisplayVisibility() and not second.GetDisplayVisibility()
+
+
+def test_removed_numbers_are_said_to_be_missing(hand, result):
+    import slicer
+
+    from LiverSegSlicer import parts
+
+    slicer.mrmlScene.RemoveNode(parts.part(result, parts.SUMMARY))
+    hand.settle()
+    assert "removed from the scene" in hand.text("resultsEmptyLabel")
+    assert not hand.enabled("reportButton")

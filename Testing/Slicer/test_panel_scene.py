@@ -1,0 +1,209 @@
+"""The panel and the scene: closing, loading, deleting, switching, reloading."""
+
+import sys
+
+import pytest
+from panel_doubles import FakeLogic, madeUpScan
+from panel_hand import makeHand
+
+from LiverSegLib.errors import InputChangedError
+
+pytest_plugins = ["panel_fixtures"]
+
+
+@pytest.fixture
+def result(hand, scan):
+    """The made-up scan, segmented."""
+    return hand.segment()
+
+
+def test_closing_the_scene_empties_the_panel(hand, scan, result):
+    import slicer
+
+    slicer.mrmlScene.Clear(False)
+    hand.settle()
+    assert "No scan is loaded" in hand.text("scanFactsLabel")
+    assert not hand.seen("resultsWidget")
+    assert not hand.enabled("segmentButton")
+    later = madeUpScan("Later")
+    hand.settle()
+    assert hand.panel.parameters.inputVolume is later
+    assert hand.segment() is not None
+
+
+def test_choices_in_advanced_are_those_of_the_new_scene(hand, scan):
+    import slicer
+
+    hand.open("advancedSection")
+    hand.panel.parameters.device = "cpu"
+    hand.settle()
+    assert hand.widget("deviceSelector").currentData() == "cpu"
+    slicer.mrmlScene.Clear(False)
+    hand.settle()
+    assert hand.panel.parameters.device == "auto"
+    assert hand.widget("deviceSelector").currentData() == "auto"
+
+
+def test_scene_closed_during_a_run_leaves_the_panel_ready(hand, scan):
+    import slicer
+
+    hand.click("segmentButton")
+    slicer.mrmlScene.Clear(False)
+    hand.logic.run.finish(InputChangedError("The volume was removed while it was being segmented."))
+    hand.settle()
+    assert hand.text("messageLabel") == "The volume was removed while it was being segmented."
+    assert hand.text("segmentButton") == "Segment"
+    assert not hand.enabled("segmentButton")
+
+
+def test_deleting_the_scan(hand, scan, result):
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(scan)
+    hand.settle()
+    assert hand.panel.parameters.inputVolume is None
+    assert not hand.seen("resultsWidget")
+    assert result.GetScene() is not None
+
+
+def test_deleting_the_result_shows_the_earlier_one(hand, scan, result):
+    import slicer
+
+    again = hand.segment()
+    assert again is not result
+    slicer.mrmlScene.RemoveNode(again)
+    hand.settle()
+    assert hand.panel.parameters.segmentation is result
+    slicer.mrmlScene.RemoveNode(result)
+    hand.settle()
+    assert not hand.seen("resultsWidget")
+    assert hand.enabled("segmentButton")
+
+
+def test_deleting_the_parameter_node_makes_a_new_one(hand, scan, result):
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(hand.panel.parameters.parameterNode)
+    hand.settle()
+    assert hand.panel.parameters.parameterNode.GetScene() is not None
+    assert hand.panel.parameters.inputVolume is scan
+    assert hand.seen("resultsWidget")
+
+
+def test_saved_scene_brings_the_panel_back(hand, scan, result, tmp_path):
+    import slicer
+
+    hand.panel.parameters.mirror = True
+    path = str(tmp_path / "case.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(False)
+    hand.settle()
+    slicer.util.loadScene(path)
+    hand.settle()
+    assert hand.panel.parameters.inputVolume.GetName() == "Patient"
+    assert hand.text("liverValueLabel") == "768.0 ml"
+    assert hand.panel.ui.segmentsTable.segmentationNode() is hand.panel.parameters.segmentation
+    assert hand.panel.parameters.mirror
+    assert hand.enabled("reportButton")
+    assert not hand.seen("editedWidget")
+
+
+def test_scene_from_elsewhere_shows_its_result(hand, scan, result, tmp_path):
+    """A scene whose results were made in a script, without a panel, and whose last volume is another one."""
+    import slicer
+
+    madeUpScan("Follow-up")
+    hand.settle()
+    hand.panel.close()
+    slicer.mrmlScene.RemoveNode(slicer.mrmlScene.GetSingletonNode("LiverSeg", "vtkMRMLScriptedModuleNode"))
+    path = str(tmp_path / "case.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(False)
+    second, end = makeHand(hand.host)
+    slicer.util.loadScene(path)
+    second.settle()
+    assert second.panel.parameters.inputVolume.GetName() == "Patient"
+    assert second.text("liverValueLabel") == "768.0 ml"
+    end()
+
+
+def test_leaving_and_entering_keeps_everything(hand, scan, result):
+    hand.panel.enter()
+    hand.settle()
+    assert hand.panel.parameters.segmentation is result
+    assert hand.text("liverValueLabel") == "768.0 ml"
+
+
+def test_second_panel_on_the_same_scene_shows_the_same(hand, scan, result):
+    second, end = makeHand(hand.host, FakeLogic())
+    assert second.text("liverValueLabel") == "768.0 ml"
+    end()
+
+
+def test_worker_starts_with_the_panel_only_if_the_user_chose_so(hand, scan):
+    hand.panel.enter()
+    assert hand.logic.worker.started == []
+    hand.open("advancedSection")
+    hand.click("startWithPanelCheckBox")
+    hand.panel.enter()
+    assert hand.logic.worker.started == [("default", "auto")]
+
+
+def test_idle_time_reaches_the_worker_and_is_remembered(hand):
+    from LiverSegSlicer.parameters import Preferences
+
+    assert hand.logic.worker.idleMinutes == 10
+    hand.open("advancedSection")
+    hand.widget("idleSpinBox").setValue(25)
+    assert hand.logic.worker.idleMinutes == 25
+    assert Preferences().idleMinutes == 25
+
+
+def test_model_that_is_not_here_is_shown_as_such(hand, scan):
+    hand.open("advancedSection")
+    hand.panel.parameters.model = "other-hospital"
+    hand.settle()
+    assert hand.widget("modelSelector").currentText() == "other-hospital (not on this computer)"
+
+
+def test_models_folder_is_made_and_opened(hand, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / "models"))
+    hand.open("advancedSection")
+    hand.click("modelsFolderButton")
+    assert (tmp_path / "models").is_dir()
+    assert "models" in str(hand.host.opened_urls[-1])
+
+
+@pytest.fixture
+def ownModules():
+    """The test reloads our files; afterwards the other tests have theirs again."""
+    names = ("LiverSeg", "LiverSegSlicer")
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in names}
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] in names]:
+        del sys.modules[name]
+    sys.modules.update(kept)
+
+
+def test_reloading_the_module_brings_the_panel_back(window, host, ownModules):
+    import slicer
+    from panel_doubles import madeUpResult
+
+    from LiverSegSlicer.results import applyResult
+
+    volumeNode = madeUpScan()
+    host.showModule("LiverSeg")
+    applyResult(volumeNode, madeUpResult(volumeNode))
+    host.showModule("LiverSeg")
+    before = slicer.modules.LiverSegWidget.panel
+    assert before.ui.liverValueLabel.text == "768.0 ml"
+    slicer.modules.LiverSegWidget.onReload()
+    host.settle(0.1)
+    after = slicer.modules.LiverSegWidget.panel
+    assert after is not before
+    assert after.parameters.inputVolume is volumeNode
+    assert after.ui.liverValueLabel.text == "768.0 ml"
+    volumeNode.SetName("Renamed")
+    madeUpScan("Next")
+    host.settle(0.1)
+    assert after.ui.scanFactsLabel.text.startswith("60 × 60 × 24")

@@ -1,0 +1,1 @@
+"""The rules: each takes a file, and what is known about Slicer, and yields findings."""
