@@ -17,7 +17,7 @@ from SlicerHost import Host, boot  # noqa: E402
 
 def pytest_configure(config):
     """Qt 5.15 is the law: what Qt 6 calls deprecated is none of the module's business."""
-    config.addinivalue_line("filterwarnings", "ignore:Function. .* is marked as deprecated:DeprecationWarning")
+    config.addinivalue_line("filterwarnings", "ignore:Function. .* marked as deprecated:DeprecationWarning")
 
 
 @pytest.fixture(scope="session")

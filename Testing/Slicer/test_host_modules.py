@@ -291,3 +291,78 @@ def test_there_is_no_main_window_unless_a_test_wants_one(host):
 
     assert slicer.util.mainWindow() is None and slicer.app.layoutManager() is None
     assert os.path.isdir(slicer.app.temporaryPath)
+
+
+QUITTING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from SlicerHost import boot
+host = boot()
+import slicer
+slicer.app.connect("aboutToQuit()", lambda: print("about to quit", flush=True))
+module = host.loadModule(sys.argv[2])
+host.openWindow()
+host.showModule("Probe")
+log = sys.modules["Probe"].log
+host.shutDown()
+print(log, host.takeProblems(), flush=True)
+"""
+
+
+def test_quitting_tells_everyone_and_cleans_up(tmp_path):
+    import subprocess
+    import sys
+
+    testing = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-c", QUITTING, testing, str(_write(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "about to quit",
+        "['startup', 'setup', 'enter', 'exit', 'cleanup'] []",
+    ]
+
+
+def test_the_segment_editor_undoes_what_code_changed(host, scene):
+    import slicer
+
+    volume = slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.int16))
+    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    segmentation.CreateDefaultDisplayNodes()
+    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    segment = segmentation.GetSegmentation().AddEmptySegment("liver", "Liver")
+    editor = slicer.qMRMLSegmentEditorWidget()
+    editor.setSegmentationNode(segmentation)
+    assert editor.segmentationNode() is None  # as in Slicer: nothing without scene and editor node
+    editor.setMRMLScene(scene)
+    editor.setMRMLSegmentEditorNode(scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode"))
+    editor.setSegmentationNode(segmentation)
+    editor.setSourceVolumeNode(volume)
+    assert editor.currentSegmentID() == "liver"
+    editor.saveStateForUndo()
+    mask = np.ones((4, 5, 6), np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentation, segment, volume)
+    editor.undo()
+    assert not slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, volume).any()
+    editor.redo()
+    assert slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, volume).all()
+
+
+def test_the_table_of_segments_follows_and_changes_the_segmentation(host, scene):
+    import slicer
+
+    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    segmentation.CreateDefaultDisplayNodes()
+    table = slicer.qMRMLSegmentsTableView()
+    table.setMRMLScene(scene)
+    table.setSegmentationNode(segmentation)
+    for name in ("liver", "spleen"):
+        segmentation.GetSegmentation().AddEmptySegment(name, name.capitalize())
+    assert table.segmentCount == 2
+    seen = []
+    table.connect("selectionChanged(QItemSelection,QItemSelection)", lambda *_: seen.append(1))
+    table.setSelectedSegmentIDs(["spleen"])
+    assert table.selectedSegmentIDs() == ("spleen",) and seen
+    segmentation.GetDisplayNode().SetSegmentVisibility("liver", False)
+    segmentation.GetSegmentation().RemoveSegment("spleen")
+    assert table.segmentCount == 1 and table.selectedSegmentIDs() == ()

@@ -77,8 +77,8 @@ def test_settings_stay_in_the_session(host, monkeypatch):
 def test_urls_are_noted_and_not_opened(host):
     import qt
 
-    assert qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile("/tmp/report.html"))
-    assert host.opened_urls == ["file:///tmp/report.html"]
+    assert qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile("/data/report.html"))
+    assert host.opened_urls == ["file:///data/report.html"]
 
 
 def test_dialogs_are_answered_as_the_test_says(host, window):
@@ -87,11 +87,11 @@ def test_dialogs_are_answered_as_the_test_says(host, window):
 
     host.answers.expect("Replace", qt.QMessageBox.Yes)
     host.answers.expect("Install", qt.QMessageBox.Cancel)
-    host.answers.expect("Folder of the report", "/tmp/out")
+    host.answers.expect("Folder of the report", "/data/out")
     host.answers.expect("it broke", qt.QMessageBox.Ok)
     assert slicer.util.confirmYesNoDisplay("Replace the segmentation?")
     assert not slicer.util.confirmOkCancelDisplay("Install PyTorch?")
-    assert qt.QFileDialog.getExistingDirectory(None, "Folder of the report") == "/tmp/out"
+    assert qt.QFileDialog.getExistingDirectory(None, "Folder of the report") == "/data/out"
     with pytest.raises(RuntimeError):
         with slicer.util.tryWithErrorDisplay("Sorry:"):
             raise RuntimeError("it broke")

@@ -99,8 +99,7 @@ class Scene:
             logic.SetMRMLScene(self.mrml)
             self.application_logic.SetModuleLogic(module, logic)
             logics[module] = logic
-        # its node classes register with the scene when the logic first meets it
         if hasattr(slicer, "vtkSlicerSegmentEditorLogic"):
-            self.segment_editor_logic_class = slicer.vtkSlicerSegmentEditorLogic
-            self.segment_editor_logic_class().SetMRMLScene(self.mrml)
+            # the segment editor's node classes register with the scene when its logic first meets it
+            slicer.vtkSlicerSegmentEditorLogic().SetMRMLScene(self.mrml)
         return logics

@@ -22,7 +22,7 @@ from . import (  # the widgets register themselves when they are imported
     qt_module,
     release_gate,
     sample_data,
-    segment_widgets,  # noqa: F401
+    segment_editor,  # noqa: F401
     theme,
     ui_loader,  # noqa: F401
     waiting,
