@@ -198,10 +198,10 @@ def _warp(case, centre, matrix, patch, spacing, curve) -> Tuple[torch.Tensor, to
     half_mm = np.asarray(patch[::-1]) * spacing / 2
     reach = np.abs(matrix) @ half_mm / step
     middle = centre[::-1]
-    low = np.maximum(np.floor(middle - reach - 1).astype(int), 0)
-    high = np.minimum(np.ceil(middle + reach + 2).astype(int), case.label.shape[::-1])
-    high = np.maximum(high, low + 1)
-    low = np.minimum(low, high - 1)
+    end = np.asarray(case.label.shape[::-1])
+    # Also a patch that lies beyond the scan altogether, and shows nothing, needs a voxel to be cut from.
+    low = np.clip(np.floor(middle - reach - 1).astype(int), 0, end - 1)
+    high = np.clip(np.ceil(middle + reach + 2).astype(int), low + 1, end)
     box = tuple(slice(a, b) for a, b in zip(low[::-1], high[::-1]))
     levels = case.image[box].astype(np.float32) if curve is None else curve[case.image[box]]
     size = high - low

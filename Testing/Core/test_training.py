@@ -318,3 +318,17 @@ def test_after_the_shift_as_much_liver_is_found_as_is_labelled(pack, monkeypatch
 def test_scans_without_an_annotated_liver_are_left_out(pack, monkeypatch):
     cases = [replace(case, annotated=(2,)) for case in read_pack(pack, "fine")]
     assert calibrate.liver_margins(torch.nn.Identity(), cases, (32, 32, 32), 3.0) == []
+
+
+def test_a_patch_may_lie_beyond_the_scan(pack, monkeypatch):
+    (case, *_) = read_pack(pack, "fine")
+    monkeypatch.setattr("LiverSegLib.training.augment.ABOVE_MM", (900.0, 901.0))
+    how = Augmentation(centres=(0.0, 0.0, 0.0, 0.0, 1.0))
+    positions = label_positions(case, np.random.default_rng(0))
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        image, label = sample_patch(
+            case, positions, patch=(16, 16, 16), spacing=3.0, rng=rng, augmentation=how
+        )
+        assert image.shape == (1, 1, 16, 16, 16) and torch.isfinite(image).all()
+        assert label.shape == (16, 16, 16)
