@@ -6,7 +6,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel train clean distclean
+.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel bench-steatosis \
+	train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -70,6 +71,9 @@ bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DAT
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "bench-accuracy needs labelled scans: make bench-accuracy DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)"
+
+bench-steatosis: $(READY) ## attenuation ROIs on phantoms with known fat, and on real scans: DATA=FOLDER
+	@$(BIN)/python Testing/Benchmarks/steatosis.py $(if $(wildcard $(DATA)/dataset.json),"$(DATA)")
 
 bench-panel: $(READY_TEST) $(SYSTEM) ## how long the module keeps Slicer's window waiting, on the stand-in for Slicer
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python Testing/Benchmarks/panel.py

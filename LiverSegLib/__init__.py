@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, List
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from LiverSegLib.api import Result, Segmenter, segment
+    from LiverSegLib.api import Result, Segmenter, assess_steatosis, segment
 
-_LAZY = ("Result", "Segmenter", "segment")
-__all__ = ["Result", "Segmenter", "__version__", "segment"]
+_LAZY = ("Result", "Segmenter", "assess_steatosis", "segment")
+__all__ = ["Result", "Segmenter", "__version__", "assess_steatosis", "segment"]
 
 
 def __getattr__(name: str) -> Any:

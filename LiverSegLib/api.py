@@ -4,7 +4,7 @@ import datetime
 import os
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
@@ -19,6 +19,10 @@ from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.phase import PhaseEstimate, estimate_phase
 from LiverSegLib.regions import bounding_box
+
+if TYPE_CHECKING:
+    from LiverSegLib.measure.rois import PlacementSettings
+    from LiverSegLib.measure.steatosis import Assessment, CutOffs
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]
 Progress = Callable[[float, str, str], None]
@@ -142,6 +146,44 @@ def segment(
         series=series,
         progress=progress,
         cancel=cancel,
+    )
+
+
+def assess_steatosis(
+    result: Result,
+    *,
+    settings: "Optional[PlacementSettings]" = None,
+    cut_offs: "Optional[CutOffs]" = None,
+    grade_anyway: bool = False,
+    kvp: Optional[float] = None,
+) -> "Assessment":
+    """Judge liver fat in a segmented scan by the attenuation of ROIs in liver and spleen.
+
+    Contrast phase, contrast agent and tube voltage are those of the result's provenance.
+
+    Args:
+        result: what ``segment`` returned.
+        settings: how many ROIs, how large, how far from borders.
+        cut_offs: between the grades of the liver/spleen ratio.
+        grade_anyway: grade in spite of reasons not to; the assessment says so.
+        kvp: tube voltage in kV, in place of what the DICOM header says.
+
+    Raises:
+        NotCTError: voxels of an organ have no finite value.
+    """
+    from LiverSegLib.measure.steatosis import assess_scan
+
+    phase, source = result.provenance.get("phase") or {}, result.provenance.get("input") or {}
+    return assess_scan(
+        result.image,
+        result.labels,
+        phase=phase.get("phase"),
+        phase_reason=phase.get("reason") or "",
+        kvp=source.get("kvp") if kvp is None else kvp,
+        contrast=source.get("contrast_agent"),
+        settings=settings,
+        cut_offs=cut_offs,
+        grade_anyway=grade_anyway,
     )
 
 
@@ -283,6 +325,8 @@ class _Run:
                 "size": list(scan.image.GetSize()),
                 "spacing": list(scan.image.GetSpacing()),
                 "series": scan.series.description if scan.series else None,
+                "kvp": scan.series.kvp if scan.series else None,
+                "contrast_agent": (scan.series.contrast or None) if scan.series else None,
             },
             "phase": {"phase": phase.phase, "confidence": round(phase.confidence, 3), "reason": phase.reason},
             "options": {"mirror": self.mirror, "minimum_lesion_ml": self.minimum_lesion_ml},

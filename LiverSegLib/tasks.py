@@ -99,6 +99,7 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
     """Write the files of a case into the folder that the user chose."""
     from .api import Result
     from .measure import Measurements
+    from .measure.steatosis import Assessment
     from .outputs import write_results
 
     desk.tell(0.0, "read", "Reading the scan")
@@ -114,6 +115,7 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
         provenance=dict(summary["provenance"]),
         warnings=tuple(summary["warnings"]),
     )
+    steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
     desk.tell(0.2, "write", "Writing the report")
     files = write_results(
         result,
@@ -121,6 +123,7 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
         label_format=request.label_format,
         highlight=request.highlight,
         rendering=request.rendering,
+        steatosis=None if steatosis is None else Assessment.from_dict(steatosis),
         cancel=desk.cancel,
     )
     names = {key: path.name for key, path in files.items()}

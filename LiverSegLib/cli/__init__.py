@@ -1,8 +1,8 @@
 """The ``liverseg`` command: parsing, progress, printing. What it does is done by the rooms below.
 
-``app`` holds the commands and turns every failure into a sentence and an exit code; ``segment``, ``mesh`` and
-``lists`` carry them out; ``face`` speaks to the user or the calling program; ``progress`` and
-``interrupts`` are what their names say.
+``app`` holds the commands and turns every failure into a sentence and an exit code; ``segment``,
+``steatosis``, ``agree``, ``mesh`` and ``lists`` carry them out; ``face`` speaks to the user or the calling
+program; ``progress`` and ``interrupts`` are what their names say.
 """
 
 from .app import EXIT_CODES, main

@@ -18,7 +18,7 @@ EXIT_CODES: Dict[int, str] = {
     0: "success",
     1: "unexpected failure; `liverseg doctor`: segmenting does not work here",
     2: "wrong options or arguments",
-    3: "the scan cannot be used",
+    3: "the scan, its segmentation or a table cannot be used",
     4: "no liver in the field of view",
     5: "the model cannot be used",
     6: "the device is not there, or its memory ran out",
@@ -26,7 +26,7 @@ EXIT_CODES: Dict[int, str] = {
     8: "the worker process failed",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }
-"""Exit code -> meaning. Whatever the code other than 0, a run of `liverseg segment` has written nothing."""
+"""Exit code -> meaning. Whatever the code other than 0, the commands that write files have written none."""
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
 """Foot of every help page; the backspace keeps typer from rewrapping the lines."""
@@ -170,6 +170,125 @@ def segment(
         threads=threads,
     )
     run_segment(options, Face(json=json_, quiet=quiet, debug=context.obj))
+
+
+@app.command(epilog=EPILOG)
+def steatosis(
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="A CT: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."
+        ),
+    ],
+    labels: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--labels",
+            "-l",
+            metavar="FILE",
+            help="Its segmentation by LiverSeg; without, it is segmented first.",
+        ),
+    ] = None,
+    output: Annotated[
+        Optional[Path],
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder for tables, picture and JSON."),
+    ] = None,
+    case: Annotated[
+        Optional[str], typer.Option(metavar="NAME", help="Name of the case in the tables; else the scan's.")
+    ] = None,
+    count: Annotated[int, typer.Option(metavar="N", help="ROIs in each organ, 1 to 30.")] = 5,
+    side: Annotated[float, typer.Option(metavar="MM", help="Side of an ROI, 10 to 20 mm.")] = 10.0,
+    cut_offs: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="A,B,C",
+            help="Of the liver/spleen ratio: normal above A, moderate below B, severe below C [1.0,0.7,0.5].",
+        ),
+    ] = None,
+    grade_anyway: Annotated[
+        bool,
+        typer.Option("--grade-anyway", help="Grade even where there are reasons not to; the result says so."),
+    ] = False,
+    kvp: Annotated[
+        Optional[float],
+        typer.Option(metavar="KV", min=1.0, help="Tube voltage, in place of what the DICOM header says."),
+    ] = None,
+    series: Annotated[
+        Optional[str],
+        typer.Option(metavar="UID", help="Which DICOM series of the folder; `liverseg series` lists them."),
+    ] = None,
+    device: Annotated[
+        DeviceName, typer.Option(help="Where to segment; auto takes a GPU if there is one.")
+    ] = DeviceName.auto,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="Model to segment with; `liverseg models` lists them.")
+    ] = "default",
+    threads: Annotated[
+        Optional[int], typer.Option(metavar="N", min=1, help="Processor threads to use at most.")
+    ] = None,
+    json_: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+) -> None:
+    """Judge liver fat on an unenhanced CT.
+
+    Small cubes (ROIs) are placed in liver and spleen; the ratio of their attenuation is graded, or it is said
+    why not. Not to be graded is no error.
+    """
+    from .steatosis import SteatosisOptions, run_steatosis
+
+    options = SteatosisOptions(
+        source=source,
+        labels=labels,
+        folder=output,
+        case=case,
+        count=count,
+        side_mm=side,
+        cut_offs=cut_offs,
+        grade_anyway=grade_anyway,
+        kvp=kvp,
+        series=series,
+        device=device.value,
+        model=model,
+        threads=threads,
+    )
+    run_steatosis(options, Face(json=json_, quiet=quiet, debug=context.obj))
+
+
+@app.command(epilog=EPILOG)
+def agree(
+    context: typer.Context,
+    manual: Annotated[
+        Path, typer.Argument(metavar="MANUAL", help="The readers' table (CSV), one row a case.")
+    ],
+    automatic: Annotated[
+        Path,
+        typer.Argument(
+            metavar="AUTOMATIC",
+            help="LiverSeg's table (CSV), or a folder with the steatosis.csv of many cases.",
+        ),
+    ],
+    output: Annotated[
+        Optional[Path],
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder for agreement.json and the plots."),
+    ] = None,
+    cut_offs: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="A,B,C",
+            help="For tables without grades: normal above A, moderate below B, severe below C [1.0,0.7,0.5].",
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Say how well two tables of fatty-liver readings agree.
+
+    Columns: case, and ratio, liver_hu, spleen_hu or grade. Rank tests, ICC(2,1), limits of agreement after
+    Bland and Altman, weighted kappa.
+    """
+    from .agree import run_agree
+
+    run_agree(manual, automatic, output, cut_offs, Face(json=json_, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)

@@ -1,24 +1,32 @@
 """``liverseg segment``: from a scan to a folder of results, and the table that names them."""
 
 import json
+import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import UnreadableImageError
+from ..failures import is_out_of_memory
 from .face import Face, facts_table
 from .interrupts import Interrupts
 from .progress import ProgressBar
+from .steatosis_view import summary_line
+
+if TYPE_CHECKING:
+    from ..measure.steatosis import Assessment
 
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
 
 LAST_STAGE = "done"
 """What the library calls its end, which is not the command's."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,17 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
         with ProgressBar(face.aside, shown=not face.quiet) as bar:
             result = _segment(options, interrupts, bar)
             with interrupts.at_once():
+                result, steatosis = _assessed(result)
                 bar(
                     WORK_SHARE,
                     "write",
                     "Drawing and writing the results" if options.report else "Writing the results",
                 )
-                files = write_results(result, reservation, **options.outputs)
+                files = write_results(result, reservation, steatosis=steatosis, **options.outputs)
             bar(1.0, "done", "Done")
     content = json.loads(files["measurements"].read_text(encoding="utf-8"))
     face.answer(_answer(options.folder, files, content))
-    face.show(*_summary(result.measurements, files))
+    face.show(*_summary(result.measurements, steatosis, files))
     face.warn(content["warnings"])
 
 
@@ -104,17 +113,38 @@ def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) 
     )
 
 
+def _assessed(result: Any) -> "Tuple[Any, Optional[Assessment]]":
+    """The result and its fatty-liver assessment; if that fails, the result with a warning and None: masks and
+    volumes do not need it."""
+    import LiverSegLib
+
+    try:
+        return result, LiverSegLib.assess_steatosis(result)
+    except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
+        reason = (
+            "memory ran out" if is_out_of_memory(error) else str(error).rstrip(".") or type(error).__name__
+        )
+        warning = f"Fatty liver was not assessed: {reason}."
+        _log.warning(warning, exc_info=error)
+        return replace(result, warnings=(*result.warnings, warning)), None
+
+
 def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:
     """The JSON object: measurements.json as it was written, with the files' paths instead of their hashes."""
     paths = {key: str(path) for key, path in files.items()}
-    kept = {key: content[key] for key in ("name", "measurements", "warnings", "provenance")}
+    keys = ("name", "measurements", "steatosis", "warnings", "provenance")
+    kept = {key: content[key] for key in keys if key in content}
     return {"folder": os.path.abspath(folder), "files": paths, **kept}
 
 
-def _summary(measurements: Any, files: Mapping[str, Path]) -> List[Any]:
+def _summary(measurements: Any, steatosis: "Optional[Assessment]", files: Mapping[str, Path]) -> List[Any]:
     parts: List[Any] = [_organ_table(measurements)]
     if measurements.lesions:
         parts.append(_lesion_table(measurements))
+    if steatosis is not None:
+        fatty = facts_table()
+        fatty.add_row("Fatty liver", summary_line(steatosis))
+        parts.append(fatty)
     parts.append(_file_table(files))
     return parts
 

@@ -25,6 +25,8 @@ _TAGS = [
     "SeriesDescription",
     "BodyPartExamined",
     "SliceThickness",
+    "KVP",
+    "ContrastBolusAgent",
     "ConvolutionKernel",
     "SeriesInstanceUID",
     "SeriesNumber",
@@ -70,7 +72,8 @@ class Slice:
 
     ``frame`` is 0-based, ``None`` for a single-frame file. ``spacing`` is mm (x, y). ``position`` is the
     centre of the first voxel, ``orientation`` the direction cosines of x then y, both LPS; ``None`` where the
-    header lacks them.
+    header lacks them. ``kvp`` is the tube voltage in kV, ``None`` if it is not stated; ``contrast`` the agent
+    named, or empty.
     """
 
     path: str
@@ -97,6 +100,8 @@ class Slice:
     acquisition: str
     temporal: str
     time: str
+    kvp: Optional[float]
+    contrast: str
 
 
 @dataclass(frozen=True)
@@ -305,6 +310,8 @@ def _slice(path: str, frame: Optional[int], data: Any, sources: List[Any]) -> Sl
         acquisition=_text(data, "AcquisitionNumber"),
         temporal=_text(data, "TemporalPositionIdentifier"),
         time=_text(data, "AcquisitionTime"),
+        kvp=_float(_find(sources, "CTXRayDetailsSequence", "KVP")) or None,
+        contrast=_text(data, "ContrastBolusAgent"),
     )
 
 

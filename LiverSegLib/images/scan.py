@@ -29,7 +29,8 @@ class SeriesInfo:
     the slices), the second and further ones end in ``:2``, ``:3``. ``size`` is (x, y, slices), ``spacing`` mm
     (x, y, z); ``files`` are in slice order; ``phase_hint`` is what the description says ("unenhanced",
     "arterial", "portal", "late") or ``None``; ``suitable`` tells whether it can be an abdominal CT to segment
-    and ``reason`` why not; ``date`` is YYYYMMDD or empty.
+    and ``reason`` why not; ``date`` is YYYYMMDD or empty. ``kvp`` is the tube voltage in kV, ``None``
+    where the header does not state one for all slices; ``contrast`` the contrast agent named, or empty.
     """
 
     uid: str
@@ -43,6 +44,8 @@ class SeriesInfo:
     reason: str = ""
     number: Optional[int] = None
     date: str = ""
+    kvp: Optional[float] = None
+    contrast: str = ""
 
     def line(self) -> str:
         """One line to choose by: number, description, size and spacing."""

@@ -117,6 +117,8 @@ def _describe(slices: List[Slice], uid: str) -> SeriesInfo:
         phase_hint=phase_hint(first.description),
         number=first.number,
         date=first.date,
+        kvp=first.kvp if len({item.kvp for item in slices}) == 1 else None,
+        contrast=next((item.contrast for item in slices if item.contrast), ""),
     )
 
 

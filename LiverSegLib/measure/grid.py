@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -49,17 +49,32 @@ class Grid:
             raise ImageGeometryError(
                 f"A volume is needed, but this image has {image.GetDimension()} dimensions."
             )
-        direction = np.array(image.GetDirection(), dtype=float).reshape(3, 3)
-        spacing = tuple(float(value) for value in image.GetSpacing())
-        steps = direction * np.array(spacing)
+        return cls.placed(image.GetSize(), image.GetOrigin(), image.GetSpacing(), image.GetDirection())
+
+    @classmethod
+    def placed(
+        cls,
+        size: Sequence[int],
+        origin: Sequence[float],
+        spacing: Sequence[float],
+        direction: Sequence[float],
+    ) -> "Grid":
+        """Return the grid of ``size`` (x, y, z) voxels, placed as SimpleITK has it: ``origin`` and
+        ``spacing`` (x, y, z) in LPS mm, ``direction`` row by row.
+
+        Raises:
+            ImageGeometryError: its axes do not span space.
+        """
+        matrix = np.array(direction, dtype=float).reshape(3, 3)
+        steps = matrix * np.array(spacing, dtype=float)
         if not np.isfinite(steps).all() or abs(np.linalg.det(steps)) < 1e-9:
             raise ImageGeometryError("The directions of the voxel axes in this image do not span space.")
         return cls(
-            size=tuple(int(value) for value in image.GetSize()),
-            spacing=spacing,
-            origin=np.array(image.GetOrigin(), dtype=float),
+            size=tuple(int(value) for value in size),
+            spacing=tuple(float(value) for value in spacing),
+            origin=np.array(origin, dtype=float),
             steps=steps,
-            patient_axes=_nearest_patient_axes(direction),
+            patient_axes=_nearest_patient_axes(matrix),
         )
 
     @property

@@ -1,38 +1,22 @@
 """A result as a folder of files: masks, numbers, pictures, report."""
 
-import hashlib
-import json
 import logging
-import math
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
-from ..errors import CancelledError, OutputError, UsageError
-from ..failures import is_out_of_memory, write_failure
-from .folder import PathLike, Reservation, check_room, reserve
+from ..errors import CancelledError, UsageError
+from ..failures import is_out_of_memory
+from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
+from .folder import PathLike, Reservation, check_room
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
 
 if TYPE_CHECKING:
     from ..api import Result
-
-FORMAT = 1
-"""Version of the layout of measurements.json."""
+    from ..measure.steatosis import Assessment
 
 MEASUREMENTS_JSON = "measurements.json"
+RESULTS = FileSet(index=MEASUREMENTS_JSON, content="results")
 MEASUREMENTS_CSV = "measurements.csv"
 LESIONS_CSV = "lesions.csv"
 RENDERING = "rendering.png"
@@ -88,6 +72,7 @@ def write_results(
     report: bool = True,
     highlight: bool = False,
     rendering: bool = True,
+    steatosis: "Optional[Assessment]" = None,
     cancel: Optional[Callable[[], bool]] = None,
 ) -> Dict[str, Path]:
     """Write a result into ``folder``: all of it or nothing.
@@ -103,6 +88,8 @@ def write_results(
         report: Write report.html.
         highlight: Write highlight.nii.gz (liver grey, tumours white, everything else black).
         rendering: Write rendering.png.
+        steatosis: The fatty-liver assessment of the scan, if there is one: part of the report and of
+            measurements.json.
         cancel: Asked between two files; True stops the work.
 
     Returns:
@@ -116,13 +103,13 @@ def write_results(
         CancelledError: ``cancel`` said so. The folder is as it was before.
     """
     options = OutputOptions(label_format, report, highlight, rendering)
-    with _reserved(folder) as reservation:
-        with _in_words(reservation.folder):
-            previous = _previous_files(reservation.folder)
-            _refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
-            written = _write_set(result, reservation.staging, options, cancel or (lambda: False))
-            outdated = _outdated(reservation.folder, written.values(), previous)
-        reservation.commit(list(written.values()), remove=outdated)
+    with reserved(folder) as reservation:
+        with in_words(reservation.folder):
+            previous = RESULTS.previous(reservation.folder)
+            refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
+            written = _write_set(result, steatosis, reservation.staging, options, cancel or (lambda: False))
+            leaving = outdated(reservation.folder, written.values(), previous)
+        reservation.commit(list(written.values()), remove=leaving)
         return {key: reservation.folder / name for key, name in written.items()}
 
 
@@ -143,36 +130,19 @@ def check_output_folder(
             that would be overwritten though LiverSeg did not write them, or its disk is nearly full.
     """
     options = OutputOptions(label_format, report, highlight, rendering)
-    with _reserved(folder) as reservation:
+    with reserved(folder) as reservation:
         check_room(reservation, EXPECTED_BYTES)
         names = list(options.file_names().values())
-        with _in_words(reservation.folder):
-            _refuse_to_overwrite(reservation.folder, names, _previous_files(reservation.folder))
-
-
-@contextmanager
-def _reserved(folder: Union[PathLike, Reservation]) -> Iterator[Reservation]:
-    if isinstance(folder, Reservation):
-        yield folder
-        return
-    with reserve(folder) as reservation:
-        yield reservation
-
-
-@contextmanager
-def _in_words(folder: Path) -> Iterator[None]:
-    """Turn whatever goes wrong in the block into an error of ours."""
-    try:
-        yield
-    except Exception as error:
-        failure = write_failure(_cause(error), folder)
-        if failure is error:
-            raise
-        raise failure from error
+        with in_words(reservation.folder):
+            refuse_to_overwrite(reservation.folder, names, RESULTS.previous(reservation.folder))
 
 
 def _write_set(
-    result: "Result", staging: Path, options: OutputOptions, cancel: Callable[[], bool]
+    result: "Result",
+    steatosis: "Optional[Assessment]",
+    staging: Path,
+    options: OutputOptions,
+    cancel: Callable[[], bool],
 ) -> Dict[str, str]:
     """Write all files into ``staging``; return key -> name of those that came to be."""
     from ..measure.tables import write_lesions_csv, write_measurements_csv
@@ -194,22 +164,16 @@ def _write_set(
         _write_highlight(staging / HIGHLIGHT, result)
     if options.report:
         _stop_if(cancel)
-        _write_report(staging / REPORT, result, png, warnings)
+        _write_report(staging / REPORT, result, steatosis, png, warnings)
     _stop_if(cancel)
-    files = {name: _sha256(staging / name) for key, name in names.items() if key != "measurements"}
-    _write_json(staging / MEASUREMENTS_JSON, result, warnings, files)
+    listed = [name for key, name in names.items() if key != "measurements"]
+    _write_json(staging, result, steatosis, warnings, listed)
     return names
 
 
 def _stop_if(cancel: Callable[[], bool]) -> None:
     if cancel():
         raise CancelledError("Cancelled.")
-
-
-def _cause(error: Exception) -> BaseException:
-    """The system's own error where a writer has already put it in words, which name the hidden folder."""
-    cause = error.__cause__
-    return cause if isinstance(error, OutputError) and isinstance(cause, OSError) else error
 
 
 def _draw(result: "Result", warnings: List[str]) -> Optional[bytes]:
@@ -235,7 +199,13 @@ def _write_highlight(path: Path, result: "Result") -> None:
     write_nifti(path, highlight(result.image, result.labels))
 
 
-def _write_report(path: Path, result: "Result", png: Optional[bytes], warnings: Sequence[str]) -> None:
+def _write_report(
+    path: Path,
+    result: "Result",
+    steatosis: "Optional[Assessment]",
+    png: Optional[bytes],
+    warnings: Sequence[str],
+) -> None:
     from ..report import write_report
 
     write_report(
@@ -244,78 +214,22 @@ def _write_report(path: Path, result: "Result", png: Optional[bytes], warnings: 
         labels=result.labels,
         measurements=result.measurements,
         provenance=result.provenance,
+        steatosis=steatosis,
         rendering_png=png,
         title=result.name,
         warnings=tuple(warnings),
     )
 
 
-def _write_json(path: Path, result: "Result", warnings: Sequence[str], files: Mapping[str, str]) -> None:
-    content = {
-        "liverseg": {"content": "results", "format": FORMAT},
-        "name": result.name,
-        "measurements": result.measurements.to_dict(),
-        "warnings": list(warnings),
-        "provenance": result.provenance,
-        "files": dict(files),
-    }
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:
-    """The same JSON value with NaN and infinities as null: JSON has no others."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _previous_files(folder: Path) -> Dict[str, Optional[str]]:
-    """Name -> SHA-256 of the files that an earlier run wrote here, from its measurements.json (itself without
-    hash)."""
-    try:
-        content = json.loads((folder / MEASUREMENTS_JSON).read_text(encoding="utf-8"))
-        if content["liverseg"]["content"] != "results":
-            return {}
-        files: Dict[str, Optional[str]] = {str(name): str(hash_) for name, hash_ in content["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
-    known = {name for name in files if Path(name).name == name}
-    return {MEASUREMENTS_JSON: None, **{name: files[name] for name in known}}
-
-
-def _refuse_to_overwrite(folder: Path, names: Sequence[str], previous: Mapping[str, Optional[str]]) -> None:
-    """Raise OutputError if one of ``names`` is in the folder and is not as an earlier run of LiverSeg wrote
-    it."""
-    for name in names:
-        if (folder / name).exists() and not _is_ours(folder / name, previous):
-            raise OutputError(
-                f"{folder} holds a {name} that LiverSeg did not write or that was changed since; "
-                "move it away or choose another folder."
-            )
-
-
-def _outdated(folder: Path, written: Any, previous: Mapping[str, Optional[str]]) -> Tuple[str, ...]:
-    """Files of the previous set that the new one has no successor for. One that was edited stays: it is the
-    user's now."""
-    left = sorted(set(previous) - set(written))
-    return tuple(name for name in left if (folder / name).is_file() and _is_ours(folder / name, previous))
-
-
-def _is_ours(path: Path, previous: Mapping[str, Optional[str]]) -> bool:
-    if path.name not in previous or not path.is_file():
-        return False
-    expected = previous[path.name]
-    return expected is None or _sha256(path) == expected
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+def _write_json(
+    staging: Path,
+    result: "Result",
+    steatosis: "Optional[Assessment]",
+    warnings: Sequence[str],
+    names: Iterable[str],
+) -> None:
+    content: Dict[str, Any] = {"name": result.name, "measurements": result.measurements.to_dict()}
+    if steatosis is not None:
+        content["steatosis"] = steatosis.to_dict()
+    content.update(warnings=list(warnings), provenance=result.provenance)
+    RESULTS.write_index(staging, content, names)

@@ -3,7 +3,6 @@ escaped."""
 
 import base64
 import os
-import re
 import tempfile
 from html import escape
 from pathlib import Path
@@ -14,8 +13,24 @@ import SimpleITK as sitk
 from ..errors import OutputError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.measurements import Lesion, Measurements, Organ
+from ..measure.steatosis import Assessment
+from .fatty_liver import fatty_liver_section
 from .figures import MOST_LESIONS, Figure, Figures, build_figures
 from .pictures import WINDOW
+from .pieces import (
+    NONE,
+    NOT_RECORDED,
+    code,
+    css,
+    figure_element,
+    moment,
+    option,
+    plain,
+    text_of,
+    volume,
+    warning_lines,
+    words,
+)
 from .style import STYLE
 
 RESEARCH_USE = "Research use only – not a medical device, not for diagnosis."
@@ -36,9 +51,6 @@ STACK_LIMIT = 1.2
 NOTABLE_TILT_DEGREES = 5.0
 """From this angle on the report says that the slices are oblique."""
 
-NOT_RECORDED = "not recorded"
-_NONE = "–"
-
 
 def build_report(
     *,
@@ -46,6 +58,7 @@ def build_report(
     labels: sitk.Image,
     measurements: Measurements,
     provenance: Mapping[str, Any],
+    steatosis: Optional[Assessment] = None,
     rendering_png: Optional[bytes] = None,
     title: str = "",
     warnings: Sequence[str] = (),
@@ -58,6 +71,7 @@ def build_report(
         measurements: what was measured.
         provenance: how the result came about (``Result.provenance``); what is missing is shown as not
         recorded.
+        steatosis: the fatty-liver assessment, or None if there is none.
         rendering_png: the 3-D picture, or None if there is none.
         title: name of the scan.
         warnings: sentences on what makes the result doubtful.
@@ -75,6 +89,7 @@ def build_report(
         _lesions(measurements.lesions, figures.lesions),
         _three_d(rendering_png),
         _organs(measurements),
+        fatty_liver_section(steatosis, image, labels) if steatosis is not None else "",
         _highlight(figures),
         _provenance(provenance),
         _footer(provenance),
@@ -97,6 +112,7 @@ def write_report(
     labels: sitk.Image,
     measurements: Measurements,
     provenance: Mapping[str, Any],
+    steatosis: Optional[Assessment] = None,
     rendering_png: Optional[bytes] = None,
     title: str = "",
     warnings: Sequence[str] = (),
@@ -113,6 +129,7 @@ def write_report(
         labels=labels,
         measurements=measurements,
         provenance=provenance,
+        steatosis=steatosis,
         rendering_png=rendering_png,
         title=title,
         warnings=warnings,
@@ -140,16 +157,16 @@ def write_report(
 
 def _header(name: str, image: sitk.Image, provenance: Mapping[str, Any]) -> str:
     size = " × ".join(str(value) for value in image.GetSize())
-    spacing = " × ".join(_plain(value, 2) for value in image.GetSpacing())
+    spacing = " × ".join(plain(value, 2) for value in image.GetSpacing())
     model = provenance.get("model") or {}
     facts = [
         f"{size} voxels of {spacing} mm",
         f"Model {model.get('name', NOT_RECORDED)} {model.get('version', '')}".strip(),
-        f"Made {_moment(provenance.get('created'))}",
+        f"Made {moment(provenance.get('created'))}",
     ]
     date = (provenance.get("input") or {}).get("date")
     if date:
-        facts.insert(0, f"Scanned {_moment(date)}")
+        facts.insert(0, f"Scanned {moment(date)}")
     spans = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
     return (
         '<header><div class="brand">LiverSeg · liver, spleen and liver tumours on CT</div>'
@@ -159,7 +176,7 @@ def _header(name: str, image: sitk.Image, provenance: Mapping[str, Any]) -> str:
 
 
 def _footer(provenance: Mapping[str, Any]) -> str:
-    version = _text(provenance, "liverseg_version")
+    version = text_of(provenance, "liverseg_version")
     return f"<footer>{escape(RESEARCH_USE)} {escape(_RESEARCH_MORE)} LiverSeg {version}.</footer>"
 
 
@@ -176,7 +193,7 @@ def _key_numbers(measurements: Measurements, provenance: Mapping[str, Any]) -> s
         _volume_card(tumour, TUMOUR, lesions),
         _card(
             "Tumour burden",
-            _NONE if burden is None else f"{_plain(burden, 1)} <small>%</small>",
+            NONE if burden is None else f"{plain(burden, 1)} <small>%</small>",
             "of the liver volume",
             measurements.burden_warnings,
         ),
@@ -187,7 +204,7 @@ def _key_numbers(measurements: Measurements, provenance: Mapping[str, Any]) -> s
 
 def _volume_card(organ: Organ, label: int, note: str) -> str:
     missing = not organ.voxels and label != TUMOUR
-    value = "not found" if missing else f"{_at_least(organ)}{_volume(organ.volume_ml)} <small>ml</small>"
+    value = "not found" if missing else f"{_at_least(organ)}{volume(organ.volume_ml)} <small>ml</small>"
     return _card(
         LABELS[label].name, value, "" if missing else note, organ.warnings, LABELS[label].colour, word=missing
     )
@@ -202,8 +219,8 @@ def _card(
     *,
     word: bool = False,
 ) -> str:
-    mark = f' style="--mark:{_css(colour)}"' if colour else ""
-    lines = "".join(f'<div class="warn">{escape(text)}</div>' for text in warnings)
+    mark = f' style="--mark:{css(colour)}"' if colour else ""
+    lines = warning_lines(warnings)
     sub = f'<div class="sub">{escape(note)}</div>' if note else ""
     kind = "value word" if word else "value"
     return (
@@ -231,17 +248,19 @@ def _overview(figures: Figures) -> str:
 def _overview_pictures(axial: Figure, coronal: Figure, sagittal: Figure) -> str:
     """Axial and coronal side by side; where the scan is short, sagittal fits below coronal."""
     if 1.0 / coronal.aspect + 1.0 / sagittal.aspect < STACK_LIMIT / axial.aspect:
-        stack = f'<div class="stack">{_figure(coronal)}{_figure(sagittal)}</div>'
-        return f'<div class="grid overview">{_figure(axial)}{stack}</div>'
+        stack = f'<div class="stack">{figure_element(coronal)}{figure_element(sagittal)}</div>'
+        return f'<div class="grid overview">{figure_element(axial)}{stack}</div>'
     columns = f"--columns:{axial.aspect:.3f}fr {coronal.aspect:.3f}fr"  # this makes both equally high
-    return f'<div class="grid overview" style="{columns}">{_figure(axial)}{_figure(coronal)}</div>'
+    return (
+        f'<div class="grid overview" style="{columns}">{figure_element(axial)}{figure_element(coronal)}</div>'
+    )
 
 
 def _legend() -> str:
     styles = {LIVER: "3px solid", SPLEEN: "3px dashed", TUMOUR: "5px solid"}
     keys = {LIVER: "Liver (thin line)", SPLEEN: "Spleen (dashed)", TUMOUR: "Liver tumour (thick, numbered)"}
     items = "".join(
-        f'<span><i style="border-top:{styles[label]} {_css(LABELS[label].colour)}"></i>{keys[label]}</span>'
+        f'<span><i style="border-top:{styles[label]} {css(LABELS[label].colour)}"></i>{keys[label]}</span>'
         for label in styles
     )
     window = f"Window {WINDOW[0]:.0f}/{WINDOW[1]:.0f} HU (level/width)."
@@ -270,20 +289,20 @@ def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure]) -> str:
     if len(lesions) > MOST_LESIONS:
         more = f'<p class="note">Pictures show the {MOST_LESIONS} largest of {len(lesions)} lesions.</p>'
     columns = "two" if len(lesions) == 1 else "four"
-    pictures = "".join(_figure(figure) for figure in figures)
+    pictures = "".join(figure_element(figure) for figure in figures)
     grid = f'<div class="grid {columns} after-table">{pictures}</div>'
     return f"<section><h2>Lesions</h2>{table}{more}{grid}</section>"
 
 
 def _lesion_row(lesion: Lesion) -> str:
-    warnings = "".join(f'<div class="warn">{escape(text)}</div>' for text in lesion.warnings)
+    warnings = warning_lines(lesion.warnings)
     cells = (
-        ("≥ " if lesion.truncated else "") + _volume(lesion.volume_ml),
-        _plain(lesion.longest_diameter_mm, 1),
-        _plain(lesion.perpendicular_mm, 1),
-        f"{_plain(lesion.mean_hu, 0)} ± {_plain(lesion.sd_hu, 0)}",
-        _plain(lesion.surface_distance_mm, 1),
-        _NONE if lesion.probability is None else _plain(100.0 * lesion.probability, 0),
+        ("≥ " if lesion.truncated else "") + volume(lesion.volume_ml),
+        plain(lesion.longest_diameter_mm, 1),
+        plain(lesion.perpendicular_mm, 1),
+        f"{plain(lesion.mean_hu, 0)} ± {plain(lesion.sd_hu, 0)}",
+        plain(lesion.surface_distance_mm, 1),
+        NONE if lesion.probability is None else plain(100.0 * lesion.probability, 0),
     )
     row = f'<th scope="row">{lesion.number}</th>' + "".join(f"<td>{cell}</td>" for cell in cells)
     note = f'<tr><td></td><td class="text" colspan="6">{warnings}</td></tr>' if warnings else ""
@@ -296,13 +315,13 @@ def _three_d(png: Optional[bytes]) -> str:
         body = f'<p class="empty">There is no 3-D picture: {reason}.</p>'
     else:
         source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-        body = _figure(
+        body = figure_element(
             Figure(
                 source,
                 "3-D picture of the liver, translucent, with the tumours inside it, and of the spleen.",
                 "Liver translucent, tumours and spleen solid. The letters give the patient’s directions.",
             ),
-            plain=True,
+            on_white=True,
         )
     return f'<section class="keep"><h2>3-D picture</h2>{body}</section>'
 
@@ -311,14 +330,14 @@ def _organs(measurements: Measurements) -> str:
     rows = []
     for organ in measurements.organs:
         colour = next((info.colour for info in LABELS.values() if info.key == organ.key), (200, 200, 200))
-        warnings = "".join(f'<div class="warn">{escape(text)}</div>' for text in organ.warnings)
+        warnings = warning_lines(organ.warnings)
         reach = ", ".join(organ.touches) if organ.touches else "no"
-        name = f'<span class="swatch" style="background:{_css(colour)}"></span>{escape(organ.name)}'
+        name = f'<span class="swatch" style="background:{css(colour)}"></span>{escape(organ.name)}'
         numbers = (
-            _at_least(organ) + _volume(organ.volume_ml),
-            _plain(organ.mean_hu, 1),
-            _plain(organ.sd_hu, 1),
-            _plain(organ.median_hu, 1),
+            _at_least(organ) + volume(organ.volume_ml),
+            plain(organ.mean_hu, 1),
+            plain(organ.sd_hu, 1),
+            plain(organ.median_hu, 1),
         )
         cells = "".join(f"<td>{value}</td>" for value in numbers)
         rows.append(
@@ -338,11 +357,9 @@ def _organs(measurements: Measurements) -> str:
 def _ratio(measurements: Measurements) -> str:
     if measurements.liver_spleen_ratio is None and measurements.liver_minus_spleen_hu is None:
         return ""
-    warnings = "".join(
-        f'<div class="warn">{escape(text)}</div>' for text in measurements.liver_spleen_warnings
-    )
-    ratio = _plain(measurements.liver_spleen_ratio, 2)
-    difference = _plain(measurements.liver_minus_spleen_hu, 1)
+    warnings = warning_lines(measurements.liver_spleen_warnings)
+    ratio = plain(measurements.liver_spleen_ratio, 2)
+    difference = plain(measurements.liver_minus_spleen_hu, 1)
     return (
         f'<p class="note">Liver-to-spleen attenuation ratio {ratio}; liver minus spleen {difference} HU '
         f"(means of the whole organs).</p>{warnings}"
@@ -352,7 +369,7 @@ def _ratio(measurements: Measurements) -> str:
 def _highlight(figures: Figures) -> str:
     if not figures.highlight:
         return ""
-    pictures = "".join(_figure(figure) for figure in figures.highlight)
+    pictures = "".join(figure_element(figure) for figure in figures.highlight)
     return (
         '<section class="keep"><h2>Highlight image</h2>'
         '<p class="note">Liver grey, tumours white, everything else black.</p>'
@@ -363,94 +380,31 @@ def _highlight(figures: Figures) -> str:
 def _provenance(provenance: Mapping[str, Any]) -> str:
     model, source = provenance.get("model") or {}, provenance.get("input") or {}
     seconds = provenance.get("seconds") or {}
-    times = ", ".join(f"{stage} {_plain(value, 1)} s" for stage, value in seconds.items())
+    times = ", ".join(f"{stage} {plain(value, 1)} s" for stage, value in seconds.items())
     options = provenance.get("options") or {}
-    chosen = ", ".join(f"{_words(key)}: {_option(value)}" for key, value in options.items())
+    chosen = ", ".join(f"{words(key)}: {option(value)}" for key, value in options.items())
     retreats = provenance.get("retreats") or []
     device = " – ".join(str(provenance[key]) for key in ("device", "device_name") if provenance.get(key))
     rows = (
-        ("Scan", _text(source, "name")),
-        ("Hash of the scan (SHA-256)", _code(source.get("sha256"))),
-        ("Model", f"{_text(model, 'name')} {escape(str(model.get('version', '')))}"),
-        ("Hash of the model (SHA-256)", _code(model.get("sha256"))),
-        ("Licence of the model", _text(model, "licence")),
-        ("LiverSeg version", _text(provenance, "liverseg_version")),
+        ("Scan", text_of(source, "name")),
+        ("Hash of the scan (SHA-256)", code(source.get("sha256"))),
+        ("Model", f"{text_of(model, 'name')} {escape(str(model.get('version', '')))}"),
+        ("Hash of the model (SHA-256)", code(model.get("sha256"))),
+        ("Licence of the model", text_of(model, "licence")),
+        ("LiverSeg version", text_of(provenance, "liverseg_version")),
         ("Device", escape(device or NOT_RECORDED)),
-        ("Precision", _text(provenance, "precision")),
-        ("Threads", _text(provenance, "threads")),
+        ("Precision", text_of(provenance, "precision")),
+        ("Threads", text_of(provenance, "threads")),
         ("Time by stage", escape(times or NOT_RECORDED)),
         ("Options", escape(chosen or NOT_RECORDED)),
         ("Retreats", escape(" ".join(str(text) for text in retreats)) or "none"),
-        ("Made", escape(_moment(provenance.get("created")))),
+        ("Made", escape(moment(provenance.get("created")))),
     )
     body = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows)
     table = f'<table class="provenance"><tbody>{body}</tbody></table>'
     return f'<section class="keep"><h2>How this was made</h2>{table}</section>'
 
 
-# --- pieces ---------------------------------------------------------------------------------------
-
-
-def _figure(figure: Figure, *, plain: bool = False) -> str:
-    kind = ' class="plain"' if plain else ""
-    return (
-        f'<figure{kind}><img src="{figure.source}" alt="{escape(figure.alt)}">'
-        f"<figcaption>{escape(figure.caption)}</figcaption></figure>"
-    )
-
-
 def _at_least(organ: Organ) -> str:
     """A structure cut off by the border of the scan is at least as large as what is seen."""
     return "≥ " if organ.truncated and organ.voxels else ""
-
-
-def _volume(ml: float) -> str:
-    """Three figures are meant, never more than two decimals."""
-    if ml == 0:
-        return "0"
-    return f"{ml:.0f}" if ml >= 100 else f"{ml:.1f}" if ml >= 10 else f"{ml:.2f}"
-
-
-def _plain(value: Optional[float], decimals: int) -> str:
-    """A number with a true minus sign; a dash where there is none."""
-    if value is None or value != value:
-        return _NONE
-    text = f"{value:.{decimals}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "−")
-
-
-def _css(colour: Tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
-
-
-def _text(values: Mapping[str, Any], key: str) -> str:
-    value = values.get(key)
-    return escape(str(value)) if value not in (None, "") else NOT_RECORDED
-
-
-def _code(value: Optional[str]) -> str:
-    return f"<code>{escape(str(value))}</code>" if value else NOT_RECORDED
-
-
-def _words(key: str) -> str:
-    return str(key).replace("_", " ")
-
-
-def _option(value: Any) -> str:
-    if value is None:
-        return "default"
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
-def _moment(value: Any) -> str:
-    """ISO date and time as people read it; anything else as it is."""
-    if not value:
-        return NOT_RECORDED
-    text = str(value)
-    found = re.match(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|\+00:00)?$", text)
-    if found:
-        return f"{found.group(1)} {found.group(2)}" + (" UTC" if found.group(3) else "")
-    found = re.match(r"^(\d{4})(\d\d)(\d\d)$", text)
-    return "-".join(found.groups()) if found else text

@@ -55,6 +55,24 @@ STYLES: Dict[int, Style] = {
 """Label -> its outline. The styles differ so that they are told apart on a black-and-white print."""
 
 
+class Mark(NamedTuple):
+    """A closed line to draw in a slice, and the name beside it.
+
+    ``outline``: mm (row, column) in the plane, (n, 2), the first point repeated at the end; ``label``: whose
+    colour it has.
+    """
+
+    outline: np.ndarray
+    name: str
+    label: int
+    dashed: bool = False
+
+
+MARK_WIDTH = 2.6
+MARK_DASH = (5.0, 4.0)
+"""How marks are drawn: width, and length of dash and gap, in picture pixels."""
+
+
 class Frame(NamedTuple):
     """The part of a plane that a picture shows, and its scale."""
 
@@ -79,6 +97,7 @@ def slice_picture(
     window: Tuple[float, float] = WINDOW,
     contours: bool = True,
     diameters: Sequence[Line] = (),
+    marks: Sequence[Mark] = (),
     view: Optional[PatientView] = None,
     numbers: Optional[LesionNumbers] = None,
 ) -> Image.Image:
@@ -94,6 +113,7 @@ def slice_picture(
         window: level and width in HU.
         contours: whether outlines are drawn.
         diameters: lines to draw, as ends in LPS mm.
+        marks: closed lines to draw, with names.
         view: the laid-out scan, if the caller has it already.
         numbers: which lesion each tumour voxel belongs to; by default no numbers are written.
 
@@ -109,6 +129,8 @@ def slice_picture(
         picture = _with_outlines(picture, mask, spacing, frame)
     if diameters:
         picture = _with_diameters(picture, view, plane, diameters, frame)
+    if marks:
+        picture = _with_marks(picture, marks, frame)
     if numbers is not None:
         _write_numbers(picture, numbers.in_slice(mask, view, plane, index), spacing, frame)
     _write_letters(picture, view.letters(plane))
@@ -250,6 +272,56 @@ def _with_diameters(
         way = frame.to_pixels(np.asarray([view.place_in(plane, end) for end in ends]))
         strokes.append((way, (255, 255, 255), 1.8))
     return _stroked(picture, strokes)
+
+
+def _with_marks(picture: Image.Image, marks: Sequence[Mark], frame: Frame) -> Image.Image:
+    strokes = []
+    for mark in marks:
+        way = frame.to_pixels(mark.outline)
+        pieces = dashes(way, *MARK_DASH) if mark.dashed else [way]
+        strokes += [(piece, _bright(LABELS[mark.label].colour), MARK_WIDTH) for piece in pieces]
+    result = _stroked(picture, strokes)
+    size = _letter_size(picture)
+    taken = [_bounds(frame.to_pixels(mark.outline)) for mark in marks]
+    for mark, square in zip(marks, list(taken)):
+        name = _name_place(square, (0.65 * size * len(mark.name), size), taken, picture.size)
+        taken.append(name)
+        _write(result, name[:2], mark.name, "lt", size, _bright(LABELS[mark.label].colour))
+    return result
+
+
+def _bounds(way: np.ndarray) -> Tuple[float, ...]:
+    """Left, top, right, bottom of a line (x, y), (n, 2)."""
+    return (*way.min(axis=0), *way.max(axis=0))
+
+
+def _name_place(
+    square: Tuple[float, ...],
+    size: Tuple[float, float],
+    taken: Sequence[Tuple[float, ...]],
+    picture: Tuple[int, int],
+) -> Tuple[float, ...]:
+    """The first place at a corner of ``square`` for a text of ``size`` (width, height) that meets nothing
+    ``taken`` and keeps off the letters at the borders, else the first. Left, top, right, bottom."""
+    left, top, right, bottom = square
+    width, height = size
+    edge = 2 * height
+    places = [
+        (x, y, x + width, y + height)
+        for y in (top - height - 2, bottom + 2)
+        for x in (right + 2, left - width - 2)
+    ]
+    for place in places:
+        inside = (
+            edge <= place[0] and place[2] <= picture[0] - edge and 0 <= place[1] and place[3] <= picture[1]
+        )
+        free = not any(
+            place[0] < other[2] and other[0] < place[2] and place[1] < other[3] and other[1] < place[3]
+            for other in taken
+        )
+        if inside and free:
+            return place
+    return places[0]
 
 
 def _stroked(

@@ -43,7 +43,11 @@ figure img { display:block; width:100%; height:auto; border-radius:4px; backgrou
 figure.plain img { background:#fff; border:1px solid var(--line); }
 figcaption { font-size:13px; color:var(--soft); margin-top:5px; }
 .grid { display:grid; gap:16px; align-items:start; }
-.two { grid-template-columns:1fr 1fr; } .four { grid-template-columns:repeat(4,1fr); }
+.two { grid-template-columns:1fr 1fr; } .three { grid-template-columns:repeat(3,1fr); }
+.four { grid-template-columns:repeat(4,1fr); }
+.verdict { display:grid; grid-template-columns:auto 1fr minmax(0,2.2fr); gap:8px 30px; align-items:center; }
+.verdict .sub { white-space:nowrap; } .verdict .word { white-space:normal; }
+.scale svg { display:block; width:100%; height:auto; }
 .overview { grid-template-columns:var(--columns,1.08fr 1fr); }
 .after-table { margin-top:14px; }
 .stack { display:grid; gap:16px; }
@@ -68,7 +72,7 @@ footer { border-top:1px solid var(--line); margin-top:30px; padding-top:10px; fo
   color:var(--soft); }
 @media (max-width:820px) { main { padding:20px 16px; } .cards {
   grid-template-columns:1fr 1fr; }
-  .overview,.two,.four { grid-template-columns:1fr; } }
+  .overview,.two,.three,.four,.verdict { grid-template-columns:1fr; } }
 @page { size:A4; margin:13mm 13mm 14mm; }
 @media print {
   body { background:#fff; font-size:10pt; -webkit-print-color-adjust:exact; print-color-adjust:exact; }
@@ -79,7 +83,9 @@ footer { border-top:1px solid var(--line); margin-top:30px; padding-top:10px; fo
   .card h3,.sub,.note,figcaption,.legend { font-size:8.5pt; } .warn { font-size:8pt; }
   table { font-size:9pt; } th,td { padding:3pt 6pt; } thead th { font-size:8.5pt; }
   .overview { grid-template-columns:var(--columns,1.08fr 1fr); } .two { grid-template-columns:1fr 1fr; }
+  .three { grid-template-columns:repeat(3,1fr); gap:8pt; }
   .four { grid-template-columns:repeat(4,1fr); gap:8pt; }
+  .verdict { grid-template-columns:auto 1fr minmax(0,2.2fr); gap:6pt 16pt; }
   code { font-size:7.5pt; } .scroll { overflow:visible; } .keep { break-inside:avoid; }
 }
 """

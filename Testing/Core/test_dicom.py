@@ -126,6 +126,18 @@ class TestReading:
         assert "DOE" not in repr(scan.series) and "4711" not in repr(scan.series)
         assert scan.image.GetMetaDataKeys() == ()
 
+    def test_tube_voltage_and_contrast_agent_are_read(self, tmp_path):
+        write_series(tmp_path / "plain")
+        write_series(tmp_path / "told", KVP="100", ContrastBolusAgent="OMNIPAQUE 350")
+        plain, told = (read_scan(tmp_path / name).series for name in ("plain", "told"))
+        assert (plain.kvp, plain.contrast) == (None, "")
+        assert (told.kvp, told.contrast) == (100.0, "OMNIPAQUE 350")
+
+    def test_a_tube_voltage_that_changes_within_the_series_is_not_known(self, tmp_path):
+        write_series(tmp_path / "ct", uid="1.2.9", KVP="120", skip=range(6))
+        write_series(tmp_path / "ct", uid="1.2.9", KVP="0", skip=range(6, 12))
+        assert read_scan(tmp_path / "ct").series.kvp is None
+
     def test_fractional_rescale_gives_float(self, tmp_path):
         pixels = write_series(tmp_path / "ct", RescaleSlope=0.5, RescaleIntercept=-512.25)
         scan = read_scan(tmp_path / "ct")

@@ -294,7 +294,7 @@ def hash_of(text):
 @pytest.mark.parametrize(
     "site, error",
     [("write_labels", error) for error in MEMORY_ERRORS]
-    + [(site, "MemoryError") for site in ("_write_highlight", "_write_report", "_write_json", "_sha256")],
+    + [(site, "MemoryError") for site in ("_write_highlight", "_write_report", "_write_json", "outdated")],
 )
 def test_out_of_memory_at_each_step_of_writing_keeps_the_old_set(old_set, result, monkeypatch, site, error):
     before = contents(old_set)
@@ -345,7 +345,7 @@ def test_sigterm_ends_the_command_as_cleanly(tmp_path, scan_file, stage):
 
 
 @pytest.mark.parametrize("number, kind", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-@pytest.mark.parametrize("site", ["write_labels", "_draw", "_write_report", "_write_json", "_outdated"])
+@pytest.mark.parametrize("site", ["write_labels", "_draw", "_write_report", "_write_json", "outdated"])
 def test_a_signal_at_each_step_of_writing_keeps_the_old_set(old_set, result, monkeypatch, site, number, kind):
     before = contents(old_set)
     real = getattr(results, site)

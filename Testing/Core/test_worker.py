@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from LiverSegLib import errors, protocol, scratch
+from LiverSegLib import errors, protocol, scratch, tasks
 from LiverSegLib.client import WorkerClient
 from LiverSegLib.ownership import process_exists
 from LiverSegLib.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
@@ -26,6 +26,8 @@ MESSAGES = [
     Hello("a", "folder", "default", "cpu"),
     Segment("s-1", voxels="v.npy", grid=GRID, minimum_lesion_ml=0.1, mirror=True),
     Segment("s_2", path="/a/ü.nii.gz", series="1.2.3"),
+    protocol.Measure("m", "v.npy", GRID, "l.npy", edited=True),
+    protocol.Report("r", "v.npy", GRID, "l.npy", "s.json", "/a/folder", highlight=True),
     Cancel("c", "s-1"),
     Shutdown("z"),
     protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),
@@ -33,6 +35,8 @@ MESSAGES = [
     protocol.SegmentResult(
         "s-1", "folder/r", "labels.npy", GRID, "summary.json", (protocol.SurfaceFiles("liver", "p", "t"),)
     ),
+    protocol.MeasureResult("m", "folder/r", "summary.json"),
+    protocol.ReportResult("r", "/a/folder", {"report": "report.html"}),
     protocol.Failure(None, "error", "Something.", None, ({"number": 1},)),
     protocol.Log("info", "line\nbreak"),
     protocol.Bye("shutdown"),
@@ -297,6 +301,122 @@ class TestSegmenting:
                 worker.segment(path, model=str(model), device="cpu", progress=touch)
             with pytest.raises(errors.ModelNotFoundError):
                 worker.segment(image, model="nothing")
+
+
+class Desk:
+    """A private folder with a case in it, and a raw worker that is asked to measure it and report on it."""
+
+    def __init__(self, worker, folder):
+        self.worker, self.folder = worker, folder
+        image = doubles.scan()
+        grid = Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection())
+        self.labels = doubles.labels_array()
+        self.case = {"voxels": str(folder / "voxels.npy"), "grid": grid, "labels": str(folder / "labels.npy")}
+        np.save(folder / "voxels.npy", sitk.GetArrayFromImage(image))
+        np.save(folder / "labels.npy", self.labels)
+        worker.send(Hello("h", str(folder)))
+        worker.reply(protocol.HelloReply)
+
+    def measure(self, **fields):
+        """The summary that the worker makes of the case, or its failure."""
+        self.worker.send(protocol.Measure("m", **{**self.case, **fields}))
+        reply = self.worker.reply((protocol.MeasureResult, protocol.Failure))
+        if isinstance(reply, protocol.Failure):
+            return reply
+        assert Path(reply.folder).parent == self.folder
+        return json.loads((Path(reply.folder) / reply.summary).read_text(encoding="utf-8"))
+
+    def report(self, summary, folder, **fields):
+        """The worker's answer to a request for a report."""
+        path = self.folder / "summary.json"
+        path.write_text(summary if isinstance(summary, str) else json.dumps(summary), encoding="utf-8")
+        self.worker.send(
+            protocol.Report("r", **{**self.case, **fields}, summary=str(path), folder=str(folder))
+        )
+        return self.worker.reply((protocol.ReportResult, protocol.Failure))
+
+
+@pytest.fixture
+def desk():
+    with RawWorker(draw=False) as worker:
+        folder = scratch.make_private_folder()
+        yield Desk(worker, folder)
+        worker.send(Shutdown("z"))
+        worker.process.wait(20)
+        assert not folder.exists()
+
+
+class TestMeasuring:
+    def test_a_mask_is_measured_with_its_scan(self, desk):
+        expected = doubles.result().measurements
+        summary = desk.measure(name="Case 7")
+        assert summary["name"] == "Case 7"
+        found = {organ["key"]: organ["volume_ml"] for organ in summary["measurements"]["organs"]}
+        assert found == {organ.key: pytest.approx(organ.volume_ml) for organ in expected.organs}
+        assert "edited" not in summary["provenance"]
+
+    def test_an_edited_mask_keeps_what_is_known_of_the_scan_and_says_so(self, desk):
+        earlier = doubles.result(doubles.scan())
+        old = {
+            "name": "Case 8",
+            "measurements": {**earlier.measurements.to_dict(), "warnings": ["of the old mask"]},
+            "provenance": earlier.provenance,
+            "warnings": ["of the scan", "of the old mask"],
+        }
+        (desk.folder / "old.json").write_text(json.dumps(old), encoding="utf-8")
+        desk.labels[desk.labels == 3] = 1
+        np.save(desk.folder / "labels.npy", desk.labels)
+        summary = desk.measure(summary=str(desk.folder / "old.json"), edited=True)
+        assert (summary["name"], summary["measurements"]["phase"]) == ("Case 8", "portal")
+        assert summary["measurements"]["lesions"] == []
+        assert summary["warnings"][0] == tasks.EDITED
+        assert "of the scan" in summary["warnings"] and "of the old mask" not in summary["warnings"]
+        assert summary["provenance"]["model"] == earlier.provenance["model"]
+        assert summary["provenance"]["edited"]["measured"]
+
+    def test_requests_that_make_no_sense(self, desk):
+        np.save(desk.folder / "other.npy", np.zeros((3, 3, 3), np.uint8))
+        (desk.folder / "odd.json").write_text('{"name": 3}', encoding="utf-8")
+        cases = [
+            ({"labels": str(desk.folder / "other.npy")}, "usage", "must be uint8 of shape (14, 22, 26)"),
+            ({"labels": "/nowhere.npy"}, "unreadable", "The segmentation handed to the worker"),
+            ({"voxels": "/nowhere.npy"}, "unreadable", "The scan handed to the worker"),
+            ({"summary": str(desk.folder / "odd.json")}, "usage", "numbers handed to the worker"),
+        ]
+        for fields, code, sentence in cases:
+            failure = desk.measure(**fields)
+            assert failure.code == code and sentence in failure.message
+
+
+class TestReporting:
+    def test_all_files_of_a_case_are_written(self, desk, tmp_path):
+        reply = desk.report(desk.measure(name="Case 9"), tmp_path / "case", highlight=True)
+        assert Path(reply.folder) == tmp_path / "case"
+        assert set(reply.files.values()) == {path.name for path in (tmp_path / "case").iterdir()}
+        assert {"report", "segmentation", "measurements", "highlight"} <= set(reply.files)
+        assert "Case 9" in (tmp_path / "case" / reply.files["report"]).read_text(encoding="utf-8")
+        written = sitk.ReadImage(str(tmp_path / "case" / reply.files["segmentation"]))
+        assert np.array_equal(sitk.GetArrayViewFromImage(written), doubles.labels_array())
+
+    def test_a_folder_that_cannot_be_written_to_stays_as_it_was(self, desk, tmp_path):
+        (tmp_path / "report.html").write_text("the user's")
+        failure = desk.report(desk.measure(), tmp_path)
+        assert failure.code == "output" and "did not write" in failure.message
+        assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+    def test_numbers_that_cannot_be_read(self, desk, tmp_path):
+        assert desk.report("{}", tmp_path).code == "usage"
+
+    def test_cancelled_it_leaves_nothing(self, desk, tmp_path):
+        desk.worker.send(Cancel("c", "r"))  # too early: nobody knows the request yet
+        summary = desk.measure()
+        (desk.folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+        request = protocol.Report(
+            "r", **desk.case, summary=str(desk.folder / "summary.json"), folder=str(tmp_path)
+        )
+        desk.worker.send(request, Cancel("d", "r"))
+        assert desk.worker.reply((protocol.ReportResult, protocol.Failure)).code == "cancelled"
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestErrors:

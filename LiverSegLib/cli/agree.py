@@ -1,0 +1,173 @@
+"""``liverseg agree``: how well two tables of fatty-liver readings agree."""
+
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from rich.table import Table
+from rich.text import Text
+
+from ..evaluation.agreement import Interval, RankTest
+from ..evaluation.comparison import NAMED, Agreement, Comparison, GradeComparison, compare_readings
+from ..evaluation.difference_plot import difference_plot
+from ..evaluation.readings import read_readings
+from ..measure.steatosis import GRADES
+from ..outputs import FileSet, write_file_set
+from .face import Face, facts_table
+from .steatosis import parse_cut_offs
+
+AGREEMENT = FileSet(index="agreement.json", content="agreement")
+
+LEAST_P = 0.001
+"""Smaller p values are shown as less than this."""
+
+
+def run_agree(
+    manual: Path, automatic: Path, folder: Optional[Path], cut_offs: Optional[str], face: Face
+) -> None:
+    """Compare two tables and show how they agree; write agreement.json and the plots if asked to.
+
+    Raises:
+        LiverSegError: A table cannot be read or is none, they have nothing in common, or the folder cannot be
+            written to.
+    """
+    borders = parse_cut_offs(cut_offs)
+    tables = [read_readings(path) for path in (manual, automatic)]
+    agreement = compare_readings(*tables, cut_offs=borders)
+    content = {
+        "manual": os.path.abspath(manual),
+        "automatic": os.path.abspath(automatic),
+        **agreement.to_dict(),
+    }
+    files: Dict[str, Path] = {}
+    if folder is not None:
+        files = write_file_set(folder, AGREEMENT, _plots(agreement.comparisons), {"agreement": content})
+    face.answer(
+        {
+            "folder": None if folder is None else os.path.abspath(folder),
+            "files": {key: str(path) for key, path in files.items()},
+            **content,
+        }
+    )
+    face.show(*_view(agreement), *_file_tables(files))
+    face.warn(list(agreement.warnings))
+
+
+def _plots(comparisons: Tuple[Comparison, ...]) -> Dict[str, Any]:
+    """Key -> name and writer of each Bland-Altman plot."""
+
+    def writer(comparison: Comparison) -> Any:
+        return lambda path: path.write_text(difference_plot(comparison), encoding="utf-8")
+
+    return {
+        f"plot_{comparison.quantity.key}": (
+            f"bland-altman-{comparison.quantity.key.replace('_', '-')}.svg",
+            writer(comparison),
+        )
+        for comparison in comparisons
+    }
+
+
+def _view(agreement: Agreement) -> List[Any]:
+    cases = len(agreement.cases)
+    parts: List[Any] = [Text(f"{cases} case{'s' * (cases != 1)} in both tables.")]
+    parts += [_comparison_table(comparison) for comparison in agreement.comparisons]
+    if agreement.grades is not None:
+        parts += [_grade_table(agreement.grades), _kappa_table(agreement.grades)]
+    return parts
+
+
+def _comparison_table(comparison: Comparison) -> Table:
+    quantity, found = comparison.quantity, comparison.bland_altman
+    unit = f" ({quantity.unit})" if quantity.unit else ""
+    table = Table(title=f"{quantity.name}{unit}, {len(comparison.cases)} cases", title_justify="left")
+    table.title_style = "bold"
+    for heading in ("", "Value", "95 % interval"):
+        table.add_column(heading)
+
+    def row(name: str, value: Optional[float], interval: Optional[Interval], decimals: int) -> None:
+        low_high = "" if interval is None else " to ".join(_number(end, decimals) for end in interval)
+        table.add_row(name, _number(value, decimals), low_high)
+
+    digits = quantity.decimals
+    for name, summary in (("Manual", comparison.manual_summary), ("Automatic", comparison.automatic_summary)):
+        spread = "" if summary.sd is None else f" ± {_number(summary.sd, digits)}"
+        table.add_row(f"{name}, mean ± SD", f"{_number(summary.mean, digits)}{spread}", "")
+    table.add_section()
+    row("Bias, automatic − manual", found.bias, found.bias_interval, digits)
+    row("Lower limit of agreement", found.lower, found.lower_interval, digits)
+    row("Upper limit of agreement", found.upper, found.upper_interval, digits)
+    row("ICC(2,1)", comparison.icc.value, comparison.icc.interval, 3)
+    table.add_section()
+    table.add_row("Wilcoxon signed rank", _test(comparison.wilcoxon, "W"), "")
+    table.add_row("Mann-Whitney U", _test(comparison.mann_whitney, "U"), "")
+    return table
+
+
+def _test(test: RankTest, letter: str) -> str:
+    if test.p_value is None:
+        return "–"
+    p = f"p < {LEAST_P:g}" if test.p_value < LEAST_P else f"p = {test.p_value:.3f}"
+    return f"{letter} = {test.statistic:g}, {p}"
+
+
+def _grade_table(grades: GradeComparison) -> Table:
+    """The confusion table: rows manual, columns automatic; agreeing cases are bold."""
+    total = int(grades.counts.sum())
+    table = Table(title=f"Grades, {total} cases", title_justify="left", title_style="bold")
+    table.add_column("Manual \\ automatic")
+    for grade in GRADES:
+        table.add_column(grade, justify="right")
+    for number, grade in enumerate(GRADES):
+        cells = [
+            Text(str(count), style="bold" if number == place else "")
+            for place, count in enumerate(grades.counts[number].tolist())
+        ]
+        table.add_row(grade, *cells)
+    return table
+
+
+def _kappa_table(grades: GradeComparison) -> Table:
+    table = facts_table()
+    same = int(grades.counts.trace())
+    table.add_row("Same grade", f"{same} of {int(grades.counts.sum())} ({100 * grades.agreeing:.0f} %)")
+    for weights, kappa in grades.kappas.items():
+        if kappa.value is None:
+            text = "not defined: both give every case the same one grade"
+        else:
+            ends = " to ".join(_number(end, 3) for end in kappa.interval)
+            text = f"{_number(kappa.value, 3)} (95 % interval {ends})"
+        table.add_row(f"Kappa, {weights} weights", text)
+    if grades.differing:
+        table.add_row("Different (manual, automatic)", Text(_differing(grades)))
+    if grades.graded_from_ratio:
+        cut_offs = grades.cut_offs
+        table.add_row(
+            "Graded from the ratio",
+            f"{' and '.join(grades.graded_from_ratio)}: normal above {cut_offs.normal_above:g}, "
+            f"moderate below {cut_offs.moderate_below:g}, severe below {cut_offs.severe_below:g}",
+        )
+    return table
+
+
+def _differing(grades: GradeComparison) -> str:
+    """The first cases with different grades, each with both."""
+    shown = [f"{case} ({manual}, {automatic})" for case, manual, automatic in grades.differing[:NAMED]]
+    more = len(grades.differing) - len(shown)
+    return "; ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _file_tables(files: Dict[str, Path]) -> List[Table]:
+    if not files:
+        return []
+    table = facts_table("Files")
+    for key, path in files.items():
+        table.add_row(key.replace("_", " "), Text(str(path)))
+    return [table]
+
+
+def _number(value: Optional[float], decimals: int) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:.{decimals}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text

@@ -1,0 +1,210 @@
+"""Fatty liver from the attenuation of liver and spleen in ROIs: ratio, difference, grade, and when not to
+grade.
+
+An assessment never hides a number: where a grade would mislead, the numbers stand beside the reasons.
+"""
+
+from typing import List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from .cautions import THICK_SLICES_MM, each_once
+from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
+from .rois import RoiMeter, place
+from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
+from .steatosis_hu import difference_text, fat_fraction_doubts, fat_fraction_percent, liver_text
+from .steatosis_ratio import LEAST_FOR_INTERVAL, pair_ratios, ratio_interval
+from .steatosis_result import (
+    GRADE_TEXTS,
+    GRADES,
+    NOT_GRADED,
+    Assessment,
+    CutOffs,
+    Reading,
+    means_of,
+)
+
+__all__ = [
+    "GRADES",
+    "GRADE_TEXTS",
+    "NOT_GRADED",
+    "Assessment",
+    "Conditions",
+    "CutOffs",
+    "Reading",
+    "assess",
+    "assess_scan",
+    "pair_ratios",
+    "ratio_interval",
+    "thick_slices",
+]
+
+_EQUAL_MM = 1e-6
+
+
+def assess(
+    liver: Sequence[Reading],
+    spleen: Sequence[Reading],
+    *,
+    conditions: Conditions,
+    cut_offs: Optional[CutOffs] = None,
+    whole_organ: Optional[Mapping[str, OrganStatistics]] = None,
+    grade_anyway: bool = False,
+    settings: Optional[PlacementSettings] = None,
+    warnings: Sequence[str] = (),
+    seed: int = 0,
+) -> Assessment:
+    """Judge liver fat from the accepted ROIs.
+
+    Args:
+        liver, spleen: ROIs with their values; those without a value (outside the scan) do not count.
+        conditions: how the scan was made.
+        cut_offs: between grades; the published ones if not given.
+        whole_organ: statistics by organ key, for the medians.
+        grade_anyway: grade in spite of reasons not to; the result says so.
+        settings: how automatic ROIs were placed, to be kept with the result.
+        warnings: sentences from placing, to be kept with the result.
+        seed: of the bootstrap.
+    """
+    cut_offs, organs = cut_offs or CutOffs(), dict(whole_organ or {})
+    liver_means, spleen_means = means_of(liver), means_of(spleen)
+    liver_mean, spleen_mean = _mean(liver_means), _mean(spleen_means)
+    reasons = reasons_not_to_grade(conditions, liver_mean, spleen_mean)
+    ratio = interval = ratio_of_means = None
+    if liver_mean is not None and spleen_mean is not None and spleen_means.min() > 0:
+        ratio = float(pair_ratios(liver_means, spleen_means).mean())
+        ratio_of_means = liver_mean / spleen_mean
+        interval = ratio_interval(liver_means, spleen_means, seed=seed)
+    elif spleen_mean is not None and spleen_mean > 0:
+        reasons += ("A spleen ROI has 0 HU or less: there is no ratio to it.",)
+    difference = None if liver_mean is None or spleen_mean is None else liver_mean - spleen_mean
+    by_ratio = None if ratio is None else cut_offs.grade(ratio)
+    grade = by_ratio if not reasons or grade_anyway else None
+    more = _roi_warnings(liver, LIVER_KEY) + _roi_warnings(spleen, SPLEEN_KEY)
+    if interval is not None and grade is not None:
+        more += _interval_warning(interval, cut_offs)
+    if conditions.kvp is None:
+        more.append(
+            f"The tube voltage is not known; cut-offs and fat fraction hold for {VALID_KVP:.0f} kVp only."
+        )
+    return Assessment(
+        ratio=ratio,
+        ratio_interval=interval,
+        ratio_of_means=ratio_of_means,
+        liver_mean=liver_mean,
+        spleen_mean=spleen_mean,
+        difference=difference,
+        liver_median=organs[LIVER_KEY].median_hu if LIVER_KEY in organs else None,
+        spleen_median=organs[SPLEEN_KEY].median_hu if SPLEEN_KEY in organs else None,
+        grade=grade,
+        grade_text=_grade_text(grade, bool(reasons)),
+        reasons_not_to_grade=reasons,
+        graded_anyway=bool(grade is not None and reasons),
+        liver_text=None if liver_mean is None else liver_text(liver_mean),
+        difference_text=None if difference is None else difference_text(difference),
+        fat_fraction_percent=None if liver_mean is None else fat_fraction_percent(liver_mean),
+        fat_fraction_doubts=() if liver_mean is None else fat_fraction_doubts(liver_mean, conditions),
+        warnings=each_once([*warnings, *more]),
+        cut_offs=cut_offs,
+        conditions=conditions,
+        rois=tuple(liver) + tuple(spleen),
+        whole_organ=organs,
+        settings=settings,
+    )
+
+
+def assess_scan(
+    image: sitk.Image,
+    labels: sitk.Image,
+    *,
+    phase: Optional[str] = None,
+    phase_reason: str = "",
+    kvp: Optional[float] = None,
+    contrast: Optional[str] = None,
+    settings: Optional[PlacementSettings] = None,
+    cut_offs: Optional[CutOffs] = None,
+    grade_anyway: bool = False,
+) -> Assessment:
+    """Place ROIs in a scan, measure them and judge liver fat.
+
+    Args:
+        image: the scan in HU, of any orientation.
+        labels: its mask on the same grid.
+        phase, phase_reason: contrast phase; estimated from the scan if not given.
+        kvp: tube voltage in kV where it is known.
+        contrast: the DICOM tag Contrast/Bolus Agent where it is known.
+        settings, cut_offs, grade_anyway: see :func:`place` and :func:`assess`.
+
+    Raises:
+        LiverSegError: as :func:`place_rois`.
+    """
+    meter = RoiMeter.of(image, labels)
+    if phase is None:
+        from ..phase import estimate_phase  # loads scipy.signal, for which Slicer's window would wait
+
+        estimate = estimate_phase(image, labels)
+        phase, phase_reason = estimate.phase, estimate.reason
+    placement = place(meter, settings)
+    statistics = {key: found for key in ORGANS for found in [meter.statistics(key)] if found is not None}
+    conditions = Conditions.of(
+        statistics, phase=phase, phase_reason=phase_reason, contrast_agent=contrast, kvp=kvp
+    )
+    return assess(
+        meter.measure_all(placement.of(LIVER_KEY)),
+        meter.measure_all(placement.of(SPLEEN_KEY)),
+        conditions=conditions,
+        cut_offs=cut_offs,
+        whole_organ=statistics,
+        grade_anyway=grade_anyway,
+        settings=placement.settings,
+        warnings=placement.warnings + thick_slices(meter.grid.slice_spacing, placement.settings.side_mm),
+        seed=placement.settings.seed,
+    )
+
+
+def thick_slices(slice_spacing: float, side_mm: float) -> Tuple[str, ...]:
+    """Return a sentence if slices (mm) are so thick that an ROI averages only a few of them."""
+    if slice_spacing <= THICK_SLICES_MM + 1e-3:
+        return ()
+    count = max(1, round(side_mm / slice_spacing))
+    held = "only one slice" if count == 1 else f"only {count} slices"
+    return (f"Slices are {slice_spacing:.1f} mm apart: an ROI holds {held}, so its mean is less certain.",)
+
+
+def _mean(values: np.ndarray) -> Optional[float]:
+    return float(values.mean()) if len(values) else None
+
+
+def _roi_warnings(readings: Sequence[Reading], organ: str) -> List[str]:
+    sentences = []
+    for number, (roi, values) in enumerate(readings):
+        if values.mean_hu is None:
+            sentences.append(f"{roi.name} lies outside the scan and does not count.")
+            continue
+        sentences += [f"{roi.name}: {flag}" for flag in values.flags]
+        if min(roi.size) < SIDE_RANGE_MM[0] - _EQUAL_MM:
+            sentences.append(
+                f"{roi.name} has a side of {min(roi.size):.1f} mm, less than {SIDE_RANGE_MM[0]:.0f} mm."
+            )
+        sentences += [
+            f"{other.name} and {roi.name} overlap: what they share counts twice."
+            for other, _ in readings[:number]
+            if roi.overlaps(other)
+        ]
+    counted = sum(values.mean_hu is not None for _, values in readings)
+    if 0 < counted < LEAST_FOR_INTERVAL:
+        word = "one ROI" if counted == 1 else f"{counted} ROIs"
+        sentences.append(f"Only {word} in the {organ}: there is no interval.")
+    return sentences
+
+
+def _interval_warning(interval: Tuple[float, float], cut_offs: CutOffs) -> List[str]:
+    low, high = cut_offs.grade(interval[0]), cut_offs.grade(interval[1])
+    return [] if low == high else [f"The 95 % interval of the ratio reaches from {low} to {high}."]
+
+
+def _grade_text(grade: Optional[str], doubtful: bool) -> str:
+    if grade is None:
+        return NOT_GRADED
+    return f"{GRADE_TEXTS[grade]} (graded in spite of the reasons not to)" if doubtful else GRADE_TEXTS[grade]

@@ -1,0 +1,174 @@
+"""When the attenuation of the liver does not tell its fat: contrast medium, tube voltage, truncated organs,
+noise.
+
+Sources of the limits:
+
+* 120 kVp: with 100 kVp the ratio of livers without fat reached from 0.89 to 1.77 ("Unenhanced computed
+  tomography for non-invasive diagnosis of hepatic steatosis with low tube potential protocol"); the cut-offs
+  and the relation of HU to fat were found at 120 kVp.
+* 75 HU: 1.2 % of 3,357 screened adults and 83 % of patients with haemochromatosis had brighter livers
+  (Lawrence E et al., "Defining an optimal CT liver attenuation threshold to screen for hereditary
+  hemochromatosis", ARRS 2017, 2465); amiodarone makes livers of 80 to 140 HU (Jones WP et al., Invest
+  Radiol 1985;20:911-915).
+* The plausible range of the spleen and the limit of noise are ours, set wide of what unenhanced scans have
+  (docs/fatty-liver.md).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from .borders import FIELD_OF_VIEW
+from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics
+
+VALID_KVP = 120.0
+"""The cut-offs and the relation to fat fraction were found at this tube voltage; attenuation of fat depends
+on it."""
+_KVP_TOLERANCE = 0.5
+HIGH_NOISE_HU = 40.0
+"""SD of a voxel by noise above which values are not trusted: detectors run out of photons, and means shift
+too."""
+PLAUSIBLE_LIVER_HU = 75.0
+"""A brighter unenhanced liver holds iron, amiodarone, glycogen or contrast medium, which hide fat."""
+PLAUSIBLE_SPLEEN_HU = (30.0, 70.0)
+"""Mean of an unenhanced spleen; outside this range it is no yardstick for the liver."""
+
+_NO_AGENT = ("", "no", "none", "without", "w/o", "nativ", "native", "unenhanced", "n/a", "na")
+_BY_MOUTH = ("oral", "p.o.", "per os", "gastrografin", "barium", "rectal")
+_INTO_VEIN = ("iv", "i.v.", "intraven", "omni", "ultra", "iome", "iopam", "iohex", "iodix", "visip", "isov")
+
+PHASE_WORDS = {
+    "arterial": "arterial phase",
+    "portal": "portal venous phase",
+    "late": "late phase",
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under what conditions a scan was made, as far as it is known.
+
+    Attributes:
+        phase: "unenhanced", "arterial", "portal", "late", "unknown", or None if nobody has estimated it.
+        phase_reason: the sentence that goes with the estimate.
+        contrast_agent: what the DICOM header names as contrast agent; None if it names none or is not known.
+        kvp: tube voltage in kV, None if not known.
+        liver_touches, spleen_touches: words for the borders of the scan that an organ reaches.
+        liver_noise_hu, spleen_noise_hu: SD that noise gives a voxel, None if not known.
+    """
+
+    phase: Optional[str] = None
+    phase_reason: str = ""
+    contrast_agent: Optional[str] = None
+    kvp: Optional[float] = None
+    liver_touches: Tuple[str, ...] = ()
+    spleen_touches: Tuple[str, ...] = ()
+    liver_noise_hu: Optional[float] = None
+    spleen_noise_hu: Optional[float] = None
+
+    @classmethod
+    def of(
+        cls,
+        statistics: Mapping[str, OrganStatistics],
+        *,
+        phase: Optional[str] = None,
+        phase_reason: str = "",
+        contrast_agent: Optional[str] = None,
+        kvp: Optional[float] = None,
+    ) -> "Conditions":
+        """Return the conditions of a scan whose organs have these statistics (by key)."""
+        liver, spleen = statistics.get(LIVER_KEY), statistics.get(SPLEEN_KEY)
+        return cls(
+            phase=phase,
+            phase_reason=phase_reason,
+            contrast_agent=contrast_agent,
+            kvp=kvp,
+            liver_touches=liver.touches if liver else (),
+            spleen_touches=spleen.touches if spleen else (),
+            liver_noise_hu=liver.noise_hu if liver else None,
+            spleen_noise_hu=spleen.noise_hu if spleen else None,
+        )
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain data with units in the keys."""
+        plain = dict(self.__dict__)
+        plain["liver_touches"], plain["spleen_touches"] = list(self.liver_touches), list(self.spleen_touches)
+        return plain
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Conditions":
+        """Return the conditions that :meth:`to_dict` wrote."""
+        touches = {key: tuple(data[key]) for key in ("liver_touches", "spleen_touches")}
+        return cls(**{**data, **touches})
+
+
+def reasons_not_to_grade(
+    conditions: Conditions, liver_mean: Optional[float], spleen_mean: Optional[float]
+) -> Tuple[str, ...]:
+    """Return sentences, the weightiest first, on why a ratio of these means (HU) should not be graded."""
+    reasons: List[str] = []
+    reasons += _contrast(conditions)
+    if liver_mean is None:
+        reasons.append("There is no accepted ROI in the liver.")
+    if spleen_mean is None:
+        reasons.append("There is no spleen to compare with: only the attenuation of the liver can be judged.")
+    elif not PLAUSIBLE_SPLEEN_HU[0] <= spleen_mean <= PLAUSIBLE_SPLEEN_HU[1]:
+        reasons.append(
+            f"The spleen has {spleen_mean:.0f} HU; an unenhanced one has {PLAUSIBLE_SPLEEN_HU[0]:.0f} to "
+            f"{PLAUSIBLE_SPLEEN_HU[1]:.0f} HU."
+        )
+    if liver_mean is not None and liver_mean > PLAUSIBLE_LIVER_HU:
+        reasons.append(
+            f"The liver has {liver_mean:.0f} HU, above {PLAUSIBLE_LIVER_HU:.0f} HU: iron, amiodarone or "
+            "contrast medium may hide fat."
+        )
+    if conditions.kvp is not None and not is_valid_kvp(conditions.kvp):
+        reasons.append(
+            f"The tube voltage was {conditions.kvp:g} kVp; the cut-offs hold for {VALID_KVP:.0f} kVp."
+        )
+    for organ, touches in ((LIVER_KEY, conditions.liver_touches), (SPLEEN_KEY, conditions.spleen_touches)):
+        if touches:
+            reasons.append(f"Part of the {organ} lies outside the scan ({_borders(touches)}).")
+    for organ, noise in ((LIVER_KEY, conditions.liver_noise_hu), (SPLEEN_KEY, conditions.spleen_noise_hu)):
+        if noise is not None and noise > HIGH_NOISE_HU:
+            reasons.append(
+                f"The noise in the {organ} is {noise:.0f} HU, above {HIGH_NOISE_HU:.0f} HU: "
+                "means may be shifted."
+            )
+    return tuple(reasons)
+
+
+def is_valid_kvp(kvp: float) -> bool:
+    """Tell whether the cut-offs hold for a tube voltage in kV."""
+    return abs(kvp - VALID_KVP) <= _KVP_TOLERANCE
+
+
+def names_contrast_agent(text: Optional[str]) -> bool:
+    """Tell whether the DICOM tag Contrast/Bolus Agent names one given into a vein.
+
+    Empty tags, words for none and agents given by mouth alone do not count.
+    """
+    words = (text or "").strip().lower()
+    if words in _NO_AGENT or words.startswith(("no ", "without ", "w/o ")):
+        return False
+    return not any(word in words for word in _BY_MOUTH) or any(word in words for word in _INTO_VEIN)
+
+
+def _contrast(conditions: Conditions) -> List[str]:
+    reasons = []
+    if conditions.phase in PHASE_WORDS:
+        detail = f" ({conditions.phase_reason.rstrip('.')})" if conditions.phase_reason else ""
+        reasons.append(
+            f"The scan holds contrast medium: it looks like the {PHASE_WORDS[conditions.phase]}{detail}."
+        )
+    elif conditions.phase != "unenhanced":
+        reasons.append("It is not known whether the scan holds contrast medium.")
+    if names_contrast_agent(conditions.contrast_agent):
+        reasons.append(
+            f"The DICOM header names a contrast agent ({(conditions.contrast_agent or '').strip()})."
+        )
+    return reasons
+
+
+def _borders(touches: Tuple[str, ...]) -> str:
+    words = [word if word == FIELD_OF_VIEW else f"{word} border" for word in touches]
+    return ", ".join(words)

@@ -1,0 +1,239 @@
+"""An assessment of fatty liver as data: cut-offs, grades, numbers, reasons; to and from dicts."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..errors import InputError, UsageError
+from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics, PlacementSettings, Roi, RoiValues
+from .steatosis_conditions import Conditions
+from .steatosis_ratio import pair_ratios
+
+FORMAT = "liverseg-steatosis-1"
+"""Name and version of the dict that :meth:`Assessment.to_dict` makes."""
+
+GRADES: Tuple[str, ...] = ("normal", "mild", "moderate", "severe")
+"""From the highest ratio to the lowest."""
+GRADE_TEXTS = {
+    "normal": "No fatty liver by the ratio",
+    "mild": "Mild fatty liver",
+    "moderate": "Moderate fatty liver",
+    "severe": "Severe fatty liver",
+}
+NOT_GRADED = "Not graded"
+_EQUAL = 1e-9
+
+Reading = Tuple[Roi, RoiValues]
+"""An ROI and what was measured in it."""
+
+
+@dataclass(frozen=True)
+class CutOffs:
+    """Borders between grades of the liver/spleen ratio.
+
+    The defaults are those of the hepatology branch of the Chinese Medical Association for fatty liver, as
+    Chinese CT studies quote them: up to 1.0 mild, up to 0.7 moderate, up to 0.5 severe. Here 0.7 itself
+    counts as mild and 0.5 itself as moderate.
+
+    Attributes:
+        normal_above: a ratio above this is normal.
+        moderate_below: below this it is moderate; this value itself is mild.
+        severe_below: below this it is severe; this value itself is moderate.
+
+    Raises:
+        UsageError: not finite, not positive, or not in order.
+    """
+
+    normal_above: float = 1.0
+    moderate_below: float = 0.7
+    severe_below: float = 0.5
+
+    def __post_init__(self) -> None:
+        values = (self.severe_below, self.moderate_below, self.normal_above)
+        if not all(_is_number(value) and value > 0 for value in values):
+            raise UsageError("The cut-offs of the ratio must be positive numbers.")
+        if not values[0] < values[1] < values[2]:
+            raise UsageError(
+                f"The cut-offs must be in order: severe below {self.severe_below:g}, moderate below "
+                f"{self.moderate_below:g}, normal above {self.normal_above:g}."
+            )
+
+    def grade(self, ratio: float) -> str:
+        """Return the grade of a ratio."""
+        if ratio > self.normal_above + _EQUAL:
+            return "normal"
+        if ratio >= self.moderate_below - _EQUAL:
+            return "mild"
+        return "moderate" if ratio >= self.severe_below - _EQUAL else "severe"
+
+    def to_dict(self) -> Dict[str, float]:
+        """Return plain numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, float]) -> "CutOffs":
+        """Return the cut-offs that :meth:`to_dict` wrote."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What liver and spleen attenuation say about liver fat.
+
+    Attributes:
+        ratio: mean of liver / spleen HU over all pairs of a liver and a spleen ROI; None without both.
+        ratio_interval: 95 % interval of the ratio by bootstrap over ROIs; None with fewer than 3 in an organ.
+        ratio_of_means: liver_mean / spleen_mean.
+        liver_mean, spleen_mean: mean HU of the ROIs' means.
+        difference: liver_mean - spleen_mean.
+        liver_median, spleen_median: HU of the whole parenchyma of the organ.
+        grade: "normal", "mild", "moderate" or "severe" by the ratio, or None.
+        grade_text: the grade in words, or that it was not graded.
+        reasons_not_to_grade: sentences; with any of them there is no grade unless ``graded_anyway``.
+        graded_anyway: somebody chose to have a grade in spite of these reasons.
+        liver_text, difference_text: what the liver's HU alone, and the difference, say in words; None
+            without.
+        fat_fraction_percent: approximate MR proton density fat fraction; None without a liver.
+        fat_fraction_doubts: sentences on why it does not hold here.
+        warnings: sentences on what else makes the numbers doubtful.
+        cut_offs, conditions: what the grade rests on.
+        rois: the accepted ROIs with their values.
+        whole_organ: statistics by organ key.
+        settings: how automatic ROIs were placed, if they were.
+    """
+
+    ratio: Optional[float]
+    ratio_interval: Optional[Tuple[float, float]]
+    ratio_of_means: Optional[float]
+    liver_mean: Optional[float]
+    spleen_mean: Optional[float]
+    difference: Optional[float]
+    liver_median: Optional[float]
+    spleen_median: Optional[float]
+    grade: Optional[str]
+    grade_text: str
+    reasons_not_to_grade: Tuple[str, ...]
+    graded_anyway: bool
+    liver_text: Optional[str]
+    difference_text: Optional[str]
+    fat_fraction_percent: Optional[float]
+    fat_fraction_doubts: Tuple[str, ...]
+    warnings: Tuple[str, ...]
+    cut_offs: CutOffs
+    conditions: Conditions
+    rois: Tuple[Reading, ...] = ()
+    whole_organ: Mapping[str, OrganStatistics] = field(default_factory=dict)
+    settings: Optional[PlacementSettings] = None
+
+    @property
+    def edited(self) -> bool:
+        """Whether somebody made, moved or resized one of the ROIs."""
+        return any(not roi.automatic for roi, _ in self.rois)
+
+    @property
+    def liver(self) -> Tuple[Reading, ...]:
+        """The liver's ROIs with their values."""
+        return self.readings(LIVER_KEY)
+
+    @property
+    def spleen(self) -> Tuple[Reading, ...]:
+        """The spleen's ROIs with their values."""
+        return self.readings(SPLEEN_KEY)
+
+    def readings(self, organ: str) -> Tuple[Reading, ...]:
+        """Return the ROIs of one organ with their values."""
+        return tuple(reading for reading in self.rois if reading[0].organ == organ)
+
+    def pair_ratios(self) -> np.ndarray:
+        """Return the ratio of each pair, (liver ROIs, spleen ROIs); NaN where the spleen's HU is not
+        positive.
+        """
+        return pair_ratios(means_of(self.liver), means_of(self.spleen))
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain dicts, lists, numbers and strings, unrounded, with units in the keys."""
+        return {
+            "format": FORMAT,
+            "ratio": self.ratio,
+            "ratio_interval_95": None if self.ratio_interval is None else list(self.ratio_interval),
+            "ratio_of_means": self.ratio_of_means,
+            "liver_mean_hu": self.liver_mean,
+            "spleen_mean_hu": self.spleen_mean,
+            "liver_minus_spleen_hu": self.difference,
+            "liver_median_hu": self.liver_median,
+            "spleen_median_hu": self.spleen_median,
+            "grade": self.grade,
+            "grade_text": self.grade_text,
+            "reasons_not_to_grade": list(self.reasons_not_to_grade),
+            "graded_anyway": self.graded_anyway,
+            "liver_text": self.liver_text,
+            "difference_text": self.difference_text,
+            "fat_fraction_percent": self.fat_fraction_percent,
+            "fat_fraction_doubts": list(self.fat_fraction_doubts),
+            "warnings": list(self.warnings),
+            "cut_offs": self.cut_offs.to_dict(),
+            "conditions": self.conditions.to_dict(),
+            "edited": self.edited,
+            "rois": [{**roi.to_dict(), **values.to_dict()} for roi, values in self.rois],
+            "whole_organ": [organ.to_dict() for organ in self.whole_organ.values()],
+            "settings": None if self.settings is None else self.settings.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Assessment":
+        """Return the assessment that :meth:`to_dict` wrote.
+
+        Raises:
+            InputError: the dict was written by something else.
+        """
+        if data.get("format") != FORMAT:
+            raise InputError(
+                f"This assessment cannot be read: {FORMAT!r} expected, {data.get('format')!r} found."
+            )
+        try:
+            return _from_dict(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError("This fatty-liver assessment is damaged.", repr(error)) from error
+
+
+def means_of(readings: Sequence[Reading]) -> np.ndarray:
+    """Return the mean HU (n,) of those ROIs that have one."""
+    return np.array([values.mean_hu for _, values in readings if values.mean_hu is not None], dtype=float)
+
+
+def _from_dict(data: Mapping[str, Any]) -> Assessment:
+    interval, settings = data["ratio_interval_95"], data["settings"]
+    values = ("mean_hu", "sd_hu", "voxels", "inside", "lesion", "flags")
+    organs = [OrganStatistics.from_dict(item) for item in data["whole_organ"]]
+    return Assessment(
+        ratio=data["ratio"],
+        ratio_interval=None if interval is None else (float(interval[0]), float(interval[1])),
+        ratio_of_means=data["ratio_of_means"],
+        liver_mean=data["liver_mean_hu"],
+        spleen_mean=data["spleen_mean_hu"],
+        difference=data["liver_minus_spleen_hu"],
+        liver_median=data["liver_median_hu"],
+        spleen_median=data["spleen_median_hu"],
+        grade=data["grade"],
+        grade_text=data["grade_text"],
+        reasons_not_to_grade=tuple(data["reasons_not_to_grade"]),
+        graded_anyway=data["graded_anyway"],
+        liver_text=data["liver_text"],
+        difference_text=data["difference_text"],
+        fat_fraction_percent=data["fat_fraction_percent"],
+        fat_fraction_doubts=tuple(data["fat_fraction_doubts"]),
+        warnings=tuple(data["warnings"]),
+        cut_offs=CutOffs.from_dict(data["cut_offs"]),
+        conditions=Conditions.from_dict(data["conditions"]),
+        rois=tuple(
+            (Roi.from_dict(item), RoiValues.from_dict({key: item[key] for key in values}))
+            for item in data["rois"]
+        ),
+        whole_organ={organ.key: organ for organ in organs},
+        settings=None if settings is None else PlacementSettings(**settings),
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < float("inf")

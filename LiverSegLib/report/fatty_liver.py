@@ -1,0 +1,181 @@
+"""The report's section on fatty liver: grade with its scale, numbers, ROIs with pictures, or why not."""
+
+from html import escape
+from typing import List, Optional, Sequence, Tuple
+
+import SimpleITK as sitk
+
+from ..measure.steatosis import Assessment, Reading
+from .figures import Figure
+from .grade_scale import grade_scale
+from .pictures import to_data_uri
+from .pieces import NONE, figure_element, plain, warning_lines
+from .planes import PatientView
+from .roi_pictures import MOST_SLICES, PLANE, ROI_WINDOW, roi_pictures
+
+NOT_FOR_FAT = "The attenuation of the liver tells nothing about its fat in this scan."
+"""Said instead of numbers where contrast medium makes them meaningless."""
+
+_ROI_HEADS = ("ROI", "Mean (HU)", "SD (HU)", "Slice", "Remark")
+
+
+def tells_fat(steatosis: Assessment) -> bool:
+    """Whether the numbers mean anything for fat: graded, or unenhanced as far as is known."""
+    return steatosis.grade is not None or steatosis.conditions.phase == "unenhanced"
+
+
+def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.Image) -> str:
+    """Return the section as HTML.
+
+    A scan with contrast medium gets one paragraph that says so. Any other gets the numbers and pictures, with
+    the grade or with the reasons why there is none.
+
+    Args:
+        steatosis: the assessment.
+        image, labels: the scan in HU and its mask, on the same grid.
+    """
+    if not tells_fat(steatosis):
+        reasons = " ".join(steatosis.reasons_not_to_grade) or NOT_FOR_FAT
+        body = f'<p class="empty">{escape(steatosis.grade_text)}. {escape(reasons)}</p>'
+        return f'<section class="keep"><h2>Fatty liver</h2>{body}</section>'
+    view = PatientView.of(image, labels)
+    parts = [
+        _verdict(steatosis),
+        warning_lines(steatosis.warnings),
+        _numbers(steatosis),
+        _roi_table(steatosis.rois, view),
+        _pictures(steatosis.rois, view),
+    ]
+    return f"<section><h2>Fatty liver</h2>{''.join(parts)}</section>"
+
+
+def _verdict(steatosis: Assessment) -> str:
+    """Grade and ratio side by side, the scale under them, and what speaks against grading."""
+    graded = steatosis.grade is not None and steatosis.ratio is not None
+    scale = f'<div class="scale">{grade_scale(steatosis)}</div>' if graded else ""
+    ratio = (
+        '<div><div class="sub">Liver/spleen ratio</div>'
+        f'<div class="value">{plain(steatosis.ratio, 2)}</div>'
+        f'<div class="sub">{_interval(steatosis)}</div></div>'
+    )
+    grade = (
+        '<div><div class="sub">Grade by the ratio</div>'
+        f'<div class="value word">{escape(steatosis.grade_text)}</div></div>'
+    )
+    head = "Graded in spite of these reasons" if steatosis.graded_anyway else "Why it is not graded"
+    reasons = "".join(f"<li>{escape(text)}</li>" for text in steatosis.reasons_not_to_grade)
+    box = f'<section class="warnings"><h2>{head}</h2><ul>{reasons}</ul></section>' if reasons else ""
+    return f'<div class="verdict keep">{ratio}{grade}{scale}</div>{box}'
+
+
+def _interval(steatosis: Assessment) -> str:
+    if steatosis.ratio_interval is None:
+        return "no interval"
+    low, high = steatosis.ratio_interval
+    return f"95 % interval {plain(low, 2)} to {plain(high, 2)}"
+
+
+def _numbers(steatosis: Assessment) -> str:
+    cut_offs, conditions, settings = steatosis.cut_offs, steatosis.conditions, steatosis.settings
+    liver, spleen = (len(steatosis.readings(organ)) for organ in ("liver", "spleen"))
+    # what they say of fat, they say of unenhanced scans
+    plain_scan = conditions.phase == "unenhanced"
+    said_liver = _said(steatosis.liver_text) if plain_scan else ""
+    said_difference = _said(steatosis.difference_text) if plain_scan else ""
+    rows: List[Tuple[str, str]] = [
+        ("Liver, mean of the ROIs", _hu(steatosis.liver_mean) + said_liver),
+        ("Spleen, mean of the ROIs", _hu(steatosis.spleen_mean)),
+        ("Liver minus spleen", _hu(steatosis.difference) + said_difference),
+        ("Ratio of the means", plain(steatosis.ratio_of_means, 2)),
+        (
+            "Whole liver, whole spleen (median)",
+            f"{_hu(steatosis.liver_median)}, {_hu(steatosis.spleen_median)}",
+        ),
+        ("Approximate fat fraction", _fat(steatosis)),
+        (
+            "Cut-offs of the ratio",
+            f"normal above {cut_offs.normal_above:g}, moderate below {cut_offs.moderate_below:g}, "
+            f"severe below {cut_offs.severe_below:g}",
+        ),
+        ("Tube voltage", "not known" if conditions.kvp is None else f"{conditions.kvp:g} kVp"),
+        ("ROIs", f"{liver} in the liver, {spleen} in the spleen, {_origin(steatosis)}"),
+    ]
+    if settings is not None:
+        rows.append(
+            (
+                "Automatic ROIs",
+                f"{settings.count} in each organ asked for, sides {settings.side_mm:g} mm, "
+                f"at least {settings.margin_mm:g} mm from the border and "
+                f"{settings.lesion_margin_mm:g} mm from lesions, seed {settings.seed}",
+            )
+        )
+    body = "".join(f'<tr><th scope="row">{name}</th><td>{escape(value)}</td></tr>' for name, value in rows)
+    return f'<table class="provenance after-table"><tbody>{body}</tbody></table>'
+
+
+def _origin(steatosis: Assessment) -> str:
+    """Whether somebody changed the ROIs."""
+    by_hand = [roi.name for roi, _ in steatosis.rois if not roi.automatic]
+    return f"placed or changed by hand: {', '.join(by_hand)}" if by_hand else "all placed automatically"
+
+
+def _hu(value: Optional[float]) -> str:
+    return NONE if value is None else f"{plain(value, 1)} HU"
+
+
+def _said(text: Optional[str]) -> str:
+    return f" – {text}" if text else ""
+
+
+def _fat(steatosis: Assessment) -> str:
+    if steatosis.fat_fraction_percent is None:
+        return NONE
+    value = f"{plain(steatosis.fat_fraction_percent, 0)} %"
+    doubts = " ".join(steatosis.fat_fraction_doubts)
+    return f"{value} – {doubts}" if doubts else value
+
+
+def _roi_table(readings: Sequence[Reading], view: PatientView) -> str:
+    if not readings:
+        return ""
+    head = "".join(f'<th scope="col"{_kind(title)}>{escape(title)}</th>' for title in _ROI_HEADS)
+    rows = []
+    for roi, values in readings:
+        cells = (
+            plain(values.mean_hu, 1),
+            plain(values.sd_hu, 1),
+            str(view.file_slice(PLANE, view.nearest_slice(PLANE, roi.centre))),
+        )
+        own = ["" if roi.automatic else "Placed or changed by hand.", *values.flags]
+        remark = escape(" ".join(text for text in own if text))
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f'<tr><th scope="row">{escape(roi.name)}</th>{row}<td class="text">{remark}</td></tr>')
+    return (
+        '<div class="scroll after-table"><table>'
+        "<caption>Regions of interest: L in the liver, S in the spleen.</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _kind(title: str) -> str:
+    return ' class="text"' if title == "Remark" else ""
+
+
+def _pictures(readings: Sequence[Reading], view: PatientView) -> str:
+    if not readings:
+        return ""
+    figures, shown = [], set()
+    for item in roi_pictures(view, readings):
+        names = ", ".join(item.names)
+        place = f"Slice {view.file_slice(PLANE, item.index)} of {view.slices(PLANE)}."
+        alt = f"Axial CT slice with the regions of interest {names}."
+        ratio = item.picture.width / item.picture.height
+        figures.append(Figure(to_data_uri(item.picture), alt, f"{names}. {place}", ratio))
+        shown.update(item.names)
+    more = ""
+    if len(shown) < len(readings):
+        more = f" The {MOST_SLICES} slices with the most ROIs show {len(shown)} of {len(readings)}."
+    window = f"Window {ROI_WINDOW[0]:.0f}/{ROI_WINDOW[1]:.0f} HU (level/width)."
+    note = f'<p class="note">Each ROI in a slice that cuts it; a dashed one is suspicious. {window}{more}</p>'
+    grid = "".join(figure_element(figure) for figure in figures)
+    return f'{note}<div class="grid three">{grid}</div>'
