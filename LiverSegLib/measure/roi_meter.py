@@ -1,7 +1,7 @@
 """Measuring regions of interest in a scan, any of them at once: mean, SD, what lies in them, what is
 suspicious."""
 
-from typing import Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Generator, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -58,9 +58,27 @@ class RoiMeter:
     """
 
     def __init__(self, voxels: np.ndarray, grid: Grid, labels: np.ndarray) -> None:
+        _finish(self._set_up(voxels, grid, labels))
+
+    @classmethod
+    def in_pieces(
+        cls, voxels: np.ndarray, grid: "GridLike", labels: np.ndarray
+    ) -> Generator[None, None, "RoiMeter"]:
+        """Make a meter as :meth:`from_arrays` does, with the statistics of its organs, piece by piece: the
+        generator yields in between, for a window to stay alive, and returns the meter.
+        """
+        meter = cls.__new__(cls)
+        yield from meter._set_up(voxels, _placed(voxels, grid), labels)
+        for organ in meter.organs:
+            yield
+            meter._statistics[organ] = yield from meter._organ_statistics(meter.organs[organ])
+        return meter
+
+    def _set_up(self, voxels: np.ndarray, grid: Grid, labels: np.ndarray) -> Generator[None, None, None]:
         check_arrays(voxels, labels)
+        yield
         self.voxels, self.labels, self.grid = voxels, labels, grid
-        self.organs: Dict[str, OrganRegion] = find_organs(labels, voxels, grid)
+        self.organs: Dict[str, OrganRegion] = yield from find_organs(labels, voxels, grid)
         self._statistics: Dict[str, OrganStatistics] = {}
         self._kept: Tuple[sitk.Image, ...] = ()
 
@@ -69,10 +87,7 @@ class RoiMeter:
         """Return a meter of arrays (z, y, x) whose grid has ``origin``, ``spacing`` and ``direction`` (LPS
         mm).
         """
-        if isinstance(grid, Grid):
-            return cls(voxels, grid, labels)
-        placed = Grid.placed(voxels.shape[::-1], grid.origin, grid.spacing, grid.direction)
-        return cls(voxels, placed, labels)
+        return cls(voxels, _placed(voxels, grid), labels)
 
     @classmethod
     def of(cls, image: sitk.Image, labels: sitk.Image) -> "RoiMeter":
@@ -97,7 +112,7 @@ class RoiMeter:
         if organ not in self.organs:
             return None
         if organ not in self._statistics:
-            self._statistics[organ] = self._organ_statistics(self.organs[organ])
+            self._statistics[organ] = _finish(self._organ_statistics(self.organs[organ]))
         return self._statistics[organ]
 
     def sites(self, organ: str, settings: PlacementSettings) -> Sites:
@@ -210,9 +225,11 @@ class RoiMeter:
             flags.append(f"Its mean is {abs(apart):.0f} HU {side} the median of the {organ}.")
         return tuple(flags)
 
-    def _organ_statistics(self, organ: OrganRegion) -> OrganStatistics:
+    def _organ_statistics(self, organ: OrganRegion) -> Generator[None, None, OrganStatistics]:
         hu = attenuation(self.voxels[organ.box][organ.parenchyma])
+        yield
         noise = measure_noise(organ, self.voxels, self.grid)
+        yield
         means = self._cube_means(organ, noise)
         spread: Optional[float] = None
         middle = hu.median_hu
@@ -245,6 +262,21 @@ class RoiMeter:
                 if len(means) == SPREAD_CUBES:
                     break
         return np.array(means)
+
+
+def _placed(voxels: np.ndarray, grid: GridLike) -> Grid:
+    if isinstance(grid, Grid):
+        return grid
+    return Grid.placed(voxels.shape[::-1], grid.origin, grid.spacing, grid.direction)
+
+
+def _finish(pieces: Generator[None, None, Any]) -> Any:
+    """Do all pieces of some work at once and return its result."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
 
 
 def _sd_limit(noise: Noise, voxels: float) -> float:

@@ -1,7 +1,7 @@
 """The liver and the spleen as places for ROIs: their largest component, lesions, noise and spread."""
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from typing import Dict, Generator, Optional, Tuple
 
 import numpy as np
 
@@ -67,8 +67,11 @@ class Noise:
     grain: float
 
 
-def find_organs(labels: np.ndarray, voxels: np.ndarray, grid: Grid) -> Dict[str, OrganRegion]:
-    """Return the organs of a mask by key; one that has no voxel is left out.
+def find_organs(
+    labels: np.ndarray, voxels: np.ndarray, grid: Grid
+) -> Generator[None, None, Dict[str, OrganRegion]]:
+    """Find the organs of a mask, piece by piece: the generator yields in between and returns them by key; one
+    that has no voxel is left out.
 
     Args:
         labels: uint8 (z, y, x), values as in :mod:`LiverSegLib.labels`.
@@ -81,15 +84,18 @@ def find_organs(labels: np.ndarray, voxels: np.ndarray, grid: Grid) -> Dict[str,
     box = bounding_box(labels)
     if box is None:
         raise NoLiverError("The mask is empty: there is no liver in which ROIs could be placed.")
+    yield
     padding = padding_value(voxels)
     organs: Dict[str, OrganRegion] = {}
     for label, values in ((LIVER, (LIVER, TUMOUR)), (SPLEEN, (SPLEEN,))):
         parenchyma = labels[box] == label
-        mask = np.isin(labels[box], values)
+        mask = parenchyma | (labels[box] == TUMOUR) if TUMOUR in values else parenchyma
+        yield
         found = largest_component(mask, must_hold=parenchyma)
         if found is None:
             continue
         own_box, own_mask = box_within(box, found[0]), found[1]
+        yield
         touches = touched_borders(own_box, grid)
         if meets_padding(own_mask, own_box, voxels, padding):
             touches = in_order({*touches, FIELD_OF_VIEW})

@@ -248,3 +248,22 @@ def test_an_edited_roi_is_no_longer_automatic():
     moved = edited(roi, centre=(1.0, 2.0, 3.0))
     assert moved == Roi("L1", "liver", (1.0, 2.0, 3.0), SIDE, automatic=False)
     assert edited(roi, size=(12.0, 12.0, 12.0)).centre == roi.centre
+
+
+def test_a_meter_made_in_pieces_is_the_same():
+    labels = masked_patient()
+    image = scan_of(labels)
+    voxels, mask = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labels)
+    grid = Grid.of(image)
+    pieces = RoiMeter.in_pieces(voxels, grid, mask)
+    count, meter = 0, None
+    while meter is None:
+        try:
+            next(pieces)
+            count += 1
+        except StopIteration as end:
+            meter = end.value
+    whole = RoiMeter.from_arrays(voxels, grid, mask)
+    assert count > 8
+    assert [meter.statistics(key) for key in meter.organs] == [whole.statistics(key) for key in whole.organs]
+    assert place(meter).rois == place(whole).rois
