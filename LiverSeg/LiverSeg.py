@@ -64,6 +64,7 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
         uiWidget = slicer.util.loadUI(os.path.join(str(places.resourceFolder()), "UI", "LiverSeg.ui"))
         self.layout.addWidget(uiWidget)
         self.panel = Panel(uiWidget, LiverSegLogic())
+        _registerSampleData()  # a module that is added to a running Slicer has missed its startup
 
     def enter(self):
         if self.panel is not None:

@@ -123,7 +123,8 @@ def _setAbdomenWindow(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
 
 
 def _setVisible(segmentationNode: "slicer.vtkMRMLSegmentationNode", visible: bool) -> None:
-    for node in (segmentationNode, parts.part(segmentationNode, parts.LESION_MARKS)):
+    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+    for node in (segmentationNode, marksNode, *parts.roisOf(segmentationNode)):
         if node is not None:
             node.SetDisplayVisibility(visible)
 

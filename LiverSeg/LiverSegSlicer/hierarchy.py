@@ -39,6 +39,36 @@ def fileResult(
             hierarchyNode.SetItemParent(item, folder)
 
 
+def fileInSubfolder(
+    headNode: "slicer.vtkMRMLNode", nodes: "list[slicer.vtkMRMLNode]", name: str, attribute: str
+) -> None:
+    """File nodes in a folder of their own within the folder of ours in which ``headNode`` lies.
+
+    Args:
+        headNode: the result that they belong to.
+        nodes: all of the folder; those that the user filed elsewhere stay there.
+        name: of the folder, if it has to be made.
+        attribute: of the folder, which tells it from others.
+    """
+    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if hierarchyNode is None or not nodes:
+        return
+    root = hierarchyNode.GetSceneItemID()
+    parents = [hierarchyNode.GetItemParent(_itemOf(hierarchyNode, node) or root) for node in nodes]
+    folder = next((item for item in parents if item and hierarchyNode.GetItemAttribute(item, attribute)), 0)
+    if not folder:
+        head = _itemOf(hierarchyNode, headNode)
+        parent = _folderOf(hierarchyNode, headNode) or (hierarchyNode.GetItemParent(head) if head else root)
+        folder = hierarchyNode.CreateFolderItem(parent or root, name)
+        hierarchyNode.SetItemAttribute(folder, attribute, "1")
+    for node, parent in zip(nodes, parents):
+        item = _itemOf(hierarchyNode, node)
+        if not item:
+            hierarchyNode.CreateItem(folder, node)
+        elif parent == root:
+            hierarchyNode.SetItemParent(item, folder)
+
+
 def _parentOf(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", volumeNode: "slicer.vtkMRMLNode") -> int:
     item = _itemOf(hierarchyNode, volumeNode)
     return (hierarchyNode.GetItemParent(item) if item else 0) or hierarchyNode.GetSceneItemID()

@@ -28,7 +28,7 @@ class InputWatch:
         self._volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._onLost = onLost
-        self._state = _stateOf(volumeNode)
+        self._state = volumeState(volumeNode)
         self._observed: List[Tuple[Any, int]] = []
 
     def start(self) -> None:
@@ -56,7 +56,7 @@ class InputWatch:
         """Raise InputChangedError if the volume is not as it was, also if nobody said so."""
         if slicer.mrmlScene.IsClosing() or not slicer.mrmlScene.IsNodePresent(self._volumeNode):
             raise InputChangedError(_("The scan was removed from the scene; nothing was changed."))
-        if _stateOf(self._volumeNode) != self._state:
+        if volumeState(self._volumeNode) != self._state:
             raise InputChangedError(_("The scan was changed during the work; please run again."))
 
     def _observe(self, object_: Any, event: int, callback: Callable[..., None]) -> None:
@@ -67,7 +67,7 @@ class InputWatch:
         self._onLost(InputChangedError(text))
 
     def _onVolume(self, caller: Any, event: str) -> None:
-        if self._observed and _stateOf(self._volumeNode) != self._state:
+        if self._observed and volumeState(self._volumeNode) != self._state:
             self._lose(_("The scan was changed during the work; please run again."))
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -86,7 +86,7 @@ class InputWatch:
             self._lose(_("The segmentation was changed during the work; please do it again."))
 
 
-def _stateOf(volumeNode: Any) -> Tuple[Any, ...]:
+def volumeState(volumeNode: Any) -> Tuple[Any, ...]:
     """What must not change: the voxels (which object, when last changed) and where they lie."""
     image = volumeNode.GetImageData()
     scalars = image.GetPointData().GetScalars() if image is not None else None

@@ -10,13 +10,14 @@ developers.
 
 import os
 from pathlib import Path
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Dict, Optional, Union
 
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError
 
-from . import display, highlight
+from . import display, highlight, steatosis_console
+from .meters import Meters
 from .requirements import TorchState, checkTorch, installTorch, torchState
 from .run import Completed, Progress, Run, Steps
 from .steps import SegmentOptions, measureSteps, reportSteps, segmentSteps
@@ -32,6 +33,7 @@ class Logic:
 
     def __init__(self, worker: Optional[WorkerProcess] = None) -> None:
         self._worker = worker
+        self.meters = Meters()
 
     @property
     def worker(self) -> WorkerProcess:
@@ -121,6 +123,32 @@ class Logic:
         """
         steps = reportSteps(segmentationNode, Path(folder), labelFormat, highlight)
         return self._run(steps, progress, None, True).wait()
+
+    def assessSteatosis(self, volumeNode: Any, segmentationNode: Any, **settings: Any) -> Any:
+        """Judge liver fat by ROIs in liver and spleen, which become boxes in the scene.
+
+        ROIs that are there already are measured as they lie. With any setting for placing, the automatic ones
+        among them are placed anew; those that somebody made, moved or resized stay.
+
+        Args:
+            volumeNode: the scan, without contrast medium. segmentationNode: has segments with the IDs "liver"
+                and "spleen".
+            **settings: for placing ``count`` (of each organ), ``sideMm``, ``marginMm``, ``lesionMarginMm``,
+                ``seed``; ``cutOffs`` (normal above, moderate below, severe below), ``kvp``, and
+                ``gradeAnyway`` to grade in spite of reasons not to, which the result repeats.
+
+        Returns:
+            ``LiverSegLib.measure.steatosis.Assessment``.
+
+        Raises:
+            LiverSegError: With a sentence; no liver, cut-offs out of order, a setting out of its range.
+        """
+        return steatosis_console.assessSteatosis(self.meters, volumeNode, segmentationNode, **settings)
+
+    def acceptSteatosis(self, segmentationNode: Any, by: str = "") -> Dict[str, Any]:
+        """Store the fatty-liver reading as accepted by ``by``, or the one who is logged in; later changes of
+        its ROIs or settings open it again. Returns who, when, how and which ROIs."""
+        return steatosis_console.acceptSteatosis(segmentationNode, by)
 
     def showResult(self, volumeNode: Any, segmentationNode: Any) -> None:
         """Four-up layout, abdomen window, views centred on the liver; nothing without a main window."""

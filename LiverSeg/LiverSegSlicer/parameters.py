@@ -14,6 +14,7 @@ DEFAULT_IDLE_MINUTES = 10
 _START_WITH_PANEL = "LiverSeg/StartWithPanel"
 _IDLE_MINUTES = "LiverSeg/IdleMinutes"
 _REPORT_FOLDER = "LiverSeg/ReportFolder"
+_READER = "LiverSeg/Reader"
 
 
 @parameterNodeWrapper
@@ -28,6 +29,8 @@ class LiverSegParameters:
         minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model.
         mirror: average over mirror images.
         replaceUntouched: a new run replaces a result that nobody has edited.
+        roiCount: ROIs placed in liver and in spleen, for fatty liver. roiSideMm: their side in mm.
+        normalAbove, moderateBelow, severeBelow: cut-offs of the liver/spleen ratio that a new reading gets.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -37,6 +40,11 @@ class LiverSegParameters:
     minimumLesionMl: Annotated[float, WithinRange(0.0, 50.0)] = 0.0
     mirror: bool = False
     replaceUntouched: bool = False
+    roiCount: Annotated[int, WithinRange(1, 30)] = 5
+    roiSideMm: Annotated[float, WithinRange(10.0, 20.0)] = 10.0
+    normalAbove: Annotated[float, WithinRange(0.0, 5.0)] = 1.0
+    moderateBelow: Annotated[float, WithinRange(0.0, 5.0)] = 0.7
+    severeBelow: Annotated[float, WithinRange(0.0, 5.0)] = 0.5
 
 
 def segmentOptions(parameters: LiverSegParameters) -> dict:
@@ -84,3 +92,12 @@ class Preferences:
     @reportFolder.setter
     def reportFolder(self, value: str) -> None:
         qt.QSettings().setValue(_REPORT_FOLDER, value)
+
+    @property
+    def reader(self) -> str:
+        """Who accepted a reading last; empty if nobody has."""
+        return slicer.util.settingsValue(_READER, "")
+
+    @reader.setter
+    def reader(self, value: str) -> None:
+        qt.QSettings().setValue(_READER, value)

@@ -17,6 +17,13 @@ SUMMARY = "LiverSeg.Summary"
 LESION_MARKS = "LiverSeg.LesionMarks"
 HIGHLIGHT = "LiverSeg.Highlight"
 """Reference role of the highlight volume, and the attribute that tells it from a scan."""
+ROIS = "LiverSeg.Rois"
+"""Reference role of the boxes in which fatty liver is measured; there are many in this role."""
+ROIS_TABLE = "LiverSeg.RoisTable"
+STEATOSIS = "LiverSeg.Steatosis"
+"""Reference role of the reading of fatty liver."""
+PLOTS = "LiverSeg.Plots"
+"""Reference role of the plots of fatty liver, with their tables; there are many in this role."""
 
 APPLIED = "LiverSeg.Applied"
 """Attribute of the segmentation: fingerprint of the segments as the run brought them (see ``untouched``)."""
@@ -34,6 +41,18 @@ def isResult(node: Optional["slicer.vtkMRMLNode"]) -> bool:
 def part(segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str) -> Optional["slicer.vtkMRMLNode"]:
     """Return the node in a role of a result, None if there is none (any more)."""
     return segmentationNode.GetNodeReference(role)
+
+
+def partsIn(segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str) -> List["slicer.vtkMRMLNode"]:
+    """Return all nodes in a role of a result that are there."""
+    count = segmentationNode.GetNumberOfNodeReferences(role)
+    nodes = [segmentationNode.GetNthNodeReference(role, index) for index in range(count)]
+    return [node for node in nodes if node is not None]
+
+
+def roisOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List["slicer.vtkMRMLMarkupsROINode"]:
+    """Return the boxes in which the fatty liver of a result is measured."""
+    return [node for node in partsIn(segmentationNode, ROIS) if node.IsA("vtkMRMLMarkupsROINode")]
 
 
 def makePart(

@@ -11,7 +11,15 @@ from .hierarchy import fileResult
 from .lesion_marks import fillMarks, styleMarks
 from .tables import fillLesionsTable, fillVolumesTable
 
-PART_ROLES = (parts.VOLUMES_TABLE, parts.LESIONS_TABLE, parts.SUMMARY, parts.LESION_MARKS, parts.HIGHLIGHT)
+PART_ROLES = (
+    parts.VOLUMES_TABLE,
+    parts.LESIONS_TABLE,
+    parts.SUMMARY,
+    parts.LESION_MARKS,
+    parts.HIGHLIGHT,
+    parts.ROIS_TABLE,
+    parts.STEATOSIS,
+)
 """What is filed with a segmentation."""
 
 

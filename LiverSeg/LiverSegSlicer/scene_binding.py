@@ -145,8 +145,8 @@ class SceneBinding(VTKObservationMixin):
         if node.IsA("vtkMRMLScalarVolumeNode"):
             self._lookForScan = True
             self._changeTimer.start()
-        elif node.IsA("vtkMRMLSegmentationNode"):  # a script may have segmented the chosen scan
-            self._changeTimer.start()
+        elif node.IsA("vtkMRMLSegmentationNode") or node.IsA("vtkMRMLMarkupsROINode"):
+            self._changeTimer.start()  # a script may have segmented the chosen scan, or assessed it
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, _caller, _event, node) -> None:

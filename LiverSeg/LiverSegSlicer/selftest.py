@@ -19,7 +19,9 @@ from LiverSegLib.errors import CancelledError, DeviceError, InputError
 
 from . import parts, results
 from .highlight import isHighlight
+from .roi_nodes import roiNodes, setAccepted
 from .sample_data import NODE_NAME, sampleFile
+from .steatosis_reading import readingOf
 
 LIVER_ML = (1300.0, 1900.0)
 """Between these the bundled patient's liver must come out; by hand it has about 1600 ml."""
@@ -29,6 +31,7 @@ CANCEL_S = 1.0
 _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
 """Segment ID -> SNOMED CT code that its terminology must hold."""
 _RUN_LIMIT_S = 900.0
+_READER = "LiverSegTest"
 
 
 def run(test: Any, logic: Any) -> None:
@@ -63,6 +66,7 @@ class SelfTest:
         self._highlights(segmentationNode)
         self._cancels(segmentationNode)
         self._keepsWhatWasEdited(segmentationNode)
+        self._assessesFattyLiver(results.resultFor(self._volumeNode))
         self._writesReport(results.resultFor(self._volumeNode))
         self._comesBackFromFile()
         self._tell("LiverSeg works.")
@@ -174,11 +178,32 @@ class SelfTest:
         self._test.assertTrue(np.array_equal(before, after), "an edited segmentation is never overwritten")
         self._tell("An edited segmentation is kept.")
 
+    def _assessesFattyLiver(self, segmentationNode: Any) -> None:
+        """Place, edit, accept; the bundled scan is enhanced and must not be graded by itself."""
+        assessment = self._logic.assessSteatosis(self._volumeNode, segmentationNode)
+        self._test.assertIsNone(assessment.grade)
+        self._test.assertTrue(any("contrast" in text for text in assessment.reasons_not_to_grade))
+        nodes = roiNodes(segmentationNode)
+        self._test.assertEqual([node.GetName() for node in nodes], [roi.name for roi, _v in assessment.rois])
+        self._test.assertGreater(len(nodes), 6)
+        self._test.assertFalse(assessment.edited)
+        nodes[0].SetCenter(*(np.array(nodes[0].GetCenter()) + (3.0, 0.0, 0.0)))
+        setAccepted(nodes[-1], False)
+        again = self._logic.assessSteatosis(self._volumeNode, segmentationNode, gradeAnyway=True)
+        self._test.assertTrue(again.edited and again.graded_anyway)
+        self._test.assertIsNotNone(again.grade)
+        self._test.assertEqual(len(again.rois), len(nodes) - 1)
+        acceptance = self._logic.acceptSteatosis(segmentationNode, _READER)
+        self._test.assertEqual(acceptance["how"], "edited")
+        self._test.assertEqual(acceptance["rejected"], [nodes[-1].GetName()])
+        self._tell("ROIs for fatty liver are placed, edited and accepted.")
+
     def _writesReport(self, segmentationNode: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:
             report = self._logic.report(segmentationNode, Path(folder) / "case")
             text = report.read_text(encoding="utf-8")
         self._test.assertIn(NODE_NAME, text)
+        self._test.assertIn("Fatty liver", text)
         self._tell("The report is written.")
 
     def _comesBackFromFile(self) -> None:
@@ -186,6 +211,7 @@ class SelfTest:
         name = segmentationNode.GetName()
         summary = results.summaryOf(segmentationNode)
         labels = results.labelsOf(segmentationNode, self._volumeNode)
+        reading, names = readingOf(segmentationNode), [node.GetName() for node in roiNodes(segmentationNode)]
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
             self._test.assertTrue(slicer.util.saveScene(path))
@@ -198,6 +224,10 @@ class SelfTest:
         self._test.assertEqual(results.summaryOf(back), summary)
         self._test.assertTrue(np.array_equal(results.labelsOf(back, self._volumeNode), labels))
         self._test.assertFalse(results.editedSinceMeasured(back))
+        self._test.assertEqual(readingOf(back), reading)
+        self._test.assertEqual([node.GetName() for node in roiNodes(back)], names)
+        self._logic.assessSteatosis(self._volumeNode, back)
+        self._test.assertEqual(readingOf(back).accepted["by"], _READER)
         self._tell("Everything comes back from a saved scene.")
 
     # ---- help

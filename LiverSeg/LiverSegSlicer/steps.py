@@ -14,6 +14,7 @@ from LiverSegLib.errors import InputError, UsageError, WorkerError
 from LiverSegLib.failures import write_failure
 
 from . import results, volumes
+from .fatty_liver import acceptedReading
 from .handover import (
     readArray,
     readSummary,
@@ -110,6 +111,7 @@ def reportSteps(
     def steps(run: Run) -> Steps:
         case = _Case(segmentationNode)
         edited = results.editedSinceMeasured(segmentationNode)
+        steatosis = acceptedReading(segmentationNode, case.volumeNode)
         with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as room:
             yield from case.handOver(run, room)
             if edited:
@@ -125,7 +127,7 @@ def reportSteps(
                 label_format=labelFormat,
                 highlight=highlight,
             )
-            writeSummary(Path(request.summary), case.summary)
+            writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis})
             reply = yield Ask(request, begin=0.5, words=stageWords)
             return Path(reply.folder) / reply.files["report"]
 

@@ -47,7 +47,7 @@ def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
             "warnings", _("Warnings"), "", None, lambda row: " ".join(dict.fromkeys(row.get("warnings", ())))
         ),
     )
-    _fill(tableNode, columns, _volumeRows(measurements))
+    fillTable(tableNode, columns, _volumeRows(measurements))
 
 
 def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
         Column("centre_s_mm", _("Centre S (mm)"), "mm", 1, lambda row: row["centre_lps_mm"][2]),
         Column("warnings", _("Warnings"), "", None, lambda row: " ".join(row["warnings"])),
     )
-    _fill(tableNode, columns, measurements["lesions"])
+    fillTable(tableNode, columns, measurements["lesions"])
 
 
 def _volumeRows(measurements: Mapping[str, Any]) -> Tuple[Row, ...]:
@@ -99,8 +99,8 @@ def _volumeRows(measurements: Mapping[str, Any]) -> Tuple[Row, ...]:
     )
 
 
-def _fill(tableNode: "slicer.vtkMRMLTableNode", columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    """Replace all of a table in one modification."""
+def fillTable(tableNode: "slicer.vtkMRMLTableNode", columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Replace all of a table, one row of it for each of ``rows``, in one modification."""
     wasModifying = tableNode.StartModify()
     tableNode.RemoveAllColumns()
     tableNode.SetUseColumnTitleAsColumnHeader(True)

@@ -22,6 +22,7 @@ from .scan_section import ScanSection
 from .scene_binding import SceneBinding
 from .segment_section import SegmentSection
 from .slice_background import isHighlighted
+from .steatosis_section import SteatosisSection
 from .volume_choice import candidates
 
 
@@ -48,6 +49,7 @@ class Panel:
         self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
         self._results = ResultsSection(ui, self._onMeasure, self._onLesion, self._onHighlight)
         self._resultChoice = ResultChoice(ui, self._onResultChosen)
+        self._steatosis = SteatosisSection(ui, logic.meters, self._preferences, lambda: self.parameters)
         self._report = ReportSection(ui, self._preferences, self._onReport)
         self._advanced = AdvancedSection(ui, self._preferences, self._worker, self._message.showLog)
         self._activity = Activity(self._segment, self._message, self._draw)
@@ -79,6 +81,7 @@ class Panel:
         """The panel is about to vanish: stop what it started and let go of the scene."""
         self._activity.close()
         self._segment.close()
+        self._steatosis.close()
         self._binding.close()
 
     # ---- drawing
@@ -103,6 +106,7 @@ class Panel:
         else:
             self._results.show(segmentationNode, measurements)
             self._results.showHighlighted(isHighlighted())
+        self._steatosis.show(volumeNode, segmentationNode, self._reasonNotToAssess(measurements))
         self._binding.watchSegmentation(segmentationNode)
         self._drawEdited()
 
@@ -111,6 +115,7 @@ class Panel:
         segmentationNode = self.parameters.segmentation if self.parameters is not None else None
         edited = segmentationNode is not None and editedSinceMeasured(segmentationNode)
         self._results.showEdited(edited, self._activity.isRunning())
+        self._steatosis.refresh()
 
     def _reasonNotToSegment(self, volumeNode) -> str:
         if self._install.reason():
@@ -121,6 +126,11 @@ class Panel:
         if measurements is None:
             return _("Segment the scan first: the report tells of its result.")
         return _("Something else is running; wait for it or cancel it.") if running else ""
+
+    def _reasonNotToAssess(self, measurements) -> str:
+        if measurements is None:
+            return _("Segment the scan first: liver fat is judged by the attenuation of liver and spleen.")
+        return ""
 
     def _reasonForNoResults(self, volumeNode, segmentationNode, running: bool) -> str:
         if running or volumeNode is None or self._install.reason():

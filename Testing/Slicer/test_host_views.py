@@ -102,6 +102,48 @@ def test_the_mouse_reaches_the_views(host, cube):
     assert widget.mrmlSliceNode().GetFieldOfView()[0] != pytest.approx(field)
 
 
+def test_handles_of_markups_are_drawn_where_they_are(host, window, scene, screenshot):
+    import slicer
+
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
+    roi.SetCenter(30, 20, 0)
+    roi.SetSize(40, 40, 40)
+    roi.CreateDefaultDisplayNodes()
+    view = slicer.app.layoutManager().sliceWidget("Red").sliceView()
+    x, y, _z = view.convertRASToXYZ([30, 20, 0])
+
+    def centre():
+        host.settle(0.2)
+        pixels = _pixels(screenshot("handles", view))
+        return pixels[len(pixels) - 1 - int(y), int(x)]
+
+    roi.GetDisplayNode().SetHandlesInteractive(False)
+    assert np.ptp(centre()) > 50, "the red point of the box"
+    roi.GetDisplayNode().SetHandlesInteractive(True)
+    assert np.ptp(centre()) < 20, "the grey handle over it"
+
+
+def test_a_chart_is_drawn(host, window, scene, screenshot):
+    import slicer
+
+    table = scene.AddNewNodeByClass("vtkMRMLTableNode")
+    slicer.util.updateTableFromArray(table, np.array([[1.0, 2.0], [2.0, 5.0]]), ["x", "y"])
+    series = scene.AddNewNodeByClass("vtkMRMLPlotSeriesNode")
+    series.SetAndObserveTableNodeID(table.GetID())
+    series.SetXColumnName("x")
+    series.SetYColumnName("y")
+    series.SetColor(1, 0, 0)
+    series.SetLineWidth(6)
+    series.SetPlotType(series.PlotTypeScatter)
+    series.SetLineStyle(series.LineStyleSolid)
+    chart = scene.AddNewNodeByClass("vtkMRMLPlotChartNode")
+    chart.AddAndObservePlotSeriesNodeID(series.GetID())
+    slicer.modules.plots.logic().ShowChartInLayout(chart)
+    host.settle(0.2)
+    view = slicer.app.layoutManager().plotWidget(0).plotView()
+    assert _red(_pixels(screenshot("chart", view))).mean() > 0.005
+
+
 def test_layouts_change(host, window):
     import slicer
 

@@ -37,6 +37,11 @@ def full(request, window, host, scene):
     hand.panel._message.fail(WorkerError(SENTENCE, "signal 9"))
     hand.open("advancedSection")
     hand.clickRow("lesionsTable", 0)
+    hand.click("fattyPlaceButton")
+    host.waitFor(lambda: hand.seen("fattyWidget"))
+    hand.click("fattySettingsButton")
+    hand.click("fattyAnywayCheckBox")
+    hand.clickRow("roisTable", 0)
     hand.settle(0.1)
     yield hand
     end()
@@ -71,17 +76,18 @@ def test_no_text_is_cut(full):
         assert box.sizeHint().width() <= box.width(), box.objectName()
 
 
-def test_lesion_table_shows_all_columns(full):
-    table = full.widget("lesionsTable")
+@pytest.mark.parametrize("name", ["lesionsTable", "roisTable"])
+def test_tables_show_all_columns(full, name):
+    table = full.widget(name)
     for row in range(table.rowCount()):
-        for column in range(table.columnCount()):
+        for column in range(table.columnCount() - (name == "roisTable")):  # remarks stand in full below it
             rectangle = table.visualItemRect(table.item(row, column))
             assert table.viewport().rect().contains(rectangle), (row, column)
             assert table.sizeHintForColumn(column) <= rectangle.width() + 1
 
 
 def test_widgets_do_not_overlap(full):
-    for name in ("panelLayout", "resultsBodyLayout", "scanLayout"):
+    for name in ("panelLayout", "resultsBodyLayout", "fattyLayout", "fattyBodyLayout", "scanLayout"):
         panel = full.widget("scanSection").parentWidget()
         layout = panel.findChild(QtWidgets.QLayout, name)
         items = [layout.itemAt(index) for index in range(layout.count())]

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+from .plot_view import qMRMLPlotWidget
 from .registry import slicer_class
 from .table_view import qMRMLTableWidget
 from .view_widgets import qMRMLSliceWidget, qMRMLThreeDWidget
@@ -14,6 +15,7 @@ WIDGETS = {
     "vtkMRMLSliceNode": qMRMLSliceWidget,
     "vtkMRMLViewNode": qMRMLThreeDWidget,
     "vtkMRMLTableViewNode": qMRMLTableWidget,
+    "vtkMRMLPlotViewNode": qMRMLPlotWidget,
 }
 """Class of view node -> its widget."""
 
@@ -51,7 +53,7 @@ class qSlicerLayoutManager(QtCore.QObject):
     layout = QtCore.Property(int, lambda self: self._node.GetViewArrangement(), setLayout)
     threeDViewCount = QtCore.Property(int, lambda self: len(self._of(qMRMLThreeDWidget)))
     tableViewCount = QtCore.Property(int, lambda self: len(self._of(qMRMLTableWidget)))
-    plotViewCount = QtCore.Property(int, lambda self: 0)
+    plotViewCount = QtCore.Property(int, lambda self: len(self._of(qMRMLPlotWidget)))
 
     def _on_scene_closed(self) -> None:
         if self._node.GetViewArrangement() != self._last:
@@ -141,6 +143,10 @@ class qSlicerLayoutManager(QtCore.QObject):
 
     def tableWidget(self, index: int) -> Optional[qMRMLTableWidget]:
         found = self._of(qMRMLTableWidget)
+        return found[index] if index < len(found) else None
+
+    def plotWidget(self, index: int) -> Optional[qMRMLPlotWidget]:
+        found = self._of(qMRMLPlotWidget)
         return found[index] if index < len(found) else None
 
     def mrmlSliceLogics(self) -> Any:

@@ -101,6 +101,8 @@ class qMRMLSliceView(_View):
         super().__init__(parent)
         self._style = slicer.vtkMRMLSliceViewInteractorStyle()
         self._start_managers(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), SLICE_MANAGERS)
+        # as CTK's slice views have it; else the handles of markups are drawn far from where they are
+        self._renderer.GetActiveCamera().ParallelProjectionOn()
         self._logic = logic
         self._style.SetSliceLogic(logic)
         self._style.SetDisplayableManagers(self._managers)

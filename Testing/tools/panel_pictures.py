@@ -20,7 +20,7 @@ host = boot()
 
 import slicer  # noqa: E402
 from PIL import Image  # noqa: E402
-from PySide6 import QtCore  # noqa: E402
+from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 
 from SlicerHost.pythonqt import unwrap  # noqa: E402
@@ -29,6 +29,8 @@ WINDOW = (1280, 840)
 LIMIT_S = 600
 LESION_ROW = 1
 """The second largest lesion lies inside the liver and shows well in all three planes."""
+ROI_ROW = 2
+UNENHANCED = ROOT / "Testing" / "Data" / "hcc013-unenhanced-10mm.nii.gz"
 MARGIN = 10
 
 
@@ -71,6 +73,7 @@ class Pictures:
         host.setTheme("dark")
         self.panel("panel-dark")
         host.setTheme("light")
+        self._fattyLiver()
 
     def segmented(self, duringRun: str = "") -> None:
         """Press Segment and wait; make a picture in the middle of the run if it has a name."""
@@ -110,11 +113,39 @@ class Pictures:
         requirements.installedVersion = found
         self._panel.enter()
 
+    def _fattyLiver(self) -> None:
+        """The ROIs of fatty liver in an unenhanced scan, one chosen."""
+        slicer.mrmlScene.Clear(False)
+        host.settle(0.2)
+        slicer.util.loadVolume(str(UNENHANCED), {"name": "Unenhanced CT"})
+        host.waitFor(lambda: self._panel.ui.segmentButton.enabled)
+        self.segmented()
+        self._click("fattyPlaceButton")
+        host.waitFor(lambda: self._panel.ui.fattyRatioLabel.text[:1].isdigit(), LIMIT_S)
+        unwrap(self._panel.ui.fattyAnywayCheckBox).click()
+        table = unwrap(self._panel.ui.roisTable)
+        self._clickCell(table, ROI_ROW)
+        for name in ("scanSection", "resultsSection", "reportSection"):
+            getattr(self._panel.ui, name).collapsed = True
+        host.settle(0.5)
+        self._scrollTo("fattySection")
+        self._window("fatty-liver")
+
     def _clickLesion(self) -> None:
-        table = unwrap(self._panel.ui.lesionsTable)
-        position = table.visualItemRect(table.item(LESION_ROW, 1)).center()
+        self._clickCell(unwrap(self._panel.ui.lesionsTable), LESION_ROW)
+
+    def _clickCell(self, table, row: int) -> None:
+        position = table.visualItemRect(table.item(row, 1)).center()
         QTest.mouseClick(table.viewport(), QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, position)
         host.settle(0.5)
+
+    def _scrollTo(self, name: str) -> None:
+        """Bring the top of a section to the top of the panel."""
+        section = area = unwrap(getattr(self._panel.ui, name))
+        while not isinstance(area, QtWidgets.QScrollArea):
+            area = area.parentWidget()
+        top = section.mapTo(area.widget(), QtCore.QPoint(0, 0)).y()
+        area.verticalScrollBar().setValue(top)
 
     def _click(self, name: str) -> None:
         QTest.mouseClick(unwrap(getattr(self._panel.ui, name)), QtCore.Qt.LeftButton)

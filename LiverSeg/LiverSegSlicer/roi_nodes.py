@@ -1,0 +1,188 @@
+"""ROIs as boxes of Slicer's markups: made from the core's ROIs, and read back as they stand now.
+
+A box hangs under its scan's transform and keeps in attributes its organ, whether it counts, and where it was
+placed automatically; so a box that anyone moved, in any module, is known as edited.
+"""
+
+from typing import List, Optional, Tuple
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import InputError
+from LiverSegLib.measure.roi_data import LIVER_KEY, ORGANS, SPLEEN_KEY, Roi
+
+from . import parts
+from .hierarchy import fileInSubfolder
+from .record import scanName
+from .volumes import asArray, toWorld
+
+ORGAN = "LiverSeg.Organ"
+"""Attribute of a box: the key of the organ that it measures."""
+REJECTED = "LiverSeg.Rejected"
+"""Attribute of a box that does not count."""
+PLACED = "LiverSeg.Placed"
+"""Attribute of a box: where it was placed automatically, LPS mm."""
+FOLDER = "LiverSeg.RoiFolder"
+"""Attribute of the subject-hierarchy folder of a result's boxes."""
+
+COLOURS = {LIVER_KEY: (1.0, 0.55, 0.3), SPLEEN_KEY: (0.85, 0.6, 1.0)}
+"""The hues of the masks, brighter, to be seen on them."""
+REJECTED_OPACITY = 0.35
+FILL_OPACITY = 0.15
+HANDLE_PERCENT = 0.8
+TEXT_PERCENT = 2.5
+"""Of the view's diagonal: small, for there are ten of them."""
+
+SAME_MM = 0.01
+"""A box that lies this near to where it was placed has not been moved; files round."""
+STRAIGHT = 0.01
+"""Largest cosine by which the side of a box may lean from an axis of the patient."""
+
+_TO_LPS = np.array([-1.0, -1.0, 1.0])
+
+
+def addRoi(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode", roi: Roi
+) -> "slicer.vtkMRMLMarkupsROINode":
+    """Put an ROI of the core's, which lies in the volume's own space, into the scene; it is not filed yet."""
+    roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", roi.name)
+    roiNode.SetName(roi.name)
+    roiNode.SetROIType(roiNode.ROITypeBox)
+    roiNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    roiNode.SetCenter(*(np.array(roi.centre) * _TO_LPS).tolist())
+    roiNode.SetSize(*roi.size)
+    roiNode.SetAttribute(ORGAN, roi.organ)
+    if roi.automatic:
+        roiNode.SetAttribute(PLACED, " ".join(f"{value:.4f}" for value in (*roi.centre, *roi.size)))
+    segmentationNode.AddNodeReferenceID(parts.ROIS, roiNode.GetID())
+    _style(roiNode)
+    return roiNode
+
+
+def fileRois(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """File the boxes of a result in a folder of their own within the result's folder."""
+    name = _("{volume} fatty liver ROIs").format(volume=scanName(segmentationNode))
+    fileInSubfolder(segmentationNode, parts.roisOf(segmentationNode), name, FOLDER)
+
+
+def readRoi(roiNode: "slicer.vtkMRMLMarkupsROINode", volumeNode: "slicer.vtkMRMLVolumeNode") -> Roi:
+    """Return a box as it lies now in the volume's own space.
+
+    Raises:
+        InputError: it is turned against the axes of the patient, has no place or no size, or lies under a
+            non-linear transform.
+    """
+    name = roiNode.GetName()
+    place = _place(roiNode, volumeNode)
+    if place is None:
+        raise InputError(_("{name} has no place or no size: delete it and add another.").format(name=name))
+    centre, size = place
+    placed = _numbers(roiNode.GetAttribute(PLACED))
+    automatic = len(placed) == 6 and np.allclose((*centre, *size), placed, rtol=0, atol=SAME_MM)
+    return Roi(name, organOf(roiNode), centre, size, automatic)
+
+
+def organOf(roiNode: "slicer.vtkMRMLMarkupsROINode") -> str:
+    """Return the key of the organ that a box measures."""
+    organ = roiNode.GetAttribute(ORGAN)
+    return organ if organ in ORGANS else LIVER_KEY
+
+
+def isAccepted(roiNode: "slicer.vtkMRMLMarkupsROINode") -> bool:
+    """Whether a box counts."""
+    return roiNode.GetAttribute(REJECTED) is None
+
+
+def setAccepted(roiNode: "slicer.vtkMRMLMarkupsROINode", accepted: bool) -> None:
+    """Let a box count or not; one that does not is shown pale."""
+    if accepted == isAccepted(roiNode):
+        return
+    wasModifying = roiNode.StartModify()
+    roiNode.SetAttribute(REJECTED, None if accepted else "1")
+    roiNode.CreateDefaultDisplayNodes()
+    roiNode.GetDisplayNode().SetOpacity(1.0 if accepted else REJECTED_OPACITY)
+    roiNode.EndModify(wasModifying)
+
+
+def showScaleHandles(nodes: List["slicer.vtkMRMLMarkupsROINode"], chosenID: str) -> None:
+    """Show the handles for resizing of one box, and of no other: they cover a box of a centimetre."""
+    for roiNode in nodes:
+        roiNode.CreateDefaultDisplayNodes()
+        roiNode.GetDisplayNode().SetScaleHandleVisibility(roiNode.GetID() == chosenID)
+
+
+def centreInWorld(roiNode: "slicer.vtkMRMLMarkupsROINode") -> Tuple[float, float, float]:
+    """Return the centre of a box, world RAS mm."""
+    centre = [0.0, 0.0, 0.0]
+    roiNode.GetCenterWorld(centre)
+    return centre[0], centre[1], centre[2]
+
+
+def roiNodes(
+    segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
+) -> List["slicer.vtkMRMLMarkupsROINode"]:
+    """Return the boxes of a result, the liver's first, by number."""
+    if segmentationNode is None:
+        return []
+    return sorted(parts.roisOf(segmentationNode), key=_order)
+
+
+def removeRois(nodes: List["slicer.vtkMRMLMarkupsROINode"]) -> None:
+    """Remove boxes from the scene, with their place in the subject hierarchy."""
+    for roiNode in nodes:
+        slicer.mrmlScene.RemoveNode(roiNode)
+
+
+def _order(roiNode: "slicer.vtkMRMLMarkupsROINode") -> Tuple[int, int, str]:
+    number = "".join(letter for letter in roiNode.GetName() if letter.isdigit())
+    return list(ORGANS).index(organOf(roiNode)), int(number or 0), roiNode.GetName()
+
+
+def _place(
+    roiNode: "slicer.vtkMRMLMarkupsROINode", volumeNode: "slicer.vtkMRMLVolumeNode"
+) -> Optional[Tuple[Tuple[float, float, float], Tuple[float, float, float]]]:
+    """Return centre and size, LPS mm of the volume's own space; None without a place or a size."""
+    if not roiNode.GetNumberOfControlPoints() or min(roiNode.GetSize()) <= 0:
+        return None
+    transformNode = roiNode.GetParentTransformNode()
+    if transformNode is not None and not transformNode.IsTransformToWorldLinear():
+        text = _("{name} lies under a non-linear transform and cannot be measured.")
+        raise InputError(text.format(name=roiNode.GetName()))
+    matrix = asArray(roiNode.GetObjectToNodeMatrix())
+    if roiNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
+        matrix = np.linalg.inv(toWorld(volumeNode)) @ toWorld(roiNode) @ matrix
+    sides = matrix[:3, :3] * np.array(roiNode.GetSize())
+    lengths = np.linalg.norm(sides, axis=0)
+    if np.count_nonzero(np.abs(sides / lengths) > STRAIGHT) > 3:
+        text = _("{name} is turned and does not count: only boxes along the patient's axes are measured.")
+        raise InputError(text.format(name=roiNode.GetName()))
+    centre, size = matrix[:3, 3] * _TO_LPS, np.abs(sides).max(axis=1)
+    return tuple(map(float, centre)), tuple(map(float, size))
+
+
+def _numbers(text: Optional[str]) -> Tuple[float, ...]:
+    try:
+        return tuple(float(value) for value in (text or "").split())
+    except ValueError:  # someone else wrote the attribute
+        return ()
+
+
+def _style(roiNode: "slicer.vtkMRMLMarkupsROINode") -> None:
+    roiNode.CreateDefaultDisplayNodes()
+    displayNode = roiNode.GetDisplayNode()
+    wasModifying = displayNode.StartModify()
+    colour = COLOURS[organOf(roiNode)]
+    displayNode.SetColor(*colour)
+    displayNode.SetSelectedColor(*colour)
+    displayNode.SetFillOpacity(FILL_OPACITY)
+    displayNode.SetTextScale(TEXT_PERCENT)
+    displayNode.SetPropertiesLabelVisibility(True)
+    displayNode.SetVisibility3D(True)
+    displayNode.SetInteractionHandleScale(HANDLE_PERCENT)
+    displayNode.SetHandlesInteractive(True)
+    displayNode.SetTranslationHandleVisibility(True)
+    displayNode.SetScaleHandleVisibility(False)
+    displayNode.SetRotationHandleVisibility(False)
+    displayNode.EndModify(wasModifying)
