@@ -112,11 +112,11 @@ def _range(values: Sequence[float]) -> Tuple[float, float]:
 
 def ticks(low: float, high: float) -> List[float]:
     """Round numbers, about ``TICKS`` of them, from ``low`` to ``high``."""
-    raw = (high - low) / TICKS
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
+    power = 10.0 ** math.floor(math.log10((high - low) / TICKS))
+    steps = [factor * power for factor in (10, 5, 2, 1)]
+    marks = [range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) for step in steps]
+    best = min(range(len(steps)), key=lambda index: abs(len(marks[index]) - TICKS))
+    return [number * steps[best] for number in marks[best]]
 
 
 def _grid(axes: _Axes) -> List[str]:

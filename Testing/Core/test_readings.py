@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from LiverSegLib.errors import InputError, UnreadableImageError
@@ -225,6 +225,7 @@ def test_a_plot_without_any_difference_is_drawn(tmp_path):
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4))
+@example(1.0, 1202.0)
 def test_ticks_are_few_round_and_within(low, span):
     found = np.array(ticks(low, low + span))
     assert 3 <= len(found) <= 8

@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
     host.loadModule(ROOT / "LiverSeg" / "LiverSeg.py")
     host.openWindow(360, WINDOW)
     host.showModule("LiverSeg")
-    slicer.modules.LiverSegWidget.panel.ui.reportFolderButton.directory = "/home/user/Documents/LiverSeg"
+    slicer.modules.LiverSegWidget.panel.ui.reportFolderButton.directory = "/Documents/LiverSeg"
     pictures = Pictures(folder)
     if scaled:
         pictures.segmented()
