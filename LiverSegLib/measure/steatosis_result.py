@@ -78,6 +78,35 @@ class CutOffs:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """Who stands for a reading.
+
+    Attributes:
+        by: the reader's name.
+        at: when, ISO 8601 with its time zone.
+        how: "automatic" or "edited": whether somebody changed the ROIs.
+        rois, rejected: names of the ROIs that count, and of those that do not.
+    """
+
+    by: str
+    at: str
+    how: str
+    rois: Tuple[str, ...] = ()
+    rejected: Tuple[str, ...] = ()
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain strings and lists."""
+        lists = {"rois": list(self.rois), "rejected": list(self.rejected)}
+        return {"by": self.by, "at": self.at, "how": self.how, **lists}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Acceptance":
+        """Return what :meth:`to_dict` wrote."""
+        names = tuple(data.get("rois", ())), tuple(data.get("rejected", ()))
+        return cls(str(data["by"]), str(data["at"]), str(data["how"]), *names)
+
+
+@dataclass(frozen=True)
 class Assessment:
     """What liver and spleen attenuation say about liver fat.
 
@@ -101,6 +130,7 @@ class Assessment:
         rois: the accepted ROIs with their values.
         whole_organ: statistics by organ key.
         settings: how automatic ROIs were placed, if they were.
+        accepted: who accepted this reading; None if nobody has.
     """
 
     ratio: Optional[float]
@@ -125,6 +155,7 @@ class Assessment:
     rois: Tuple[Reading, ...] = ()
     whole_organ: Mapping[str, OrganStatistics] = field(default_factory=dict)
     settings: Optional[PlacementSettings] = None
+    accepted: Optional[Acceptance] = None
 
     @property
     def edited(self) -> bool:
@@ -178,6 +209,7 @@ class Assessment:
             "rois": [{**roi.to_dict(), **values.to_dict()} for roi, values in self.rois],
             "whole_organ": [organ.to_dict() for organ in self.whole_organ.values()],
             "settings": None if self.settings is None else self.settings.to_dict(),
+            "accepted": None if self.accepted is None else self.accepted.to_dict(),
         }
 
     @classmethod
@@ -203,7 +235,7 @@ def means_of(readings: Sequence[Reading]) -> np.ndarray:
 
 
 def _from_dict(data: Mapping[str, Any]) -> Assessment:
-    interval, settings = data["ratio_interval_95"], data["settings"]
+    interval, settings, accepted = data["ratio_interval_95"], data["settings"], data.get("accepted")
     values = ("mean_hu", "sd_hu", "voxels", "inside", "lesion", "flags")
     organs = [OrganStatistics.from_dict(item) for item in data["whole_organ"]]
     return Assessment(
@@ -232,6 +264,7 @@ def _from_dict(data: Mapping[str, Any]) -> Assessment:
         ),
         whole_organ={organ.key: organ for organ in organs},
         settings=None if settings is None else PlacementSettings(**settings),
+        accepted=None if accepted is None else Acceptance.from_dict(accepted),
     )
 
 

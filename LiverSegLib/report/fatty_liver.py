@@ -6,6 +6,7 @@ from typing import List, Optional, Sequence, Tuple
 import SimpleITK as sitk
 
 from ..measure.steatosis import Assessment, Reading
+from ..measure.steatosis_result import Acceptance
 from .figures import Figure
 from .grade_scale import grade_scale
 from .pictures import to_data_uri
@@ -41,6 +42,7 @@ def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.I
     view = PatientView.of(image, labels)
     parts = [
         _verdict(steatosis),
+        _acceptance(steatosis.accepted),
         warning_lines(steatosis.warnings),
         _numbers(steatosis),
         _roi_table(steatosis.rois, view),
@@ -66,6 +68,17 @@ def _verdict(steatosis: Assessment) -> str:
     reasons = "".join(f"<li>{escape(text)}</li>" for text in steatosis.reasons_not_to_grade)
     box = f'<section class="warnings"><h2>{head}</h2><ul>{reasons}</ul></section>' if reasons else ""
     return f'<div class="verdict keep">{ratio}{grade}{scale}</div>{box}'
+
+
+def _acceptance(accepted: Optional[Acceptance]) -> str:
+    """Who accepted the reading, when, with which ROIs; nothing if nobody has."""
+    if accepted is None:
+        return ""
+    rois = "ROIs edited by hand" if accepted.how == "edited" else "ROIs as placed automatically"
+    rejected = f"; rejected: {', '.join(accepted.rejected)}" if accepted.rejected else ""
+    when = accepted.at[:16].replace("T", " ")
+    text = f"Accepted by {accepted.by} on {when}, {rois}{rejected}."
+    return f'<p class="sub">{escape(text)}</p>'
 
 
 def _interval(steatosis: Assessment) -> str:

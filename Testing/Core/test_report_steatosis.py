@@ -1,7 +1,9 @@
 """The report's section on fatty liver: the grade and what it rests on, or why there is none; the ROIs."""
 
 import itertools
+import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from test_report import PROVENANCE, Page
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import measure
 from LiverSegLib.measure.rois import PlacementSettings, Roi
-from LiverSegLib.measure.steatosis import CutOffs
+from LiverSegLib.measure.steatosis import Assessment, CutOffs
+from LiverSegLib.measure.steatosis_result import Acceptance
 from LiverSegLib.report import build_report
 from LiverSegLib.report.fatty_liver import fatty_liver_section
 from LiverSegLib.report.grade_scale import GRADE_COLOURS, grade_scale
@@ -98,6 +101,15 @@ def test_moved_and_suspicious_rois_are_told_by_name(scan):
     page = shown(assessed(liver=liver), scan)
     assert "placed or changed by hand: L3" in page.text
     assert "Placed or changed by hand. Its mean is far." in page.text
+
+
+def test_who_accepted_the_reading_is_told_and_survives_json(scan):
+    accepted = Acceptance("Dr <Grey>", "2026-03-04T15:06:07+01:00", "edited", ("L1", "S1"), ("L3",))
+    told = Assessment.from_dict(json.loads(json.dumps(replace(assessed(), accepted=accepted).to_dict())))
+    assert told.accepted == accepted
+    page = fatty_liver_section(told, *scan)
+    assert "Accepted by Dr &lt;Grey&gt; on 2026-03-04 15:06, ROIs edited by hand; rejected: L3." in page
+    assert "Accepted by" not in fatty_liver_section(assessed(), *scan)
 
 
 def test_all_text_is_escaped(scan):
