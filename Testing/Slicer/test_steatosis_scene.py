@@ -143,8 +143,7 @@ def test_two_scans_keep_their_own_boxes_and_readings(hand, placed):
     first = textsOf(hand)
     patient = hand.panel.parameters.inputVolume
     other = unenhancedScan("Other", liver=20, seed=5)
-    hand.settle()
-    assert not hand.seen("fattyWidget")
+    hand.host.waitFor(lambda: not hand.seen("fattyWidget"))
     second = addResult(other)
     hand.settle()
     placeByHand(hand)

@@ -7,15 +7,17 @@ from PySide6 import QtCore, QtWidgets
 
 TURN = 0.002
 """Seconds of sleep between turns of the loop while waiting."""
+LEAST_TURNS = 15
+"""What one event sets off, timers and redrawing among it, takes a handful of turns."""
 
 
 def settle(seconds: float = 0.05) -> None:
-    """Lets the event loop turn for some time, deferred deletions included."""
+    """Lets the event loop turn for some time, deferred deletions included, also on a busy machine."""
     end = time.monotonic() + seconds
-    while True:
+    turns = 0
+    while turns < LEAST_TURNS or time.monotonic() < end:
         turn()
-        if time.monotonic() >= end:
-            return
+        turns += 1
         time.sleep(TURN)
 
 
@@ -25,7 +27,7 @@ def turn() -> None:
     QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete.value)
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     """Lets the event loop turn until the condition holds; returns its value.
 
     Raises:
