@@ -56,10 +56,34 @@ def modulePath() -> Path:
 
 @pytest.fixture
 def window(host: Host, scene):
-    """The main window, four-up, with a module panel 360 pixels wide; closed again after the test."""
+    """The main window, four-up, with a module panel 360 pixels wide; closed again after the test, with the
+    panels that it showed: one that lived on would act on the scenes of other tests.
+    """
     yield host.openWindow()
     host.setTheme("light")
     host.parkWindow()
+    host.closePanels()
+
+
+@pytest.fixture
+def hand(host: Host, scene):
+    """A panel of LiverSeg of its own in an empty scene, and who clicks on it."""
+    from panel_hand import makeHand
+
+    made, end = makeHand(host)
+    yield made
+    end()
+
+
+@pytest.fixture
+def ownModules():
+    """The test reloads our files; afterwards the other tests have theirs again."""
+    ours = ("LiverSeg", "LiverSegSlicer")
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in ours}
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] in ours]:
+        del sys.modules[name]
+    sys.modules.update(kept)
 
 
 @pytest.fixture

@@ -2,15 +2,6 @@
 
 import pytest
 from panel_doubles import madeUpScan
-from panel_hand import makeHand
-
-
-@pytest.fixture
-def hand(host, scene):
-    """A panel in an empty scene."""
-    made, end = makeHand(host)
-    yield made
-    end()
 
 
 @pytest.fixture

@@ -1,20 +1,11 @@
 """Fixtures for tests of fatty liver: a panel with an unenhanced scan, its result, its ROIs."""
 
 import pytest
-from panel_hand import makeHand
 from steatosis_patients import addResult, placeByHand, unenhancedScan
 
 
 @pytest.fixture
-def hand(host, scene):
-    """A panel in an empty scene."""
-    made, end = makeHand(host)
-    yield made
-    end()
-
-
-@pytest.fixture
-def scan(hand):
+def unenhanced(hand):
     """An unenhanced scan, chosen."""
     volumeNode = unenhancedScan()
     hand.settle()
@@ -22,15 +13,15 @@ def scan(hand):
 
 
 @pytest.fixture
-def result(hand, scan):
+def segmented(hand, unenhanced):
     """The scan, segmented."""
-    segmentationNode = addResult(scan)
+    segmentationNode = addResult(unenhanced)
     hand.settle()
     return segmentationNode
 
 
 @pytest.fixture
-def placed(hand, result):
+def placed(hand, segmented):
     """The result with its automatic ROIs."""
     placeByHand(hand)
-    return result
+    return segmented

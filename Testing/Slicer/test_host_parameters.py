@@ -2,13 +2,9 @@
 
 import enum
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-
-try:
-    from typing import Annotated
-except ImportError:  # pragma: no cover
-    pytest.skip("Annotated needs Python 3.9", allow_module_level=True)
 
 
 class Device(enum.Enum):

@@ -1,7 +1,5 @@
 """The panel and the scene: closing, loading, deleting, switching, reloading."""
 
-import sys
-
 import pytest
 from panel_doubles import FakeLogic, madeUpScan
 from panel_hand import makeHand
@@ -172,17 +170,6 @@ def test_models_folder_is_made_and_opened(hand, tmp_path, monkeypatch):
     hand.click("modelsFolderButton")
     assert (tmp_path / "models").is_dir()
     assert "models" in str(hand.host.opened_urls[-1])
-
-
-@pytest.fixture
-def ownModules():
-    """The test reloads our files; afterwards the other tests have theirs again."""
-    names = ("LiverSeg", "LiverSegSlicer")
-    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in names}
-    yield
-    for name in [name for name in sys.modules if name.split(".")[0] in names]:
-        del sys.modules[name]
-    sys.modules.update(kept)
 
 
 def test_reloading_the_module_brings_the_panel_back(window, host, ownModules):

@@ -22,7 +22,7 @@ pytest_plugins = ["steatosis_fixtures"]
 TEN = ["L1", "L2", "L3", "L4", "L5", "S1", "S2", "S3", "S4", "S5"]
 
 
-def test_before_segmenting_the_section_says_why_it_waits(hand, scan):
+def test_before_segmenting_the_section_says_why_it_waits(hand, unenhanced):
     assert "Segment the scan first" in hand.text("fattyEmptyLabel")
     assert not hand.enabled("fattyPlaceButton")
     assert "Segment the scan first" in hand.tip("fattyPlaceButton")
@@ -182,13 +182,13 @@ def test_resample_places_others_and_keeps_what_the_reader_moved(hand, placed):
     assert {name: tuple(node.GetCenter()) for name, node in roisOf(placed).items()} == before
 
 
-def test_settings_change_number_and_size(hand, result):
+def test_settings_change_number_and_size(hand, segmented):
     hand.click("fattySettingsButton")
     hand.widget("fattyCountSpinBox").setValue(3)
     hand.widget("fattySideSpinBox").setValue(12.0)
     placeByHand(hand)
     assert names(hand) == ["L1", "L2", "L3", "S1", "S2", "S3"]
-    assert roisOf(result)["L1"].GetSize()[0] == pytest.approx(12)
+    assert roisOf(segmented)["L1"].GetSize()[0] == pytest.approx(12)
 
 
 def test_cut_offs_change_the_grade_and_are_stored(hand, placed):
@@ -231,10 +231,10 @@ def test_other_tube_voltage_is_a_reason_not_to_grade(hand, placed):
     assert hand.text("fattyGradeLabel") == "Mild fatty liver"
 
 
-def test_enhanced_scan_is_graded_only_by_explicit_choice(hand, scan):
+def test_enhanced_scan_is_graded_only_by_explicit_choice(hand, unenhanced):
     from LiverSegSlicer.steatosis_reading import readingOf
 
-    segmentationNode = addResult(scan, phase="portal")
+    segmentationNode = addResult(unenhanced, phase="portal")
     hand.settle()
     placeByHand(hand)
     assert hand.text("fattyGradeLabel") == "Not graded"
@@ -251,8 +251,8 @@ def test_enhanced_scan_is_graded_only_by_explicit_choice(hand, scan):
     assert hand.text("fattyGradeLabel") == "Not graded"
 
 
-def test_without_a_spleen_only_the_liver_is_told(hand, scan):
-    addResult(scan, spleen=False)
+def test_without_a_spleen_only_the_liver_is_told(hand, unenhanced):
+    addResult(unenhanced, spleen=False)
     hand.settle()
     placeByHand(hand)
     assert names(hand) == TEN[:5]
@@ -313,10 +313,10 @@ def test_constants_that_spare_an_import_are_those_of_the_core(host):
     assert {grade: colour for grade, (colour, _word) in FIELDS.items()} == GRADE_COLOURS
 
 
-def test_window_waits_for_no_long_piece_while_a_scan_is_looked_at(hand, result):
+def test_window_waits_for_no_long_piece_while_a_scan_is_looked_at(hand, segmented):
     from LiverSegSlicer.meters import Meters
 
-    times, work = [], Meters().make(hand.panel.parameters.inputVolume, result)
+    times, work = [], Meters().make(hand.panel.parameters.inputVolume, segmented)
     while True:
         began = time.perf_counter()
         try:

@@ -1,7 +1,5 @@
 """Fatty liver and the scene: saved and reloaded, under a transform, two scans, deletions, edits, reload."""
 
-import sys
-
 import numpy as np
 import pytest
 from panel_doubles import MODULE, FakeLogic
@@ -182,11 +180,11 @@ def test_nodes_that_the_user_deletes(hand, placed):
     assert not hand.enabled("fattyPlaceButton")
 
 
-def test_result_deleted_or_scene_closed_while_it_is_looked_at(hand, result):
+def test_result_deleted_or_scene_closed_while_it_is_looked_at(hand, segmented):
     import slicer
 
     hand.widget("fattyPlaceButton").click()
-    slicer.mrmlScene.RemoveNode(result)
+    slicer.mrmlScene.RemoveNode(segmented)
     hand.settle(0.3)
     assert not hand.seen("fattyWidget") and not hand.enabled("fattyPlaceButton")
     addResult(hand.panel.parameters.inputVolume)
@@ -256,53 +254,53 @@ def test_plots_follow_the_boxes(window, host, scene):
     end()
 
 
-def test_console_makes_the_same_and_the_panel_shows_it(hand, result):
+def test_console_makes_the_same_and_the_panel_shows_it(hand, segmented):
     volumeNode = hand.panel.parameters.inputVolume
-    assessment = hand.logic.assessSteatosis(volumeNode, result)
-    assert assessment.grade == "mild" and len(assessment.rois) == 10 == len(roisOf(result))
+    assessment = hand.logic.assessSteatosis(volumeNode, segmented)
+    assert assessment.grade == "mild" and len(assessment.rois) == 10 == len(roisOf(segmented))
     waitForNumbers(hand)
     assert float(hand.text("fattyRatioLabel")) == pytest.approx(assessment.ratio, abs=0.006)
-    move(roisOf(result)["L1"], right=3.0)
-    again = hand.logic.assessSteatosis(volumeNode, result)
+    move(roisOf(segmented)["L1"], right=3.0)
+    again = hand.logic.assessSteatosis(volumeNode, segmented)
     assert again.edited and len(again.rois) == 10, "boxes that are there are measured as they lie"
-    more = hand.logic.assessSteatosis(volumeNode, result, count=7, cutOffs=(1.2, 0.9, 0.5), kvp=120)
+    more = hand.logic.assessSteatosis(volumeNode, segmented, count=7, cutOffs=(1.2, 0.9, 0.5), kvp=120)
     assert len(more.rois) == 14 and more.grade == "moderate" and more.conditions.kvp == 120
     assert [roi.name for roi, _values in more.rois if not roi.automatic] == ["L1"]
-    assert hand.logic.acceptSteatosis(result, "Dr Example")["how"] == "edited"
+    assert hand.logic.acceptSteatosis(segmented, "Dr Example")["how"] == "edited"
     hand.panel.enter()
     waitForNumbers(hand)
     assert "Accepted by Dr Example" in hand.text("fattyAcceptanceLabel")
 
 
-def test_console_refuses_with_sentences_and_changes_nothing(hand, result):
+def test_console_refuses_with_sentences_and_changes_nothing(hand, segmented):
     from LiverSegLib.errors import NoLiverError, UsageError
 
     volumeNode = hand.panel.parameters.inputVolume
     for settings in ({"count": 31}, {"sideMm": 5}, {"cutOffs": (0.5, 0.7, 1.0)}, {"seed": -1}):
         with pytest.raises(UsageError):
-            hand.logic.assessSteatosis(volumeNode, result, **settings)
+            hand.logic.assessSteatosis(volumeNode, segmented, **settings)
     with pytest.raises(UsageError):
-        hand.logic.acceptSteatosis(result)
-    assert not roisOf(result)
+        hand.logic.acceptSteatosis(segmented)
+    assert not roisOf(segmented)
     for key in ("liver", "tumour"):
-        result.GetSegmentation().RemoveSegment(key)
+        segmented.GetSegmentation().RemoveSegment(key)
     with pytest.raises(NoLiverError):
-        hand.logic.assessSteatosis(volumeNode, result)
-    assert not roisOf(result)
+        hand.logic.assessSteatosis(volumeNode, segmented)
+    assert not roisOf(segmented)
 
 
-def test_segmentation_of_another_module_can_be_assessed(hand, scan):
+def test_segmentation_of_another_module_can_be_assessed(hand, unenhanced):
     """A plain segmentation whose segments bear our IDs: its contrast phase is estimated."""
     import slicer
     from steatosis_patients import labelArray
 
     segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "By hand")
-    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(scan)
+    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(unenhanced)
     for value, key in ((1, "liver"), (2, "spleen")):
         segmentationNode.GetSegmentation().AddEmptySegment(key, key)
         mask = (labelArray() == value).astype(np.uint8)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentationNode, key, scan)
-    assessment = hand.logic.assessSteatosis(scan, segmentationNode)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentationNode, key, unenhanced)
+    assessment = hand.logic.assessSteatosis(unenhanced, segmentationNode)
     assert assessment.ratio == pytest.approx(LIVER_HU / SPLEEN_HU, abs=0.03)
     assert assessment.conditions.phase == "unenhanced"
 
@@ -317,17 +315,6 @@ def test_accepted_reading_goes_to_the_report(hand, placed):
     data = acceptedReading(placed, volumeNode)
     assert Assessment.from_dict(data).grade == "mild"
     assert data["accepted"]["rejected"] == []
-
-
-@pytest.fixture
-def ownModules():
-    """The test reloads our files; afterwards the other tests have theirs again."""
-    ours = ("LiverSeg", "LiverSegSlicer")
-    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in ours}
-    yield
-    for name in [name for name in sys.modules if name.split(".")[0] in ours]:
-        del sys.modules[name]
-    sys.modules.update(kept)
 
 
 def test_reloading_the_module_keeps_the_reading_and_lets_go_of_the_boxes(window, host, ownModules):

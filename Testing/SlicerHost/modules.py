@@ -208,9 +208,14 @@ def unload_scripted_module(manager: qSlicerModuleManager, name: str) -> None:
     """Takes a scripted module away as Slicer does at its end: cleanup() is called by
     moduleAboutToBeUnloaded.
     """
-    manager.moduleAboutToBeUnloaded.emit(name)
-    module = unwrap(getattr(slicer.modules, name.lower()))
-    module.unload()
+    end_panel(manager, name)
     del manager.by_name[name]
-    for attribute in (name.lower(), f"{name}Widget", f"{name}Instance"):
+    for attribute in (name.lower(), f"{name}Instance"):
         slicer.modules.__dict__.pop(attribute, None)
+
+
+def end_panel(manager: qSlicerModuleManager, name: str) -> None:
+    """Lets the panel of a scripted module clean up, and deletes it."""
+    manager.moduleAboutToBeUnloaded.emit(name)
+    unwrap(getattr(slicer.modules, name.lower())).unload()
+    slicer.modules.__dict__.pop(f"{name}Widget", None)

@@ -98,6 +98,14 @@ class Host:
             self.mainWindow.leave(module.widgetRepresentation())
         modules.unload_scripted_module(self.application.moduleManager(), name)
 
+    def closePanels(self) -> None:
+        """Ends the panels of modules in Python; each is made anew when its module is shown again."""
+        for name, module in self.application.moduleManager().by_name.items():
+            if isinstance(module, modules.qSlicerScriptedLoadableModule) and module.has_widget():
+                if self.mainWindow is not None:
+                    self.mainWindow.leave(module.widgetRepresentation())
+                modules.end_panel(self.application.moduleManager(), name)
+
     def openWindow(self, panelWidth: int = 360, size: Tuple[int, int] = (1280, 800)) -> Any:
         """Shows the main window, four-up, with a module panel of that width; returns it as Python in Slicer
         sees it.
