@@ -13,7 +13,7 @@ from ..evaluation.difference_plot import difference_plot
 from ..evaluation.readings import read_readings
 from ..measure.steatosis import GRADES
 from ..outputs import FileSet, write_file_set
-from .face import Face, facts_table
+from .face import Face, facts_table, files_table
 from .steatosis import parse_cut_offs
 
 AGREEMENT = FileSet(index="agreement.json", content="agreement")
@@ -49,7 +49,7 @@ def run_agree(
             **content,
         }
     )
-    face.show(*_view(agreement), *_file_tables(files))
+    face.show(*_view(agreement), files_table(files))
     face.warn(list(agreement.warnings))
 
 
@@ -141,12 +141,8 @@ def _kappa_table(grades: GradeComparison) -> Table:
     if grades.differing:
         table.add_row("Different (manual, automatic)", Text(_differing(grades)))
     if grades.graded_from_ratio:
-        cut_offs = grades.cut_offs
-        table.add_row(
-            "Graded from the ratio",
-            f"{' and '.join(grades.graded_from_ratio)}: normal above {cut_offs.normal_above:g}, "
-            f"moderate below {cut_offs.moderate_below:g}, severe below {cut_offs.severe_below:g}",
-        )
+        by_ratio = " and ".join(grades.graded_from_ratio)
+        table.add_row("Graded from the ratio", f"{by_ratio}: {grades.cut_offs}")
     return table
 
 
@@ -155,15 +151,6 @@ def _differing(grades: GradeComparison) -> str:
     shown = [f"{case} ({manual}, {automatic})" for case, manual, automatic in grades.differing[:NAMED]]
     more = len(grades.differing) - len(shown)
     return "; ".join(shown) + (f" and {more} more" if more else "")
-
-
-def _file_tables(files: Dict[str, Path]) -> List[Table]:
-    if not files:
-        return []
-    table = facts_table("Files")
-    for key, path in files.items():
-        table.add_row(key.replace("_", " "), Text(str(path)))
-    return [table]
 
 
 def _number(value: Optional[float], decimals: int) -> str:

@@ -73,9 +73,23 @@ class MeshLabel(str, Enum):
     all = "all"
 
 
+Source = Annotated[
+    Path,
+    typer.Argument(metavar="INPUT", help="A CT: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."),
+]
+Series = Annotated[
+    Optional[str],
+    typer.Option(metavar="UID", help="Which DICOM series of the folder; `liverseg series` lists them."),
+]
+Device = Annotated[DeviceName, typer.Option(help="Where to compute; auto takes a GPU if there is one.")]
+Model = Annotated[
+    str, typer.Option(metavar="NAME|FOLDER", help="Model to use; `liverseg models` lists them.")
+]
+Threads = Annotated[Optional[int], typer.Option(metavar="N", min=1, help="Processor threads to use at most.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Exactly one JSON object on standard output, also for errors.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -99,28 +113,16 @@ def _start(
 @app.command(epilog=EPILOG)
 def segment(
     context: typer.Context,
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", help="A CT: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."
-        ),
-    ],
+    source: Source,
     output: Annotated[
         Path,
         typer.Option(
             "--output", "-o", metavar="FOLDER", help="Folder for the results: all files are written or none."
         ),
     ],
-    series: Annotated[
-        Optional[str],
-        typer.Option(metavar="UID", help="Which DICOM series of the folder; `liverseg series` lists them."),
-    ] = None,
-    device: Annotated[
-        DeviceName, typer.Option(help="Where to compute; auto takes a GPU if there is one.")
-    ] = DeviceName.auto,
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="Model to use; `liverseg models` lists them.")
-    ] = "default",
+    series: Series = None,
+    device: Device = DeviceName.auto,
+    model: Model = "default",
     label_format: Annotated[
         LabelFormat,
         typer.Option("--format", help="Format of the segmentation; seg.nrrd opens in 3D Slicer as such."),
@@ -144,11 +146,9 @@ def segment(
         Optional[float],
         typer.Option(metavar="ML", min=0.0, help="Leave out lesions smaller than this volume in ml."),
     ] = None,
-    threads: Annotated[
-        Optional[int], typer.Option(metavar="N", min=1, help="Processor threads to use at most.")
-    ] = None,
+    threads: Threads = None,
     json_: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Segment a CT and write the results.
 
@@ -175,12 +175,7 @@ def segment(
 @app.command(epilog=EPILOG)
 def steatosis(
     context: typer.Context,
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", help="A CT: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."
-        ),
-    ],
+    source: Source,
     labels: Annotated[
         Optional[Path],
         typer.Option(
@@ -214,21 +209,12 @@ def steatosis(
         Optional[float],
         typer.Option(metavar="KV", min=1.0, help="Tube voltage, in place of what the DICOM header says."),
     ] = None,
-    series: Annotated[
-        Optional[str],
-        typer.Option(metavar="UID", help="Which DICOM series of the folder; `liverseg series` lists them."),
-    ] = None,
-    device: Annotated[
-        DeviceName, typer.Option(help="Where to segment; auto takes a GPU if there is one.")
-    ] = DeviceName.auto,
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="Model to segment with; `liverseg models` lists them.")
-    ] = "default",
-    threads: Annotated[
-        Optional[int], typer.Option(metavar="N", min=1, help="Processor threads to use at most.")
-    ] = None,
+    series: Series = None,
+    device: Device = DeviceName.auto,
+    model: Model = "default",
+    threads: Threads = None,
     json_: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Judge liver fat on an unenhanced CT.
 

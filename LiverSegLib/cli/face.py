@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
 from rich.console import Console
@@ -110,6 +111,15 @@ def facts_table(title: Optional[str] = None) -> Table:
     table = Table(title=title, show_header=False, box=None, padding=(0, 2, 0, 0), title_justify="left")
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
+    return table
+
+
+def files_table(files: Mapping[str, Path]) -> Table:
+    """The table that ends a command: the files written, if any, and what the numbers are not for."""
+    table = facts_table("Files" if files else None)
+    for key, path in files.items():
+        table.add_row(key.replace("_", " "), Text(str(path)))
+    table.add_row("", Text("For research use only.", style="dim"))
     return table
 
 

@@ -1,7 +1,7 @@
 """Progress of long work on standard error: a bar on a terminal, one line a stage elsewhere, or nothing."""
 
 from types import TracebackType
-from typing import Optional, Type
+from typing import Callable, Optional, Type
 
 from rich.console import Console
 from rich.progress import (
@@ -13,6 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+LAST_STAGE = "done"
+"""What the library calls its end."""
 
 
 class ProgressBar:
@@ -48,6 +51,17 @@ class ProgressBar:
         elif self._shown and stage != self._stage:
             self._console.print(Text(f"[{100 * fraction:3.0f} %] {words}"))
         self._stage = stage
+
+    def part(self, share: float) -> Callable[[float, str, str], None]:
+        """A callback for the library, whose whole work fills this ``share`` of the bar, and whose end is not
+        the command's.
+        """
+
+        def progress(fraction: float, stage: str, text: str) -> None:
+            if stage != LAST_STAGE:
+                self(share * fraction, stage, text)
+
+        return progress
 
     def __enter__(self) -> "ProgressBar":
         if self._bar is not None:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from rich.table import Table
-from rich.text import Text
 
 from ..errors import UnreadableImageError
 from ..failures import is_out_of_memory
-from .face import Face, facts_table
+from .face import Face, facts_table, files_table
 from .interrupts import Interrupts
 from .progress import ProgressBar
 from .steatosis_view import summary_line
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
-
-LAST_STAGE = "done"
-"""What the library calls its end, which is not the command's."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,10 +90,6 @@ def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) 
 
     import LiverSegLib
 
-    def progress(fraction: float, stage: str, text: str) -> None:
-        if stage != LAST_STAGE:
-            bar(WORK_SHARE * fraction, stage, text)
-
     if options.threads is not None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
     return LiverSegLib.segment(
@@ -108,7 +100,7 @@ def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) 
         minimum_lesion_ml=options.minimum_lesion_ml,
         series=options.series,
         threads=options.threads or 0,
-        progress=progress,
+        progress=bar.part(WORK_SHARE),
         cancel=interrupts.requested,
     )
 
@@ -145,7 +137,7 @@ def _summary(measurements: Any, steatosis: "Optional[Assessment]", files: Mappin
         fatty = facts_table()
         fatty.add_row("Fatty liver", summary_line(steatosis))
         parts.append(fatty)
-    parts.append(_file_table(files))
+    parts.append(files_table(files))
     return parts
 
 
@@ -186,14 +178,6 @@ def _lesion_table(measurements: Any) -> Table:
             _number(lesion.mean_hu),
             "" if lesion.probability is None else f"{lesion.probability:.2f}",
         )
-    return table
-
-
-def _file_table(files: Mapping[str, Path]) -> Table:
-    table = facts_table("Files")
-    for key, path in files.items():
-        table.add_row(key.replace("_", " "), Text(str(path)))
-    table.add_row("", Text("For research use only.", style="dim"))
     return table
 
 

@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import SimpleITK as sitk
-from rich.table import Table
-from rich.text import Text
 
 from ..errors import InputChangedError, UnreadableImageError, UsageError
 from ..measure.rois import PlacementSettings
 from ..measure.steatosis import Assessment, CutOffs, assess_scan
-from .face import Face, facts_table
+from .face import Face, files_table
 from .interrupts import Interrupts
 from .mesh import read_segmentation
 from .progress import ProgressBar
-from .segment import LAST_STAGE
 from .steatosis_view import assessment_view
 
 SEGMENT_SHARE, ASSESS_SHARE = 0.85, 0.95
@@ -96,7 +93,7 @@ def run_steatosis(options: SteatosisOptions, face: Face) -> None:
                     )
             bar(1.0, "done", "Done")
     face.answer(_answer(options, files, case, warnings))
-    face.show(*assessment_view(case.assessment), _file_table(files))
+    face.show(*assessment_view(case.assessment), files_table(files))
     face.warn([*warnings, *case.assessment.warnings])
 
 
@@ -132,17 +129,13 @@ def _segmented(
     if options.threads is not None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
 
-    def progress(fraction: float, stage: str, text: str) -> None:
-        if stage != LAST_STAGE:
-            bar(SEGMENT_SHARE * fraction, stage, text)
-
     result = LiverSegLib.segment(
         options.source,
         model=options.model,
         device=options.device,
         series=options.series,
         threads=options.threads or 0,
-        progress=progress,
+        progress=bar.part(SEGMENT_SHARE),
         cancel=interrupts.requested,
     )
     with interrupts.at_once():
@@ -225,11 +218,3 @@ def _answer(
             "provenance": case.provenance,
         }
     )
-
-
-def _file_table(files: Mapping[str, Path]) -> Table:
-    table = facts_table("Files" if files else None)
-    for key, path in files.items():
-        table.add_row(key.replace("_", " "), Text(str(path)))
-    table.add_row("", Text("For research use only.", style="dim"))
-    return table

@@ -36,7 +36,6 @@ def summary_line(assessment: Assessment) -> Text:
 
 def _numbers_table(assessment: Assessment) -> Table:
     table = facts_table("Fatty liver")
-    cut_offs = assessment.cut_offs
     style = GRADE_STYLES.get(assessment.grade or "", "bold")
     table.add_row("Grade", Text(assessment.grade_text, style=style))
     head = "In spite of" if assessment.graded_anyway else "Because"
@@ -55,11 +54,7 @@ def _numbers_table(assessment: Assessment) -> Table:
     if assessment.fat_fraction_percent is not None:
         doubts = " ".join(assessment.fat_fraction_doubts)
         table.add_row("Approximate fat", f"{assessment.fat_fraction_percent:.0f} % {doubts}".rstrip())
-    table.add_row(
-        "Cut-offs",
-        f"normal above {cut_offs.normal_above:g}, moderate below {cut_offs.moderate_below:g}, "
-        f"severe below {cut_offs.severe_below:g}",
-    )
+    table.add_row("Cut-offs", str(assessment.cut_offs))
     return table
 
 

@@ -67,6 +67,13 @@ class CutOffs:
             return "mild"
         return "moderate" if ratio >= self.severe_below - _EQUAL else "severe"
 
+    def __str__(self) -> str:
+        """Return the cut-offs in words."""
+        return (
+            f"normal above {self.normal_above:g}, moderate below {self.moderate_below:g}, "
+            f"severe below {self.severe_below:g}"
+        )
+
     def to_dict(self) -> Dict[str, float]:
         """Return plain numbers."""
         return asdict(self)

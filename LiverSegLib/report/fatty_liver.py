@@ -89,7 +89,7 @@ def _interval(steatosis: Assessment) -> str:
 
 
 def _numbers(steatosis: Assessment) -> str:
-    cut_offs, conditions, settings = steatosis.cut_offs, steatosis.conditions, steatosis.settings
+    conditions, settings = steatosis.conditions, steatosis.settings
     liver, spleen = (len(steatosis.readings(organ)) for organ in ("liver", "spleen"))
     # what they say of fat, they say of unenhanced scans
     plain_scan = conditions.phase == "unenhanced"
@@ -105,11 +105,7 @@ def _numbers(steatosis: Assessment) -> str:
             f"{_hu(steatosis.liver_median)}, {_hu(steatosis.spleen_median)}",
         ),
         ("Approximate fat fraction", _fat(steatosis)),
-        (
-            "Cut-offs of the ratio",
-            f"normal above {cut_offs.normal_above:g}, moderate below {cut_offs.moderate_below:g}, "
-            f"severe below {cut_offs.severe_below:g}",
-        ),
+        ("Cut-offs of the ratio", str(steatosis.cut_offs)),
         ("Tube voltage", "not known" if conditions.kvp is None else f"{conditions.kvp:g} kVp"),
         ("ROIs", f"{liver} in the liver, {spleen} in the spleen, {_origin(steatosis)}"),
     ]
