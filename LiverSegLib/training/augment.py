@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.training.lesions import paint_lesions
 from LiverSegLib.training.pack import LEVELS, WINDOW, PackedCase
 
 HU_PER_LEVEL = (WINDOW[1] - WINDOW[0]) / LEVELS
@@ -49,6 +50,8 @@ class Augmentation:
     arterial: float = 0.15
     fatty: float = 0.2
     organ_shift: float = 0.5
+    lesions: float = 0.0
+    """Chance that lesions are painted into the liver: for networks that tell tumours apart."""
     bright_contents: float = 0.15
     contrast: float = 0.5
     kernel: float = 0.35
@@ -98,6 +101,8 @@ def sample_patch(
     if not plain:
         label = _cut_field_of_view(hu, label, how, rng)
         _shift_organs(hu, label, how, rng)
+        if rng.random() < how.lesions and LIVER in case.annotated:
+            paint_lesions(hu, label, spacing, rng)
         hu = _thicken_slices(hu, spacing, how, rng)
         hu = _change_kernel(hu, how, rng)
         _change_contrast(hu, how, rng)

@@ -38,6 +38,7 @@ RECIPES: Dict[str, Recipe] = {
             "dimensions": 3, "fold": 2,
         },
         steps=10700,
+        augmentation=Augmentation(lesions=0.5),
     ),
     "locate": Recipe(
         version="coarse",
