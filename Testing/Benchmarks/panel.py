@@ -10,6 +10,7 @@ missed.
 """
 
 import argparse
+import compileall
 import os
 import sys
 import time
@@ -17,6 +18,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import numpy as np
@@ -27,6 +29,8 @@ SAMPLE = ROOT / "Resources" / "SampleData" / "hcc013-portal.nii.gz"
 GAP_MS = 100.0
 CANCEL_MS = 1000.0
 OPEN_MS = 300.0
+TURNS_TO_DRAW = 3
+"""Turns of the event loop until a panel just opened is drawn."""
 
 SPACING = (0.78, 0.78, 2.5)
 HANDING_OVER = "Handing the scan over"
@@ -127,15 +131,27 @@ def measure(host: Any) -> List[Line]:
 
 
 def opening(host: Any) -> Line:
-    """Load the module and show its panel in a window."""
+    """Load the module and show its panel in a window, until it is drawn.
+
+    Its bytecode is there already, as from Slicer's second start on.
+    """
+    import slicer
+
     host.openWindow()
-    start = now()
-    host.loadModule(str(ROOT / "LiverSeg" / "LiverSeg.py"))
-    loaded = since(start)
-    host.showModule("LiverSeg")
-    host.settle(0.0)
+    with TemporaryDirectory() as folder:
+        sys.pycache_prefix = folder
+        for package in ("LiverSeg", "LiverSegLib"):
+            compileall.compile_dir(ROOT / package, quiet=2)
+        start = now()
+        host.loadModule(str(ROOT / "LiverSeg" / "LiverSeg.py"))
+        loaded = since(start)
+        slicer.util.selectModule("LiverSeg")
+        for _ in range(TURNS_TO_DRAW):
+            slicer.app.processEvents()
+        taken = since(start)
+        sys.pycache_prefix = None
     what = f"opening the module (of which loading it at Slicer's start {1000 * loaded.clock:.0f} ms)"
-    return in_ms(what, since(start), OPEN_MS)
+    return in_ms(what, taken, OPEN_MS)
 
 
 @contextmanager
