@@ -18,6 +18,8 @@ FAILED_TO_START = 0
 """QProcess::FailedToStart: the only error after which ``finished`` does not come."""
 CRASHED = 1
 """QProcess::CrashExit."""
+LAUNCHER_TELLS_CRASH = "exit abnormally"
+"""PythonSlicer, which launches the interpreter, itself ends in order when that crashes, and writes this."""
 NOT_RUNNING = 0
 """QProcess::NotRunning."""
 
@@ -154,10 +156,9 @@ class ChildProcess:
             return
         self._readOutput()
         self._readErrors()
+        crashed = int(status) == CRASHED or LAUNCHER_TELLS_CRASH in self._lastWords
         how = (
-            _("it crashed, was killed, or memory ran out")
-            if int(status) == CRASHED
-            else _("exit status %d") % int(exitCode)
+            _("it crashed, was killed, or memory ran out") if crashed else _("exit status %d") % int(exitCode)
         )
         text = _("LiverSeg's worker ended unexpectedly ({how}); please run again.").format(how=how)
         self._ended(WorkerError(text, self._lastWords))

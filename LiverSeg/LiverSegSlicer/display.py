@@ -68,9 +68,21 @@ def showResult(
 
 
 def showOnlyResult(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> None:
-    """Hide every result of LiverSeg but this one, or all with None."""
+    """Hide every result of LiverSeg but this one, or all with None.
+
+    One without its scan stays as it is: it is a copy that the user made, or all that is left of a case.
+    """
     for node in parts.allResults():
-        _setVisible(node, node is segmentationNode)
+        if node is segmentationNode or parts.volumeOf(node) is not None:
+            _setVisible(node, node is segmentationNode)
+
+
+def hideMarks(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Hide what stands on a result, its lesion marks and boxes, when it goes."""
+    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+    for node in (marksNode, *parts.roisOf(segmentationNode)):
+        if node is not None:
+            node.SetDisplayVisibility(False)
 
 
 def frameLiver(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:

@@ -167,10 +167,11 @@ def acceptedReading(
     reading = readingOf(segmentationNode)
     if reading is None or reading.accepted is None or reading.assessment is None:
         return None
-    nodes = {node.GetName(): node for node in roiNodes(segmentationNode)}
+    nodes = roiNodes(segmentationNode)
+    # by place, as they were measured: names may be given twice
     if len(nodes) != len(reading.rows) or any(
-        row["name"] not in nodes or not _isAsMeasured(nodes[row["name"]], row, volumeNode)
-        for row in reading.rows
+        node.GetName() != row["name"] or not _isAsMeasured(node, row, volumeNode)
+        for node, row in zip(nodes, reading.rows)
     ):
         return None
     return {**reading.assessment, "accepted": dict(reading.accepted)}

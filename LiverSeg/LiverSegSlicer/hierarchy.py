@@ -3,6 +3,7 @@
 from typing import Optional
 
 import slicer
+import vtk
 
 FOLDER = "LiverSeg.Folder"
 """Attribute of the folders that LiverSeg makes."""
@@ -59,6 +60,8 @@ def fileInSubfolder(
     if not folder:
         head = _itemOf(hierarchyNode, headNode)
         parent = _folderOf(hierarchyNode, headNode) or (hierarchyNode.GetItemParent(head) if head else root)
+        folder = _emptyFolder(hierarchyNode, parent or root, attribute)
+    if not folder:
         folder = hierarchyNode.CreateFolderItem(parent or root, name)
         hierarchyNode.SetItemAttribute(folder, attribute, "1")
     for node, parent in zip(nodes, parents):
@@ -67,6 +70,15 @@ def fileInSubfolder(
             hierarchyNode.CreateItem(folder, node)
         elif parent == root:
             hierarchyNode.SetItemParent(item, folder)
+
+
+def _emptyFolder(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", parent: int, attribute: str) -> int:
+    """Return a folder with the attribute that lost all that was in it, 0 if there is none."""
+    children = vtk.vtkIdList()
+    hierarchyNode.GetItemChildren(parent, children)
+    items = [children.GetId(index) for index in range(children.GetNumberOfIds())]
+    ours = (item for item in items if hierarchyNode.GetItemAttribute(item, attribute))
+    return next((item for item in ours if not hierarchyNode.GetNumberOfItemChildren(item)), 0)
 
 
 def _parentOf(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", volumeNode: "slicer.vtkMRMLNode") -> int:

@@ -50,7 +50,7 @@ class InstallSection:
             return
         self._installing = True
         self._ui.installButton.enabled = False
-        self._message.note(_("Installing PyTorch. This can take some minutes."))
+        self._message.note(_("Installing PyTorch: some minutes in which Slicer may not respond."))
         self._onChanged()
         try:
             if self._logic.installTorch(_confirm):

@@ -24,6 +24,9 @@ STEATOSIS = "LiverSeg.Steatosis"
 """Reference role of the reading of fatty liver."""
 PLOTS = "LiverSeg.Plots"
 """Reference role of the plots of fatty liver, with their tables; there are many in this role."""
+OWNER = "LiverSeg.Owner"
+"""Reference role of the segmentation in each of its parts: a clone may have its original's references, and
+must not write into its parts."""
 
 APPLIED = "LiverSeg.Applied"
 """Attribute of the segmentation: fingerprint of the segments as the run brought them (see ``untouched``)."""
@@ -34,20 +37,30 @@ TIME = "LiverSeg.Time"
 
 
 def isResult(node: Optional["slicer.vtkMRMLNode"]) -> bool:
-    """Whether a node is a segmentation that LiverSeg made."""
-    return node is not None and node.IsA("vtkMRMLSegmentationNode") and node.GetAttribute(APPLIED) is not None
+    """Whether a node is a segmentation that LiverSeg made; a copy of one is the user's own."""
+    if node is None or not node.IsA("vtkMRMLSegmentationNode") or node.GetAttribute(APPLIED) is None:
+        return False
+    return node.GetNodeReference(SUMMARY) is None or part(node, SUMMARY) is not None
 
 
 def part(segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str) -> Optional["slicer.vtkMRMLNode"]:
     """Return the node in a role of a result, None if there is none (any more)."""
-    return segmentationNode.GetNodeReference(role)
+    return _own(segmentationNode, segmentationNode.GetNodeReference(role))
 
 
 def partsIn(segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str) -> List["slicer.vtkMRMLNode"]:
     """Return all nodes in a role of a result that are there."""
     count = segmentationNode.GetNumberOfNodeReferences(role)
     nodes = [segmentationNode.GetNthNodeReference(role, index) for index in range(count)]
-    return [node for node in nodes if node is not None]
+    return [node for node in nodes if _own(segmentationNode, node) is not None]
+
+
+def addPart(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str, node: "slicer.vtkMRMLNode"
+) -> None:
+    """Add a node to those in a role of a result."""
+    node.SetNodeReferenceID(OWNER, segmentationNode.GetID())
+    segmentationNode.AddNodeReferenceID(role, node.GetID())
 
 
 def roisOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List["slicer.vtkMRMLMarkupsROINode"]:
@@ -62,6 +75,7 @@ def makePart(
     node = part(segmentationNode, role)
     if node is None:
         node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
+        node.SetNodeReferenceID(OWNER, segmentationNode.GetID())
         segmentationNode.SetNodeReferenceID(role, node.GetID())
     return node
 
@@ -85,6 +99,14 @@ def resultFor(
         return None
     results = [node for node in allResults() if volumeOf(node) is volumeNode]
     return results[-1] if results else None
+
+
+def _own(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", node: Optional["slicer.vtkMRMLNode"]
+) -> Optional["slicer.vtkMRMLNode"]:
+    """Return the node, None if it belongs to another segmentation."""
+    owner = node.GetNodeReference(OWNER) if node is not None else None
+    return node if owner is None or owner is segmentationNode else None
 
 
 def _time(node: "slicer.vtkMRMLSegmentationNode") -> int:

@@ -234,7 +234,14 @@ def _install(plan: InstallPlan) -> None:
         text = _("The installation of PyTorch was interrupted: press Install again to complete it.")
         raise DeviceError(text, repr(error)) from error
     except (subprocess.CalledProcessError, OSError, RuntimeError) as error:
-        raise DeviceError(again, str(error)) from error
+        raise DeviceError(again, _reasons(error)) from error
+
+
+def _reasons(error: Exception) -> str:
+    """What is known of a failed installation; Slicer shows what pip prints in its Python console."""
+    output = getattr(error, "output", None) or getattr(error, "stderr", None)
+    console = _("What pip said stands in Slicer's Python console (View menu).")
+    return "\n".join([str(error), output if isinstance(output, str) else console])
 
 
 def _pipInstall(arguments: List[str]) -> None:

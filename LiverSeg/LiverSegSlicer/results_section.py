@@ -90,7 +90,9 @@ class ResultsSection:
     def _fitSegmentsTable(self, segmentationNode) -> None:
         """Give the table the height of its rows: it has three, and must not scroll."""
         rows = max(1, segmentationNode.GetSegmentation().GetNumberOfSegments())
-        rowHeight = self._ui.segmentsTable.tableWidget().rowHeight(0)
+        table = self._ui.segmentsTable.tableWidget()
+        # a row that is not laid out yet tells too little
+        rowHeight = max(table.rowHeight(0), table.fontMetrics().height() + 8)
         self._ui.segmentsTable.setFixedHeight(min(rows, 8) * rowHeight + 4)
 
 

@@ -56,7 +56,7 @@ def addRoi(
     roiNode.SetAttribute(ORGAN, roi.organ)
     if roi.automatic:
         roiNode.SetAttribute(PLACED, " ".join(f"{value:.4f}" for value in (*roi.centre, *roi.size)))
-    segmentationNode.AddNodeReferenceID(parts.ROIS, roiNode.GetID())
+    parts.addPart(segmentationNode, parts.ROIS, roiNode)
     _style(roiNode)
     return roiNode
 

@@ -1,15 +1,19 @@
 """The panel and the scene: which parameter node holds its choices, and what in the scene concerns it."""
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict, Optional
 
 import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from . import parts
+from .display import hideMarks
 from .parameters import LiverSegParameters
 from .volume_choice import VolumeChoice
 
+NAME_PROPERTY = "SlicerParameterName"
+"""Property by which a widget names its parameter."""
 _EDIT_PAUSE_MS = 400
 """Edits are looked at when the user has paused for so long."""
 
@@ -56,10 +60,14 @@ class SceneBinding(VTKObservationMixin):
     def open(self) -> None:
         """Begin to watch the scene, and bind to its parameter node."""
         scene = slicer.mrmlScene
-        self.addObserver(scene, scene.StartCloseEvent, self._onStartClose)
+        self.addObserver(scene, scene.StartCloseEvent, self._onSceneGoes)
         self.addObserver(scene, scene.EndCloseEvent, self._onSceneReplaced)
+        # selectors that fill anew when a scene comes in must not write their choice over the one it brings
+        self.addObserver(scene, scene.StartImportEvent, self._onSceneGoes)
         self.addObserver(scene, scene.EndImportEvent, self._onSceneReplaced)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self._onModified)
         self.addObserver(scene, scene.NodeAddedEvent, self._onNodeAdded)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved)
         self.addObserver(scene, scene.NodeRemovedEvent, self._onNodeRemoved)
         self._sceneOpened = True
         self.lookAround()
@@ -113,7 +121,7 @@ class SceneBinding(VTKObservationMixin):
             return
         self._unbind()
         self.parameters = parameters
-        self._guiTag = parameters.connectGui(self._uiWidget)
+        self._guiTag = parameters.connectParametersToGui(_boundWidgets(self._uiWidget))
         self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
 
     def _unbind(self) -> None:
@@ -129,7 +137,7 @@ class SceneBinding(VTKObservationMixin):
     def _onEdit(self, _caller=None, _event=None) -> None:
         self._editTimer.start()
 
-    def _onStartClose(self, _caller=None, _event=None) -> None:
+    def _onSceneGoes(self, _caller=None, _event=None) -> None:
         self._unbind()
         self.watchSegmentation(None)
         self._onChanged()
@@ -149,6 +157,11 @@ class SceneBinding(VTKObservationMixin):
             self._changeTimer.start()  # a script may have segmented the chosen scan, or assessed it
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAboutToBeRemoved(self, _caller, _event, node) -> None:
+        if parts.isResult(node) and not slicer.mrmlScene.IsClosing():
+            hideMarks(node)  # hidden, not deleted: nothing that the user placed is lost
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, _caller, _event, node) -> None:
         if self.parameters is not None and node is self.parameters.parameterNode:
             self._unbind()
@@ -161,6 +174,15 @@ class SceneBinding(VTKObservationMixin):
             self.lookAround()
         else:
             self._onChanged()
+
+
+def _boundWidgets(uiWidget) -> Dict[str, Any]:
+    """Return the widgets of the panel that name a parameter, by that name.
+
+    Slicer's own ``connectGui`` does the same but forgets to return the tag to disconnect them with.
+    """
+    widgets = {widget.property(NAME_PROPERTY): widget for widget in uiWidget.findChildren(qt.QWidget)}
+    return {name: widget for name, widget in widgets.items() if name}
 
 
 def _timer(milliseconds: int, slot: Callable[[], None]):

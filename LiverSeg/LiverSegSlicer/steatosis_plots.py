@@ -173,7 +173,7 @@ def _makeSeries(
 def _add(segmentationNode: "slicer.vtkMRMLSegmentationNode", className: str, key: str, name: str) -> Any:
     node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
     node.SetAttribute(KEY, key)
-    segmentationNode.AddNodeReferenceID(parts.PLOTS, node.GetID())
+    parts.addPart(segmentationNode, parts.PLOTS, node)
     return node
 
 

@@ -314,16 +314,18 @@ def _cutOffs(parameters: LiverSegParameters) -> Dict[str, float]:
 
 def _rows(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[str, Any]]:
     """Return a row for every box: with the numbers that the reading keeps of it, if it keeps any."""
-    kept = {row["name"]: row for row in reading.rows} if reading is not None else {}
+    kept = list(reading.rows) if reading is not None else []
+    if [row["name"] for row in kept] != [node.GetName() for node in nodes]:
+        byName = {row["name"]: row for row in kept}
+        kept = [byName.get(node.GetName()) for node in nodes]
     unknown = {"automatic": True, "mean_hu": None, "sd_hu": None, "flags": [], "measured": False}
     rows = []
-    for node in nodes:
-        known = kept.get(node.GetName(), unknown)
+    for node, known in zip(nodes, kept):
         own = {
             "id": node.GetID(),
             "name": node.GetName(),
             "organ": organOf(node),
             "accepted": isAccepted(node),
         }
-        rows.append({**known, **own})
+        rows.append({**(known or unknown), **own})
     return rows

@@ -111,7 +111,7 @@ def test_widgets_show_and_change_parameters(scene):
     volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
     parameters = _parameters()
     panel, widgets = _panel()
-    tag = parameters.connectGui(panel)
+    tag = parameters.connectParametersToGui(widgets)
     assert widgets["share"].value == 25.0 and widgets["share"].maximum == 100
     assert widgets["count"].minimum == 1 and widgets["model"].count == 2
     widgets["share"].value = 30.0
@@ -125,6 +125,13 @@ def test_widgets_show_and_change_parameters(scene):
     parameters.disconnectGui(tag)
     widgets["count"].value = 2
     assert parameters.count == 9
+
+
+def test_connect_gui_returns_no_tag_as_in_slicer(scene):
+    parameters = _parameters()
+    panel, widgets = _panel()
+    assert parameters.connectGui(panel) is None
+    assert widgets["share"].value == 25.0
 
 
 def test_a_widget_that_slicer_cannot_bind_is_refused(scene):

@@ -255,6 +255,11 @@ class TestTheWorkerFails:
             (["/nowhere/PythonSlicer"], "LiverSeg's worker could not be started."),
             (logic_doubles.script("import sys; sys.exit(3)"), "ended unexpectedly (exit status 3)"),
             (
+                # as the launcher of Slicer ends when the interpreter that it launched was killed
+                logic_doubles.script("import sys; sys.exit('[python-real] exit abnormally - Report it.')"),
+                "ended unexpectedly (it crashed, was killed, or memory ran out)",
+            ),
+            (
                 logic_doubles.script(
                     """print('{"liverseg": 9, "type": "hello-reply", "id": "hello"}', flush=True); input()"""
                 ),
@@ -266,7 +271,7 @@ class TestTheWorkerFails:
             ),
             (logic_doubles.script("import time; time.sleep(60)"), "did not start within"),
         ],
-        ids=["no such program", "ends at once", "another version", "prints garbage", "hangs"],
+        ids=["no such program", "ends at once", "crashed launched", "another version", "garbage", "hangs"],
     )  # fmt: skip
     def test_programs_that_are_no_worker(self, host, make, monkeypatch, argv, sentence, blocking):
         from LiverSegLib.errors import WorkerError

@@ -106,6 +106,38 @@ def test_saved_scene_brings_the_panel_back(hand, scan, result, tmp_path):
     assert not hand.seen("editedWidget")
 
 
+@pytest.mark.parametrize("clear", [True, False])
+def test_scene_with_two_scans_opens_with_the_one_that_was_chosen(hand, scan, result, tmp_path, clear):
+    """Also if that is not the one with a result, and the panel is open with the other; added to what is there
+    or in its place.
+    """
+    import slicer
+
+    hand.panel.parameters.inputVolume = madeUpScan("Follow-up")
+    hand.settle()
+    path = str(tmp_path / "case.mrb")
+    assert slicer.util.saveScene(path)
+    hand.panel.parameters.inputVolume = scan
+    hand.settle()
+    slicer.util.loadScene(path, {"clear": clear})
+    hand.settle()
+    assert hand.panel.parameters.inputVolume.GetName().startswith("Follow-up")
+    assert hand.panel.ui.scanSelector.currentNode() is hand.panel.parameters.inputVolume
+    assert not hand.seen("resultsWidget")
+
+
+def test_after_a_closed_scene_no_old_binding_writes(hand, scan):
+    import slicer
+
+    for _ in range(2):
+        slicer.mrmlScene.Clear(False)
+        hand.settle()
+    bound = hand.panel.parameters
+    assert len(bound._connectors) == 1
+    hand.panel.close()
+    assert not bound._connectors
+
+
 def test_scene_from_elsewhere_shows_its_result(hand, scan, result, tmp_path):
     """A scene whose results were made in a script, without a panel, and whose last volume is another one."""
     import slicer

@@ -99,8 +99,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
                 scene, scene.NodeAboutToBeRemovedEvent, self._on_node_about_to_be_removed
             )
             self._observations.add(scene, scene.NodeRemovedEvent, self.refresh)
-            for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndBatchProcessEvent):
+            for event in (scene.EndCloseEvent, scene.EndBatchProcessEvent):
                 self._observations.add(scene, event, self.refresh)
+            self._observations.add(scene, scene.EndImportEvent, self._on_imported)
         self.setEnabled(scene is not None)
         self.refresh()
 
@@ -144,6 +145,14 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             return []
         nodes = [self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes())]
         return [node for node in nodes if self._matches(node)]
+
+    def _on_imported(self) -> None:
+        """In Slicer the list is filled anew after an import, and the choice may be lost over that (its issues
+        4570, 6287 and 7492); here it always is.
+        """
+        if self.noneEnabled:
+            self.box.setCurrentIndex(0)
+        self.refresh()
 
     def refresh(self) -> None:
         """Lists the nodes anew; keeps the choice where it still exists, else takes the first, or none."""

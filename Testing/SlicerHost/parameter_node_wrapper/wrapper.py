@@ -108,7 +108,8 @@ class _Methods:
             )
         return self.allParameters[name]
 
-    def connectGui(self, gui: Any) -> int:
+    def connectGui(self, gui: Any) -> None:
+        """Slicer's own forgets to return the tag too (5.8 to 5.12)."""
         if hasattr(gui, "isWidgetType"):
             import qt
 
@@ -116,7 +117,7 @@ class _Methods:
         else:
             widgets = list(gui.__dict__.values())
         named = {widget.property(SlicerParameterNamePropertyName): widget for widget in widgets}
-        return self.connectParametersToGui({name: widget for name, widget in named.items() if name})
+        self.connectParametersToGui({name: widget for name, widget in named.items() if name})
 
     def connectParametersToGui(self, mapping: Dict[str, Any]) -> int:
         connectors = {}
