@@ -1,9 +1,10 @@
 """The surfaces that go with a result: one each for liver, spleen and tumour."""
 
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import SimpleITK as sitk
 
+from .errors import CancelledError
 from .labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
@@ -14,9 +15,17 @@ SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
 """Key of a surface -> the labels it encloses. The liver's goes round its tumours, as its volume does."""
 
 
-def organ_surfaces(labels: sitk.Image) -> Dict[str, Any]:
-    """Return key -> closed vtkPolyData in LPS mm of every organ that has voxels in the uint8 label image."""
+def organ_surfaces(labels: sitk.Image, *, cancel: Callable[[], bool] = lambda: False) -> Dict[str, Any]:
+    """Return key -> closed vtkPolyData in LPS mm of every organ that has voxels in the uint8 label image.
+
+    Raises:
+        CancelledError: ``cancel``, which is asked before each organ, said so.
+    """
     from .surfaces import surface
 
-    meshes = {key: surface(labels, values) for key, values in SURFACE_LABELS.items()}
+    meshes = {}
+    for key, values in SURFACE_LABELS.items():
+        if cancel():
+            raise CancelledError("Cancelled.")
+        meshes[key] = surface(labels, values)
     return {key: mesh for key, mesh in meshes.items() if mesh is not None and mesh.GetNumberOfPolys()}

@@ -154,7 +154,7 @@ def _write_set(
     write_measurements_csv(staging / MEASUREMENTS_CSV, result.measurements)
     write_lesions_csv(staging / LESIONS_CSV, result.measurements)
     _stop_if(cancel)
-    png = _draw(result, warnings) if options.rendering else None
+    png = _draw(result, warnings, cancel) if options.rendering else None
     if png is not None:
         (staging / RENDERING).write_bytes(png)
     else:
@@ -176,14 +176,17 @@ def _stop_if(cancel: Callable[[], bool]) -> None:
         raise CancelledError("Cancelled.")
 
 
-def _draw(result: "Result", warnings: List[str]) -> Optional[bytes]:
+def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> Optional[bytes]:
     """The picture as PNG; None, with a warning added, if this machine cannot draw it: the masks and numbers
-    do not need it."""
+    do not need it.
+    """
     try:
         from ..organ_surfaces import organ_surfaces
         from ..surfaces import render
 
-        return render(organ_surfaces(result.labels))
+        return render(organ_surfaces(result.labels, cancel=cancel), cancel=cancel)
+    except CancelledError:
+        raise
     except Exception as error:  # noqa: BLE001 (graphics fail in many ways, none of which may cost the result)
         reason = (
             "memory ran out" if is_out_of_memory(error) else str(error).rstrip(".") or type(error).__name__

@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from LiverSegLib.errors import OutputError, UsageError
+from LiverSegLib.errors import CancelledError, OutputError, UsageError
 from LiverSegLib.labels import LABELS
 
 VIEWS: Dict[str, Tuple[Tuple[float, float, float], Tuple[float, float, float]]] = {
@@ -37,6 +39,10 @@ BACKGROUNDS: Dict[str, Tuple[Tuple[float, float, float], Tuple[float, float, flo
 
 TIME_LIMIT_S = 120.0
 """A picture takes one or two seconds; a driver that hangs is given up after this."""
+CANCEL_EVERY_S = 0.1
+"""So often it is asked whether to go on."""
+DRAWER = ("-m", "LiverSegLib.surfaces.draw")
+"""What the child runs."""
 
 WINDOW_CLASSES = ("", "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 """Kinds of OpenGL tried in this order: vtk's own choice, EGL (GPU or Mesa), OSMesa (software)."""
@@ -52,6 +58,7 @@ def render(
     size: Tuple[int, int] = (1600, 760),
     views: Sequence[str] = ("anterior", "oblique"),
     background: str = "white",
+    cancel: Callable[[], bool] = lambda: False,
 ) -> bytes:
     """Draw the surfaces and return the picture as PNG; write it to ``path`` as well if that is given.
 
@@ -62,8 +69,10 @@ def render(
         size: width and height of the whole picture in pixels; the views stand side by side.
         views: names out of VIEWS.
         background: name out of BACKGROUNDS.
+        cancel: asked while the picture is drawn; True gives it up at once.
 
     Raises:
+        CancelledError: ``cancel`` said so; nothing was written.
         UsageError: unknown view or background, or nothing to draw.
         OutputError: this machine cannot draw (no OpenGL library, say), or the file cannot be written.
     """
@@ -76,7 +85,7 @@ def render(
     if not drawn:
         raise UsageError("There is nothing to draw: every mask is empty.")
     scene = _pack_scene(drawn, size, views, background)
-    png = _draw_in_child(scene)
+    png = _draw_in_child(scene, cancel)
     if path is not None:
         _write_atomically(Path(path), png)
     return png
@@ -107,19 +116,12 @@ def _pack_scene(
     return stream.getvalue()
 
 
-def _draw_in_child(scene: bytes) -> bytes:
+def _draw_in_child(scene: bytes, cancel: Callable[[], bool]) -> bytes:
     """Try one kind of OpenGL after the other until a child returns a PNG."""
     complaints: List[str] = []
     for window_class in WINDOW_CLASSES:
         try:
-            result = subprocess.run(
-                [sys.executable, "-m", "LiverSegLib.surfaces.draw"],
-                input=scene,
-                capture_output=True,
-                timeout=TIME_LIMIT_S,
-                env=_child_environment(window_class),
-                check=False,
-            )
+            result = _run(scene, _child_environment(window_class), cancel)
         except (OSError, subprocess.TimeoutExpired) as error:
             complaints.append(f"{window_class or 'default'}: {error}")
             continue
@@ -131,6 +133,44 @@ def _draw_in_child(scene: bytes) -> bytes:
         "The 3-D picture could not be drawn because no OpenGL library works on this machine.",
         "\n".join(complaints),
     )
+
+
+def _run(
+    scene: bytes, environment: Mapping[str, str], cancel: Callable[[], bool]
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run the child to its end; it is killed when it takes too long or ``cancel`` says so."""
+    process = subprocess.Popen(
+        [sys.executable, *DRAWER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+    )
+    # fed by a thread: communicate, called again after a timeout, sends no more of what was to be sent
+    pipe, process.stdin = process.stdin, None
+    threading.Thread(target=_feed, args=(pipe, scene), daemon=True).start()
+    end = time.monotonic() + TIME_LIMIT_S
+    with process:
+        try:
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=CANCEL_EVERY_S)
+                    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+                except subprocess.TimeoutExpired:
+                    if cancel():
+                        raise CancelledError("Cancelled.") from None
+                    if time.monotonic() > end:
+                        raise
+        finally:
+            process.kill()  # without effect on one that has ended
+
+
+def _feed(pipe: Any, content: bytes) -> None:
+    try:
+        with pipe:
+            pipe.write(content)
+    except OSError:
+        pass  # the child has ended, which its exit status tells
 
 
 def _child_environment(window_class: str) -> Dict[str, str]:

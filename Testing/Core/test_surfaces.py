@@ -2,8 +2,10 @@
 come whole."""
 
 import io
+import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from vtkmodules.vtkIOGeometry import vtkOBJReader, vtkSTLReader  # noqa: E402
 from vtkmodules.vtkIOPLY import vtkPLYReader  # noqa: E402
 
 from LiverSegLib import surfaces  # noqa: E402
-from LiverSegLib.errors import OutputError, UsageError  # noqa: E402
+from LiverSegLib.errors import CancelledError, OutputError, UsageError  # noqa: E402
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR  # noqa: E402
 from LiverSegLib.surfaces import rendering  # noqa: E402
 
@@ -300,11 +302,11 @@ def test_only_known_views_are_drawn(scene):
 def test_a_machine_without_opengl_gets_a_clear_error_and_lives(scene, monkeypatch):
     tried = []
 
-    def crash(command, **options):
-        tried.append(options["env"].get("VTK_DEFAULT_OPENGL_WINDOW"))
-        return subprocess.CompletedProcess(command, -6, b"", b"bad X server connection")
+    def crash(_scene, environment, _cancel):
+        tried.append(environment.get("VTK_DEFAULT_OPENGL_WINDOW"))
+        return subprocess.CompletedProcess("draw", -6, b"", b"bad X server connection")
 
-    monkeypatch.setattr(rendering.subprocess, "run", crash)
+    monkeypatch.setattr(rendering, "_run", crash)
     with pytest.raises(OutputError, match="OpenGL") as caught:
         surfaces.render(scene)
     assert "bad X server" in caught.value.details
@@ -312,12 +314,26 @@ def test_a_machine_without_opengl_gets_a_clear_error_and_lives(scene, monkeypatc
 
 
 def test_a_driver_that_hangs_is_given_up(scene, monkeypatch):
-    def hang(command, **options):
-        raise subprocess.TimeoutExpired(command, options["timeout"])
-
-    monkeypatch.setattr(rendering.subprocess, "run", hang)
-    with pytest.raises(OutputError):
+    monkeypatch.setattr(rendering, "DRAWER", ("-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(rendering, "TIME_LIMIT_S", 0.3)
+    with pytest.raises(OutputError) as caught:
         surfaces.render(scene)
+    assert caught.value.details.count("timed out") == len(rendering.WINDOW_CLASSES)
+
+
+def test_drawing_is_given_up_when_cancelled(scene, tmp_path, monkeypatch):
+    """Also while the child does not even read what it is to draw."""
+    pids = tmp_path / "pids"
+    code = f"import os, time; open({str(pids)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    monkeypatch.setattr(rendering, "DRAWER", ("-c", code))
+    path = tmp_path / "picture.png"
+    started = time.monotonic()
+    with pytest.raises(CancelledError):
+        surfaces.render(scene, path=path, cancel=lambda: pids.exists() and bool(pids.read_text()))
+    assert time.monotonic() - started < 30
+    assert not path.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pids.read_text()), 0)
 
 
 def test_importing_surfaces_does_not_import_vtk():
