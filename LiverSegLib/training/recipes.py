@@ -37,7 +37,7 @@ RECIPES: Dict[str, Recipe] = {
             "channels": [32, 64, 96, 128, 128], "blocks": [1, 1, 1, 1, 1],
             "dimensions": 3, "fold": 2,
         },
-        steps=10700,
+        steps=14400,
         augmentation=Augmentation(lesions=0.5),
     ),
     "locate": Recipe(
