@@ -169,7 +169,9 @@ def _lesion_table(measurements: Any) -> Table:
     table = Table(title="Lesions", title_justify="left", title_style="bold")
     for heading in ("No.", "Volume (ml)", "Longest (mm)", "Perpendicular (mm)", "Mean (HU)", "Probability"):
         table.add_column(heading, justify="right")
+    table.add_column("Note")
     for lesion in measurements.lesions:
+        notes = [sentence for sentence in lesion.warnings if sentence not in measurements.warnings]
         table.add_row(
             str(lesion.number),
             f"{lesion.volume_ml:.2f}",
@@ -177,6 +179,7 @@ def _lesion_table(measurements: Any) -> Table:
             f"{lesion.perpendicular_mm:.1f}",
             _number(lesion.mean_hu),
             "" if lesion.probability is None else f"{lesion.probability:.2f}",
+            "\n".join(notes),
         )
     return table
 

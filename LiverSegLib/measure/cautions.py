@@ -8,6 +8,9 @@ THICK_SLICES_MM = 5.0
 """RECIST 1.1 wants CT slices of at most 5 mm; thicker ones blur volumes and diameters."""
 MEASURABLE_MM = 10.0
 """Least longest diameter of a measurable lesion on CT with slices up to 5 mm (RECIST 1.1, section 3.1.1)."""
+DENSE_LESION_HU = 200.0
+"""Mean attenuation above which a lesion is likely to hold something dense; a limit of ours. Liver lesions
+enhance to about the density of the vessels that feed them, in most phases well below it."""
 
 NO_LIVER = "No liver was found."
 NO_SPLEEN = "No spleen was found."
@@ -63,6 +66,16 @@ def too_small(longest_diameter_mm: float, slice_spacing: float) -> Tuple[str, ..
     if longest_diameter_mm >= least:
         return ()
     return (f"Under {least:.0f} mm: not measurable by RECIST 1.1.",)
+
+
+def too_dense(mean_hu: float) -> Tuple[str, ...]:
+    """Return a sentence if a lesion's mean attenuation (HU) is hardly that of tissue."""
+    if mean_hu <= DENSE_LESION_HU:
+        return ()
+    return (
+        f"Mean of {mean_hu:.0f} HU: rarely tissue alone; "
+        "think of embolisation material, calcium, metal or a vessel.",
+    )
 
 
 def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:

@@ -97,7 +97,8 @@ def _measure(
     warnings = cautions.cut_off("This lesion", touches, "its volume and diameters are lower bounds")
     if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
         warnings += (cautions.NEAR_CUT_FACE,)
-    warnings += cautions.too_small(diameters.longest_mm, grid.slice_spacing) + scan_cautions
+    warnings += cautions.too_small(diameters.longest_mm, grid.slice_spacing)
+    warnings += cautions.too_dense(hu.mean_hu) + scan_cautions
     return {
         "volume_ml": lesion.voxels * grid.voxel_ml,
         "longest_diameter_mm": diameters.longest_mm,

@@ -22,9 +22,9 @@ from LiverSegLib.images import SeriesInfo
 from LiverSegLib.measure import measure
 
 
-def make_scan(folder: Path) -> Path:
-    """A 40 x 36 x 20 scan of 4 mm voxels at 60 HU, as NIfTI."""
-    image = sitk.GetImageFromArray(np.full((20, 36, 40), 60, np.int16))
+def make_scan(folder: Path, value: int = 60) -> Path:
+    """A 40 x 36 x 20 scan of 4 mm voxels, all of ``value`` HU, as NIfTI."""
+    image = sitk.GetImageFromArray(np.full((20, 36, 40), value, np.int16))
     image.SetSpacing((4.0, 4.0, 4.0))
     path = folder / "scan.nii.gz"
     sitk.WriteImage(image, str(path))
@@ -103,6 +103,13 @@ def test_segment_writes_the_results_and_names_them(tmp_path, asked, capsys):
     assert "Liver" in said.out and "Spleen" in said.out and "Tumour burden" in said.out
     assert "research use only" in said.out.lower()
     assert "one grey" in said.err and "one grey" not in said.out
+
+
+def test_what_makes_a_lesion_doubtful_stands_beside_it(tmp_path, asked, capsys):
+    for value in (60, 300):
+        scan = make_scan(tmp_path, value)
+        assert main(["segment", str(scan), "-o", str(tmp_path / f"{value}"), "--no-report"]) == 0
+        assert ("Mean of 300 HU" in capsys.readouterr().out) == (value == 300)
 
 
 def test_segment_writes_picture_and_report_unless_told_otherwise(tmp_path, asked):

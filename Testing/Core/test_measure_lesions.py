@@ -307,6 +307,16 @@ def test_lesions_too_small_for_recist_are_marked(side, thickness, warned):
     assert any("not measurable by RECIST" in text for text in lesion.warnings) == warned
 
 
+@pytest.mark.parametrize(("value", "warned"), [(60.0, False), (200.0, False), (201.0, True)])
+def test_lesions_denser_than_tissue_are_marked(value, warned):
+    labels = empty_labels((20, 20, 20))
+    labels[5:10, 5:10, 5:10] = TUMOUR
+    image = sitk.Cast(ct_of(labels), sitk.sitkFloat32)
+    image[5:10, 5:10, 5:10] = value
+    (lesion,) = measure(labels, image).lesions
+    assert any("embolisation" in text for text in lesion.warnings) == warned
+
+
 def test_a_lesion_at_the_border_of_the_scan_is_truncated():
     labels = empty_labels((40, 40, 10))
     labels[5:35, 5:35, 0:10] = LIVER
