@@ -42,9 +42,11 @@ demo: $(READY) $(SYSTEM) ## segment the sample CT: masks, numbers, pictures and 
 	@$(BIN)/liverseg segment $(SAMPLE) -o $(DEMO)
 
 # Two processes: the core's tests know nothing of Slicer, and the stand-in for Slicer fills its process with Qt.
+# Workers that the tests kill leave broken .coverage.* files.
 TESTS = rm -f .coverage .coverage.*; \
 	$(BIN)/python -m pytest $(1) Testing/Core --cov --cov-report= $(PYTEST); \
 	$(BIN)/python -m pytest $(1) Testing/Slicer --cov --cov-append --cov-report= $(PYTEST); \
+	rm -f .coverage.*; \
 	$(BIN)/python -m coverage report --include='LiverSegLib/*' --fail-under=88; \
 	$(BIN)/python -m coverage report --include='LiverSeg/*' --fail-under=85
 

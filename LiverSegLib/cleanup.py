@@ -26,7 +26,8 @@ import numpy as np
 
 from .errors import InputError, UsageError
 from .labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
-from .regions import Box, bounding_box, cavities, component_sums, connected_components, largest_component
+from .regions import Box, bounding_box, cavities, component_sums, largest_component, places_of
+from .runs import find_runs
 
 MINIMUM_LESION_ML = 0.05
 """Default least size of a lesion: a ball of 4.6 mm."""
@@ -108,7 +109,7 @@ def clean(
         InputError: the mask holds values that are no labels.
     """
     _check(labels, spacing, minimum_lesion_ml, maximum_hole_ml, probability)
-    result = np.zeros_like(labels)
+    result = np.zeros(labels.shape, np.uint8)
     box = bounding_box(labels)
     if box is None:
         return result, CleanupReport((), minimum_lesion_ml, maximum_hole_ml)
@@ -167,17 +168,18 @@ class _Cleaner:
         mask = (self._labels == LIVER) | (self._labels == TUMOUR)
         found = largest_component(mask, weights=self._probability, must_hold=self._labels == LIVER)
         if found is None:
-            self._erase("tumour-outside", "Tumour without a liver was removed.", mask)
+            self._erase("tumour-outside", "Tumour without a liver was removed.", places_of(mask))
             return
         box, liver = found
         mask[box] &= ~liver
-        self._erase(
-            "liver-pieces", "Liver away from the largest piece was removed.", mask & (self._labels == LIVER)
-        )
-        mask &= self._labels == TUMOUR
+        outside = places_of(mask)  # few, or none: cheaper to work on than more masks of all the scan
+        is_liver = self._labels[outside] == LIVER
+        pieces = tuple(place[is_liver] for place in outside)
+        mask[pieces] = False
+        self._erase("liver-pieces", "Liver away from the largest piece was removed.", pieces)
         # No voxel outside the box of the liver can meet it in more than one direction.
         mask[box] = self._not_enclosed(mask[box], liver, minimum_lesion_ml)
-        self._erase("tumour-outside", "Tumour outside the liver was removed.", mask)
+        self._erase("tumour-outside", "Tumour outside the liver was removed.", places_of(mask))
 
     def keep_one_spleen(self) -> None:
         mask = self._labels == SPLEEN
@@ -186,11 +188,11 @@ class _Cleaner:
             return
         box, spleen = found
         mask[box] &= ~spleen
-        self._erase("spleen-pieces", "Spleen away from the largest piece was removed.", mask)
+        self._erase("spleen-pieces", "Spleen away from the largest piece was removed.", places_of(mask))
         volume_ml = np.count_nonzero(spleen) * self._voxel_ml
         if volume_ml < MINIMUM_SPLEEN_ML - _ROUNDING_ML and not self._is_cut(box):
             text = f"A spleen of {volume_ml:.1f} ml was removed: too small to be one."
-            self._erase("spleen-implausible", text, self._labels == SPLEEN)
+            self._erase("spleen-implausible", text, places_of(self._labels == SPLEEN))
 
     def fill_holes(self, organ: int, maximum_hole_ml: float) -> None:
         mask = self._labels == organ
@@ -200,19 +202,18 @@ class _Cleaner:
         if box is None or maximum_hole_ml == 0:
             return
         labels = self._labels[box]
-        background, enclosed = cavities(mask[box])
-        if not enclosed.size:
+        holes, count = cavities(mask[box])
+        if not count:
             return
-        small = np.zeros(int(background.max()) + 1, dtype=bool)
-        sizes = component_sums(background, len(small) - 1)
-        small[enclosed] = sizes[enclosed] * self._voxel_ml <= maximum_hole_ml + _ROUNDING_ML
-        fill = small[background] & (labels == BACKGROUND)
-        numbers = background[fill]
+        small = component_sums(holes, count) * self._voxel_ml <= maximum_hole_ml + _ROUNDING_ML
+        small[0] = False
+        fill = small[holes] & (labels == BACKGROUND)
+        numbers = holes[fill]
         if not numbers.size:
             return
         values = np.full(numbers.size, organ, dtype=np.uint8)
         if organ == LIVER:
-            values[_mostly_in_tumour(labels, background, fill)[numbers]] = TUMOUR
+            values[_mostly_in_tumour(labels, holes, fill)[numbers]] = TUMOUR
         labels[fill] = values
         name = LABELS[organ].key
         self._note(f"{name}-holes", f"Holes in the {name} were filled.", numbers.size)
@@ -222,9 +223,9 @@ class _Cleaner:
         box = bounding_box(mask)
         if box is None or minimum_lesion_ml == 0:
             return
-        components, count = connected_components(mask[box])
-        small = self._below(component_sums(components, count), minimum_lesion_ml)
-        drop = small[components]
+        tumour = mask[box]
+        runs = find_runs(tumour)
+        drop = runs.numbered(self._below(runs.sums(tumour), minimum_lesion_ml)) > 0
         if drop.any():
             self._labels[box][drop] = LIVER
             text = f"Tumours below {minimum_lesion_ml:g} ml were made liver."
@@ -235,18 +236,15 @@ class _Cleaner:
         box = bounding_box(tumour)
         if box is None:
             return tumour
-        components, count = connected_components(tumour)
-        sizes = component_sums(components, count)
-        enclosed = component_sums(components, count, _directions_with(liver) >= ENCLOSED_DIRECTIONS)
+        runs = find_runs(tumour)
+        sizes = runs.sums(tumour)
+        enclosed = runs.sums(tumour, _directions_with(liver, tumour) >= ENCLOSED_DIRECTIONS)
         drop = (2 * enclosed < sizes) | self._below(sizes, minimum_lesion_ml)
-        drop[0] = False
-        return drop[components]
+        return runs.numbered(drop) > 0
 
     def _below(self, sizes: np.ndarray, minimum_ml: float) -> np.ndarray:
-        """Tell which components, by their sizes in voxels (count + 1,), are below a volume; 0 never is."""
-        small = sizes * self._voxel_ml < minimum_ml - _ROUNDING_ML
-        small[0] = False
-        return small
+        """Tell which sizes in voxels are below a volume."""
+        return sizes * self._voxel_ml < minimum_ml - _ROUNDING_ML
 
     def _is_cut(self, box: Box) -> bool:
         """Tell whether what lies tightly in a box reaches the border of the scan."""
@@ -255,23 +253,33 @@ class _Cleaner:
             for part, length, (first, last) in zip(box, self._labels.shape, self._cut)
         )
 
-    def _erase(self, rule: str, text: str, mask: np.ndarray) -> None:
-        voxels = np.count_nonzero(mask)
-        if voxels:
-            self._labels[mask] = BACKGROUND
-            self._note(rule, text, voxels)
+    def _erase(self, rule: str, text: str, places: Tuple[np.ndarray, ...]) -> None:
+        """Make the voxels at ``places``, indices (z, y, x), background."""
+        if len(places[0]):
+            self._labels[places] = BACKGROUND
+            self._note(rule, text, len(places[0]))
 
     def _note(self, rule: str, text: str, voxels: int) -> None:
         self.steps.append(CleanupStep(rule, text, int(voxels), int(voxels) * self._voxel_ml))
 
 
-def _directions_with(mask: np.ndarray) -> np.ndarray:
-    """Return for every voxel in how many of the six directions along the axes it meets the mask (uint8)."""
-    directions = np.zeros(mask.shape, dtype=np.uint8)
+def _directions_with(mask: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return for every voxel of ``at`` in how many of the six directions along the axes it meets the mask;
+    uint8 (z, y, x), 0 outside ``at``. A voxel of the mask meets it in all directions.
+    """
+    places = places_of(at)
+    met = np.zeros(len(places[0]), np.uint8)
     for axis in range(3):
-        directions += np.logical_or.accumulate(mask, axis=axis)
-        backwards = np.flip(mask, axis)
-        directions += np.flip(np.logical_or.accumulate(backwards, axis=axis), axis)
+        across = tuple(place for other, place in enumerate(places) if other != axis)
+        for turned, place in (
+            (mask, places[axis]),
+            (np.flip(mask, axis), mask.shape[axis] - 1 - places[axis]),
+        ):
+            first = turned.argmax(axis)
+            first[~turned.any(axis)] = mask.shape[axis]
+            met += first[across] <= place
+    directions = np.zeros(mask.shape, np.uint8)
+    directions[places] = met
     return directions
 
 
@@ -283,7 +291,7 @@ def _mostly_in_tumour(labels: np.ndarray, background: np.ndarray, hole: np.ndarr
         hole: bool (z, y, x), the voxels of the components in question; none lies on the array's faces.
     """
     count = int(background.max()) + 1
-    at = np.array(np.nonzero(hole))
+    at = np.array(places_of(hole))
     numbers = background[tuple(at)]
     balance = np.zeros(count)
     for axis in range(3):

@@ -17,6 +17,7 @@ Box = Tuple[slice, slice, slice]
 _FACES = ndimage.generate_binary_structure(3, 1)
 _CORNERS = ndimage.generate_binary_structure(3, 3)
 _BLOCK = 4
+"""Four voxels along x are four bytes, which ``_block_sums`` adds at once."""
 _TINY_WEIGHT = 1e-6
 
 
@@ -31,6 +32,11 @@ def bounding_box(mask: np.ndarray) -> Optional[Box]:
     y = np.flatnonzero(plane.max(axis=1))
     x = np.flatnonzero(plane.max(axis=0))
     return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
+
+
+def places_of(mask: np.ndarray) -> Tuple[np.ndarray, ...]:
+    """Return the indices (z, y, x) of the voxels that are set, as numpy.nonzero does, but faster in 3-D."""
+    return np.unravel_index(np.flatnonzero(mask), mask.shape)
 
 
 def box_within(outer: Box, inner: Box) -> Box:
@@ -124,30 +130,37 @@ def largest_component(
 
 def _block_sums(mask: np.ndarray) -> np.ndarray:
     """Return the number of voxels of a mask in every block, (z, y, x) of blocks, uint8."""
-    sums = mask.view(np.uint8)
-    for axis in (2, 1, 0):
-        sums = np.add.reduceat(sums, np.arange(0, sums.shape[axis], _BLOCK), axis=axis, dtype=np.uint8)
-    return sums
+    depth, height, width = mask.shape
+    padded = np.zeros((_BLOCK, height, -(-width // _BLOCK) * _BLOCK), np.uint8)
+    sums = []
+    for z in range(0, depth, _BLOCK):
+        layer = mask[z : z + _BLOCK]
+        padded[: len(layer), :, :width] = layer
+        # Four bytes as one number: the product's highest byte is their sum.
+        rows = (padded[: len(layer)].view(np.uint32) * np.uint32(0x01010101) >> np.uint32(24)).sum(axis=0)
+        sums.append(np.add.reduceat(rows, np.arange(0, height, _BLOCK), axis=0, dtype=np.uint8))
+    return np.stack(sums)
 
 
-def cavities(mask: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Find the cavities of a bool (z, y, x) array: background that no path over voxel faces joins to the
+def cavities(mask: np.ndarray) -> Tuple[np.ndarray, int]:
+    """Number the cavities of a bool (z, y, x) array: background that no path over voxel faces joins to the
     array's faces.
 
     A slit that opens to the outside anywhere is no cavity, nor is background that reaches the border of the
     array.
 
     Returns:
-        int32 (z, y, x) that numbers the components of the background, and the numbers of those that are
-        cavities.
+        int32 (z, y, x) with 1..count in the cavities and 0 elsewhere, and count.
     """
-    components, count = connected_components(~mask, corners=False)
-    is_open = np.zeros(count + 1, dtype=bool)
-    is_open[0] = True
-    for axis in range(3):
-        for side in (0, -1):
-            is_open[np.take(components, side, axis=axis)] = True
-    return components, np.flatnonzero(~is_open)
+    background = find_runs(~mask, corners=False)
+    depth, height, width = mask.shape
+    z, y = np.divmod(background.row, height)
+    at_face = (z == 0) | (z == depth - 1) | (y == 0) | (y == height - 1)
+    at_face |= (background.start == 0) | (background.stop == width)
+    enclosed = np.ones(background.count, bool)
+    enclosed[background.component[at_face]] = False
+    numbers = np.where(enclosed, np.cumsum(enclosed), 0)
+    return background.numbered(numbers), int(np.count_nonzero(enclosed))
 
 
 def shell(mask: np.ndarray, *, border_is_outside: bool) -> np.ndarray:

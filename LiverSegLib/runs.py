@@ -63,9 +63,24 @@ class Runs:
 
     def voxels(self, mask: np.ndarray, component: int) -> np.ndarray:
         """Return the bool array of one component, of the mask's shape."""
-        own = np.zeros_like(mask)
+        own = np.zeros(mask.shape, bool)
         own[mask] = np.repeat(self.component == component, self.stop - self.start)
         return own
+
+    def numbered(self, numbers: np.ndarray) -> np.ndarray:
+        """Return int32 (z, y, x): in each component the number (count,) given to it, 0 outside all of them.
+
+        Only the voxels of components with a number other than 0 are touched.
+        """
+        result = np.zeros(self.shape, np.int32)
+        wanted = np.flatnonzero(numbers[self.component])
+        lengths = self.stop[wanted] - self.start[wanted]
+        first = self.row[wanted] * self.shape[2] + self.start[wanted]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        result.reshape(-1)[np.repeat(first, lengths) + within] = np.repeat(
+            numbers[self.component[wanted]], lengths
+        )
+        return result
 
 
 def find_runs(mask: np.ndarray, *, corners: bool = True) -> Runs:

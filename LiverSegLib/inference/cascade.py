@@ -176,11 +176,8 @@ class Cascade:
     def _labelled(self, scores, grid, volume, target, tick, notes) -> Segmentation:
         """Carry the probabilities to the scan's own voxels."""
         table = self.stages[SEGMENT].output.channel_labels
-        shape = target.array.shape
         if volume is target:
-            inside = classify(scores, grid, volume, table, lambda: tick(0.85))
-            labels, probability = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-            labels[grid.box], probability[grid.box] = inside
+            labels, probability = classify(scores, grid, volume, table, lambda: tick(0.85))
         else:
             labels, probability = classify_at(scores, grid, volume, target, table, lambda: tick(0.85))
         return Segmentation(target.restore(labels), target.restore(probability), tuple(notes))

@@ -98,18 +98,19 @@ def classify(
         check: called every few slices; may raise to cancel.
 
     Returns:
-        (labels, probability), both uint8 (z, y, x) over ``grid.box``: the label, and 255 times its
-        probability.
+        (labels, probability), both uint8 (z, y, x) of the volume's shape: the label, and 255 times its
+        probability; 0 outside ``grid.box``.
     """
-    lengths = [part.stop - part.start for part in grid.box]
-    labels, confidence = np.empty(lengths, np.uint8), np.empty(lengths, np.uint8)
-    planes = _PlanesInTheScansPixels(scores, grid, lengths[1:])
-    for index in range(lengths[0]):
+    labels, confidence = np.zeros(volume.array.shape, np.uint8), np.zeros(volume.array.shape, np.uint8)
+    z, *across = grid.box
+    planes = _PlanesInTheScansPixels(scores, grid, [part.stop - part.start for part in across])
+    for index in range(z.stop - z.start):
         if check and index % CHECK_EVERY == 0:
             check()
         label, best = _most_probable(planes.at(index), channel_labels)
-        labels[index] = label.cpu().numpy()
-        confidence[index] = best.mul_(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        place = (z.start + index, *across)
+        labels[place] = label.cpu().numpy()
+        confidence[place] = best.mul_(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
     return labels, confidence
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ..regions import Box, box_within, cavities, connected_components, grown_box, shell
+from ..regions import Box, box_within, cavities, connected_components, grown_box, places_of, shell
 from . import cautions
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
 from .diameters import SliceDiameters, longest_in_slices
@@ -126,7 +126,7 @@ def _mean_probability(lesion: Structure, probability: Optional[np.ndarray]) -> O
 def _indices(mask: np.ndarray, box: Box) -> np.ndarray:
     """Return the indices (x, y, z), (n, 3), in the scan of the voxels of a mask within a box."""
     corner = np.array([part.start for part in box])
-    return (np.argwhere(mask) + corner)[:, ::-1]
+    return (np.stack(places_of(mask), axis=1) + corner)[:, ::-1]
 
 
 def _centre(lesion: Structure, grid: Grid) -> Tuple[float, float, float]:
@@ -218,8 +218,8 @@ def _least(tree: Optional[cKDTree], points: np.ndarray) -> Optional[float]:
 
 
 def _without_cavities(mask: np.ndarray) -> np.ndarray:
-    background, enclosed = cavities(mask)
-    return mask | np.isin(background, enclosed) if enclosed.size else mask
+    holes, count = cavities(mask)
+    return mask | (holes > 0) if count else mask
 
 
 def _border_layers(box: Box, grid: Grid) -> np.ndarray:

@@ -98,9 +98,9 @@ class RoiMeter:
             InputError: the mask holds values that are no labels.
         """
         grid = check_same_grid(labels, image)
-        mask = sitk.GetArrayFromImage(check_labels(labels))
-        meter = cls(sitk.GetArrayViewFromImage(image), grid, mask)
-        meter._kept = (image,)  # a view of voxels lives as long as its image
+        labels = check_labels(labels)
+        meter = cls(sitk.GetArrayViewFromImage(image), grid, sitk.GetArrayViewFromImage(labels))
+        meter._kept = (image, labels)  # a view of voxels lives as long as its image
         return meter
 
     def statistics(self, organ: str) -> Optional[OrganStatistics]:

@@ -98,21 +98,22 @@ def _children(pid: int) -> list:
         return []
 
 
-def bench_process() -> None:
-    """The whole command on 110 and on 600 slices."""
+def bench_process(rounds: int = 2) -> None:
+    """The whole command on 110 and on 600 slices, in turn; the best round counts."""
     with tempfile.TemporaryDirectory() as folder:
-        print("\nliverseg segment --no-report, a process of its own on the CPU")
-        times = {}
-        for slices, limit_s, limit_gb in ((110, 25.0, 3.0), (600, None, 4.0)):
-            scan = Path(folder) / f"scan{slices}.nii.gz"
+        print(f"\nliverseg segment --no-report, a process of its own on the CPU, best of {rounds}")
+        scans = {slices: Path(folder) / f"scan{slices}.nii.gz" for slices in (110, 600)}
+        for slices, scan in scans.items():
             enlarged(slices, scan)
-            figures = run_process(scan, Path(folder) / f"out{slices}")
-            times[slices] = figures["seconds"]
-            wanted = f"<= {limit_s} s" if limit_s else f"<= 2 x {times[110]} s"
-            peak = figures["peak_gb"]
-            print(
-                f"  512 x 512 x {slices}: {times[slices]} s (target {wanted}), peak {peak} GB (<= {limit_gb})"
-            )
+        found = [
+            {slices: run_process(scan, Path(folder) / "out") for slices, scan in scans.items()}
+            for _ in range(rounds)
+        ]
+        times = {slices: min(figures[slices]["seconds"] for figures in found) for slices in scans}
+        for slices, limit, limit_gb in ((110, "25.0 s", 3.0), (600, f"2 x {times[110]} s", 4.0)):
+            peak = max(figures[slices]["peak_gb"] for figures in found)
+            seconds = f"{times[slices]} s (target <= {limit})"
+            print(f"  512 x 512 x {slices}: {seconds}, peak {peak} GB (<= {limit_gb})")
         print(f"  600 slices against 110: {times[600] / times[110]:.2f} x")
 
 
