@@ -3,11 +3,11 @@
 import os
 from typing import Callable, List, Tuple
 
-import qt
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import ModelError
 
+from .desktop import openOnDesktop
 from .notes import PLAIN, WARNING, Note
 from .parameters import LiverSegParameters, Preferences
 
@@ -73,7 +73,7 @@ class AdvancedSection:
     def _onModelsFolder(self) -> None:
         folder = _modelsFolder()
         os.makedirs(folder, exist_ok=True)
-        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(folder))
+        openOnDesktop(folder)
 
 
 def _choose(selector, choices: List[Tuple[str, str]], value: str) -> None:

@@ -1,6 +1,6 @@
 """First use: says that PyTorch is missing, why it is needed, how big it is; installs it after asking."""
 
-from typing import Callable
+from typing import Callable, Optional
 
 import slicer
 from slicer.i18n import tr as _
@@ -25,6 +25,7 @@ class InstallSection:
         self._message = message
         self._onChanged = onChanged
         self._installing = False
+        self._closed = False
         self._note = Note(ui, "install")
         self.state = logic.torchState()
         ui.installButton.connect("clicked(bool)", self._onInstall)
@@ -39,6 +40,10 @@ class InstallSection:
         self._ui.installWidget.setVisible(not self.state.usable)
         self._note.show(self.state.request, WARNING)
 
+    def close(self) -> None:
+        """The panel vanishes; an installation that still runs has nothing to show its end in."""
+        self._closed = True
+
     def reason(self) -> str:
         """Why nothing can be segmented now, or an empty text."""
         if self._installing:
@@ -52,20 +57,27 @@ class InstallSection:
         self._ui.installButton.enabled = False
         self._message.note(_("Installing PyTorch: some minutes in which Slicer may not respond."))
         self._onChanged()
+        # pip's output is shown by a Slicer that runs events meanwhile: the panel may be closed in between
+        installed, problem = False, None
         try:
-            if self._logic.installTorch(_confirm):
-                self._message.tell(_("PyTorch is installed: press Segment."))
-            else:
-                self._message.clear()
-        except CancelledError:
-            self._message.clear()
+            installed = self._logic.installTorch(_confirm)
         except LiverSegError as error:
-            self._message.fail(error)
+            problem = error
         finally:
             self._installing = False
-            self._ui.installButton.enabled = True
-            self.look()
-            self._onChanged()
+            if not self._closed:
+                self._ui.installButton.enabled = True
+                self._tellEnd(installed, problem)
+                self.look()
+                self._onChanged()
+
+    def _tellEnd(self, installed: bool, problem: Optional[LiverSegError]) -> None:
+        if installed:
+            self._message.tell(_("PyTorch is installed: press Segment."))
+        elif problem is None or isinstance(problem, CancelledError):
+            self._message.clear()
+        else:
+            self._message.fail(problem)
 
 
 def _confirm(question: str) -> bool:

@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Callable
 
-import qt
 from slicer.i18n import tr as _
 
+from .desktop import openOnDesktop
 from .parameters import Preferences
 
 _LONGEST_NAME = 60
@@ -49,4 +49,4 @@ def caseFolder(folder: str, scanName: str) -> Path:
 
 def openReport(path: Path) -> bool:
     """Open a written report in the program that the system uses for web pages; False if there is none."""
-    return bool(path.is_file() and qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(path))))
+    return path.is_file() and openOnDesktop(path)

@@ -15,6 +15,9 @@ _FORMAT = "liverseg-measurements-1"
 _DIGITS = {"liver": 1, "spleen": 1, "tumour": 2}
 """Organ -> digits of its volume, as in the report."""
 
+_SEGMENTS_TABLE_LEAST = 79
+"""Height in pixels that Slicer's table of segments takes at least."""
+
 
 class ResultsSection:
     """Shows one result, or says why there is none.
@@ -93,7 +96,7 @@ class ResultsSection:
         table = self._ui.segmentsTable.tableWidget()
         # a row that is not laid out yet tells too little
         rowHeight = max(table.rowHeight(0), table.fontMetrics().height() + 8)
-        self._ui.segmentsTable.setFixedHeight(min(rows, 8) * rowHeight + 4)
+        self._ui.segmentsTable.setFixedHeight(max(_SEGMENTS_TABLE_LEAST, min(rows, 8) * rowHeight + 4))
 
 
 def readMeasurements(summary: Optional[Dict[str, Any]]) -> Optional[Measurements]:

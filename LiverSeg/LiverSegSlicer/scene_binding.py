@@ -1,6 +1,6 @@
 """The panel and the scene: which parameter node holds its choices, and what in the scene concerns it."""
 
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import qt
 import slicer
@@ -51,7 +51,9 @@ class SceneBinding(VTKObservationMixin):
         self._onChanged = onChanged
         self._volumeChoice = VolumeChoice()
         self._guiTag = None
+        self._boundObservers: List[Tuple[Any, int]] = []
         self._segmentation = None
+        self._segmentationTags: List[int] = []
         self._lookForScan = False
         self._sceneOpened = False
         self._changeTimer = _timer(0, self._onChangeTimer)
@@ -103,32 +105,48 @@ class SceneBinding(VTKObservationMixin):
         segmentation = segmentationNode.GetSegmentation() if segmentationNode is not None else None
         if segmentation is self._segmentation:
             return
-        self.removeObservers(self._onEdit)
+        # not by the mixin: it would keep every segmentation that was ever shown in memory
+        for tag in self._segmentationTags:
+            self._segmentation.RemoveObserver(tag)
         self._editTimer.stop()
         self._segmentation = segmentation
-        if segmentation is None:
-            return
-        for event in (
-            segmentation.SourceRepresentationModified,
-            segmentation.SegmentModified,
-            segmentation.SegmentAdded,
-            segmentation.SegmentRemoved,
-        ):
-            self.addObserver(segmentation, event, self._onEdit)
+        events = (
+            ()
+            if segmentation is None
+            else (
+                segmentation.SourceRepresentationModified,
+                segmentation.SegmentModified,
+                segmentation.SegmentAdded,
+                segmentation.SegmentRemoved,
+            )
+        )
+        self._segmentationTags = [segmentation.AddObserver(event, self._onEdit) for event in events]
 
     def _bind(self, parameters: LiverSegParameters) -> None:
         if self.parameters is not None and self.parameters.parameterNode is parameters.parameterNode:
             return
         self._unbind()
         self.parameters = parameters
+        # noted, since Slicer before 5.12 never takes away what it adds here
+        parameters.AddObserver = self._observeBound
         self._guiTag = parameters.connectParametersToGui(_boundWidgets(self._uiWidget))
-        self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
+        self._observeBound(vtk.vtkCommand.ModifiedEvent, self._onModified)
+
+    def _observeBound(self, event: int, callback: Callable[..., None], priority: float = 0.0) -> int:
+        """Observe the bound parameter node until it is let go."""
+        node = self.parameters.parameterNode
+        tag = node.AddObserver(event, callback, priority)
+        self._boundObservers.append((node, tag))
+        return tag
 
     def _unbind(self) -> None:
         if self.parameters is None:
             return
-        self.removeObservers(self._onModified)
         self.parameters.disconnectGui(self._guiTag)
+        for node, tag in self._boundObservers:
+            node.RemoveObserver(tag)
+        self._boundObservers = []
+        del self.parameters.AddObserver
         self.parameters = None
 
     def _onModified(self, _caller=None, _event=None) -> None:

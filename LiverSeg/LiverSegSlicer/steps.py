@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Iterator, Optional
 from uuid import uuid4
 
 import numpy as np
+import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib import protocol, scratch
@@ -78,7 +79,7 @@ def segmentSteps(
             reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
             run.tell(0.95, _("Putting the result into the scene"))
             result = yield from _readResult(reply, run.child.folder, voxels.shape)
-            yield None  # a turn for the event loop before the longest step
+            yield from _sceneAtRest()
             watch.check()
             watch.stop()
             return results.applyResult(volumeNode, result, replace=_replaceable(volumeNode, options))
@@ -94,6 +95,7 @@ def measureSteps(segmentationNode: Any) -> Callable[[Run], Steps]:
         with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as folder:
             yield from case.handOver(run, folder)
             yield from case.measure(run, folder, 0.3, 1.0)
+            yield from _sceneAtRest()
             watch.check()
             watch.stop()
             results.updateMeasurements(segmentationNode, case.summary)
@@ -116,6 +118,7 @@ def reportSteps(
             yield from case.handOver(run, room)
             if edited:
                 yield from case.measure(run, room, 0.3, 0.5)
+                yield from _sceneAtRest()
             watch.check()
             watch.stop()
             if edited:
@@ -237,6 +240,13 @@ def _readResult(reply: Any, privateFolder: Path, shape: Any) -> Steps:
     finally:
         scratch.remove_tree(place)
     return results.RunResult(summary["name"], labels, reply.grid, summary, surfaces)
+
+
+def _sceneAtRest() -> Steps:
+    """Wait until no scene is coming in, whose nodes must not mix with a result's; a turn at least."""
+    yield None
+    while slicer.mrmlScene.IsImporting():
+        yield None
 
 
 def _replaceable(volumeNode: Any, options: SegmentOptions) -> Optional[Any]:

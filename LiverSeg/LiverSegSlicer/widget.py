@@ -39,6 +39,8 @@ class Panel:
 
     def __init__(self, uiWidget, logic) -> None:
         self.logic = logic
+        self._uiWidget = uiWidget
+        self._closed = False
         self.ui = ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self._worker = logic.worker
@@ -74,20 +76,29 @@ class Panel:
         """The module's panel has come into view."""
         self._install.look()
         self._binding.lookAround()
-        if self._preferences.startWithPanel and self._install.state.usable and not self._activity.isRunning():
+        if self._preferences.startWithPanel and not self._install.reason() and not self._activity.isRunning():
             self._startWorker()
 
     def close(self) -> None:
         """The panel is about to vanish: stop what it started and let go of the scene."""
+        if self._closed:
+            return
+        self._closed = True
         self._activity.close()
         self._segment.close()
         self._steatosis.close()
+        self._install.close()
         self._binding.close()
+        # Slicer only hides a panel that is reloaded: its selectors would follow the scene for ever.
+        self._uiWidget.setMRMLScene(None)
+        self._uiWidget.deleteLater()
 
     # ---- drawing
 
     def _draw(self) -> None:
         """Show everything as it is now."""
+        if self._closed:
+            return
         parameters = self.parameters
         volumeNode = parameters.inputVolume if parameters is not None else None
         segmentationNode = self._resultChoice.find(parameters)

@@ -3,6 +3,7 @@ process.
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from SlicerHost import Host, boot  # noqa: E402
 def pytest_configure(config):
     """Qt 5.15 is the law: what Qt 6 calls deprecated is none of the module's business."""
     config.addinivalue_line("filterwarnings", "ignore:Function. .* marked as deprecated:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def nothingIsOpened(monkeypatch):
+    """No test starts a browser: the module finds no program for that but Qt, which here only takes notes."""
+    which = shutil.which
+    monkeypatch.setattr(
+        shutil, "which", lambda name, *more: None if name == "xdg-open" else which(name, *more)
+    )
 
 
 @pytest.fixture(scope="session")

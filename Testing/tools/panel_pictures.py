@@ -1,6 +1,6 @@
 """Makes the pictures in docs/pictures: the real panel on the test host, the bundled scan, the bundled model.
 
-    ~/venv/bin/python Testing/tools/panel_pictures.py [folder]
+    python Testing/tools/panel_pictures.py [folder]
 
 It starts itself a second time for the picture at 150 % scaling, which Qt can only be told at its start.
 """
