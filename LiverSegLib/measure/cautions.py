@@ -19,7 +19,8 @@ BURDEN_OF_CUT_LIVER = (
 )
 TUMOURS_OF_CUT_LIVER = "Part of the liver lies outside the scan: tumours there are not counted."
 UNENHANCED_TUMOURS = (
-    "The scan seems to be without contrast medium: liver lesions are often invisible, so some may be missing."
+    "The scan seems to be without contrast medium: liver lesions are often invisible, "
+    "so some may be missing, and dark vessels may be taken for some."
 )
 RATIO_WITH_CONTRAST = (
     "The liver-to-spleen ratio tells of liver fat on unenhanced scans only; "

@@ -46,6 +46,7 @@ def score_case(entry: Dict[str, Any], folder: Path, segmenter: Segmenter, mirror
         predicted = sitk.GetArrayFromImage(result.labels)
         row["found"] = int(np.count_nonzero(predicted))
         row["phase_estimate"] = result.provenance["phase"]["phase"]
+        row["lesions reported"] = len(result.measurements.lesions)
     row["seconds"] = round(time.monotonic() - started, 1)
     if "label" not in entry:
         return row
@@ -156,7 +157,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(f"  {entry['id']} {row['seconds']} s", file=sys.stderr, flush=True)
     columns = [
         "case", "phase", "phase_estimate", "slice_mm", "liver dice", "liver assd_mm",
-        "liver volume_error_percent", "spleen dice", "spleen assd_mm", "liver tumour dice", "seconds",
+        "liver volume_error_percent", "spleen dice", "spleen assd_mm", "liver tumour dice",
+        "lesions reported", "seconds",
     ]  # fmt: skip
     model, device = segmenter.model, segmenter.device
     print(f"model {model.name} {model.sha256[:12]}, {device.kind} {device.precision}\n")
