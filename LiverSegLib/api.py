@@ -10,13 +10,15 @@ import numpy as np
 import SimpleITK as sitk
 
 import LiverSegLib
-from LiverSegLib.cleanup import MINIMUM_LESION_ML, CleanupReport, clean
+from LiverSegLib.cleanup import MINIMUM_LESION_ML, CleanupReport, clean, leave_out_small_tumours
 from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
 from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
+from LiverSegLib.measure.cautions import left_out_lesions
 from LiverSegLib.models import Model, load_model
+from LiverSegLib.models.manifest import MAX_LESION_ML
 from LiverSegLib.phase import PhaseEstimate, estimate_phase
 from LiverSegLib.regions import bounding_box
 
@@ -102,7 +104,8 @@ class Segmenter:
         Args:
             source: a file, a DICOM folder, or a SimpleITK image in HU.
             mirror: average over mirrored tiles too: slower, a little steadier.
-            minimum_lesion_ml: smaller tumours become liver; MINIMUM_LESION_ML if not given.
+            minimum_lesion_ml: smaller tumours become liver. If not given, MINIMUM_LESION_ML, or what the
+                model's manifest says for the scan's contrast phase.
             series: which series of a DICOM folder.
             progress: called as the work goes on.
             cancel: asked often; True stops the work.
@@ -114,12 +117,12 @@ class Segmenter:
             CancelledError: ``cancel`` said so.
             UsageError: an option makes no sense.
         """
-        minimum = _checked_minimum(minimum_lesion_ml)
+        _check_minimum(minimum_lesion_ml)
         if mirror and not any(stage.mirror_axes for stage in self._cascade.stages.values()):
             raise UsageError(
                 f"The model {self.model.name} was not trained to be mirrored; leave out the mirror option."
             )
-        return _Run(self, _Reporter(progress, cancel), mirror, minimum).segment(source, series)
+        return _Run(self, _Reporter(progress, cancel), mirror, minimum_lesion_ml).segment(source, series)
 
 
 def segment(
@@ -243,10 +246,12 @@ class _Run:
     """One scan on its way through the stages."""
 
     def __init__(
-        self, segmenter: Segmenter, reporter: _Reporter, mirror: bool, minimum_lesion_ml: float
+        self, segmenter: Segmenter, reporter: _Reporter, mirror: bool, minimum_lesion_ml: Optional[float]
     ) -> None:
-        self.segmenter, self.reporter = segmenter, reporter
-        self.mirror, self.minimum_lesion_ml = mirror, minimum_lesion_ml
+        self.segmenter, self.reporter, self.mirror = segmenter, reporter, mirror
+        self.minimum_is_asked = minimum_lesion_ml is not None
+        self.minimum_lesion_ml = MINIMUM_LESION_ML if minimum_lesion_ml is None else float(minimum_lesion_ml)
+        self.left_out: Tuple[str, ...] = ()
 
     def segment(self, source: Source, series: Optional[str]) -> Result:
         from LiverSegLib.inference.devices import bounded_threads
@@ -274,18 +279,42 @@ class _Run:
         reporter.begin("measure")
         with _memory_errors("measuring"):
             phase = estimate_phase(scan.image, labels)
-            measurements = measure(labels, scan.image, probability=found.probability, phase=phase.phase)
+            labels, report = self._without_doubtful(labels, report, phase)
+            measurements = measure(
+                labels,
+                scan.image,
+                probability=found.probability,
+                phase=phase.phase,
+                left_out=self.left_out,
+            )
         if not unchanged(scan):
             raise InputChangedError(
                 f"{scan.name} was changed while it was being segmented; please run again."
             )
         reporter.begin("done")
         retreats = cascade.retreats[retreats_before:]
-        warnings = _unique(list(scan.warnings) + list(measurements.warnings) + retreats)
+        warnings = _unique([*scan.warnings, *measurements.warnings, *retreats])
         provenance = self._provenance(scan, phase, report, list(found.notes), retreats, warnings)
         return Result(
             scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings)
         )
+
+    def _without_doubtful(
+        self, labels: sitk.Image, report: CleanupReport, phase: PhaseEstimate
+    ) -> Tuple[sitk.Image, CleanupReport]:
+        """Return the mask without the lesions that the model is known to invent in this contrast phase, and
+        the report that says so.
+        """
+        manifest = self.segmenter.model.manifest
+        minimum = manifest.minimum_lesion_ml.get(phase.phase) if manifest else None
+        if self.minimum_is_asked or minimum is None:
+            return labels, report
+        self.minimum_lesion_ml = minimum
+        mask, report, sizes = leave_out_small_tumours(
+            sitk.GetArrayViewFromImage(labels), labels.GetSpacing(), minimum, report
+        )
+        self.left_out = left_out_lesions(phase.phase, sizes, minimum)
+        return (_as_image(mask, labels) if sizes else labels), report
 
     def _fine_tick(self, share: float) -> None:
         if self.reporter.stage == "locate":
@@ -331,18 +360,20 @@ class _Run:
             "phase": {"phase": phase.phase, "confidence": round(phase.confidence, 3), "reason": phase.reason},
             "options": {"mirror": self.mirror, "minimum_lesion_ml": self.minimum_lesion_ml},
             "cleanup": report.to_dict(),
+            "left_out": list(self.left_out),
             "notes": notes,
             "retreats": retreats,
             "warnings": warnings,
         }
 
 
-def _checked_minimum(minimum_lesion_ml: Optional[float]) -> float:
+def _check_minimum(minimum_lesion_ml: Optional[float]) -> None:
     if minimum_lesion_ml is None:
-        return MINIMUM_LESION_ML
-    if not 0 <= float(minimum_lesion_ml) <= 1000:  # also refuses NaN
-        raise UsageError(f"The minimum lesion size must be between 0 and 1000 ml, not {minimum_lesion_ml}.")
-    return float(minimum_lesion_ml)
+        return
+    if not 0 <= float(minimum_lesion_ml) <= MAX_LESION_ML:  # also refuses NaN
+        raise UsageError(
+            f"The minimum lesion size must be between 0 and {MAX_LESION_ML:g} ml, not {minimum_lesion_ml}."
+        )
 
 
 def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:

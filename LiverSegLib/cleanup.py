@@ -19,7 +19,7 @@ Cleaning a clean mask changes nothing. "Largest" means most voxels, or the large
 the network's probability is given, so that a large doubtful structure does not win against a certain organ.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
@@ -46,7 +46,7 @@ class CleanupStep:
 
     Attributes:
         rule: "liver-pieces", "tumour-outside", "spleen-pieces", "spleen-implausible", "liver-holes",
-            "spleen-holes" or "small-tumours".
+            "spleen-holes", "small-tumours" or "doubtful-tumours".
         text: what happened, as a sentence.
         voxels: number of voxels changed.
         volume_ml: their volume.
@@ -123,6 +123,45 @@ def clean(
     cleaner.fill_holes(SPLEEN, maximum_hole_ml)
     cleaner.drop_small_tumours(minimum_lesion_ml)
     return result, CleanupReport(tuple(cleaner.steps), minimum_lesion_ml, maximum_hole_ml)
+
+
+def leave_out_small_tumours(
+    labels: np.ndarray,
+    spacing: Tuple[float, float, float],
+    minimum_lesion_ml: float,
+    report: CleanupReport,
+) -> Tuple[np.ndarray, CleanupReport, Tuple[float, ...]]:
+    """Turn the small tumours of a clean mask into liver: a second, stricter look for scans that ask for it.
+
+    Args:
+        labels: uint8 (z, y, x), as :func:`clean` returned it; it is not changed.
+        spacing: mm (x, y, z).
+        minimum_lesion_ml: 26-connected tumours below this size become parenchyma.
+        report: as :func:`clean` returned it.
+
+    Returns:
+        The mask (the one given if nothing is small), the report with what was left out as its step
+        "doubtful-tumours", and the volumes in ml of what was left out.
+
+    Raises:
+        UsageError: an argument has the wrong type, shape or range.
+        InputError: the mask holds values that are no labels.
+    """
+    _check(labels, spacing, minimum_lesion_ml, 0.0, None)
+    report = replace(report, minimum_lesion_ml=minimum_lesion_ml)
+    box = bounding_box(labels == TUMOUR)
+    if box is None:
+        return labels, report, ()
+    voxel_ml = float(np.prod(spacing)) / 1000.0
+    small, sizes = _small_tumours(labels[box] == TUMOUR, minimum_lesion_ml, voxel_ml)
+    if not len(sizes):
+        return labels, report, ()
+    result = labels.copy()
+    result[box][small] = LIVER
+    text = f"Tumours below {minimum_lesion_ml:g} ml were made liver: doubtful in this contrast phase."
+    step = CleanupStep("doubtful-tumours", text, int(sizes.sum()), float(sizes.sum()) * voxel_ml)
+    volumes = tuple(float(size) * voxel_ml for size in sizes)
+    return result, replace(report, steps=(*report.steps, step)), volumes
 
 
 def _check(
@@ -223,10 +262,8 @@ class _Cleaner:
         box = bounding_box(mask)
         if box is None or minimum_lesion_ml == 0:
             return
-        tumour = mask[box]
-        runs = find_runs(tumour)
-        drop = runs.numbered(self._below(runs.sums(tumour), minimum_lesion_ml)) > 0
-        if drop.any():
+        drop, sizes = _small_tumours(mask[box], minimum_lesion_ml, self._voxel_ml)
+        if len(sizes):
             self._labels[box][drop] = LIVER
             text = f"Tumours below {minimum_lesion_ml:g} ml were made liver."
             self._note("small-tumours", text, np.count_nonzero(drop))
@@ -239,12 +276,8 @@ class _Cleaner:
         runs = find_runs(tumour)
         sizes = runs.sums(tumour)
         enclosed = runs.sums(tumour, _directions_with(liver, tumour) >= ENCLOSED_DIRECTIONS)
-        drop = (2 * enclosed < sizes) | self._below(sizes, minimum_lesion_ml)
+        drop = (2 * enclosed < sizes) | _below(sizes, minimum_lesion_ml, self._voxel_ml)
         return runs.numbered(drop) > 0
-
-    def _below(self, sizes: np.ndarray, minimum_ml: float) -> np.ndarray:
-        """Tell which sizes in voxels are below a volume."""
-        return sizes * self._voxel_ml < minimum_ml - _ROUNDING_ML
 
     def _is_cut(self, box: Box) -> bool:
         """Tell whether what lies tightly in a box reaches the border of the scan."""
@@ -261,6 +294,19 @@ class _Cleaner:
 
     def _note(self, rule: str, text: str, voxels: int) -> None:
         self.steps.append(CleanupStep(rule, text, int(voxels), int(voxels) * self._voxel_ml))
+
+
+def _small_tumours(tumour: np.ndarray, minimum_ml: float, voxel_ml: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the pieces of tumour (bool) below a volume as bool of its shape, and their sizes in voxels."""
+    runs = find_runs(tumour)
+    sizes = runs.sums(tumour)
+    small = _below(sizes, minimum_ml, voxel_ml)
+    return runs.numbered(small) > 0, sizes[small]
+
+
+def _below(sizes: np.ndarray, minimum_ml: float, voxel_ml: float) -> np.ndarray:
+    """Tell which sizes in voxels are below a volume."""
+    return sizes * voxel_ml < minimum_ml - _ROUNDING_ML
 
 
 def _directions_with(mask: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -80,7 +80,8 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     labels = _read_labels(request.labels, scan.image)
     desk.tell(0.4, "measure", "Measuring")
     phase = earlier.get("measurements", {}).get("phase") or estimate_phase(scan.image, labels).phase
-    measurements = measure_mask(labels, scan.image, phase=phase)
+    left_out = earlier.get("provenance", {}).get("left_out", ())
+    measurements = measure_mask(labels, scan.image, phase=phase, left_out=left_out)
     said = set(earlier.get("measurements", {}).get("warnings", ()))
     kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
     warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)

@@ -26,7 +26,7 @@ class LiverSegParameters:
         segmentation: the result that the panel shows; it belongs to ``inputVolume``.
         model: name of a model, as the core's store knows it.
         device: "auto", "cpu", "cuda", "mps".
-        minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model.
+        minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model and the contrast phase.
         mirror: average over mirror images.
         replaceUntouched: a new run replaces a result that nobody has edited.
         roiCount: ROIs placed in liver and in spleen, for fatty liver. roiSideMm: their side in mm.

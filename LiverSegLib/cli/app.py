@@ -144,7 +144,12 @@ def segment(
     ] = False,
     minimum_lesion: Annotated[
         Optional[float],
-        typer.Option(metavar="ML", min=0.0, help="Leave out lesions smaller than this volume in ml."),
+        typer.Option(
+            metavar="ML",
+            min=0.0,
+            help="Leave out lesions smaller than this volume in ml. "
+            "By default 0.05, or more in contrast phases in which the model mistakes vessels for small ones.",
+        ),
     ] = None,
     threads: Threads = None,
     json_: Json = False,

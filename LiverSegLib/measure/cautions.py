@@ -79,6 +79,28 @@ def too_dense(mean_hu: float) -> Tuple[str, ...]:
     )
 
 
+def left_out_lesions(phase: str, sizes_ml: Sequence[float], minimum_ml: float) -> Tuple[str, ...]:
+    """Return a sentence if lesions were left out since the model draws wrong ones in this contrast phase.
+
+    Args:
+        phase: as the phase is estimated.
+        sizes_ml: their volumes in ml.
+        minimum_ml: below which they are left out.
+    """
+    if not sizes_ml:
+        return ()
+    where = "without contrast medium" if phase == "unenhanced" else "in this contrast phase"
+    total = f"{sum(sizes_ml):.1f} ml"
+    if len(sizes_ml) == 1:
+        what = f"1 supposed lesion under {minimum_ml:g} ml ({total}) was left out"
+    else:
+        what = f"{len(sizes_ml)} supposed lesions under {minimum_ml:g} ml ({total} together) were left out"
+    return (
+        f"{what}: {where} most small ones that the model draws are vessels. "
+        "To see them, set the smallest lesion yourself.",
+    )
+
+
 def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:
     """Return a sentence if the liver-to-spleen ratio means little in this contrast phase."""
     if phase == "unenhanced":

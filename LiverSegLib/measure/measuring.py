@@ -1,7 +1,7 @@
 """Measure a segmented scan: organs, lesions, tumour burden, liver-to-spleen attenuation."""
 
 from dataclasses import replace
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -23,6 +23,7 @@ def measure(
     *,
     probability: Optional[np.ndarray] = None,
     phase: Optional[str] = None,
+    left_out: Sequence[str] = (),
 ) -> Measurements:
     """Measure a segmented scan.
 
@@ -36,6 +37,7 @@ def measure(
         probability: uint8 (z, y, x) on that grid, 255 = 1.0: the network's probability of the label of each
             voxel.
         phase: contrast phase of the scan, if known: "unenhanced", "arterial", "portal", "late", "unknown".
+        left_out: sentences on lesions that were left out of the mask; they go with the tumours' volume.
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
@@ -60,7 +62,7 @@ def measure(
     liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, cautions.NO_LIVER)
     spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, cautions.NO_SPLEEN)
     tumour_organ = _with_tumour_cautions(
-        _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None), liver_organ, phase
+        _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None), liver_organ, phase, left_out
     )
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
@@ -114,13 +116,18 @@ def _organ(
     )
 
 
-def _with_tumour_cautions(tumour: Organ, liver: Organ, phase: Optional[str]) -> Organ:
-    """Return the tumour with what also makes it doubtful: a liver cut off, a scan without contrast medium."""
+def _with_tumour_cautions(
+    tumour: Organ, liver: Organ, phase: Optional[str], left_out: Sequence[str]
+) -> Organ:
+    """Return the tumour with what also makes it doubtful: a liver cut off, a scan without contrast medium,
+    lesions left out.
+    """
     more: Tuple[str, ...] = ()
     if liver.truncated:
         more += (cautions.TUMOURS_OF_CUT_LIVER,)
     if phase == "unenhanced":
         more += (cautions.UNENHANCED_TUMOURS,)
+    more += tuple(left_out)
     return replace(tumour, warnings=tumour.warnings + more, reliable=tumour.reliable and not more)
 
 

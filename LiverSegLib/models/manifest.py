@@ -52,6 +52,10 @@ SEGMENT = "segment"
 INTENSITY_SCHEMES = ("window", "ct-percentile", "zscore")
 ACTIVATIONS = ("softmax", "sigmoid")
 
+PHASES = ("unenhanced", "arterial", "portal", "late", "unknown")
+"""Contrast phases that a manifest may tell apart."""
+MAX_LESION_ML = 1000.0
+
 MAX_STAGES = 32
 MAX_CHANNELS = 1024
 MAX_PATCH_EDGE = 4096
@@ -195,7 +199,12 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole of a ``model.json``; ``min_liverseg`` is the oldest LiverSeg that can run the model."""
+    """The whole of a ``model.json``.
+
+    ``min_liverseg`` is the oldest LiverSeg that can run the model. ``minimum_lesion_ml`` holds, for contrast
+    phases in which small lesions that the model draws are mostly wrong, the volume below which they are left
+    out unless the user says otherwise.
+    """
 
     name: str
     version: str
@@ -208,6 +217,7 @@ class Manifest:
     intended_use: str = ""
     limitations: str = ""
     min_liverseg: Optional[str] = None
+    minimum_lesion_ml: Mapping[str, float] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -237,6 +247,7 @@ class Manifest:
                 "limitations": self.limitations,
                 "licence": self.licence,
                 "citation": self.citation,
+                "minimum_lesion_ml": dict(self.minimum_lesion_ml) or None,
                 "stages": [_stage_dict(stage) for stage in self.stages],
                 "training_data": [_training_data_dict(data) for data in self.training_data],
                 "accuracy": None if self.accuracy is None else _accuracy_dict(self.accuracy),
@@ -408,10 +419,20 @@ def _parse_manifest(fields: _Fields) -> Manifest:
         intended_use=fields.text("intended_use", ""),
         limitations=fields.text("limitations", ""),
         min_liverseg=fields.text("min_liverseg", None, form=_VERSION),
+        minimum_lesion_ml=_parse_minimum_lesion(fields),
         extra=fields.extra(),
     )
     _check_stages_together(manifest.stages)
     return manifest
+
+
+def _parse_minimum_lesion(fields: _Fields) -> Dict[str, float]:
+    value = fields.take("minimum_lesion_ml", {})
+    known = isinstance(value, dict) and set(value) <= set(PHASES)
+    if not known or not all(_is_number(size) and 0 <= size <= MAX_LESION_ML for size in value.values()):
+        rule = f"an object of contrast phases ({', '.join(PHASES)}) and ml from 0 to {MAX_LESION_ML:g}"
+        fields.refuse("minimum_lesion_ml", rule, value)
+    return {phase: float(size) for phase, size in value.items()}
 
 
 def _parse_stage(fields: _Fields) -> Stage:

@@ -5,7 +5,7 @@ tissues apart by their attenuation alone, so what it should find on any grid is 
 """
 
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -36,8 +36,12 @@ class ByAttenuation(nn.Module):
         return -40 * (image - self.means.reshape(1, -1, 1, 1, 1)).abs()
 
 
-def write_phantom_model(folder: Path) -> Path:
-    """A model whose two stages are :class:`ByAttenuation`; register that as "ByAttenuation" to build it."""
+def write_phantom_model(folder: Path, **more: Any) -> Path:
+    """A model whose two stages are :class:`ByAttenuation`; register that as "ByAttenuation" to build it.
+
+    Args:
+        more: further entries of its manifest.
+    """
     means = [(HU[t] - 40) / 200 for t in ("fat", "liver", "spleen", "tumour")]
     stage = {
         "network": {"name": "ByAttenuation", "arguments": {"means": means}},
@@ -54,7 +58,7 @@ def write_phantom_model(folder: Path) -> Path:
     ]
     manifest = {
         "format_version": 1, "name": "phantom", "version": "1", "description": "tells tissues by attenuation",
-        "licence": "none", "stages": stages,
+        "licence": "none", "stages": stages, **more,
     }  # fmt: skip
     weights = {"means": np.asarray(means, np.float32)}
     write_model(folder, manifest, {"locate": weights, "segment": weights})

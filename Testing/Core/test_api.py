@@ -21,6 +21,7 @@ from LiverSegLib.errors import (
     UsageError,
 )
 from LiverSegLib.inference import cascade
+from LiverSegLib.phase import PhaseEstimate
 
 DIRECTIONS = {
     "usual": np.eye(3),
@@ -167,6 +168,46 @@ def test_a_small_minimum_keeps_and_a_large_one_drops_the_tumour(segmenter):
     dropped = segmenter.segment(image, minimum_lesion_ml=100)
     assert dropped.measurements.lesions == ()
     assert not (sitk.GetArrayFromImage(dropped.labels) == 3).any()
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory):
+    """A model that says that its unenhanced lesions under 30 ml are mostly wrong."""
+    folder = tmp_path_factory.mktemp("models") / "doubtful"
+    return str(phantom.write_phantom_model(folder, minimum_lesion_ml={"unenhanced": 30, "late": 1}))
+
+
+@pytest.mark.parametrize(
+    ("phase", "asked", "kept", "used"),
+    [
+        ("unenhanced", None, 0, 30.0),
+        ("unenhanced", 5.0, 1, 5.0),
+        ("unenhanced", 0.0, 1, 0.0),
+        ("late", None, 1, 1.0),
+        ("portal", None, 1, 0.05),
+    ],
+)
+def test_small_lesions_are_left_out_where_the_model_is_known_to_invent_them(
+    doubtful, monkeypatch, phase, asked, kept, used
+):
+    estimate = PhaseEstimate(phase, 0.9, "Said so.")
+    monkeypatch.setattr(LiverSegLib.api, "estimate_phase", lambda image, labels: estimate)
+    image, truth = phantom.patient()
+    result = LiverSegLib.Segmenter(doubtful, "cpu", precision="float32", threads=1).segment(
+        image, minimum_lesion_ml=asked
+    )
+    labels = sitk.GetArrayFromImage(result.labels)
+    assert len(result.measurements.lesions) == kept and (labels == 3).any() == bool(kept)
+    assert dice(np.isin(labels, (1, 3)), np.isin(truth, (1, 3))) > 0.97
+    assert result.labels.GetOrigin() == image.GetOrigin()
+    assert result.provenance["options"]["minimum_lesion_ml"] == used
+    steps = [step["rule"] for step in result.provenance["cleanup"]["steps"]]
+    said = [text for text in result.warnings if "left out" in text]
+    assert ("doubtful-tumours" in steps, len(said)) == ((True, 1) if not kept else (False, 0))
+    if said:
+        assert said[0] in result.measurements.organ("tumour").warnings
+        assert result.provenance["left_out"] == said
+        assert said[0].startswith("1 supposed lesion under 30 ml (1") and "without contrast medium" in said[0]
 
 
 @pytest.mark.parametrize("minimum", [-1, float("nan"), 1e9])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegLib.cleanup import clean
+from LiverSegLib.cleanup import clean, leave_out_small_tumours
 from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 
@@ -183,6 +183,33 @@ def test_tumours_below_the_minimum_size_become_liver(minimum, kept):
     assert np.array_equal(result, labels if kept else abdomen())
     assert (report.step("small-tumours") is None) == kept
     assert report.minimum_lesion_ml == minimum
+
+
+def test_a_stricter_look_turns_small_tumours_of_a_clean_mask_into_liver():
+    labels = abdomen()
+    labels[20:23, 20:23, 20:23] = TUMOUR
+    labels[30:34, 30:34, 30:34] = TUMOUR
+    before = labels.copy()
+    spacing = (1.0, 1.0, 2.0)
+    _, report = clean(labels, spacing, minimum_lesion_ml=0.0)
+    result, report, sizes = leave_out_small_tumours(labels, spacing, 0.128, report)
+    assert sizes == (pytest.approx(0.054),)
+    assert np.array_equal(labels, before)
+    before[20:23, 20:23, 20:23] = LIVER
+    assert np.array_equal(result, before)
+    step = report.step("doubtful-tumours")
+    assert (step.voxels, step.volume_ml, report.minimum_lesion_ml) == (27, pytest.approx(0.054), 0.128)
+
+
+def test_a_stricter_look_at_nothing_small_gives_the_mask_back():
+    labels = abdomen()
+    _, report = clean(labels, MM)
+    for side in (0, 3):
+        labels[20 : 20 + side, 20:23, 20:23] = TUMOUR
+        result, after, sizes = leave_out_small_tumours(labels, MM, 0.027, report)
+        assert result is labels and sizes == () and after.steps == report.steps == ()
+    with pytest.raises(UsageError, match="minimum lesion size"):
+        leave_out_small_tumours(labels, MM, -1.0, report)
 
 
 def test_sizes_are_volumes_and_not_voxels():

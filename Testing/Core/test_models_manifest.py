@@ -63,6 +63,7 @@ def manifest_json():
         "intended_use": "Research only.",
         "limitations": "Adults.",
         "min_liverseg": "0.1.0",
+        "minimum_lesion_ml": {"unenhanced": 10},
     }
 
 
@@ -94,6 +95,7 @@ def test_every_field_is_read():
     assert stage.output.channels == ("background", "liver", "spleen", "liver tumour")
     assert manifest.training_data[0].cases == 20
     assert manifest.accuracy.table[0]["dice"] == 0.96
+    assert manifest.minimum_lesion_ml == {"unenhanced": 10.0}
 
 
 def test_text_is_read_as_bytes_too():
@@ -108,7 +110,10 @@ def test_round_trip_is_identity():
 
 def test_optional_fields_have_defaults():
     data = manifest_json()
-    for key in ("citation", "training_data", "accuracy", "intended_use", "limitations", "min_liverseg"):
+    for key in (
+        "citation", "training_data", "accuracy", "intended_use", "limitations", "min_liverseg",
+        "minimum_lesion_ml",
+    ):  # fmt: skip
         del data[key]
     for key in ("task", "orientation", "axes", "mirror_axes"):
         del data["stages"][0][key]
@@ -116,6 +121,7 @@ def test_optional_fields_have_defaults():
     stage = manifest.stages[0]
     assert (stage.task, stage.orientation, stage.axes, stage.mirror_axes) == ("locate", "LPS", "zyx", ())
     assert (manifest.accuracy, manifest.training_data, manifest.citation) == (None, (), "")
+    assert manifest.minimum_lesion_ml == {} and "minimum_lesion_ml" not in manifest.to_dict()
     assert parse_manifest(manifest.to_json()) == manifest
 
 
@@ -240,6 +246,11 @@ WRONG = [
     (("licence",), ..., "licence is missing"),
     (("citation",), 3, "citation must be text"),
     (("min_liverseg",), "soon", "min_liverseg must be a version"),
+    (("minimum_lesion_ml",), 10, "minimum_lesion_ml must be an object of contrast phases"),
+    (("minimum_lesion_ml",), {"native": 10}, "minimum_lesion_ml must be an object of contrast phases"),
+    (("minimum_lesion_ml",), {"portal": -1}, "minimum_lesion_ml must be an object of contrast phases"),
+    (("minimum_lesion_ml",), {"portal": "10"}, "minimum_lesion_ml must be an object of contrast phases"),
+    (("minimum_lesion_ml",), {"portal": 1001}, "ml from 0 to 1000"),
     (("format_version",), ..., "format_version is missing"),
     (("format_version",), "1", "format_version must be a whole number"),
     (("format_version",), True, "format_version must be a whole number"),

@@ -360,8 +360,8 @@ class TestMeasuring:
         old = {
             "name": "Case 8",
             "measurements": {**earlier.measurements.to_dict(), "warnings": ["of the old mask"]},
-            "provenance": earlier.provenance,
-            "warnings": ["of the scan", "of the old mask"],
+            "provenance": {**earlier.provenance, "left_out": ["2 were left out."]},
+            "warnings": ["of the scan", "of the old mask", "2 were left out."],
         }
         (desk.folder / "old.json").write_text(json.dumps(old), encoding="utf-8")
         desk.labels[desk.labels == 3] = 1
@@ -371,6 +371,9 @@ class TestMeasuring:
         assert summary["measurements"]["lesions"] == []
         assert summary["warnings"][0] == tasks.EDITED
         assert "of the scan" in summary["warnings"] and "of the old mask" not in summary["warnings"]
+        tumour = next(organ for organ in summary["measurements"]["organs"] if organ["key"] == "tumour")
+        for said in (summary["warnings"], tumour["warnings"]):
+            assert said.count("2 were left out.") == 1
         assert summary["provenance"]["model"] == earlier.provenance["model"]
         assert summary["provenance"]["edited"]["measured"]
 
