@@ -1,6 +1,6 @@
 """Section Results: segments, volumes with their warnings, lesions, highlight view."""
 
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from slicer.i18n import tr as _
 
@@ -78,17 +78,18 @@ class ResultsSection:
 
     def _showNumbers(self, measurements: Measurements) -> None:
         organs = {organ["key"]: organ for organ in measurements["organs"]}
+        said: List[str] = []
         for key, digits in _DIGITS.items():
-            self._showNumber(key, f"{organs[key]['volume_ml']:.{digits}f} ml", organs[key]["warnings"])
+            self._showNumber(key, f"{organs[key]['volume_ml']:.{digits}f} ml", organs[key]["warnings"], said)
         burden = measurements["tumour_burden_percent"]
-        # The tumours' own sentences stand one row above.
-        said = organs["tumour"]["warnings"]
-        further = [text for text in measurements["tumour_burden_warnings"] if text not in said]
-        self._showNumber("burden", _("unknown") if burden is None else f"{burden:.2f} %", further)
+        text = _("unknown") if burden is None else f"{burden:.2f} %"
+        self._showNumber("burden", text, measurements["tumour_burden_warnings"], said)
 
-    def _showNumber(self, name: str, text: str, warnings: Sequence[str]) -> None:
+    def _showNumber(self, name: str, text: str, warnings: Sequence[str], said: List[str]) -> None:
+        """Show a number and what makes it doubtful, but for sentences that stand in a row above, ``said``."""
         getattr(self._ui, f"{name}ValueLabel").setText(text)
-        self._warnings[name].warn(warnings)
+        self._warnings[name].warn([warning for warning in warnings if warning not in said])
+        said += warnings
 
     def _fitSegmentsTable(self, segmentationNode) -> None:
         """Give the table the height of its rows: it has three, and must not scroll."""

@@ -39,6 +39,21 @@ def test_no_tumour_is_said(hand, scan):
     assert not hand.seen("lesionsTable")
 
 
+def test_warnings_stand_under_their_number_and_each_once(hand, scan):
+    from LiverSegSlicer.results import applyResult
+
+    made = madeUpResult(scan)
+    measurements = made.summary["measurements"]
+    said = {"liver": ["Thick."], "spleen": ["Cut.", "Thick."], "tumour": ["Thick.", "Two were left out."]}
+    for organ in measurements["organs"]:
+        organ["warnings"] = said[organ["key"]]
+    measurements["tumour_burden_warnings"] = ["Two were left out.", "Of a part only."]
+    applyResult(scan, made)
+    hand.settle()
+    texts = [hand.text(f"{name}WarningLabel") for name in ("liver", "spleen", "tumour", "burden")]
+    assert texts == ["Thick.", "Cut.", "Two were left out.", "Of a part only."]
+
+
 def test_segments_are_listed(hand, result):
     assert hand.panel.ui.segmentsTable.segmentationNode() is result
 
