@@ -306,8 +306,8 @@ class _Run:
         the report that says so.
         """
         manifest = self.segmenter.model.manifest
-        minimum = manifest.minimum_lesion_ml.get(phase.phase) if manifest else None
-        if self.minimum_is_asked or minimum is None:
+        minimum = manifest.minimum_lesion_ml.get(phase.phase, 0.0) if manifest else 0.0
+        if self.minimum_is_asked or minimum <= self.minimum_lesion_ml:
             return labels, report
         self.minimum_lesion_ml = minimum
         mask, report, sizes = leave_out_small_tumours(

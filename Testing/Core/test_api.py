@@ -174,7 +174,7 @@ def test_a_small_minimum_keeps_and_a_large_one_drops_the_tumour(segmenter):
 def doubtful(tmp_path_factory):
     """A model that says that its unenhanced lesions under 30 ml are mostly wrong."""
     folder = tmp_path_factory.mktemp("models") / "doubtful"
-    return str(phantom.write_phantom_model(folder, minimum_lesion_ml={"unenhanced": 30, "late": 1}))
+    return str(phantom.write_phantom_model(folder, minimum_lesion_ml={"unenhanced": 30, "late": 1, "arterial": 0}))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +185,7 @@ def doubtful(tmp_path_factory):
         ("unenhanced", 0.0, 1, 0.0),
         ("late", None, 1, 1.0),
         ("portal", None, 1, 0.05),
+        ("arterial", None, 1, 0.05),
     ],
 )
 def test_small_lesions_are_left_out_where_the_model_is_known_to_invent_them(
