@@ -116,7 +116,7 @@ def check_python() -> Check:
 
 def check_package(module: str, package: str, *, needed: bool, use: str = "") -> Check:
     """Whether ``module`` can be imported; ``use`` says what does not work without it."""
-    advice = f"Install it: pip install {package if needed else _extra(package)}"
+    advice = f"Install it: pip install {package}"
     try:
         version = str(getattr(importlib.import_module(module), "__version__", "unknown version"))
     except Exception as error:  # noqa: BLE001 (a broken installation can raise anything)
@@ -176,7 +176,7 @@ def check_drawing() -> Check:
     """Whether vtk can draw a picture without a screen, tried in a child process."""
     found, problem = probe(DRAWING_PROBE)
     if found is None:
-        advice = f"{_pip('report')}; on Debian or Ubuntu also: apt-get install libgl1 libegl1 libosmesa6"
+        advice = "pip install vtk; on Debian or Ubuntu also: apt-get install libgl1 libegl1 libosmesa6"
         return Check("drawing", "3-D pictures", WARNING, f"cannot be drawn: {problem}", advice)
     return Check("drawing", "3-D pictures", OK, f"can be drawn (vtk {found['version']})", facts=found)
 
@@ -255,14 +255,6 @@ def _model_check(model: Any) -> Check:
 def _last_line(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").strip().splitlines()
     return lines[-1].strip() if lines else ""
-
-
-def _extra(package: str) -> str:
-    return package if package == "pydicom" else "'liverseg[report]'"
-
-
-def _pip(extra: str) -> str:
-    return f"pip install 'liverseg[{extra}]'"
 
 
 def _dotted(version: Tuple[int, ...]) -> str:

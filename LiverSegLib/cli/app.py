@@ -31,8 +31,8 @@ EXIT_CODES: Dict[int, str] = {
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
 """Foot of every help page; the backspace keeps typer from rewrapping the lines."""
 
-EXTRAS = {"vtk": "report", "vtkmodules": "report", "PIL": "report"}
-"""Module that may be missing -> the extra of the pip package that brings it."""
+OPTIONAL = {"vtk": "vtk", "vtkmodules": "vtk", "PIL": "pillow"}
+"""Module that may be missing -> the package that brings it."""
 
 DEBUG_HINT = "For details run it again as: liverseg --debug ..."
 
@@ -129,9 +129,7 @@ def segment(
     ] = LabelFormat.nifti,
     mirror: Annotated[
         bool,
-        typer.Option(
-            "--mirror", help="Also segment mirrored copies and average: slower, a little more accurate."
-        ),
+        typer.Option("--mirror", help="Also segment mirrored copies and average: slower, hardly better."),
     ] = False,
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Masks and numbers only: no report.html and no rendering.png.")
@@ -377,12 +375,9 @@ def as_error(error: Exception) -> LiverSegError:
         getattr(error, "format_message", None)
     ):  # click's usage errors, of whichever click typer brings
         return UsageError(error.format_message())
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in EXTRAS:
-        package = (error.name or "").split(".")[0]
-        return LiverSegError(
-            f"This needs the Python package {package}: pip install 'liverseg[{EXTRAS[package]}]'.",
-            str(error),
-        )
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in OPTIONAL:
+        package = OPTIONAL[(error.name or "").split(".")[0]]
+        return LiverSegError(f"This needs the Python package {package}: pip install {package}.", str(error))
     return explain(error)
 
 

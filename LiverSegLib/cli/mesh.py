@@ -26,10 +26,12 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     if output.suffix.lower() not in MESH_FORMATS:
         raise UsageError(f'"{output.name}" must end in one of {", ".join(sorted(MESH_FORMATS))}.')
     labels = read_segmentation(segmentation)
+    # All are made before the first is written.
+    surfaces = {key: surface(labels, SURFACE_LABELS[key]) for key in present(labels, label)}
     written: Dict[str, Path] = {}
-    for key in present(labels, label):
+    for key, mesh in surfaces.items():
         path = output.with_name(f"{output.stem}-{key}{output.suffix}") if label == ALL else output
-        written[key] = write_mesh(path, surface(labels, SURFACE_LABELS[key]))
+        written[key] = write_mesh(path, mesh)
     face.answer({"files": {key: str(path) for key, path in written.items()}})
     table = facts_table("Surfaces (mm, LPS)")
     for key, path in written.items():

@@ -2,10 +2,11 @@
 
 import logging
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
-from ..errors import CancelledError, UsageError
+from ..errors import CancelledError, OutputError, UsageError
 from ..failures import is_out_of_memory
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
 from .folder import PathLike, Reservation, check_room
@@ -127,9 +128,14 @@ def check_output_folder(
     Raises:
         UsageError: Unknown format.
         OutputError: The folder is a file, cannot be made or written to, is in use by another run, holds files
-            that would be overwritten though LiverSeg did not write them, or its disk is nearly full.
+            that would be overwritten though LiverSeg did not write them, or its disk is nearly full; or a
+            report is wanted and pillow, which draws its pictures, is missing.
     """
     options = OutputOptions(label_format, report, highlight, rendering)
+    if report and find_spec("PIL") is None:
+        raise OutputError(
+            "The report needs the Python package pillow: pip install pillow, or leave the report out."
+        )
     with reserved(folder) as reservation:
         check_room(reservation, EXPECTED_BYTES)
         names = list(options.file_names().values())

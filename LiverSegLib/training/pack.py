@@ -15,13 +15,16 @@ import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-import SimpleITK as sitk
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+
+# SimpleITK makes packs; whoever only reads one, as training does, may lack it.
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 WINDOW = (-160.0, 240.0)
 """HU at grey levels 0 and LEVELS."""
@@ -56,8 +59,10 @@ def to_levels(hu: np.ndarray) -> np.ndarray:
     return np.round((np.clip(hu, low, high) - low) * (LEVELS / (high - low))).astype(np.uint8)
 
 
-def _resample(image: sitk.Image, spacing: Sequence[float], *, label: bool = False) -> sitk.Image:
+def _resample(image: "sitk.Image", spacing: Sequence[float], *, label: bool = False) -> "sitk.Image":
     """Resample to ``spacing`` mm (x, y, z), images with Gaussian anti-aliasing where they get coarser."""
+    import SimpleITK as sitk
+
     size = [max(1, int(round(n * s / t))) for n, s, t in zip(image.GetSize(), image.GetSpacing(), spacing)]
     if not label:
         sigma = [max(0.01, 0.4 * t) if t > 1.2 * s else 0.0 for s, t in zip(image.GetSpacing(), spacing)]
@@ -86,7 +91,7 @@ def _organ_box(label: np.ndarray, spacing: Sequence[float]) -> Tuple[slice, ...]
     return tuple(box)
 
 
-def pack_case(image: sitk.Image, label: sitk.Image, entry: Mapping[str, Any]) -> Dict[str, PackedCase]:
+def pack_case(image: "sitk.Image", label: "sitk.Image", entry: Mapping[str, Any]) -> Dict[str, PackedCase]:
     """Return the fine and coarse versions of one scan.
 
     Args:
@@ -94,6 +99,8 @@ def pack_case(image: sitk.Image, label: sitk.Image, entry: Mapping[str, Any]) ->
         label: mask on the same grid (values of LiverSegLib.labels).
         entry: the case's entry of dataset.json.
     """
+    import SimpleITK as sitk
+
     image, label = sitk.DICOMOrient(image, "LPS"), sitk.DICOMOrient(label, "LPS")
     annotated = tuple(sorted(STRUCTURES[name] for name in entry["annotated"]))
     versions = {}
@@ -121,6 +128,8 @@ def write_pack(folder: Path, path: Path, *, split: str = "train") -> int:
     Raises:
         InputError: no such data set, or no case of that split.
     """
+    import SimpleITK as sitk
+
     try:
         entries = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))["cases"]
     except (OSError, ValueError, KeyError) as error:

@@ -174,7 +174,9 @@ def test_a_small_minimum_keeps_and_a_large_one_drops_the_tumour(segmenter):
 def doubtful(tmp_path_factory):
     """A model that says that its unenhanced lesions under 30 ml are mostly wrong."""
     folder = tmp_path_factory.mktemp("models") / "doubtful"
-    return str(phantom.write_phantom_model(folder, minimum_lesion_ml={"unenhanced": 30, "late": 1, "arterial": 0}))
+    return str(
+        phantom.write_phantom_model(folder, minimum_lesion_ml={"unenhanced": 30, "late": 1, "arterial": 0})
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from LiverSegLib.outputs import (
     check_output_folder,
     folder,
     reserve,
+    results,
     write_labels,
     write_results,
 )
@@ -235,6 +236,12 @@ class TestRunningAgain:
 
 
 class TestCheckingBefore:
+    def test_a_report_without_pillow_is_refused_before_the_work(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(results, "find_spec", lambda name: None)
+        with pytest.raises(OutputError, match="pip install pillow"):
+            check_output_folder(tmp_path)
+        check_output_folder(tmp_path, report=False)
+
     def test_a_check_leaves_nothing_behind(self, tmp_path):
         check_output_folder(tmp_path / "new" / "folder")
         assert list(tmp_path.iterdir()) == []

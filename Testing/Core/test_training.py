@@ -1,6 +1,8 @@
 """The data pack, augmentation, partial-label losses, and a trainer that resumes."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +23,16 @@ from LiverSegLib.training.losses import class_groups, dice_loss, partial_loss
 from LiverSegLib.training.pack import LEVELS, read_pack, to_levels, write_pack
 from LiverSegLib.training.recipes import RECIPES, Recipe
 from LiverSegLib.training.train import Trainer, case_weights, train
+
+
+def test_training_needs_nothing_but_torch_and_numpy():
+    program = (
+        "import sys\n"
+        "for name in ('SimpleITK', 'scipy', 'pydicom', 'vtk', 'PIL', 'typer', 'rich', 'safetensors'):\n"
+        "    sys.modules[name] = None\n"
+        "import LiverSegLib.training.train\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
