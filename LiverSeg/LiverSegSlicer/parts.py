@@ -5,7 +5,8 @@ volume, so that renaming, saving, reloading and importing a scene keep them toge
 deleted by the user.
 """
 
-from typing import List, Optional
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
 
 import slicer
 
@@ -74,10 +75,25 @@ def makePart(
     """Return the node in a role of a result; a new one of the given class and name where it is missing."""
     node = part(segmentationNode, role)
     if node is None:
-        node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
+        with keepingPlaceNode():
+            node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
         node.SetNodeReferenceID(OWNER, segmentationNode.GetID())
         segmentationNode.SetNodeReferenceID(role, node.GetID())
     return node
+
+
+@contextmanager
+def keepingPlaceNode() -> Iterator[None]:
+    """Keep what the user's clicks go to in place mode: Slicer turns every markups node that comes into the
+    scene into that.
+    """
+    selectionNode = slicer.app.applicationLogic().GetSelectionNode()
+    className, nodeID = selectionNode.GetActivePlaceNodeClassName(), selectionNode.GetActivePlaceNodeID()
+    try:
+        yield
+    finally:
+        selectionNode.SetReferenceActivePlaceNodeClassName(className)
+        selectionNode.SetReferenceActivePlaceNodeID(nodeID)
 
 
 def volumeOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Optional["slicer.vtkMRMLNode"]:

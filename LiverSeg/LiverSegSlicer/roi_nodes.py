@@ -47,7 +47,8 @@ def addRoi(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode", roi: Roi
 ) -> "slicer.vtkMRMLMarkupsROINode":
     """Put an ROI of the core's, which lies in the volume's own space, into the scene; it is not filed yet."""
-    roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", roi.name)
+    with parts.keepingPlaceNode():
+        roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", roi.name)
     roiNode.SetName(roi.name)
     roiNode.SetROIType(roiNode.ROITypeBox)
     roiNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())

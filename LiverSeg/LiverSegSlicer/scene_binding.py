@@ -176,8 +176,12 @@ class SceneBinding(VTKObservationMixin):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeAboutToBeRemoved(self, _caller, _event, node) -> None:
-        if parts.isResult(node) and not slicer.mrmlScene.IsClosing():
+        if node is None or slicer.mrmlScene.IsClosing():
+            return
+        if parts.isResult(node):
             hideMarks(node)  # hidden, not deleted: nothing that the user placed is lost
+        elif self.parameters is not None and node is self.parameters.inputVolume:
+            self.parameters.inputVolume = None  # else the selector moves on to the next scan
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, _caller, _event, node) -> None:

@@ -187,7 +187,9 @@ class SelfTest:
         self._test.assertEqual([node.GetName() for node in nodes], [roi.name for roi, _v in assessment.rois])
         self._test.assertGreater(len(nodes), 6)
         self._test.assertFalse(assessment.edited)
-        nodes[0].SetCenter(*(np.array(nodes[0].GetCenter()) + (3.0, 0.0, 0.0)))
+        centre = [0.0, 0.0, 0.0]
+        nodes[0].GetCenter(centre)
+        nodes[0].SetCenter(centre[0] + 3.0, *centre[1:])
         setAccepted(nodes[-1], False)
         again = self._logic.assessSteatosis(self._volumeNode, segmentationNode, gradeAnyway=True)
         self._test.assertTrue(again.edited and again.graded_anyway)

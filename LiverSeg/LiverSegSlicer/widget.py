@@ -63,6 +63,9 @@ class Panel:
             onChanged=self._draw,
             onEdited=self._drawEdited,
         )
+        self._choosing = False
+        # before the binding, so that the parameter still has the scan from before
+        ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSelectorChanged)
         ui.scanSelector.connect("nodeActivated(vtkMRMLNode*)", self._onScanChosen)
         self._worker.setIdleMinutes(self._preferences.idleMinutes)
         self._binding.open()
@@ -227,9 +230,19 @@ class Panel:
         self._try(switch)
         self._results.showHighlighted(isHighlighted())
 
+    def _onSelectorChanged(self, volumeNode) -> None:
+        """Tell a choice of the user, which the parameter follows, from one that follows the parameter."""
+        parameters = self.parameters
+        self._choosing = parameters is not None and parameters.inputVolume is not volumeNode
+
     def _onScanChosen(self, volumeNode) -> None:
-        """The user picked a scan: show it, with its result if it has one."""
-        if volumeNode is None:
+        """The user picked a scan: show it, with its result if it has one.
+
+        Slicer's selector calls this "activated" also when it only follows the parameter, as when a scene is
+        opened; then the views stay as they are.
+        """
+        choosing, self._choosing = self._choosing, False
+        if volumeNode is None or not choosing:
             return
         if not self._activity.isRunning():
             self._message.clear()

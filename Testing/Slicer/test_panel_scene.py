@@ -64,6 +64,21 @@ def test_deleting_the_scan(hand, scan, result):
     assert result.GetScene() is not None
 
 
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_deleting_the_scan_chooses_no_other(hand, position):
+    """Qt's combo boxes hand the choice to the next row: the numbers of another patient would appear."""
+    import slicer
+
+    scans = [madeUpScan(name) for name in ("One", "Two", "Three")]
+    hand.settle()
+    hand.chooseScan(scans[position])
+    assert hand.panel.parameters.inputVolume is scans[position]
+    slicer.mrmlScene.RemoveNode(scans[position])
+    hand.settle()
+    assert hand.panel.parameters.inputVolume is None
+    assert hand.panel.ui.scanSelector.currentNode() is None
+
+
 def test_deleting_the_result_shows_the_earlier_one(hand, scan, result):
     import slicer
 
@@ -104,6 +119,39 @@ def test_saved_scene_brings_the_panel_back(hand, scan, result, tmp_path):
     assert hand.panel.parameters.mirror
     assert hand.enabled("reportButton")
     assert not hand.seen("editedWidget")
+
+
+def test_views_stay_as_they_are_when_the_choice_comes_with_a_scene_or_a_script(
+    window, hand, scan, result, tmp_path
+):
+    """Slicer's selector says "activated" for these, too."""
+    import slicer
+
+    from LiverSegSlicer.parts import LESION_MARKS
+
+    other = madeUpScan("Follow-up")
+    hand.panel.parameters.inputVolume = other
+    hand.panel.parameters.inputVolume = scan
+    hand.settle()
+    layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    layoutNode.SetViewArrangement(layoutNode.SlicerLayoutOneUpRedSliceView)
+    scan.GetDisplayNode().SetAutoWindowLevel(False)
+    scan.GetDisplayNode().SetWindowLevel(1500, -400)
+    result.GetNodeReference(LESION_MARKS).SetDisplayVisibility(False)
+    hand.panel.parameters.inputVolume = other
+    hand.panel.parameters.inputVolume = scan
+    hand.settle()
+    path = str(tmp_path / "case.mrb")
+    assert slicer.util.saveScene(path)
+    for opened in (False, True):
+        if opened:
+            slicer.util.loadScene(path)
+            hand.settle()
+        displayNode = hand.panel.parameters.inputVolume.GetDisplayNode()
+        assert (displayNode.GetWindow(), displayNode.GetLevel()) == (1500, -400)
+        assert slicer.app.layoutManager().layout == layoutNode.SlicerLayoutOneUpRedSliceView
+        marks = hand.panel.parameters.segmentation.GetNodeReference(LESION_MARKS)
+        assert not marks.GetDisplayVisibility()
 
 
 @pytest.mark.parametrize("clear", [True, False])

@@ -11,6 +11,8 @@ from scene_samples import addScan, itemPath, labelArray, paint, parts, results, 
 
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import Measurements, lesion_rows, measurement_rows
+from LiverSegLib.measure.roi_data import Roi
+from LiverSegSlicer.roi_nodes import addRoi
 
 ROLES = (parts.VOLUMES_TABLE, parts.LESIONS_TABLE, parts.SUMMARY, parts.LESION_MARKS)
 
@@ -121,6 +123,23 @@ def test_marks_carry_the_lesion_numbers_and_cannot_be_dragged(scene):
     lesion = results.summaryOf(segmentationNode)["measurements"]["lesions"][0]
     middle = np.mean(lesion["longest_ends_lps_mm"], axis=0) * (-1, -1, 1)
     assert np.allclose(marksNode.GetNthControlPointPosition(0), middle)
+
+
+@pytest.mark.parametrize("placing", [False, True])
+def test_what_the_user_is_placing_stays_the_target_of_her_clicks(scene, placing):
+    """Slicer makes each markups node that comes into the scene the one that clicks add points to."""
+    selectionNode = slicer.app.applicationLogic().GetSelectionNode()
+    selectionNode.SetReferenceActivePlaceNodeID(None)
+    if placing:
+        hers = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsCurveNode")
+        assert selectionNode.GetActivePlaceNodeID() == hers.GetID()
+    before = selectionNode.GetActivePlaceNodeClassName(), selectionNode.GetActivePlaceNodeID()
+    volumeNode, segmentationNode = applied()
+    assert parts.part(segmentationNode, parts.LESION_MARKS) is not None
+    assert (selectionNode.GetActivePlaceNodeClassName(), selectionNode.GetActivePlaceNodeID()) == before
+    roi = Roi("L1", "liver", (0.0, 0.0, 0.0), (10.0, 10.0, 10.0))
+    assert addRoi(segmentationNode, volumeNode, roi).GetScene() is slicer.mrmlScene
+    assert (selectionNode.GetActivePlaceNodeClassName(), selectionNode.GetActivePlaceNodeID()) == before
 
 
 def test_liver_is_translucent_and_the_fill_light(scene):

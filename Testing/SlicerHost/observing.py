@@ -29,7 +29,9 @@ class Observations:
 
         self._tags.append((source, source.AddObserver(event, observer)))
 
-    def add_with_node(self, source: Any, event: Any, function: Callable[[Any], None]) -> None:
+    def add_with_node(
+        self, source: Any, event: Any, function: Callable[[Any], None], priority: float = 0.0
+    ) -> None:
         """Calls `function(node)` with the node that the event carries."""
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -41,7 +43,7 @@ class Observations:
             except Exception:
                 recorder.exception(f"OBSERVER {getattr(function, '__qualname__', function)}")
 
-        self._tags.append((source, source.AddObserver(event, observer)))
+        self._tags.append((source, source.AddObserver(event, observer, priority)))
 
     def clear(self) -> None:
         for source, tag in self._tags:

@@ -66,6 +66,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         row.addWidget(self.box)
         self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
         self._scene = None
+        self._leaving = None
         self._announced = ""
         self._attributes: List[tuple] = []
         self._labels: dict = {}
@@ -98,7 +99,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self._observations.add_with_node(
                 scene, scene.NodeAboutToBeRemovedEvent, self._on_node_about_to_be_removed
             )
-            self._observations.add(scene, scene.NodeRemovedEvent, self.refresh)
+            self._observations.add_with_node(
+                scene, scene.NodeAboutToBeRemovedEvent, self._on_node_leaves, priority=-10.0
+            )
+            self._observations.add(scene, scene.NodeRemovedEvent, self._on_node_left)
             for event in (scene.EndCloseEvent, scene.EndBatchProcessEvent):
                 self._observations.add(scene, event, self.refresh)
             self._observations.add(scene, scene.EndImportEvent, self._on_imported)
@@ -144,7 +148,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         if self._scene is None:
             return []
         nodes = [self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes())]
-        return [node for node in nodes if self._matches(node)]
+        return [node for node in nodes if node is not self._leaving and self._matches(node)]
 
     def _on_imported(self) -> None:
         """In Slicer the list is filled anew after an import, and the choice may be lost over that (its issues
@@ -155,10 +159,12 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Lists the nodes anew; keeps the choice where it still exists, else takes the first, or none."""
+        """Lists the nodes anew; keeps the choice where it still exists, else takes the first, or none. A
+        node that leaves the scene hands the choice to the next one, as Qt's combo boxes do.
+        """
         if self._scene is not None and self._scene.IsBatchProcessing():
             return
-        chosen = self._current_id()
+        chosen, row = self._current_id(), self.box.currentIndex()
         nodes = self._nodes()
         self.box.blockSignals(True)
         self.box.clear()
@@ -168,7 +174,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self.box.addItem(node.GetName(), node.GetID())
         self._list_commands(bool(nodes))
         identifiers = [node.GetID() for node in nodes]
-        if chosen not in identifiers:
+        if chosen and self._leaving is not None and chosen == self._leaving.GetID():
+            rows = [""] * self.noneEnabled + identifiers
+            chosen = rows[min(row, len(rows) - 1)] if rows else ""
+        elif chosen not in identifiers:
             chosen = "" if self.noneEnabled or not identifiers else identifiers[0]
         self.box.setCurrentIndex(self.box.findData(chosen))
         self.box.blockSignals(False)
@@ -206,6 +215,16 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def _on_node_about_to_be_removed(self, node: Any) -> None:
         if node is not None and self._matches(node):
             self.nodeAboutToBeRemoved.emit(node)
+
+    def _on_node_leaves(self, node: Any) -> None:
+        """Slicer's scene model takes the row away before the node is gone, after other observers."""
+        if node is not None and self._matches(node):
+            self._leaving = node
+            self.refresh()
+
+    def _on_node_left(self) -> None:
+        self._leaving = None
+        self.refresh()
 
     def _on_activated(self, index: int) -> None:
         command = self.box.itemData(index)
@@ -253,7 +272,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         index = self.box.findData(identifier or "")
         if index < 0 and identifier == "" and not self.noneEnabled:
             index = -1
+        changes = index != self.box.currentIndex()
         self.box.setCurrentIndex(index)
+        if changes and self.currentNode() is not None:
+            self.nodeActivated.emit(self.currentNode())  # Slicer's emits it too, whoever chose the node
 
     def setCurrentNodeID(self, identifier: str) -> None:
         self.setCurrentNode(identifier)
