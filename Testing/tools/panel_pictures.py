@@ -29,7 +29,7 @@ WINDOW = (1280, 840)
 LIMIT_S = 600
 LESION_ROW = 1
 """The second largest lesion lies inside the liver and shows well in all three planes."""
-ROI_ROW = 2
+ROI_ROW = 3
 UNENHANCED = ROOT / "Testing" / "Data" / "hcc013-unenhanced-10mm.nii.gz"
 MARGIN = 10
 
