@@ -159,7 +159,7 @@ def _organ_table(measurements: Any) -> Table:
 
 def _organ_note(organ: Any) -> str:
     if not organ.voxels:
-        return "none found"
+        return "none found" if organ.reliable else "none found, see warnings"
     if organ.truncated:
         return "cut off by the scan: a lower bound"
     return "" if organ.reliable else "unreliable, see warnings"

@@ -79,6 +79,21 @@ def too_dense(mean_hu: float) -> Tuple[str, ...]:
     )
 
 
+def dense_lesions(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:
+    """Return a sentence if lesions hardly consist of tissue, for the numbers that count them as tumour.
+
+    Args:
+        all_of: number of lesions.
+        dense_ml: volumes in ml of those for which ``too_dense`` has a sentence.
+    """
+    if not dense_ml:
+        return ()
+    return (
+        f"{len(dense_ml)} of {all_of} lesion{'s' if all_of > 1 else ''} ({sum(dense_ml):.1f} ml) "
+        f"{'are' if len(dense_ml) > 1 else 'is'} denser than tissue: perhaps embolised tumour or no tumour.",
+    )
+
+
 def left_out_lesions(phase: str, sizes_ml: Sequence[float], minimum_ml: float) -> Tuple[str, ...]:
     """Return a sentence if lesions were left out since the model draws wrong ones in this contrast phase.
 

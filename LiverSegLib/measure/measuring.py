@@ -37,7 +37,8 @@ def measure(
         probability: uint8 (z, y, x) on that grid, 255 = 1.0: the network's probability of the label of each
             voxel.
         phase: contrast phase of the scan, if known: "unenhanced", "arterial", "portal", "late", "unknown".
-        left_out: sentences on lesions that were left out of the mask; they go with the tumours' volume.
+        left_out: sentences on lesions that were left out of the mask; they go with the tumours' volume and
+            the burden.
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
@@ -61,9 +62,7 @@ def measure(
     general = cautions.thick_slices(grid.slice_spacing)
     liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, cautions.NO_LIVER)
     spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, cautions.NO_SPLEEN)
-    tumour_organ = _with_tumour_cautions(
-        _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None), liver_organ, phase, left_out
-    )
+    tumour_organ = _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None)
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
         lesions = measure_lesions(
@@ -75,7 +74,10 @@ def measure(
             padding=padding if FIELD_OF_VIEW in liver_organ.touches else None,
             scan_cautions=general,
         )
-    return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, grid)
+    dense = [lesion.volume_ml for lesion in lesions if cautions.too_dense(lesion.mean_hu)]
+    doubts = (*left_out, *cautions.dense_lesions(len(lesions), dense))
+    tumour_organ = _with_tumour_cautions(tumour_organ, liver_organ, phase, doubts)
+    return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
 
 
 def _organ(
@@ -116,18 +118,16 @@ def _organ(
     )
 
 
-def _with_tumour_cautions(
-    tumour: Organ, liver: Organ, phase: Optional[str], left_out: Sequence[str]
-) -> Organ:
+def _with_tumour_cautions(tumour: Organ, liver: Organ, phase: Optional[str], doubts: Sequence[str]) -> Organ:
     """Return the tumour with what also makes it doubtful: a liver cut off, a scan without contrast medium,
-    lesions left out.
+    and the ``doubts`` about its lesions.
     """
     more: Tuple[str, ...] = ()
     if liver.truncated:
         more += (cautions.TUMOURS_OF_CUT_LIVER,)
     if phase == "unenhanced":
         more += (cautions.UNENHANCED_TUMOURS,)
-    more += tuple(left_out)
+    more += tuple(doubts)
     return replace(tumour, warnings=tumour.warnings + more, reliable=tumour.reliable and not more)
 
 
@@ -138,11 +138,12 @@ def _put_together(
     parenchyma: Optional[Structure],
     lesions: Tuple[Lesion, ...],
     phase: Optional[str],
+    doubts: Tuple[str, ...],
     grid: Grid,
 ) -> Measurements:
     ratio, difference = _liver_and_spleen(liver, spleen)
     ratio_warnings = () if difference is None else cautions.ratio_phase(phase)
-    burden_warnings = _burden_cautions(liver, phase)
+    burden_warnings = _burden_cautions(liver, phase, doubts)
     organs = (liver, spleen, tumour)
     return Measurements(
         organs=organs,
@@ -171,8 +172,8 @@ def _liver_and_spleen(liver: Organ, spleen: Organ) -> Tuple[Optional[float], Opt
     return ratio, liver.mean_hu - spleen.mean_hu
 
 
-def _burden_cautions(liver: Organ, phase: Optional[str]) -> Tuple[str, ...]:
+def _burden_cautions(liver: Organ, phase: Optional[str], doubts: Tuple[str, ...]) -> Tuple[str, ...]:
     if not liver.voxels:
         return ()
     cut = (cautions.BURDEN_OF_CUT_LIVER,) if liver.truncated else ()
-    return cut + ((cautions.UNENHANCED_TUMOURS,) if phase == "unenhanced" else ())
+    return cut + ((cautions.UNENHANCED_TUMOURS,) if phase == "unenhanced" else ()) + doubts

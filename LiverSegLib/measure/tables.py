@@ -75,7 +75,7 @@ def measurement_rows(measurements: Measurements) -> Table:
 
 
 def lesion_rows(measurements: Measurements) -> Table:
-    """Return titles and one row per lesion. The slice is an index counted from 0."""
+    """Return titles and one row per lesion. Slices are counted from 1, as in the report."""
     rows = tuple(_lesion_row(lesion) for lesion in measurements.lesions)
     return tuple(column.title for column in _LESION_COLUMNS), rows
 
@@ -104,7 +104,7 @@ def _lesion_row(lesion: Lesion) -> Tuple[str, ...]:
         _number(lesion.volume_ml, 2),
         _number(lesion.longest_diameter_mm, 1),
         _number(lesion.perpendicular_mm, 1),
-        str(lesion.slice_index),
+        str(lesion.slice_index + 1),
         _number(lesion.mean_hu, 0),
         _number(lesion.sd_hu, 0),
         _number(lesion.surface_distance_mm, 1),

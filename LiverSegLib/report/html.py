@@ -86,7 +86,7 @@ def build_report(
         _key_numbers(measurements, provenance),
         _warnings_box([*warnings, *measurements.warnings]),
         _overview(figures),
-        _lesions(measurements.lesions, figures.lesions),
+        _lesions(measurements.lesions, figures.lesions, provenance.get("left_out") or ()),
         _three_d(rendering_png),
         _organs(measurements),
         fatty_liver_section(steatosis, image, labels) if steatosis is not None else "",
@@ -268,14 +268,17 @@ def _legend() -> str:
     return f'<div class="legend">{items}</div><p class="note">{window} {sides}</p>'
 
 
-def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure]) -> str:
+def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure], left_out: Sequence[str]) -> str:
+    if not lesions and left_out:
+        said = " ".join(escape(str(sentence)) for sentence in left_out)
+        return f'<section><h2>Lesions</h2><p class="empty">No lesion was kept. {said}</p></section>'
     if not lesions:
         return (
             '<section><h2>Lesions</h2><p class="empty">No lesion was found. Small or faint lesions '
             "can be missed; this does not rule out disease.</p></section>"
         )
     heads = (
-        "No.", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean ± SD (HU)",
+        "No.", "Slice", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean ± SD (HU)",
         "Distance to liver surface (mm)", "Mean network probability (%)",
     )  # fmt: skip
     rows = "".join(_lesion_row(lesion) for lesion in lesions)
@@ -297,6 +300,7 @@ def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure]) -> str:
 def _lesion_row(lesion: Lesion) -> str:
     warnings = warning_lines(lesion.warnings)
     cells = (
+        str(lesion.slice_index + 1),
         ("≥ " if lesion.truncated else "") + volume(lesion.volume_ml),
         plain(lesion.longest_diameter_mm, 1),
         plain(lesion.perpendicular_mm, 1),
@@ -305,7 +309,7 @@ def _lesion_row(lesion: Lesion) -> str:
         NONE if lesion.probability is None else plain(100.0 * lesion.probability, 0),
     )
     row = f'<th scope="row">{lesion.number}</th>' + "".join(f"<td>{cell}</td>" for cell in cells)
-    note = f'<tr><td></td><td class="text" colspan="6">{warnings}</td></tr>' if warnings else ""
+    note = f'<tr><td></td><td class="text" colspan="7">{warnings}</td></tr>' if warnings else ""
     return f"<tr>{row}</tr>{note}"
 
 

@@ -404,9 +404,10 @@ def _write_numbers(
     for number, (row, column) in places:
         corner = ((row - 0.5) * spacing[0], (column + 0.5) * spacing[1])
         x, y = frame.to_pixels(np.asarray([corner]))[0]
+        if not (0 <= x <= picture.width and 0 <= y <= picture.height):
+            continue  # the lesion lies beside the picture
         x, y = min(x, picture.width - 1.4 * size), max(y, 1.2 * size)
-        if 0 <= x and y < picture.height:
-            _write(picture, (x, y), str(number), "lb", size, _bright(LABELS[TUMOUR].colour))
+        _write(picture, (x, y), str(number), "lb", size, _bright(LABELS[TUMOUR].colour))
 
 
 def _draw_scale_bar(picture: Image.Image, frame: Frame) -> None:

@@ -313,8 +313,11 @@ def test_lesions_denser_than_tissue_are_marked(value, warned):
     labels[5:10, 5:10, 5:10] = TUMOUR
     image = sitk.Cast(ct_of(labels), sitk.sitkFloat32)
     image[5:10, 5:10, 5:10] = value
-    (lesion,) = measure(labels, image).lesions
+    found = measure(labels, image)
+    (lesion,) = found.lesions
     assert any("embolisation" in text for text in lesion.warnings) == warned
+    for said in (found.organ("tumour").warnings, found.burden_warnings, found.warnings):
+        assert any(text.startswith("1 of 1 lesion (0.1 ml) is denser than tissue") for text in said) == warned
 
 
 def test_a_lesion_at_the_border_of_the_scan_is_truncated():

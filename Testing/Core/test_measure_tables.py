@@ -45,6 +45,7 @@ def test_lesion_rows_have_one_row_a_lesion():
     header, rows = lesion_rows(measured())
     assert [row[0] for row in rows] == ["1", "2"]
     first = dict(zip(header, rows[0]))
+    assert first["Slice"] == str(measured().lesions[0].slice_index + 1)
     assert first["Probability"] == "0.80" and first["Mean (HU)"] == "60"
     assert first["Longest diameter (mm)"] == f"{measured().lesions[0].longest_diameter_mm:.1f}"
     assert all(len(row) == len(header) for row in rows)

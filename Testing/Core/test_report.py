@@ -19,7 +19,7 @@ from LiverSegLib.errors import ImageGeometryError, OutputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.level_sets import smooth_level_set
 from LiverSegLib.measure import Lesion, Measurements, Organ
-from LiverSegLib.report import build_report, highlight_picture, slice_picture, write_report
+from LiverSegLib.report import build_report, highlight_picture, pictures, slice_picture, write_report
 from LiverSegLib.report.lesion_numbers import LesionNumbers
 from LiverSegLib.report.outlines import dashes, enclosed_area, iso_lines, outlines
 from LiverSegLib.report.pictures import body_box
@@ -172,11 +172,11 @@ def test_the_page_is_accessible(page):
 
 
 def test_the_page_is_small_and_its_pictures_are_real(page):
-    pictures = [image["src"].split(",", 1) for image in page.all("img")]
-    jpegs = [base64.b64decode(data) for kind, data in pictures if "jpeg" in kind]
+    sources = [image["src"].split(",", 1) for image in page.all("img")]
+    jpegs = [base64.b64decode(data) for kind, data in sources if "jpeg" in kind]
     assert len(jpegs) == 2 + 2 * 2 + 2  # overview, two lesions twice, highlight
     assert all(Image.open(io.BytesIO(data)).width > 300 for data in jpegs)
-    assert sum(len(data) for _, data in pictures) < 3_000_000
+    assert sum(len(data) for _, data in sources) < 3_000_000
 
 
 def test_provenance_is_complete(page):
@@ -264,6 +264,21 @@ def test_no_lesion_no_spleen_no_rendering_are_said_in_words(case):
     assert "No lesion was found" in text and "no lesion found" in text
     assert "not found" in text
     assert "There is no 3-D picture" in text
+
+
+@pytest.mark.parametrize(("column", "seen"), [(30, True), (5, False), (70, False)])
+def test_numbers_of_lesions_beside_a_detail_are_not_written_at_its_edge(column, seen):
+    picture = Image.new("RGB", (200, 200))
+    frame = pictures.Frame(box=(20.0, 20.0, 60.0, 60.0), scale=5.0, size=(200, 200))
+    pictures._write_numbers(picture, [(7, (40, column))], (1.0, 1.0), frame)
+    assert np.asarray(picture).any() == seen
+
+
+def test_lesions_that_were_left_out_are_not_said_to_be_missing(case):
+    left_out = "6 supposed lesions under 10 ml (13.8 ml together) were left out."
+    provenance = {**PROVENANCE, "left_out": [left_out]}
+    text = Page(report(case, numbers(lesions=()), provenance=provenance)).text
+    assert f"No lesion was kept. {left_out}" in text and "No lesion was found" not in text
 
 
 def test_an_empty_mask_still_gives_a_report(case):
