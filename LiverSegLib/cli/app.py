@@ -210,7 +210,9 @@ def steatosis(
     ] = False,
     kvp: Annotated[
         Optional[float],
-        typer.Option(metavar="KV", min=1.0, help="Tube voltage, in place of what the DICOM header says."),
+        typer.Option(
+            metavar="KV", min=1.0, max=500.0, help="Tube voltage, in place of what the DICOM header says."
+        ),
     ] = None,
     series: Series = None,
     device: Device = DeviceName.auto,
@@ -351,6 +353,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     face = Face(json="--json" in words, debug="--debug" in words)
+    if not all(word.strip() for word in words):
+        return _failed(
+            UsageError("An argument is empty: perhaps a variable of the shell has no value."), face
+        )
     try:
         code = typer.main.get_command(app).main(args=words, prog_name="liverseg", standalone_mode=False)
         sys.stdout.flush()

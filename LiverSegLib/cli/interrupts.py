@@ -4,11 +4,36 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Dict, Iterator
 
 from ..errors import CancelledError
 
 CANCELLED = "Cancelled; nothing was written."
+
+
+JUDGING = ("LiverSegLib.measure.steatosis", "LiverSegLib.outputs")
+PICTURES = ("LiverSegLib.report.roi_pictures",)
+SURFACES = (
+    "LiverSegLib.organ_surfaces",
+    "LiverSegLib.surfaces",
+    "vtkmodules.util.numpy_support",
+    "vtkmodules.vtkFiltersCore",
+)
+"""What the end of a command loads: to judge and write, to draw slices, to make surfaces."""
+
+
+def load(*names: str) -> None:
+    """Load modules, as far as they are installed.
+
+    A compiled module that is interrupted while it loads can take the process down, so that no clean-up runs:
+    this comes before the block in which Ctrl-C interrupts at once.
+    """
+    for name in names:
+        try:
+            import_module(name)
+        except Exception:  # noqa: BLE001, S112 (whoever needs it says so)
+            continue
 
 
 class Interrupts:

@@ -6,7 +6,7 @@ from typing import Dict, List
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import InputError, UnreadableImageError, UsageError
+from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
 from ..organ_surfaces import SURFACE_LABELS
 from .face import Face, facts_table
@@ -68,11 +68,12 @@ def present(labels: sitk.Image, label: str) -> List[str]:
     """The keys of SURFACE_LABELS that ``label`` (one of them, or ALL) asks for and that have voxels.
 
     Raises:
-        InputError: There are none.
+        NoLiverError: There are none, and the liver was asked for. InputError: There are none.
     """
     values = set(np.unique(sitk.GetArrayViewFromImage(labels)).tolist())
     wanted = list(SURFACE_LABELS) if label == ALL else [label]
     found = [key for key in wanted if values & set(SURFACE_LABELS[key])]
     if not found:
-        raise InputError(f"The segmentation holds no {' or '.join(wanted)}, so there is no surface to write.")
+        error = NoLiverError if "liver" in wanted else InputError
+        raise error(f"The segmentation holds no {' or '.join(wanted)}, so there is no surface to write.")
     return found

@@ -12,7 +12,7 @@ from rich.table import Table
 from ..errors import UnreadableImageError
 from ..failures import is_out_of_memory
 from .face import Face, facts_table, files_table
-from .interrupts import Interrupts
+from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .progress import ProgressBar
 from .steatosis_view import summary_line
 
@@ -65,23 +65,26 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
         raise UnreadableImageError(f"There is no file or folder {options.source}.")
     from ..outputs import check_output_folder, reserve, write_results
 
-    with Interrupts() as interrupts, reserve(options.folder) as reservation:
-        check_output_folder(reservation, **options.outputs)
-        with ProgressBar(face.aside, shown=not face.quiet) as bar:
-            result = _segment(options, interrupts, bar)
-            with interrupts.at_once():
-                result, steatosis = _assessed(result)
-                bar(
-                    WORK_SHARE,
-                    "write",
-                    "Drawing and writing the results" if options.report else "Writing the results",
-                )
-                files = write_results(result, reservation, steatosis=steatosis, **options.outputs)
-            bar(1.0, "done", "Done")
-    content = json.loads(files["measurements"].read_text(encoding="utf-8"))
-    face.answer(_answer(options.folder, files, content))
-    face.show(*_summary(result.measurements, steatosis, files))
-    face.warn(content["warnings"])
+    with Interrupts() as interrupts:
+        with reserve(options.folder) as reservation:
+            check_output_folder(reservation, **options.outputs)
+            with ProgressBar(face.aside, shown=not face.quiet) as bar:
+                result = _segment(options, interrupts, bar)
+                load(*JUDGING, *(PICTURES + SURFACES if options.report else ()))
+                with interrupts.at_once():
+                    result, steatosis = _assessed(result)
+                    bar(
+                        WORK_SHARE,
+                        "write",
+                        "Drawing and writing the results" if options.report else "Writing the results",
+                    )
+                    files = write_results(result, reservation, steatosis=steatosis, **options.outputs)
+                bar(1.0, "done", "Done")
+        # Written: a request to stop that comes now is too late, and ends nothing.
+        content = json.loads(files["measurements"].read_text(encoding="utf-8"))
+        face.answer(_answer(options.folder, files, content))
+        face.show(*_summary(result.measurements, steatosis, files))
+        face.warn(content["warnings"])
 
 
 def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) -> Any:

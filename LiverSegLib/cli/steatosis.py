@@ -13,7 +13,7 @@ from ..errors import InputChangedError, UnreadableImageError, UsageError
 from ..measure.rois import PlacementSettings
 from ..measure.steatosis import Assessment, CutOffs, assess_scan
 from .face import Face, files_table
-from .interrupts import Interrupts
+from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
 from .progress import ProgressBar
 from .steatosis_view import assessment_view
@@ -70,31 +70,34 @@ def run_steatosis(options: SteatosisOptions, face: Face) -> None:
 
     files: Dict[str, Path] = {}
     segmented = options.labels is None
-    with Interrupts() as interrupts, ExitStack() as stack:
-        reservation = None if options.folder is None else stack.enter_context(reserve(options.folder))
-        if reservation is not None:
-            check_steatosis_folder(reservation, segmentation=segmented)
-        with ProgressBar(face.aside, shown=not face.quiet) as bar:
-            work = _segmented if segmented else _given
-            case = work(options, settings, cut_offs, interrupts, bar)
-            warnings = case.warnings
-            with interrupts.at_once():
-                if reservation is not None:
-                    bar(ASSESS_SHARE, "write", "Writing the results")
-                    files, warnings = write_steatosis(
-                        case.assessment,
-                        reservation,
-                        name=case.name,
-                        image=case.image,
-                        labels=case.labels,
-                        provenance=case.provenance,
-                        warnings=case.warnings,
-                        segmentation=segmented,
-                    )
-            bar(1.0, "done", "Done")
-    face.answer(_answer(options, files, case, warnings))
-    face.show(*assessment_view(case.assessment), files_table(files))
-    face.warn([*warnings, *case.assessment.warnings])
+    with Interrupts() as interrupts:
+        with ExitStack() as stack:
+            reservation = None if options.folder is None else stack.enter_context(reserve(options.folder))
+            if reservation is not None:
+                check_steatosis_folder(reservation, segmentation=segmented)
+            with ProgressBar(face.aside, shown=not face.quiet) as bar:
+                work = _segmented if segmented else _given
+                case = work(options, settings, cut_offs, interrupts, bar)
+                warnings = case.warnings
+                load(*JUDGING, *PICTURES)
+                with interrupts.at_once():
+                    if reservation is not None:
+                        bar(ASSESS_SHARE, "write", "Writing the results")
+                        files, warnings = write_steatosis(
+                            case.assessment,
+                            reservation,
+                            name=case.name,
+                            image=case.image,
+                            labels=case.labels,
+                            provenance=case.provenance,
+                            warnings=case.warnings,
+                            segmentation=segmented,
+                        )
+                bar(1.0, "done", "Done")
+        # Written: a request to stop that comes now is too late, and ends nothing.
+        face.answer(_answer(options, files, case, warnings))
+        face.show(*assessment_view(case.assessment), files_table(files))
+        face.warn([*warnings, *case.assessment.warnings])
 
 
 def parse_cut_offs(text: Optional[str]) -> CutOffs:

@@ -130,6 +130,7 @@ def _read_table(path: Path) -> Readings:
     by_case: Dict[str, Reading] = {}
     seen: Dict[str, int] = {}
     for line in lines:
+        _require_no_more_cells(line, heading, path)
         reading = _reading(line, places, path)
         if reading.case in seen:
             where = f"{seen[reading.case]} and {line.number}"
@@ -197,6 +198,16 @@ def _columns(heading: _Row, path: Path) -> Dict[str, int]:
         wanted = ", ".join([*(quantity.key for quantity in QUANTITIES), GRADE])
         raise InputError(f"{path} has none of the columns {wanted}; its first line reads {given}.")
     return places
+
+
+def _require_no_more_cells(row: _Row, heading: _Row, path: Path) -> None:
+    """A decimal comma in a table whose cells commas divide makes two cells of one number."""
+    filled = max((place + 1 for place, cell in enumerate(row.cells) if cell), default=0)
+    if filled > len(heading.cells):
+        raise InputError(
+            f"{path}, line {row.number}: it has {filled} cells, the headings are {len(heading.cells)}. "
+            "Numbers with decimal commas need semicolons between the cells."
+        )
 
 
 def _reading(row: _Row, places: Mapping[str, int], path: Path) -> Reading:

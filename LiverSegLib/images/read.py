@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple, Union
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import ImageGeometryError, InputChangedError, NotCTError, UnreadableImageError
+from ..errors import ImageGeometryError, InputChangedError, NotCTError, UnreadableImageError, UsageError
 from . import dicom, metaimage, nifti
 from .checks import check_grid, check_image, several_values_sentence
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
@@ -47,9 +47,12 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
     Raises:
         UnreadableImageError, NotCTError, ImageGeometryError, SeriesChoiceError: With a sentence each.
         InputChangedError: The files changed while they were read.
+        UsageError: The source is of another type.
     """
     if isinstance(source, sitk.Image):
         return _from_memory(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise UsageError(f"A scan is a file, a folder or a SimpleITK image, not {type(source).__name__}.")
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
     if not os.path.exists(path):
         raise UnreadableImageError(f"{path} does not exist.")

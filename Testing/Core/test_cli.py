@@ -18,6 +18,7 @@ import LiverSegLib
 from LiverSegLib import errors
 from LiverSegLib.api import Result
 from LiverSegLib.cli import EXIT_CODES, app, main
+from LiverSegLib.cli import segment as segment_command
 from LiverSegLib.images import SeriesInfo
 from LiverSegLib.measure import measure
 
@@ -222,6 +223,14 @@ def test_unexpected_failure_is_one_sentence_and_debug_tells_more(tmp_path, faili
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_empty_arguments_do_not_mean_the_current_folder(tmp_path, asked, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["segment", "", "-o", "out"], ["segment", str(make_scan(tmp_path)), "-o", " "]):
+        assert main(arguments) == 2
+        assert "An argument is empty" in capsys.readouterr().err
+    assert not asked and not (tmp_path / "out").exists()
+
+
 def test_missing_package_says_what_to_install(tmp_path, failing, capsys):
     failing(ModuleNotFoundError("No module named 'vtkmodules'", name="vtkmodules"))
     assert main(["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out")]) == 1
@@ -268,6 +277,7 @@ import sys, time
 import LiverSegLib
 from LiverSegLib import outputs
 from LiverSegLib.cli import main
+from LiverSegLib.cli.interrupts import JUDGING, PICTURES, SURFACES
 from LiverSegLib.errors import CancelledError
 sys.path.insert(0, {tests!r})
 from test_cli import make_result
@@ -282,6 +292,8 @@ def segment(source, *, progress, cancel, **options):
     return make_result(source, **options)
 
 def slow_write(result, reservation, **options):
+    late = [name for name in (*JUDGING, *PICTURES, *SURFACES) if name not in sys.modules]
+    assert not late, f"Ctrl-C could hit these while they load: {{late}}"
     (reservation.staging / "segmentation.nii.gz").write_text("half")
     print("stage write", file=sys.stderr, flush=True)
     for _ in range(1500):  # a signal just before one long sleep would not be noticed until its end
@@ -332,6 +344,18 @@ def test_ctrl_c_while_writing_leaves_nothing_behind(tmp_path):
     process.send_signal(signal.SIGINT)
     status, said = end_of(process, tmp_path)
     assert status == 130 and said == "Error: Cancelled; nothing was written.\n"
+
+
+def test_ctrl_c_after_the_last_file_comes_too_late_and_is_not_called_a_cancellation(
+    tmp_path, asked, monkeypatch, capsys
+):
+    real = segment_command._answer
+    monkeypatch.setattr(
+        segment_command, "_answer", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a))[1]
+    )
+    assert main(["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert files and all(Path(file).is_file() for file in files.values())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as a POSIX terminal sends them")

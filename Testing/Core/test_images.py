@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError, UnreadableImageError
+from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError, UnreadableImageError, UsageError
 from LiverSegLib.images import (
     check_image,
     facts,
@@ -540,3 +540,9 @@ def write_big_endian(path):
         struct.pack_into(">" + kind, data, where, *struct.unpack_from("<" + kind, data, where))
     data[352:] = np.frombuffer(bytes(data[352:]), "<i2").astype(">i2").tobytes()
     path.write_bytes(data)
+
+
+@pytest.mark.parametrize("source", [None, 7, np.zeros((4, 4, 4))])
+def test_what_is_no_scan_at_all_is_refused(source):
+    with pytest.raises(UsageError, match="A scan is a file, a folder or a SimpleITK image"):
+        read_scan(source)

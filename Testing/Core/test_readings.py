@@ -102,6 +102,7 @@ def test_a_folder_of_results_is_one_table(tmp_path):
         ("case,grade\na,fatty\n", 'the grade "fatty" is none of normal, mild, moderate, severe'),
         ("case,grade\na,4\n", "or 0 to 3"),
         ('case,ratio\n"a,1\n', "cannot be read as CSV"),
+        ("case,ratio\na,1,12\nb,0,88\n", "line 2: it has 3 cells, the headings are 2.*semicolons"),
     ],
 )
 def test_what_is_no_table_is_refused_in_a_sentence(tmp_path, text, sentence):
