@@ -149,18 +149,19 @@ def leave_out_small_tumours(
     """
     _check(labels, spacing, minimum_lesion_ml, 0.0, None)
     report = replace(report, minimum_lesion_ml=minimum_lesion_ml)
-    box = bounding_box(labels == TUMOUR)
+    tumour = labels == TUMOUR
+    box = bounding_box(tumour)
     if box is None:
         return labels, report, ()
     voxel_ml = float(np.prod(spacing)) / 1000.0
-    small, sizes = _small_tumours(labels[box] == TUMOUR, minimum_lesion_ml, voxel_ml)
+    small, sizes = _small_tumours(tumour[box], minimum_lesion_ml, voxel_ml)
     if not len(sizes):
         return labels, report, ()
     result = labels.copy()
     result[box][small] = LIVER
     text = f"Tumours below {minimum_lesion_ml:g} ml were made liver: doubtful in this contrast phase."
-    step = CleanupStep("doubtful-tumours", text, int(sizes.sum()), float(sizes.sum()) * voxel_ml)
     volumes = tuple(float(size) * voxel_ml for size in sizes)
+    step = CleanupStep("doubtful-tumours", text, int(sizes.sum()), sum(volumes))
     return result, replace(report, steps=(*report.steps, step)), volumes
 
 

@@ -92,8 +92,10 @@ def keepingPlaceNode() -> Iterator[None]:
     try:
         yield
     finally:
-        selectionNode.SetReferenceActivePlaceNodeClassName(className)
-        selectionNode.SetReferenceActivePlaceNodeID(nodeID)
+        # only then: the views look at their markups anew on each of these calls
+        if selectionNode.GetActivePlaceNodeID() != nodeID:
+            selectionNode.SetReferenceActivePlaceNodeClassName(className)
+            selectionNode.SetReferenceActivePlaceNodeID(nodeID)
 
 
 def volumeOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Optional["slicer.vtkMRMLNode"]:

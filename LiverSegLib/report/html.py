@@ -269,14 +269,11 @@ def _legend() -> str:
 
 
 def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure], left_out: Sequence[str]) -> str:
-    if not lesions and left_out:
-        said = " ".join(escape(str(sentence)) for sentence in left_out)
-        return f'<section><h2>Lesions</h2><p class="empty">No lesion was kept. {said}</p></section>'
     if not lesions:
-        return (
-            '<section><h2>Lesions</h2><p class="empty">No lesion was found. Small or faint lesions '
-            "can be missed; this does not rule out disease.</p></section>"
-        )
+        said = "No lesion was found. Small or faint lesions can be missed; this does not rule out disease."
+        if left_out:
+            said = " ".join(["No lesion was kept.", *(str(sentence) for sentence in left_out)])
+        return f'<section><h2>Lesions</h2><p class="empty">{escape(said)}</p></section>'
     heads = (
         "No.", "Slice", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean ± SD (HU)",
         "Distance to liver surface (mm)", "Mean network probability (%)",
