@@ -1,8 +1,8 @@
-"""The sentences that the core says to a user, each with an identifier, so that Slicer can translate them whole.
+"""The sentences that the core says to a user, each with an identifier, so that Slicer can translate them.
 
-A :class:`Sentence` is its English text. It also knows which sentence it is and with which arguments, and keeps
-that on its way through JSON: :func:`with_identity` and :func:`restored`. The sentence is then made where it is
-shown, in the language of whoever reads it.
+A :class:`Sentence` is its English text. It also knows which sentence it is and with which arguments, and
+keeps that on its way through JSON: :func:`with_identity` and :func:`restored`. The sentence is then made
+where it is shown, in the language of whoever reads it.
 """
 
 from typing import Any, Dict, Mapping, Tuple
@@ -54,7 +54,7 @@ def with_identity(data: Any) -> Any:
 
 
 def restored(data: Any) -> Any:
-    """Return data from :func:`with_identity` with the sentences in it again; one not known here is its text."""
+    """Return data from :func:`with_identity` with its sentences again; one that is not known is its text."""
     if isinstance(data, Mapping):
         if set(data) == _FIELDS:
             return _sentence(data)
