@@ -27,7 +27,8 @@ class LesionTable:
         self._onLesion = onLesion
         self._detailNote = Note(ui, "lesionDetail")
         self._lesions: Sequence[Mapping[str, Any]] = ()
-        ui.lesionsTable.verticalHeader().setDefaultSectionSize(ui.lesionsTable.fontMetrics().height() + _ROOM)
+        textHeight = qt.QFontMetrics(ui.lesionsTable.font).height()
+        ui.lesionsTable.verticalHeader().setDefaultSectionSize(textHeight + _ROOM)
         header = ui.lesionsTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_DIAMETERS, qt.QHeaderView.Stretch)

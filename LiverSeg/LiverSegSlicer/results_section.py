@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+import qt
 from slicer.i18n import tr as _
 
 from .lesion_table import LesionTable
@@ -96,7 +97,7 @@ class ResultsSection:
         rows = max(1, segmentationNode.GetSegmentation().GetNumberOfSegments())
         table = self._ui.segmentsTable.tableWidget()
         # a row that is not laid out yet tells too little
-        rowHeight = max(table.rowHeight(0), table.fontMetrics().height() + 8)
+        rowHeight = max(table.rowHeight(0), qt.QFontMetrics(table.font).height() + 8)
         self._ui.segmentsTable.setFixedHeight(max(_SEGMENTS_TABLE_LEAST, min(rows, 8) * rowHeight + 4))
 
 

@@ -31,7 +31,7 @@ class RoiTable:
         self._detailNote = Note(ui, "roiDetail")
         self._rows: Tuple[Mapping[str, Any], ...] = ()
         table = ui.roisTable
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + _ROOM)
+        table.verticalHeader().setDefaultSectionSize(qt.QFontMetrics(table.font).height() + _ROOM)
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_REMARK, qt.QHeaderView.Stretch)

@@ -57,6 +57,8 @@ REFUSED = {
     "something not callable connected": ("button.connect('clicked()', 5)", ValueError),
     "a Python function for a menu": ("qt.QMenu().addAction('Report', lambda: None)", ValueError),
     "keyword arguments for a Qt method": ("label.setText(text='x')", TypeError),
+    "a value of a class that PythonQt does not know": ("button.fontMetrics()", ValueError),
+    "the same in another class": ("button.fontInfo()", ValueError),
     "a text written to a process": ("process.write('hello')", ValueError),
     "bytes() of a QByteArray": ("bytes(process.readAllStandardOutput())", TypeError),
     "a class newer than the release": ("slicer.vtkSlicerSegmentEditorLogic()", AttributeError),

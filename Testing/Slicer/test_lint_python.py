@@ -71,6 +71,8 @@ MISTAKES = {
         "member",
         in_method("view = slicer.app.layoutManager().threeDWidget(0).threeDView()", "view.resetCameras()"),
     ),
+    "a value that PythonQt refuses": ("member", in_method("self.ui.segmentButton.fontMetrics().height()")),
+    "the same of an object of unknown class": ("member", in_method("volumeNode.GetID().fontInfo()")),
     # keywords
     "a keyword of slicer.util": ("keyword", in_method("slicer.util.loadVolume('x', label=True)")),
     # members

@@ -1,6 +1,7 @@
 """Arguments and property values: what PythonQt converts, and what it refuses."""
 
 import builtins
+from functools import lru_cache
 from typing import Any, Callable, List, Optional, Sequence
 
 from PySide6 import QtCore
@@ -24,7 +25,8 @@ def call_qt(function: Callable, arguments: Sequence[Any], title: str) -> Any:
     """Calls a function of Qt with the arguments taken out of their proxies, and wraps what it returns.
 
     Raises:
-        ValueError: the arguments fit no overload (PythonQt's own error, where PySide6 has a TypeError).
+        ValueError: the arguments fit no overload (PythonQt's own error, where PySide6 has a TypeError), or
+            what comes back is of a class that PythonQt does not know.
     """
     for argument in arguments:
         if callable(argument) and not isinstance(argument, type) and "singleShot" not in title:
@@ -33,11 +35,38 @@ def call_qt(function: Callable, arguments: Sequence[Any], title: str) -> Any:
             )
     plain = [_unwrap(argument) for argument in arguments]
     try:
-        return _wrap(function(*plain))
+        value = function(*plain)
     except TypeError as error:
         if "called with wrong argument" not in str(error) and "not subscriptable" not in str(error):
             raise
         raise ValueError(f"Could not find matching overload for given arguments: {title}\n{error}") from error
+    if not isinstance(function, type):
+        _check_return(value, title)
+    return _wrap(value)
+
+
+def _check_return(value: Any, title: str) -> None:
+    """Raises ValueError for a value that PythonQt has nowhere to put: of a class that is returned by value
+    and has no default constructor.
+    """
+    returned = type(value)
+    if returned.__module__.startswith("PySide6") and not _has_place(returned):
+        raise ValueError(
+            f"Called {title}, return type '{returned.__name__}' is ignored because it is unknown to PythonQt. "
+            "Probably you should register it using qRegisterMetaType() or add a default constructor decorator "
+            "to the class."
+        )
+
+
+@lru_cache(maxsize=None)
+def _has_place(returned: builtins.type) -> bool:
+    if issubclass(returned, QtCore.QObject) or "__copy__" not in vars(returned):
+        return True  # returned as a pointer
+    try:
+        returned()
+    except TypeError:
+        return False
+    return True
 
 
 def fits(type_name: str, value: Any) -> bool:

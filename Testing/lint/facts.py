@@ -52,6 +52,7 @@ class Facts:
             for group in ("qt", "ctk", "slicer")
         }
         self._qt = wheels["qt"]
+        self._unknown_returns = wheels["unknown_returns"]
         self._vtk_classes = frozenset(wheels["vtk"]["classes"])
         self._vtk_members = frozenset(wheels["vtk"]["members"]).union(
             *(m for name, m in self._groups["slicer"].items() if name.startswith("vtk"))
@@ -140,6 +141,12 @@ class Facts:
             s.startswith(f"{name}(") for s in self._signals(class_name, OLDEST)
         )
 
+    def unknown_return(self, class_name: str, method: str) -> Optional[str]:
+        """The class of what a method of Qt returns by value, where PythonQt does not know that class."""
+        owners = [name for name, _facts in self._named_chain(class_name, OLDEST)]
+        returned = (self._unknown_returns.get(owner, {}).get(method) for owner in (class_name, *owners))
+        return next((name for name in returned if name), None)
+
     def signal_anywhere(self, signature: str) -> bool:
         """Whether any class of any release has a signal of exactly this signature."""
         return normalised(signature) in self._all_signals()
@@ -189,8 +196,10 @@ class Facts:
             seen.add(class_name)
             facts = api.get(class_name) or self._qt.get(class_name)
             if facts is None:
-                # a base outside Qt's and Slicer's own, such as QVTKOpenGLNativeWidget: a widget at any rate
-                facts = {"base": "QWidget", "properties": {}, "signals": [], "slots": []}
+                # a value of Qt has no properties; a base that is neither Qt's nor Slicer's, such as
+                # QVTKOpenGLNativeWidget, is a widget at any rate
+                base = "" if class_name in self._groups["qt"] else "QWidget"
+                facts = {"base": base, "properties": {}, "signals": [], "slots": []}
             yield class_name, facts
             class_name = facts["base"]
 

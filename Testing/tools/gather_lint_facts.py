@@ -58,6 +58,44 @@ def _qt_class(meta: Any) -> Dict[str, Any]:
     }
 
 
+def unknown_returns(known: Dict[str, List[str]]) -> Dict[str, Dict[str, str]]:
+    """Class -> method -> class of what it returns by value, where that has no default constructor.
+
+    PythonQt raises when such a method is called. Read from the wheel's .pyi files.
+    """
+    import PySide6
+    from PySide6 import QtCore, QtGui, QtWidgets
+
+    application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["facts"])
+    found: Dict[str, Dict[str, str]] = {}
+    for module in (QtCore, QtGui, QtWidgets):
+        stub = Path(PySide6.__file__).with_name(f"{module.__name__.split('.')[-1]}.pyi")
+        for owner in ast.parse(stub.read_text(encoding="utf-8")).body:
+            if not isinstance(owner, ast.ClassDef) or owner.name not in known:
+                continue
+            for method in owner.body:
+                if isinstance(method, ast.FunctionDef) and method.name in known[owner.name]:
+                    returned = ast.unparse(method.returns).split(".")[-1] if method.returns else ""
+                    classes = [
+                        getattr(m, returned) for m in (QtCore, QtGui, QtWidgets) if hasattr(m, returned)
+                    ]
+                    if classes and _lacks_default(classes[0]):
+                        found.setdefault(owner.name, {})[method.name] = returned
+    del application
+    return found
+
+
+def _lacks_default(returned: Any) -> bool:
+    """Whether objects of the class can be copied but not made from nothing."""
+    if not isinstance(returned, type) or "__copy__" not in vars(returned):
+        return False
+    try:
+        returned()
+    except TypeError:
+        return True
+    return False
+
+
 def vtk_names() -> Dict[str, List[str]]:
     """All class names of VTK, and every method and constant name of the parts in VTK_MODULES."""
     import importlib
@@ -99,6 +137,7 @@ def main() -> int:
     facts = {
         "about": "Qt's classes as PySide6 has them, VTK's names, what changed in Slicer since 5.8.1",
         "qt": qt_classes(set(known["qt"])),
+        "unknown_returns": unknown_returns(known["qt"]),
         "vtk": vtk_names(),
         NEWEST: slicer_newest(known["slicer"]),
     }

@@ -24,6 +24,7 @@ def check_members(
             yield from _check_known(source, node, kind, facts)
         else:
             yield from _check_unknown(source, node, facts, objects)
+        yield from _check_return(source, node, kind, facts)
         if node.attr in ("connect", "disconnect"):
             yield from _check_connect(source, node, kind, facts)
 
@@ -71,6 +72,18 @@ def _check_unknown(source: Source, node: ast.Attribute, facts: Facts, objects: O
         return  # a member of one of our own classes
     message = f"no VTK or MRML class of Slicer 5.8.1 has {member}"
     if not source.is_guarded(node, member):
+        yield Finding(source.name, node.lineno, "member", message)
+
+
+def _check_return(
+    source: Source, node: ast.Attribute, kind: Optional[Kind], facts: Facts
+) -> Iterator[Finding]:
+    """A call whose value PythonQt cannot take; of an object of unknown class, a method that all widgets have."""
+    if call_of(source, node) is None or (kind is not None and facts.is_vtk(kind.class_name)):
+        return
+    returned = facts.unknown_return(kind.class_name if kind is not None else "QWidget", node.attr)
+    if returned is not None:
+        message = f"{node.attr}() returns a {returned} by value, which PythonQt refuses: make one, qt.{returned}(...)"
         yield Finding(source.name, node.lineno, "member", message)
 
 
