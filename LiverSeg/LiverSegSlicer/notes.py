@@ -25,7 +25,8 @@ class Note:
 
     def show(self, text: str, kind: str = PLAIN) -> None:
         """Show ``text`` as a note of this kind, or nothing if there is no text."""
-        self._label.setText(text)
+        # Qt breaks a long path after each slash, but not after a backslash
+        self._label.setText(text.replace("\\", "\\\u200b"))
         colour = _BARS.get(kind)
         self._bar.setVisible(colour is not None)
         self._bar.styleSheet = f"background-color: {colour};" if colour else ""

@@ -13,6 +13,7 @@ from .activity import Activity
 from .advanced_section import AdvancedSection
 from .install_section import InstallSection
 from .message_line import MessageLine
+from .panel_width import keepNarrow
 from .parameters import LiverSegParameters, Preferences, segmentOptions
 from .report_section import ReportSection, caseFolder, openReport
 from .result_choice import ResultChoice
@@ -43,6 +44,7 @@ class Panel:
         self._closed = False
         self.ui = ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
+        keepNarrow(uiWidget)
         self._worker = logic.worker
         self._preferences = Preferences()
         self._message = MessageLine(ui, self._worker.logText)

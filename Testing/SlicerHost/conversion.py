@@ -52,9 +52,9 @@ def _check_return(value: Any, title: str) -> None:
     returned = type(value)
     if returned.__module__.startswith("PySide6") and not _has_place(returned):
         raise ValueError(
-            f"Called {title}, return type '{returned.__name__}' is ignored because it is unknown to PythonQt. "
-            "Probably you should register it using qRegisterMetaType() or add a default constructor decorator "
-            "to the class."
+            f"Called {title}, return type '{returned.__name__}' is ignored because it is unknown to PythonQt."
+            " Probably you should register it using qRegisterMetaType() or add a default constructor"
+            " decorator to the class."
         )
 
 

@@ -23,7 +23,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         parent = next((argument for argument in arguments if isinstance(argument, QtWidgets.QWidget)), None)
         super().__init__(parent)
         self._collapsed = False
-        self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Preferred)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
         self.setCheckable(True)
         self.setChecked(True)
         self.toggled.connect(lambda opened: self._set_collapsed(not opened))

@@ -130,10 +130,7 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         self._call("setup")
 
     def reload(self) -> None:
-        was_entered = self._entered
-        self.build()
-        if was_entered:
-            self._call("enter")
+        self.build()  # enter() is not called again: the panel must look at `parent.isEntered` itself
 
     def enter(self) -> None:
         self._entered = True

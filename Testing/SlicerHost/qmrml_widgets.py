@@ -231,7 +231,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         if command in (CREATE, DELETE, RENAME):
             self.box.setCurrentIndex(self.box.findData(self._announced))
             {CREATE: self.addNode, DELETE: self.removeCurrentNode, RENAME: self.renameCurrentNode}[command]()
-        elif self.currentNode() is not None:
+        else:
             self.nodeActivated.emit(self.currentNode())
 
     def _announce(self) -> None:
@@ -274,8 +274,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             index = -1
         changes = index != self.box.currentIndex()
         self.box.setCurrentIndex(index)
-        if changes and self.currentNode() is not None:
-            self.nodeActivated.emit(self.currentNode())  # Slicer's emits it too, whoever chose the node
+        if changes:
+            self.nodeActivated.emit(self.currentNode())  # as Slicer's does, whoever chose, for None too
 
     def setCurrentNodeID(self, identifier: str) -> None:
         self.setCurrentNode(identifier)

@@ -66,9 +66,10 @@ def unknown_returns(known: Dict[str, List[str]]) -> Dict[str, Dict[str, str]]:
     import PySide6
     from PySide6 import QtCore, QtGui, QtWidgets
 
+    modules = (QtCore, QtGui, QtWidgets)
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["facts"])
     found: Dict[str, Dict[str, str]] = {}
-    for module in (QtCore, QtGui, QtWidgets):
+    for module in modules:
         stub = Path(PySide6.__file__).with_name(f"{module.__name__.split('.')[-1]}.pyi")
         for owner in ast.parse(stub.read_text(encoding="utf-8")).body:
             if not isinstance(owner, ast.ClassDef) or owner.name not in known:
@@ -76,9 +77,7 @@ def unknown_returns(known: Dict[str, List[str]]) -> Dict[str, Dict[str, str]]:
             for method in owner.body:
                 if isinstance(method, ast.FunctionDef) and method.name in known[owner.name]:
                     returned = ast.unparse(method.returns).split(".")[-1] if method.returns else ""
-                    classes = [
-                        getattr(m, returned) for m in (QtCore, QtGui, QtWidgets) if hasattr(m, returned)
-                    ]
+                    classes = [getattr(module, returned) for module in modules if hasattr(module, returned)]
                     if classes and _lacks_default(classes[0]):
                         found.setdefault(owner.name, {})[method.name] = returned
     del application

@@ -78,12 +78,12 @@ def _check_unknown(source: Source, node: ast.Attribute, facts: Facts, objects: O
 def _check_return(
     source: Source, node: ast.Attribute, kind: Optional[Kind], facts: Facts
 ) -> Iterator[Finding]:
-    """A call whose value PythonQt cannot take; of an object of unknown class, a method that all widgets have."""
+    """A call whose value PythonQt cannot take; an object of unknown class is looked at as a widget."""
     if call_of(source, node) is None or (kind is not None and facts.is_vtk(kind.class_name)):
         return
     returned = facts.unknown_return(kind.class_name if kind is not None else "QWidget", node.attr)
     if returned is not None:
-        message = f"{node.attr}() returns a {returned} by value, which PythonQt refuses: make one, qt.{returned}(...)"
+        message = f"{node.attr}() returns a {returned}, which PythonQt refuses: make one, qt.{returned}(...)"
         yield Finding(source.name, node.lineno, "member", message)
 
 

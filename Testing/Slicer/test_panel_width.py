@@ -1,0 +1,117 @@
+"""No state of the panel asks for more width than Slicer's dock has, whatever its sentences say."""
+
+import pytest
+from panel_doubles import TORCH_MISSING, FakeLogic, madeUpScan
+from panel_hand import makeHand
+from test_panel_layout import SENTENCE
+
+from LiverSegLib.errors import WorkerError
+
+LONG = "The scan has very thick slices, so that small lesions may be missed and volumes are uncertain. " * 4
+"""Longer than any warning of ours."""
+
+
+def withResult(hand):
+    madeUpScan("A scan with a long name, as a hospital's archive gives them, series 4").SetSpacing(4, 4, 10)
+    hand.host.waitFor(lambda: hand.enabled("segmentButton"))
+    hand.segment()
+
+
+def withRois(hand):
+    withResult(hand)
+    hand.click("fattyPlaceButton")
+    hand.host.waitFor(lambda: hand.seen("fattyWidget"))
+
+
+def withChosenRoi(hand):
+    withRois(hand)
+    hand.clickRow("roisTable", 0)
+
+
+def withLongWarnings(hand):
+    withRois(hand)
+    for name in ("liver", "spleen", "tumour", "burden"):
+        hand.panel._results._warnings[name].warn([LONG])
+    hand.clickRow("lesionsTable", 0)
+
+
+def withGradeAnyway(hand):
+    withRois(hand)
+    hand.click("fattyAnywayCheckBox")
+
+
+def withSettings(hand):
+    withRois(hand)
+    hand.click("fattySettingsButton")
+
+
+def withoutTorch(hand):
+    madeUpScan()
+    hand.logic.torch = TORCH_MISSING
+    hand.panel.enter()
+    assert hand.seen("installWidget")
+
+
+def running(hand):
+    madeUpScan()
+    hand.host.waitFor(lambda: hand.enabled("segmentButton"))
+    hand.click("segmentButton")
+    hand.logic.run.progress(0.4, LONG)
+
+
+def withDetails(hand):
+    hand.panel._message.fail(WorkerError(LONG + SENTENCE, "signal 9 " * 100))
+    hand.click("messageDetailsButton")
+
+
+def withLog(hand):
+    hand.panel._message.fail(WorkerError(SENTENCE, "signal 9"))
+    hand.click("messageLogButton")
+
+
+def withReport(hand):
+    withResult(hand)
+    hand.panel._message.tell("The report is in /a/folder/with/a/name/without/a/blank/" + "x" * 80)
+
+
+def withAdvanced(hand):
+    withResult(hand)
+    hand.open("advancedSection")
+
+
+STATES = {
+    "empty": lambda hand: None,
+    "no torch": withoutTorch,
+    "running": running,
+    "result": withResult,
+    "ROIs": withRois,
+    "chosen ROI": withChosenRoi,
+    "long warnings": withLongWarnings,
+    "graded anyway": withGradeAnyway,
+    "settings": withSettings,
+    "details": withDetails,
+    "log": withLog,
+    "report": withReport,
+    "advanced": withAdvanced,
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_panel_fits_the_dock(host, scene, window, state):
+    from LiverSegSlicer.panel_width import MOST_WIDTH, leastWidth, tooWide
+
+    hand, end = makeHand(host, FakeLogic())
+    STATES[state](hand)
+    hand.settle()
+    assert leastWidth(hand.panel._uiWidget) <= MOST_WIDTH, tooWide(hand.panel._uiWidget)
+    end()
+
+
+def test_a_path_of_windows_breaks_into_lines(host, scene, window):
+    hand, end = makeHand(host, FakeLogic())
+    hand.panel._message.tell("The report is in " + "C:\\folder" * 20)
+    hand.settle()
+    label = hand.widget("messageLabel")
+    label.setSizePolicy(label.sizePolicy().Policy.Preferred, label.sizePolicy().verticalPolicy())
+    assert label.minimumSizeHint().width() < 300
+    end()
