@@ -242,7 +242,7 @@ class SteatosisSection:
         roiNode = slicer.mrmlScene.GetNodeByID(nodeID)
         if roiNode is not None:
             showScaleHandles(self._nodes(), nodeID)
-            jumpSlices(centreInWorld(roiNode))
+            jumpSlices(centreInWorld(roiNode), self._volumeNode)
 
     def _onTicked(self, nodeID: str, accepted: bool) -> None:
         roiNode = slicer.mrmlScene.GetNodeByID(nodeID)
