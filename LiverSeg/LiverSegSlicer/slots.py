@@ -40,12 +40,18 @@ def guarded(function: Callable[..., Any]) -> Callable[..., None]:
 
 
 def report(error: BaseException) -> None:
-    """Tell the open panels of an error; one that is not ours is logged with its traceback."""
-    explained = explain(error)
-    if explained is not error:
-        logging.error("%s\n%s", explained, explained.details or "", exc_info=error)
+    """Tell the open panels of an error, and log it as ``explained`` does."""
+    shown = explained(error)
     for listener in list(_listeners):
-        listener(explained)
+        listener(shown)
+
+
+def explained(error: BaseException) -> LiverSegError:
+    """Return the error to show for any exception; one that is not ours is logged with its traceback."""
+    shown = explain(error)
+    if shown is not error:
+        logging.error("%s\n%s", shown, shown.details or "", exc_info=error)
+    return shown
 
 
 def addListener(listener: Listener) -> None:

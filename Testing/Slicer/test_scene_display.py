@@ -77,7 +77,7 @@ def test_the_views_turn_to_the_liver(window, scene, transformed):
 
 
 def seenBox(cameraNode, segmentationNode) -> np.ndarray:
-    """Corners of the box around liver and spleen as a camera of 60 degrees or so sees them: across to the
+    """Corners of the box around liver and spleen as a camera sees them: across to the
     viewer's right and up, as parts of half the view's height."""
     from LiverSegSlicer.segments import segmentBox
 

@@ -130,10 +130,8 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         self._call("setup")
 
     def reload(self) -> None:
-        was_entered = self._entered
+        """Makes the panel anew; Slicer does not call its enter()."""
         self.build()
-        if was_entered:
-            self._call("enter")
 
     def enter(self) -> None:
         self._entered = True
