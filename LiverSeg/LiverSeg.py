@@ -17,6 +17,7 @@ from slicer.ScriptedLoadableModule import (
 from LiverSegSlicer import places
 from LiverSegSlicer.logic import Logic
 from LiverSegSlicer.parameters import LiverSegParameters
+from LiverSegSlicer.slots import guarded
 
 
 class LiverSeg(ScriptedLoadableModule):
@@ -41,7 +42,7 @@ class LiverSeg(ScriptedLoadableModule):
         icon = os.path.join(str(places.resourceFolder()), "Icons", "LiverSeg.png")
         if os.path.isfile(icon):
             self.parent.icon = qt.QIcon(icon)
-        slicer.app.connect("startupCompleted()", _registerSampleData)
+        slicer.app.connect("startupCompleted()", guarded(_registerSampleData))
 
 
 def _registerSampleData() -> None:
@@ -66,9 +67,17 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
         self.panel = Panel(uiWidget, LiverSegLogic())
         _registerSampleData()  # a module that is added to a running Slicer has missed its startup
 
+        # Slicer tells a panel that it enters, but not the new one of a module that is reloaded while shown.
+        if getattr(self.parent, "isEntered", True):
+            self.enter()
+
     def enter(self):
         if self.panel is not None:
-            self.panel.enter()
+            guarded(self.panel.enter)()
+
+    def exit(self):
+        if self.panel is not None:
+            guarded(self.panel.exit)()
 
     def cleanup(self):
         if self.panel is not None:
@@ -77,10 +86,17 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
 
     def onReload(self):
         self.cleanup()
+        _endWorker()
         # Slicer reloads this file alone; the files behind it are read anew when they are imported again.
-        for name in [name for name in sys.modules if name.split(".")[0] == "LiverSegSlicer"]:
+        for name in [name for name in sys.modules if name.split(".")[0] in ("LiverSegSlicer", "LiverSegLib")]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
+
+
+def _endWorker() -> None:
+    from LiverSegSlicer.worker_process import endSharedWorker
+
+    endSharedWorker()
 
 
 class LiverSegLogic(Logic, ScriptedLoadableModuleLogic):

@@ -2,8 +2,9 @@
 
 from typing import Any, Callable, Optional
 
-from LiverSegLib.errors import CancelledError, LiverSegError
+from LiverSegLib.errors import CancelledError
 
+from . import slots
 from .message_line import MessageLine
 from .segment_section import SegmentSection
 
@@ -34,15 +35,12 @@ class Activity:
         Args:
             stage: the first words shown.
             launch: called as ``launch(progress, completed)``, returns an object with ``cancel()``; it may
-                raise LiverSegError and may call ``completed(result, error)`` before it returns.
+                raise anything and may call ``completed(result, error)`` before it returns.
             done: called with the result after success.
         """
         if self.isRunning():
             return
         ticket = self._ticket = object()
-        self._message.clear()
-        self._section.showRunning(stage)
-        self._onChanged()
 
         def progress(fraction: float, text: str) -> None:
             if self._ticket is ticket:
@@ -53,8 +51,11 @@ class Activity:
                 self._end(result, error, done)
 
         try:
+            self._message.clear()
+            self._section.showRunning(stage)
+            self._onChanged()
             run = launch(progress, completed)
-        except LiverSegError as error:
+        except Exception as error:  # noqa: BLE001 (shown, whatever it is)
             completed(None, error)
             return
         if self._ticket is ticket:
@@ -74,10 +75,15 @@ class Activity:
 
     def _end(self, result: Any, error: Optional[BaseException], done: Callable[[Any], None]) -> None:
         self._ticket = self._run = None
-        if error is None:
-            done(result)
-        elif isinstance(error, CancelledError):
-            self._message.note(str(error))
-        else:
-            self._message.fail(error)
-        self._onChanged()
+        try:
+            if error is None:
+                done(result)
+            elif isinstance(error, CancelledError):
+                self._message.note(str(error))
+            else:
+                self._message.fail(slots.explained(error))
+        except Exception as failure:  # noqa: BLE001 (shown, whatever it is)
+            self._message.fail(slots.explained(failure))
+        finally:
+            self._section.showIdle("")
+            self._onChanged()

@@ -28,6 +28,8 @@ class AdvancedSection:
         self._torchNote = Note(ui, "torchState")
         ui.startWithPanelCheckBox.checked = preferences.startWithPanel
         ui.idleSpinBox.setValue(preferences.idleMinutes)
+        ui.arrangeViewsCheckBox.checked = preferences.arrangeViews
+        ui.arrangeViewsCheckBox.connect("toggled(bool)", self._onArrangeViews)
         ui.startWithPanelCheckBox.connect("toggled(bool)", self._onStartWithPanel)
         ui.idleSpinBox.connect("valueChanged(int)", self._onIdle)
         ui.advancedSection.connect("contentsCollapsed(bool)", self._onCollapsed)
@@ -65,6 +67,9 @@ class AdvancedSection:
 
     def _onStartWithPanel(self, on: bool) -> None:
         self._preferences.startWithPanel = on
+
+    def _onArrangeViews(self, on: bool) -> None:
+        self._preferences.arrangeViews = on
 
     def _onIdle(self, minutes: int) -> None:
         self._preferences.idleMinutes = minutes

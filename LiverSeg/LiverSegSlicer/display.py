@@ -9,6 +9,8 @@ import vtk
 from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 from . import parts
+from .camera import lookFromFront
+from .highlight import scanOf
 from .lesion_marks import lesionPlace, showOnly
 from .record import fileParts, summaryOf, writeMarks
 from .segments import segmentBox
@@ -26,8 +28,6 @@ FRAME = 1.2
 """The slices show this much of the size of liver and spleen, where the scan is larger than that."""
 WELL_WITHIN = 0.8
 """A place in this inner part of a view is seen without shifting the view."""
-ANTERIOR = 3
-"""Slicer's number of the view axis that looks from in front."""
 
 
 def styleSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
@@ -48,7 +48,8 @@ def styleSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Non
 def showResult(
     volumeNode: "slicer.vtkMRMLScalarVolumeNode", segmentationNode: "slicer.vtkMRMLSegmentationNode"
 ) -> None:
-    """Show a scan and its result: abdomen window, four views centred on the liver, other results hidden.
+    """Show a scan and its result, other results hidden, and arrange the views for them: four-up layout,
+    abdomen window, slices through the liver, organs seen from in front in 3D.
 
     Without a main window only what is in the scene is set.
     """
@@ -60,11 +61,19 @@ def showResult(
     layoutManager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
     frameLiver(segmentationNode)
-    for index in range(layoutManager.threeDViewCount):
-        view = layoutManager.threeDWidget(index).threeDView()
-        view.rotateToViewAxis(ANTERIOR)
-        view.resetFocalPoint()
-        view.resetCamera(False, True, True)
+    box = _organsBox(segmentationNode)
+    if box is not None:
+        lookFromFront(*box)
+
+
+def showInViews(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
+) -> None:
+    """Show a scan and its result, other results hidden, in the views as the user has arranged them."""
+    showOnlyResult(segmentationNode)
+    if slicer.app.layoutManager() is not None:
+        slicer.util.setSliceViewerLayers(background=volumeNode)
 
 
 def showOnlyResult(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> None:
@@ -77,21 +86,12 @@ def showOnlyResult(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"])
             _setVisible(node, node is segmentationNode)
 
 
-def hideMarks(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
-    """Hide what stands on a result, its lesion marks and boxes, when it goes."""
-    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
-    for node in (marksNode, *parts.roisOf(segmentationNode)):
-        if node is not None:
-            node.SetDisplayVisibility(False)
-
-
 def frameLiver(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Put all slices through the middle of the liver and zoom in on liver and spleen; no liver, no change."""
-    liver = segmentBox(segmentationNode, LABELS[LIVER].key)
-    if liver is None:
+    liver, organs = segmentBox(segmentationNode, LABELS[LIVER].key), _organsBox(segmentationNode)
+    if liver is None or organs is None:
         return
-    spleen = segmentBox(segmentationNode, LABELS[SPLEEN].key) or liver
-    low, high = np.minimum(liver[0], spleen[0]), np.maximum(liver[1], spleen[1])
+    low, high = organs
     for logic in _sliceLogics():
         sliceNode = logic.GetSliceNode()
         _zoom(sliceNode, FRAME * (high - low))
@@ -101,7 +101,7 @@ def frameLiver(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
 
 
 def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int) -> bool:
-    """Move all slices to where a lesion was measured and show its number there, and no other.
+    """Move the slices to where a lesion was measured and show its number there, and no other.
 
     Marks that were deleted are made again. Returns False if the result has no such lesion (any more).
     """
@@ -115,16 +115,47 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
         fileParts(segmentationNode)
     marksNode.SetDisplayVisibility(True)
     showOnly(marksNode, number)
-    jumpSlices(place)
+    jumpSlices(place, parts.volumeOf(segmentationNode))
     return True
 
 
-def jumpSlices(place: Sequence[float]) -> None:
-    """Move all slices to a point, world RAS mm; a view shifts sideways only if it would not show it."""
+def jumpSlices(place: Sequence[float], volumeNode: Optional["slicer.vtkMRMLScalarVolumeNode"] = None) -> None:
+    """Move the slices of one view group to a point; a view shifts sideways only if it would not show it.
+
+    Args:
+        place: world RAS mm.
+        volumeNode: the scan in which the point lies: the group is that of the views that show it, or else
+            the first one.
+    """
+    group = viewGroupOf(volumeNode)
+    sliceClass = slicer.vtkMRMLSliceNode
+    sliceClass.JumpAllSlices(slicer.mrmlScene, *place, sliceClass.OffsetJumpSlice, group)
     for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        sliceNode.JumpSliceByOffsetting(*place)
-        if not _shows(sliceNode, place):
+        if sliceNode.GetViewGroup() == group and not _shows(sliceNode, place):
             sliceNode.JumpSliceByCentering(*place)
+
+
+def viewGroupOf(volumeNode: Optional["slicer.vtkMRMLScalarVolumeNode"]) -> int:
+    """Return the group of the first slice view that shows a volume or its highlight volume, or, if none
+    does, of the first slice view.
+    """
+    logics = list(_sliceLogics())
+    for logic in logics:
+        shown = slicer.mrmlScene.GetNodeByID(logic.GetSliceCompositeNode().GetBackgroundVolumeID() or "")
+        if volumeNode is not None and volumeNode in (shown, scanOf(shown)):
+            return logic.GetSliceNode().GetViewGroup()
+    return logics[0].GetSliceNode().GetViewGroup() if logics else 0
+
+
+def _organsBox(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+    """Return the corners, world RAS mm (3,), of the box around liver and spleen; None if both are missing."""
+    boxes = [segmentBox(segmentationNode, LABELS[label].key) for label in (LIVER, SPLEEN)]
+    found = [box for box in boxes if box is not None]
+    if not found:
+        return None
+    return np.min([low for low, _high in found], axis=0), np.max([high for _low, high in found], axis=0)
 
 
 def _setAbdomenWindow(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:

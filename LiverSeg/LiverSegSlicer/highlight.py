@@ -49,19 +49,30 @@ def makeHighlight(
 def showHighlight(
     volumeNode: "slicer.vtkMRMLScalarVolumeNode", segmentationNode: "slicer.vtkMRMLSegmentationNode"
 ) -> "slicer.vtkMRMLScalarVolumeNode":
-    """Show the highlight volume, brought up to date, in the slices, without the segments on it."""
+    """Show the highlight volume, brought up to date, where the slices show the scan, without the segments on
+    it; in all slices if none shows the scan."""
     highlightNode = makeHighlight(volumeNode, segmentationNode)
-    _setBackground(highlightNode)
+    if not _replaceBackground(volumeNode, highlightNode) and slicer.app.layoutManager() is not None:
+        slicer.util.setSliceViewerLayers(background=highlightNode)
     _showSegmentsInSlices(segmentationNode, False)
     return highlightNode
 
 
 def hideHighlight(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
-    """Show the scan in the slices again, and the segments on it."""
-    volumeNode = parts.volumeOf(segmentationNode)
-    if volumeNode is not None:
-        _setBackground(volumeNode)
+    """Show the scan again in the slices that show its highlight volume, and the segments on it."""
+    volumeNode, highlightNode = (
+        parts.volumeOf(segmentationNode),
+        parts.part(segmentationNode, parts.HIGHLIGHT),
+    )
+    if volumeNode is not None and highlightNode is not None:
+        _replaceBackground(highlightNode, volumeNode)
     _showSegmentsInSlices(segmentationNode, True)
+
+
+def scanOf(node: Optional["slicer.vtkMRMLNode"]) -> Optional["slicer.vtkMRMLScalarVolumeNode"]:
+    """Return the scan that a highlight volume was made of; None for any other node."""
+    owner = node.GetNodeReference(parts.OWNER) if isHighlight(node) else None
+    return parts.volumeOf(owner) if owner is not None else None
 
 
 def isHighlight(node: Optional["slicer.vtkMRMLNode"]) -> bool:
@@ -77,9 +88,14 @@ def _setWindow(highlightNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
     displayNode.SetInterpolate(False)
 
 
-def _setBackground(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
-    if slicer.app.layoutManager() is not None:
-        slicer.util.setSliceViewerLayers(background=volumeNode)
+def _replaceBackground(shown: "slicer.vtkMRMLVolumeNode", wanted: "slicer.vtkMRMLVolumeNode") -> bool:
+    """Show another volume in the slice views that show one; returns whether any did."""
+    found = False
+    for compositeNode in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        if compositeNode.GetBackgroundVolumeID() == shown.GetID():
+            compositeNode.SetBackgroundVolumeID(wanted.GetID())
+            found = True
+    return found
 
 
 def _showSegmentsInSlices(segmentationNode: "slicer.vtkMRMLSegmentationNode", visible: bool) -> None:

@@ -1,7 +1,7 @@
 """What the panel remembers: with the scene in a parameter node, for every scene in Slicer's settings."""
 
 import os
-from typing import Annotated, Optional
+from typing import Annotated, Any, Callable, List, Optional
 
 import qt
 import slicer
@@ -15,10 +15,11 @@ _START_WITH_PANEL = "LiverSeg/StartWithPanel"
 _IDLE_MINUTES = "LiverSeg/IdleMinutes"
 _REPORT_FOLDER = "LiverSeg/ReportFolder"
 _READER = "LiverSeg/Reader"
+_ARRANGE_VIEWS = "LiverSeg/ArrangeViews"
 
 
 @parameterNodeWrapper
-class LiverSegParameters:
+class _Parameters:
     """The panel's choices for one scene.
 
     Attributes:
@@ -45,6 +46,25 @@ class LiverSegParameters:
     normalAbove: Annotated[float, WithinRange(0.0, 5.0)] = 1.0
     moderateBelow: Annotated[float, WithinRange(0.0, 5.0)] = 0.7
     severeBelow: Annotated[float, WithinRange(0.0, 5.0)] = 0.5
+
+
+class LiverSegParameters(_Parameters):
+    """The panel's choices for one scene, with the attributes above; the panel can let go of them."""
+
+    def AddObserver(self, event: int, callback: Callable[..., None], priority: float = 0.0) -> int:
+        """Observe the parameter node until ``letGo``; Slicer's ``connectParametersToGui`` calls this too, and
+        never takes away what it adds.
+        """
+        tags: List[int] = self.__dict__.setdefault("_tags", [])
+        tags.append(self.parameterNode.AddObserver(event, callback, priority))
+        return tags[-1]
+
+    def letGo(self, guiTag: Any) -> None:
+        """Take away all observers, and the widgets that were connected with ``guiTag``."""
+        self.disconnectGui(guiTag)
+        tags: List[int] = self.__dict__.pop("_tags", [])
+        for tag in tags:
+            self.parameterNode.RemoveObserver(tag)
 
 
 def segmentOptions(parameters: LiverSegParameters) -> dict:
@@ -101,3 +121,12 @@ class Preferences:
     @reader.setter
     def reader(self, value: str) -> None:
         qt.QSettings().setValue(_READER, value)
+
+    @property
+    def arrangeViews(self) -> bool:
+        """Whether the views are arranged after the first run on a scan."""
+        return slicer.util.settingsValue(_ARRANGE_VIEWS, True, converter=slicer.util.toBool)
+
+    @arrangeViews.setter
+    def arrangeViews(self, value: bool) -> None:
+        qt.QSettings().setValue(_ARRANGE_VIEWS, bool(value))

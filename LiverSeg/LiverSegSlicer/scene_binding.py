@@ -1,15 +1,14 @@
 """The panel and the scene: which parameter node holds its choices, and what in the scene concerns it."""
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional
 
 import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from . import parts
-from .display import hideMarks
 from .parameters import LiverSegParameters
+from .slots import guarded
 from .volume_choice import VolumeChoice
 
 NAME_PROPERTY = "SlicerParameterName"
@@ -21,14 +20,14 @@ _EDIT_PAUSE_MS = 400
 class SceneBinding(VTKObservationMixin):
     """Binds the widgets to the scene's parameter node and tells when the panel must be drawn anew.
 
-    Scene events come in the middle of changes; so they only start timers, and the panel is drawn when the
-    event loop runs next.
+    The scene is watched only between ``open`` and ``close``, while the panel is shown. Scene events come in
+    the middle of changes; so they only start timers, and the panel is drawn when the event loop runs next.
 
     Args:
         uiWidget: the panel, whose widgets name their parameters.
         getParameters: returns the parameter node's wrapper, made if there is none.
         isBusy: whether something runs, in which case the chosen scan is kept.
-        onScanArrived: called with a volume that came into the scene and was chosen.
+        onScanArrived: called without arguments when a volume was chosen that came into the scene.
         onChanged: called without arguments when anything the panel shows may have changed.
         onEdited: called without arguments after the shown segmentation was edited.
     """
@@ -38,7 +37,7 @@ class SceneBinding(VTKObservationMixin):
         uiWidget,
         getParameters: Callable[[], LiverSegParameters],
         isBusy: Callable[[], bool],
-        onScanArrived: Callable[[Any], None],
+        onScanArrived: Callable[[], None],
         onChanged: Callable[[], None],
         onEdited: Callable[[], None],
     ) -> None:
@@ -51,52 +50,67 @@ class SceneBinding(VTKObservationMixin):
         self._onChanged = onChanged
         self._volumeChoice = VolumeChoice()
         self._guiTag = None
-        self._boundObservers: List[Tuple[Any, int]] = []
         self._segmentation = None
         self._segmentationTags: List[int] = []
         self._lookForScan = False
         self._sceneOpened = False
+        self._isOpen = False
         self._changeTimer = _timer(0, self._onChangeTimer)
         self._editTimer = _timer(_EDIT_PAUSE_MS, onEdited)
 
+    def isOpen(self) -> bool:
+        """Whether the scene is watched."""
+        return self._isOpen
+
     def open(self) -> None:
         """Begin to watch the scene, and bind to its parameter node."""
-        scene = slicer.mrmlScene
-        self.addObserver(scene, scene.StartCloseEvent, self._onSceneGoes)
-        self.addObserver(scene, scene.EndCloseEvent, self._onSceneReplaced)
-        # selectors that fill anew when a scene comes in must not write their choice over the one it brings
-        self.addObserver(scene, scene.StartImportEvent, self._onSceneGoes)
-        self.addObserver(scene, scene.EndImportEvent, self._onSceneReplaced)
-        self.addObserver(scene, scene.EndBatchProcessEvent, self._onModified)
-        self.addObserver(scene, scene.NodeAddedEvent, self._onNodeAdded)
-        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved)
-        self.addObserver(scene, scene.NodeRemovedEvent, self._onNodeRemoved)
-        self._sceneOpened = True
-        self.lookAround()
+        if not self._isOpen:
+            self._isOpen = True
+            scene = slicer.mrmlScene
+            for event, function in (
+                (scene.StartCloseEvent, self._onSceneGoes),
+                (scene.EndCloseEvent, self._onSceneReplaced),
+                # selectors that fill anew when a scene comes in must not write over the choice it brings
+                (scene.StartImportEvent, self._onSceneGoes),
+                (scene.EndImportEvent, self._onSceneReplaced),
+                (scene.EndBatchProcessEvent, self._onModified),
+                (scene.NodeAddedEvent, self._onNodeAdded),
+                (scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved),
+                (scene.NodeRemovedEvent, self._onNodeRemoved),
+            ):
+                self.addObserver(scene, event, guarded(function))
+        self.lookAround(entering=True)
 
     def close(self) -> None:
         """Stop watching."""
+        self._isOpen = False
         self._changeTimer.stop()
         self._editTimer.stop()
         self._unbind()
         self.watchSegmentation(None)
         self.removeObservers()
 
-    def lookAround(self) -> None:
-        """Bind to the scene's parameter node and choose the scan that was loaded last, at once."""
+    def lookAround(self, entering: bool = False) -> None:
+        """Bind to the scene's parameter node and choose the scan that was loaded last, at once.
+
+        Args:
+            entering: nobody has watched until now; a choice that came meanwhile, with a scene or from a
+                script, is kept.
+        """
         if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
         self._bind(self._getParameters())
-        opened, self._sceneOpened, self._lookForScan = self._sceneOpened, False, False
         current = self.parameters.inputVolume
-        if opened and current is not None:
+        isNews = self._sceneOpened or entering and (current is None or not self._volumeChoice.knows(current))
+        self._sceneOpened, self._lookForScan = False, False
+        if isNews and current is not None:
             self._volumeChoice.accept()
         elif not self._isBusy():
-            volumeNode = self._volumeChoice.choose(current, preferResult=opened)
+            volumeNode = self._volumeChoice.choose(current, preferResult=isNews)
             if volumeNode is not None:
                 self.parameters.inputVolume = volumeNode
-                if not opened:
-                    self._onScanArrived(volumeNode)
+                if not isNews:
+                    self._onScanArrived()
         self._changeTimer.stop()
         self._onChanged()
 
@@ -120,34 +134,20 @@ class SceneBinding(VTKObservationMixin):
                 segmentation.SegmentRemoved,
             )
         )
-        self._segmentationTags = [segmentation.AddObserver(event, self._onEdit) for event in events]
+        self._segmentationTags = [segmentation.AddObserver(event, guarded(self._onEdit)) for event in events]
 
     def _bind(self, parameters: LiverSegParameters) -> None:
         if self.parameters is not None and self.parameters.parameterNode is parameters.parameterNode:
             return
         self._unbind()
         self.parameters = parameters
-        # noted, since Slicer before 5.12 never takes away what it adds here
-        parameters.AddObserver = self._observeBound
         self._guiTag = parameters.connectParametersToGui(_boundWidgets(self._uiWidget))
-        self._observeBound(vtk.vtkCommand.ModifiedEvent, self._onModified)
-
-    def _observeBound(self, event: int, callback: Callable[..., None], priority: float = 0.0) -> int:
-        """Observe the bound parameter node until it is let go."""
-        node = self.parameters.parameterNode
-        tag = node.AddObserver(event, callback, priority)
-        self._boundObservers.append((node, tag))
-        return tag
+        parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, guarded(self._onModified))
 
     def _unbind(self) -> None:
-        if self.parameters is None:
-            return
-        self.parameters.disconnectGui(self._guiTag)
-        for node, tag in self._boundObservers:
-            node.RemoveObserver(tag)
-        self._boundObservers = []
-        del self.parameters.AddObserver
-        self.parameters = None
+        if self.parameters is not None:
+            self.parameters.letGo(self._guiTag)
+            self.parameters = None
 
     def _onModified(self, _caller=None, _event=None) -> None:
         self._changeTimer.start()
@@ -178,9 +178,7 @@ class SceneBinding(VTKObservationMixin):
     def _onNodeAboutToBeRemoved(self, _caller, _event, node) -> None:
         if node is None or slicer.mrmlScene.IsClosing():
             return
-        if parts.isResult(node):
-            hideMarks(node)  # hidden, not deleted: nothing that the user placed is lost
-        elif self.parameters is not None and node is self.parameters.inputVolume:
+        if self.parameters is not None and node is self.parameters.inputVolume:
             self.parameters.inputVolume = None  # else the selector moves on to the next scan
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -211,5 +209,5 @@ def _timer(milliseconds: int, slot: Callable[[], None]):
     timer = qt.QTimer()
     timer.setSingleShot(True)
     timer.setInterval(milliseconds)
-    timer.connect("timeout()", slot)
+    timer.connect("timeout()", guarded(slot))
     return timer

@@ -104,10 +104,14 @@ class SteatosisSection:
         elif self._assessment is not None or not self._nodes():
             self._draw()
 
-    def close(self) -> None:
-        """Let go of the scene."""
+    def pause(self) -> None:
+        """Leave the scene alone until ``show``."""
         self._stop()
         self._watch.close()
+
+    def close(self) -> None:
+        """Let go of the scene."""
+        self.pause()
         self._meters.forget()
         self._volumeNode = self._segmentationNode = self._assessment = None
 
@@ -242,7 +246,7 @@ class SteatosisSection:
         roiNode = slicer.mrmlScene.GetNodeByID(nodeID)
         if roiNode is not None:
             showScaleHandles(self._nodes(), nodeID)
-            jumpSlices(centreInWorld(roiNode))
+            jumpSlices(centreInWorld(roiNode), self._volumeNode)
 
     def _onTicked(self, nodeID: str, accepted: bool) -> None:
         roiNode = slicer.mrmlScene.GetNodeByID(nodeID)

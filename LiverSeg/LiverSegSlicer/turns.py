@@ -6,6 +6,8 @@ import qt
 
 from LiverSegLib.errors import LiverSegError
 
+from . import slots
+
 Pieces = Iterator[None]
 """A generator that yields after each piece; what it returns is the result."""
 Done = Callable[[Any, Optional[LiverSegError]], None]
@@ -20,7 +22,7 @@ class Turns:
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._onTurn)
+        self._timer.connect("timeout()", slots.guarded(self._onTurn))
 
     def isRunning(self) -> bool:
         """Whether work goes on."""
@@ -50,8 +52,8 @@ class Turns:
             return
         except StopIteration as stop:
             result = stop.value
-        except LiverSegError as failure:
-            error = failure
+        except Exception as failure:  # noqa: BLE001 (whoever waits is told, whatever it is)
+            error = slots.explained(failure)
         finally:
             if not self._timer.isActive():
                 self._work = self._done = None

@@ -1,6 +1,6 @@
 """Which scan the panel chooses by itself: the one that was loaded last."""
 
-from typing import List, Optional, Set
+from typing import List, Optional, Set, Tuple
 
 import slicer
 
@@ -12,7 +12,11 @@ class VolumeChoice:
     """Knows which volumes it has seen, so that a scan loaded since then can be told from the older ones."""
 
     def __init__(self) -> None:
-        self._seen: Set[str] = set()
+        self._seen: Set[Tuple[str, str]] = set()
+
+    def knows(self, volumeNode) -> bool:
+        """Whether a volume has been seen already."""
+        return _key(volumeNode) in self._seen
 
     def choose(self, current, preferResult: bool = False):
         """Return the volume to choose, or None to leave the choice as it is.
@@ -22,8 +26,8 @@ class VolumeChoice:
             preferResult: a scene was opened; a volume that has a result comes first.
         """
         volumeNodes = candidates()
-        new = [node for node in volumeNodes if node.GetID() not in self._seen]
-        self._seen = {node.GetID() for node in volumeNodes}
+        new = [node for node in volumeNodes if not self.knows(node)]
+        self._seen = {_key(node) for node in volumeNodes}
         if preferResult and current is None:
             segmented = [node for node in volumeNodes if resultFor(node) is not None]
             if segmented:
@@ -35,7 +39,12 @@ class VolumeChoice:
 
     def accept(self) -> None:
         """Take all volumes of the scene as seen."""
-        self._seen = {node.GetID() for node in candidates()}
+        self._seen = {_key(node) for node in candidates()}
+
+
+def _key(volumeNode) -> Tuple[str, str]:
+    """Tells a volume from others, also of another scene, which may have the same ID."""
+    return volumeNode.GetID() or "", volumeNode.GetAddressAsString("vtkMRMLNode")
 
 
 def candidates() -> List:

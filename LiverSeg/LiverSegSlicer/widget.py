@@ -6,11 +6,10 @@ from typing import Any, Dict, Optional
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import LiverSegError
-
-from . import display, highlight
+from . import display, highlight, slots
 from .activity import Activity
 from .advanced_section import AdvancedSection
+from .arrangement import Arrangement
 from .install_section import InstallSection
 from .message_line import MessageLine
 from .panel_width import keepNarrow
@@ -23,6 +22,7 @@ from .scan_section import ScanSection
 from .scene_binding import SceneBinding
 from .segment_section import SegmentSection
 from .slice_background import isHighlighted
+from .slots import guarded
 from .steatosis_section import SteatosisSection
 from .volume_choice import candidates
 
@@ -31,7 +31,7 @@ class Panel:
     """The module's panel.
 
     Everything shown is derived from the scene, the parameter node and what runs; ``_draw`` shows all of it
-    anew, so no section keeps a state of the scene.
+    anew, so no section keeps a state of the scene. It does so only between ``enter`` and ``exit``.
 
     Args:
         uiWidget: the widget made from LiverSeg.ui.
@@ -48,6 +48,7 @@ class Panel:
         self._worker = logic.worker
         self._preferences = Preferences()
         self._message = MessageLine(ui, self._worker.logText)
+        slots.addListener(self._message.fail)
         self._install = InstallSection(ui, logic, self._message, self._draw)
         self._scan = ScanSection(ui)
         self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
@@ -56,6 +57,7 @@ class Panel:
         self._steatosis = SteatosisSection(ui, logic.meters, self._preferences, lambda: self.parameters)
         self._report = ReportSection(ui, self._preferences, self._onReport)
         self._advanced = AdvancedSection(ui, self._preferences, self._worker, self._message.showLog)
+        self._arrangement = Arrangement(self._preferences)
         self._activity = Activity(self._segment, self._message, self._draw)
         self._binding = SceneBinding(
             uiWidget,
@@ -67,28 +69,36 @@ class Panel:
         )
         self._choosing = False
         # before the binding, so that the parameter still has the scan from before
-        ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSelectorChanged)
-        ui.scanSelector.connect("nodeActivated(vtkMRMLNode*)", self._onScanChosen)
+        ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", guarded(self._onSelectorChanged))
+        ui.scanSelector.connect("nodeActivated(vtkMRMLNode*)", guarded(self._onScanChosen))
         self._worker.setIdleMinutes(self._preferences.idleMinutes)
-        self._binding.open()
 
     @property
     def parameters(self) -> Optional[LiverSegParameters]:
-        """The scene's choices; None while the scene is closing."""
+        """The scene's choices; None while the scene is closing, and while the panel is not shown."""
         return self._binding.parameters
 
     def enter(self) -> None:
-        """The module's panel has come into view."""
+        """The panel has come into view: look around once, and follow the scene from now on."""
+        if self._closed:
+            return
         self._install.look()
-        self._binding.lookAround()
+        self._binding.open()
         if self._preferences.startWithPanel and not self._install.reason() and not self._activity.isRunning():
-            self._startWorker()
+            options: Dict[str, Any] = segmentOptions(self.parameters)
+            self._worker.start(options["model"], options["device"])
+
+    def exit(self) -> None:
+        """The panel is no longer shown: let the scene be. What runs goes on."""
+        self._binding.close()
+        self._steatosis.pause()
 
     def close(self) -> None:
         """The panel is about to vanish: stop what it started and let go of the scene."""
         if self._closed:
             return
         self._closed = True
+        slots.removeListener(self._message.fail)
         self._activity.close()
         self._segment.close()
         self._steatosis.close()
@@ -101,8 +111,8 @@ class Panel:
     # ---- drawing
 
     def _draw(self) -> None:
-        """Show everything as it is now."""
-        if self._closed:
+        """Show everything as it is now; nothing while the panel is not shown."""
+        if self._closed or not self._binding.isOpen():
             return
         parameters = self.parameters
         volumeNode = parameters.inputVolume if parameters is not None else None
@@ -124,14 +134,16 @@ class Panel:
             self._results.showHighlighted(isHighlighted())
         self._steatosis.show(volumeNode, segmentationNode, self._reasonNotToAssess(measurements))
         self._binding.watchSegmentation(segmentationNode)
-        self._drawEdited()
+        self._showEdited(segmentationNode)
 
     def _drawEdited(self) -> None:
-        """Show whether the segmentation was edited since it was measured."""
-        segmentationNode = self.parameters.segmentation if self.parameters is not None else None
+        """The segmentation was edited: show whether its numbers are out of date, and measure the ROIs."""
+        self._showEdited(self.parameters.segmentation if self.parameters is not None else None)
+        self._steatosis.refresh()
+
+    def _showEdited(self, segmentationNode) -> None:
         edited = segmentationNode is not None and editedSinceMeasured(segmentationNode)
         self._results.showEdited(edited, self._activity.isRunning())
-        self._steatosis.refresh()
 
     def _reasonNotToSegment(self, volumeNode) -> str:
         if self._install.reason():
@@ -163,6 +175,7 @@ class Panel:
         if volumeNode is None:
             return
         volumeID, name = volumeNode.GetID(), volumeNode.GetName()
+        self._arrangement.begin(volumeNode)
 
         def launch(progress, completed):
             return self.logic.segmentAsync(
@@ -178,12 +191,15 @@ class Panel:
     def _onSegmented(self, segmentationNode, volumeID: str, name: str) -> None:
         took = _durationText(self._segment.elapsedSeconds())
         chosen = self.parameters.inputVolume if self.parameters is not None else None
+        if not self._binding.isOpen():
+            self._message.tell(_("{name} was segmented in {duration}.").format(name=name, duration=took))
+            return
         if chosen is None or chosen.GetID() != volumeID:
             text = _("{name} is segmented: choose it under Scan to see the result.")
             self._message.tell(text.format(name=name))
             return
         self.parameters.segmentation = segmentationNode
-        self._show(chosen, segmentationNode)
+        self._arrangement.show(chosen, segmentationNode)
         self._message.tell(_("Segmented in {duration}.").format(duration=took))
 
     def _onCancel(self) -> None:
@@ -218,19 +234,17 @@ class Panel:
             self._message.warn(text.format(folder=report.parent))
 
     def _onLesion(self, number: int) -> None:
-        self._try(lambda: self.logic.jumpToLesion(self.parameters.segmentation, number))
+        self.logic.jumpToLesion(self.parameters.segmentation, number)
 
     def _onHighlight(self, on: bool) -> None:
         parameters = self.parameters
-
-        def switch() -> None:
+        try:
             if on:
                 highlight.showHighlight(parameters.inputVolume, parameters.segmentation)
             else:
                 highlight.hideHighlight(parameters.segmentation)
-
-        self._try(switch)
-        self._results.showHighlighted(isHighlighted())
+        finally:
+            self._results.showHighlighted(isHighlighted())
 
     def _onSelectorChanged(self, volumeNode) -> None:
         """Tell a choice of the user, which the parameter follows, from one that follows the parameter."""
@@ -238,7 +252,7 @@ class Panel:
         self._choosing = parameters is not None and parameters.inputVolume is not volumeNode
 
     def _onScanChosen(self, volumeNode) -> None:
-        """The user picked a scan: show it, with its result if it has one.
+        """The user picked a scan: show it, with its result if it has one, in the views as they are.
 
         Slicer's selector calls this "activated" also when it only follows the parameter, as when a scene is
         opened; then the views stay as they are.
@@ -248,38 +262,19 @@ class Panel:
             return
         if not self._activity.isRunning():
             self._message.clear()
-        segmentationNode = resultFor(volumeNode)
-        if segmentationNode is not None:
-            self._show(volumeNode, segmentationNode)
-        else:
-            display.showOnlyResult(None)
-            if slicer.app.layoutManager() is not None:
-                slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+        self._show(volumeNode, resultFor(volumeNode))
 
-    def _onScanArrived(self, volumeNode) -> None:
-        """A scan was loaded, which Slicer itself shows: results of other scans would lie over it."""
+    def _onScanArrived(self) -> None:
         self._message.clear()
-        display.showOnlyResult(resultFor(volumeNode))
 
     def _onResultChosen(self) -> None:
         self._show(self.parameters.inputVolume, self.parameters.segmentation)
 
     def _show(self, volumeNode, segmentationNode) -> None:
-        def show() -> None:
-            self.logic.showResult(volumeNode, segmentationNode)
+        """Show what the user has chosen in the views as they are."""
+        display.showInViews(volumeNode, segmentationNode)
+        if segmentationNode is not None:
             highlight.hideHighlight(segmentationNode)
-
-        self._try(show)
-
-    def _try(self, action) -> None:
-        try:
-            action()
-        except LiverSegError as error:
-            self._message.fail(error)
-
-    def _startWorker(self) -> None:
-        options: Dict[str, Any] = segmentOptions(self.parameters)
-        self._try(lambda: self._worker.start(options["model"], options["device"]))
 
 
 def _durationText(seconds: int) -> str:

@@ -14,6 +14,7 @@ from LiverSegLib import protocol
 from LiverSegLib.errors import ERROR_TYPES, CancelledError, LiverSegError, UsageError, WorkerError
 
 from .child_process import ChildProcess
+from .slots import guarded
 from .worker_log import WorkerLog
 
 START_S = 60.0
@@ -43,8 +44,16 @@ def sharedWorker() -> "WorkerProcess":
     if worker is None:
         worker = WorkerProcess()
         setattr(slicer.modules, ATTRIBUTE, worker)
-        slicer.app.connect("aboutToQuit()", worker.quit)
+        slicer.app.connect("aboutToQuit()", guarded(worker.quit))
     return worker
+
+
+def endSharedWorker() -> None:
+    """Stop the worker of this Slicer, if there is one; the next call of ``sharedWorker`` makes a new one."""
+    worker = getattr(slicer.modules, ATTRIBUTE, None)
+    if worker is not None:
+        worker.quit()
+        delattr(slicer.modules, ATTRIBUTE)
 
 
 def workerCommand() -> List[str]:
@@ -93,10 +102,10 @@ class WorkerProcess:
         self._idleMinutes = IDLE_MINUTES
         self._ticker = qt.QTimer()
         self._ticker.setInterval(_TICK_MS)
-        self._ticker.connect("timeout()", self.checkTime)
+        self._ticker.connect("timeout()", guarded(self.checkTime))
         self._idleTimer = qt.QTimer()
         self._idleTimer.setSingleShot(True)
-        self._idleTimer.connect("timeout()", self.stopIfIdle)
+        self._idleTimer.connect("timeout()", guarded(self.stopIfIdle))
 
     # ---- what others ask
 

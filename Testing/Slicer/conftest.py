@@ -88,7 +88,7 @@ def hand(host: Host, scene):
 @pytest.fixture
 def ownModules():
     """The test reloads our files; afterwards the other tests have theirs again."""
-    ours = ("LiverSeg", "LiverSegSlicer")
+    ours = ("LiverSeg", "LiverSegSlicer", "LiverSegLib")
     kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in ours}
     yield
     for name in [name for name in sys.modules if name.split(".")[0] in ours]:

@@ -76,6 +76,83 @@ def test_the_views_turn_to_the_liver(window, scene, transformed):
         assert abs(off) < 5 and abs(across) < width / 3 and abs(up) < height / 3, name
 
 
+def seenBox(cameraNode, segmentationNode) -> np.ndarray:
+    """Corners of the box around liver and spleen as a camera sees them: across to the
+    viewer's right and up, as parts of half the view's height."""
+    from LiverSegSlicer.segments import segmentBox
+
+    boxes = [segmentBox(segmentationNode, key) for key in ("liver", "spleen")]
+    low, high = np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)
+    corners = np.array(np.meshgrid(*zip(low, high))).reshape(3, -1).T
+    position, up = np.array(cameraNode.GetPosition()), np.array(cameraNode.GetViewUp())
+    forward = np.array(cameraNode.GetFocalPoint()) - position
+    forward /= np.linalg.norm(forward)
+    depth = (corners - position) @ forward
+    scale = np.tan(np.radians(cameraNode.GetViewAngle()) / 2) * depth
+    return np.stack([(corners - position) @ np.cross(forward, up) / scale, (corners - position) @ up / scale])
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (700, 900)], ids=["wide", "narrow"])
+def test_the_organs_stand_in_3d_as_seen_from_in_front_and_fill_the_view(
+    host, window, scene, screenshot, size
+):
+    host.openWindow(size=size)
+    volumeNode, segmentationNode = applied()
+    segmentationNode.CreateClosedSurfaceRepresentation()
+    distant = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode")
+    distant.AddControlPoint(900, 900, 900)  # what else stands in the scene must not matter
+    view = slicer.app.layoutManager().threeDWidget(0).threeDView()
+    view.cameraNode().SetPosition(0, 1090, 336)
+    display.showResult(volumeNode, segmentationNode)
+    host.settle(0.2)
+    cameraNode = view.cameraNode()
+    middle, position = np.array(cameraNode.GetFocalPoint()), np.array(cameraNode.GetPosition())
+    toCamera = (position - middle) / np.linalg.norm(position - middle)
+    assert np.allclose(toCamera, (0, 1, 0)) and np.allclose(cameraNode.GetViewUp(), (0, 0, 1))
+    across, up = seenBox(cameraNode, segmentationNode)
+    filled = max(np.abs(across).max() * view.height / view.width, np.abs(up).max())
+    assert 0.8 < filled <= 1
+    assert abs(across.max() + across.min()) < 0.01 and abs(up.max() + up.min()) < 0.01
+    screenshot(f"organs-from-the-front-{size[0]}")
+
+
+def test_jumping_moves_the_slices_of_the_view_group_that_shows_the_scan_and_no_others(window, scene):
+    volumeNode, segmentationNode = applied()
+    display.showResult(volumeNode, segmentationNode)
+    layoutManager = slicer.app.layoutManager()
+    other = addScan("axial", name="Another patient")
+    logics = {name: layoutManager.sliceWidget(name).sliceLogic() for name in ("Red", "Yellow", "Green")}
+    logics["Red"].GetSliceCompositeNode().SetBackgroundVolumeID(other.GetID())
+    for name in ("Yellow", "Green"):
+        logics[name].GetSliceNode().SetViewGroup(3)
+    try:
+        before = logics["Red"].GetSliceOffset()
+        assert display.jumpToLesion(segmentationNode, 2)
+        assert logics["Red"].GetSliceOffset() == before
+        for name in ("Yellow", "Green"):
+            assert abs(seenIn(name, lesionPlace(segmentationNode, 2))[2]) < 0.01
+    finally:
+        for name in ("Yellow", "Green"):
+            logics[name].GetSliceNode().SetViewGroup(0)
+
+
+def test_the_highlight_replaces_the_scan_only_where_it_is_shown(window, scene):
+    volumeNode, segmentationNode = applied()
+    display.showResult(volumeNode, segmentationNode)
+    other = addScan("axial", name="Another patient")
+    composites = [
+        slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
+        for name in ("Red", "Yellow")
+    ]
+    composites[1].SetBackgroundVolumeID(other.GetID())
+    highlightNode = highlight.showHighlight(volumeNode, segmentationNode)
+    shown = [composite.GetBackgroundVolumeID() for composite in composites]
+    assert shown == [highlightNode.GetID(), other.GetID()]
+    highlight.hideHighlight(segmentationNode)
+    shown = [composite.GetBackgroundVolumeID() for composite in composites]
+    assert shown == [volumeNode.GetID(), other.GetID()]
+
+
 def test_only_the_shown_result_is_visible(scene):
     volumeNode, first = applied()
     second = results.applyResult(volumeNode, runOn(volumeNode))

@@ -3,6 +3,7 @@ to run out of None.
 """
 
 import ctypes
+import logging
 import sys
 import traceback
 from contextlib import contextmanager
@@ -14,9 +15,21 @@ from .recorder import recorder
 
 
 def record_printed_exceptions() -> None:
-    """Notes every exception that VTK's observers, PySide6 and destructors would only print."""
+    """Notes every exception that VTK's observers, PySide6 and destructors would only print, or that somebody
+    logs.
+    """
     sys.excepthook = _note
     sys.unraisablehook = _note_unraisable
+    logging.getLogger().addHandler(_LoggedExceptions(logging.ERROR))
+
+
+class _LoggedExceptions(logging.Handler):
+    """Notes exceptions that were caught and logged: a user may see a sentence, a test must fail."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            text = "".join(traceback.format_exception(*record.exc_info))
+            recorder.note(f"EXCEPTION LOGGED\n{text}")
 
 
 def _note(kind: type, error: BaseException, trace: Any) -> None:

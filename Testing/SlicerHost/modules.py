@@ -130,7 +130,8 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
         self._call("setup")
 
     def reload(self) -> None:
-        self.build()  # enter() is not called again: the panel must look at `parent.isEntered` itself
+        """Makes the panel anew; Slicer does not call its enter()."""
+        self.build()
 
     def enter(self) -> None:
         self._entered = True
