@@ -261,6 +261,19 @@ def test_sample_has_its_picture_and_its_licence():
     assert "CC BY 4.0" in (ROOT / "Resources" / "SampleData" / "ATTRIBUTION.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/slicer.md", "docs/slicer-tutorial.md"])
+def test_pages_with_pictures_say_which_program_drew_them(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "rawn by the stand-in for 3D Slicer" in text[text.index(".png") :][:300] or "![" not in text
+
+
+def test_workflow_runs_the_self_test_on_three_systems_and_keeps_its_pictures():
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    for system in ("ubuntu", "windows", "macos"):
+        assert f"runner: {system}" in text
+    assert "LIVERSEG_TEST_PICTURES" in text and "actions/upload-artifact@" in text
+
+
 def test_workflow_pins_what_it_uses():
     """Every action by its commit, Slicer by its version: what ran yesterday runs today."""
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")

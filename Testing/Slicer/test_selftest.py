@@ -1,0 +1,70 @@
+"""LiverSegTest where not all of Slicer is there: without main window, without PyTorch; and what it finds."""
+
+import importlib
+
+import panel_doubles  # noqa: F401 (loads the module)
+import pytest
+
+
+@pytest.fixture
+def closing(host):
+    """The panels that the test made are ended."""
+    yield
+    host.closePanels()
+
+
+@pytest.fixture
+def withoutTorch(monkeypatch):
+    for name in ("logic", "requirements"):
+        module = importlib.import_module(f"LiverSegSlicer.{name}")
+        monkeypatch.setattr(module, "torchState", lambda: panel_doubles.TORCH_MISSING)
+
+
+def runSelfTest():
+    import slicer
+
+    slicer.selfTests["LiverSeg"](msec=1)
+
+
+def test_without_torch_it_says_loudly_what_was_skipped(
+    host, scene, closing, ownModules, withoutTorch, caplog
+):
+    runSelfTest()
+    (said,) = [record.message for record in caplog.records if "SKIPPED" in record.message]
+    assert "PyTorch is not installed" in said and "segmenting" in said and "the report" in said
+
+
+def test_without_torch_it_fails_where_torch_must_be(
+    host, scene, closing, ownModules, withoutTorch, monkeypatch
+):
+    monkeypatch.setenv("LIVERSEG_TEST_NEEDS_TORCH", "1")
+    with pytest.raises(AssertionError, match="PyTorch is missing"):
+        runSelfTest()
+
+
+def test_a_panel_that_is_too_wide_fails_it(host, scene, closing, ownModules, withoutTorch, monkeypatch):
+    widget = importlib.import_module("LiverSegSlicer.widget")
+    monkeypatch.setattr(widget, "keepNarrow", lambda uiWidget: uiWidget.setMinimumWidth(400))
+    with pytest.raises(AssertionError, match="too wide, scan chosen"):
+        runSelfTest()
+
+
+def test_an_exception_in_a_slot_fails_it(host, scene, closing, ownModules, withoutTorch, monkeypatch):
+    section = importlib.import_module("LiverSegSlicer.advanced_section").AdvancedSection
+
+    def show(*_arguments):
+        raise RuntimeError("no models")
+
+    monkeypatch.setattr(section, "show", show)
+    with pytest.raises(AssertionError, match="errors in slots, scan chosen"):
+        runSelfTest()
+    assert all("no models" in problem for problem in host.takeProblems())
+
+
+def test_pictures_are_saved_where_they_are_wanted(
+    host, window, ownModules, withoutTorch, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("LIVERSEG_TEST_PICTURES", str(tmp_path / "pictures"))
+    runSelfTest()
+    names = sorted(path.stem for path in (tmp_path / "pictures").glob("*.png"))
+    assert names == ["01 scan chosen", "02 no PyTorch", "03 advanced", "04 scene closed"]
