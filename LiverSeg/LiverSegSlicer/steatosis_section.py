@@ -95,7 +95,8 @@ class SteatosisSection:
         if volumeNode is None:
             self._meters.forget()
         self._draw()
-        self.refresh()
+        if self._nodes():
+            self.refresh()
 
     def refresh(self) -> None:
         """Measure the boxes as they lie now, and show it; nothing while the section is closed."""

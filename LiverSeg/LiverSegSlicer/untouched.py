@@ -69,9 +69,7 @@ def rememberMeasured(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None
     segmentationNode.SetAttribute(MEASURED, _encode(_prints(segmentationNode)))
 
 
-def _holds(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str, byTimes: bool = False
-) -> bool:
+def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str, byTimes: bool = False) -> bool:
     then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode, byTimes)
     return then is not None and len(then) == len(now) and all(map(_same, then, now))
 
@@ -80,16 +78,12 @@ def _same(one: SegmentPrint, other: SegmentPrint) -> bool:
     return one[:4] == other[:4] and np.allclose(one.place, other.place, rtol=0, atol=TOLERANCE_MM)
 
 
-def _prints(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", byTimes: bool = False
-) -> List[SegmentPrint]:
+def _prints(segmentationNode: "slicer.vtkMRMLSegmentationNode", byTimes: bool = False) -> List[SegmentPrint]:
     keys = sorted(segmentationNode.GetSegmentation().GetSegmentIDs())
     return [_print(segmentationNode, key, byTimes) for key in keys]
 
 
-def _print(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str, byTimes: bool
-) -> SegmentPrint:
+def _print(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str, byTimes: bool) -> SegmentPrint:
     state = _state(segmentationNode, segmentID)
     kept = _kept.pop(state, None) if state is not None else None
     found = kept if kept is not None and byTimes else _newPrint(segmentationNode, segmentID)

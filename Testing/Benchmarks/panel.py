@@ -257,7 +257,7 @@ def scene_events(host: Any, made_up: Any) -> Line:
     hidden = median_turn(host)
     taken = Pause(max(0.0, shown.clock - hidden.clock), max(0.0, shown.own - hidden.own))
     host.parkWindow()
-    what = f"panel's work on a scene event, 512 x 512 x {EVENT_SLICES} (all modules without it {1000 * hidden.clock:.0f} ms)"
+    what = f"panel's work on a scene event beside a result of 512 x 512 x {EVENT_SLICES}, median"
     return in_ms(what, taken, EVENT_MS)
 
 

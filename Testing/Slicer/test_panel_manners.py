@@ -88,9 +88,7 @@ def test_nodes_that_come_and_go_while_it_is_not_shown_change_nothing(hand, scan,
     assert [node.GetDisplayVisibility() for node in marks] == seen
 
 
-def test_a_scan_loaded_while_it_is_not_shown_is_chosen_on_entering_and_not_before(
-    hand, scan, hidden
-):
+def test_a_scan_loaded_while_it_is_not_shown_is_chosen_on_entering_and_not_before(hand, scan, hidden):
     parameterNode = slicer.mrmlScene.GetSingletonNode("LiverSeg", "vtkMRMLScriptedModuleNode")
     other = madeUpScan("Other patient")
     hand.settle(0.1)

@@ -162,9 +162,7 @@ def test_voxels_are_looked_at_only_after_they_were_modified(segmentationNode, mo
     """On a long scan that takes longer than a scene event may."""
     asked = []
     original = untouched.segmentMask
-    monkeypatch.setattr(
-        untouched, "segmentMask", lambda node, key: asked.append(key) or original(node, key)
-    )
+    monkeypatch.setattr(untouched, "segmentMask", lambda node, key: asked.append(key) or original(node, key))
     assert not untouched.seemsEditedSinceMeasured(segmentationNode)
     show(segmentationNode)
     convert(segmentationNode)
