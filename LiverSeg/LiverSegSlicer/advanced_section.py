@@ -10,6 +10,7 @@ from LiverSegLib.errors import ModelError
 from .desktop import openOnDesktop
 from .notes import PLAIN, WARNING, Note
 from .parameters import LiverSegParameters, Preferences
+from .slots import guarded
 
 
 class AdvancedSection:
@@ -29,14 +30,14 @@ class AdvancedSection:
         ui.startWithPanelCheckBox.checked = preferences.startWithPanel
         ui.idleSpinBox.setValue(preferences.idleMinutes)
         ui.arrangeViewsCheckBox.checked = preferences.arrangeViews
-        ui.arrangeViewsCheckBox.connect("toggled(bool)", self._onArrangeViews)
-        ui.startWithPanelCheckBox.connect("toggled(bool)", self._onStartWithPanel)
-        ui.idleSpinBox.connect("valueChanged(int)", self._onIdle)
-        ui.advancedSection.connect("contentsCollapsed(bool)", self._onCollapsed)
-        ui.modelSelector.connect("currentIndexChanged(int)", self._onModel)
-        ui.deviceSelector.connect("currentIndexChanged(int)", self._onDevice)
-        ui.modelsFolderButton.connect("clicked(bool)", self._onModelsFolder)
-        ui.logButton.connect("clicked(bool)", lambda _checked=False: onShowLog())
+        ui.arrangeViewsCheckBox.connect("toggled(bool)", guarded(self._onArrangeViews))
+        ui.startWithPanelCheckBox.connect("toggled(bool)", guarded(self._onStartWithPanel))
+        ui.idleSpinBox.connect("valueChanged(int)", guarded(self._onIdle))
+        ui.advancedSection.connect("contentsCollapsed(bool)", guarded(self._onCollapsed))
+        ui.modelSelector.connect("currentIndexChanged(int)", guarded(self._onModel))
+        ui.deviceSelector.connect("currentIndexChanged(int)", guarded(self._onDevice))
+        ui.modelsFolderButton.connect("clicked(bool)", guarded(self._onModelsFolder))
+        ui.logButton.connect("clicked(bool)", guarded(lambda _checked=False: onShowLog()))
 
     def show(self, parameters: LiverSegParameters) -> None:
         """Show the scene's choices; the other ones are bound to the parameter node."""

@@ -12,6 +12,7 @@ from LiverSegLib import protocol, scratch
 from LiverSegLib.errors import LiverSegError, WorkerError
 
 from .places import coreFolder
+from .slots import guarded
 from .worker_log import WorkerLog
 
 FAILED_TO_START = 0
@@ -64,10 +65,10 @@ class ChildProcess:
         self._stray = 0
         self._lastWords = ""
         self._process = _process()
-        self._process.connect("readyReadStandardOutput()", self._readOutput)
-        self._process.connect("readyReadStandardError()", self._readErrors)
-        self._process.connect("errorOccurred(QProcess::ProcessError)", self._onError)
-        self._process.connect("finished(int,QProcess::ExitStatus)", self._onFinished)
+        self._process.connect("readyReadStandardOutput()", guarded(self._readOutput))
+        self._process.connect("readyReadStandardError()", guarded(self._readErrors))
+        self._process.connect("errorOccurred(QProcess::ProcessError)", guarded(self._onError))
+        self._process.connect("finished(int,QProcess::ExitStatus)", guarded(self._onFinished))
         log.add(f"Starting {' '.join(command)}")
         self._process.start(command[0], list(command[1:]))
 
@@ -175,7 +176,7 @@ class ChildProcess:
         self._log.add(f"The worker has ended: {self.error}")
         scratch.remove_private_folder(self.folder)
         # the object has to outlive the signal that it may be in the middle of
-        qt.QTimer.singleShot(0, lambda: process.deleteLater())
+        qt.QTimer.singleShot(0, guarded(lambda: process.deleteLater()))
         self._onEnd(self)
 
     def _kill(self) -> None:

@@ -8,6 +8,8 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError, LiverSegError
 
+from .slots import guarded
+
 
 class InputWatch:
     """Watches a volume, and a segmentation if one is given, from ``start`` to ``stop``.
@@ -60,7 +62,7 @@ class InputWatch:
             raise InputChangedError(_("The scan was changed during the work; please run again."))
 
     def _observe(self, object_: Any, event: int, callback: Callable[..., None]) -> None:
-        self._observed.append((object_, object_.AddObserver(event, callback)))
+        self._observed.append((object_, object_.AddObserver(event, guarded(callback))))
 
     def _lose(self, text: str) -> None:
         self.stop()

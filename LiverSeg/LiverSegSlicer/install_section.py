@@ -9,6 +9,7 @@ from LiverSegLib.errors import CancelledError, LiverSegError
 
 from .message_line import MessageLine
 from .notes import WARNING, Note
+from .slots import guarded
 
 
 class InstallSection:
@@ -28,7 +29,7 @@ class InstallSection:
         self._closed = False
         self._note = Note(ui, "install")
         self.state = logic.torchState()
-        ui.installButton.connect("clicked(bool)", self._onInstall)
+        ui.installButton.connect("clicked(bool)", guarded(self._onInstall))
 
     def look(self) -> None:
         """Find out anew which PyTorch there is."""

@@ -6,6 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
+from .slots import guarded
 
 MOST_ROWS = 6
 """The table grows up to so many rows and scrolls beyond."""
@@ -32,8 +33,8 @@ class LesionTable:
         header = ui.lesionsTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_DIAMETERS, qt.QHeaderView.Stretch)
-        ui.lesionsTable.connect("itemSelectionChanged()", self._onSelection)
-        ui.lesionsTable.connect("cellClicked(int,int)", self._onClicked)
+        ui.lesionsTable.connect("itemSelectionChanged()", guarded(self._onSelection))
+        ui.lesionsTable.connect("cellClicked(int,int)", guarded(self._onClicked))
 
     def show(self, lesions: Sequence[Mapping[str, Any]]) -> None:
         """Fill the table with the "lesions" of a summary; without any, only the title is left."""

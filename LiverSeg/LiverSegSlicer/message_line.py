@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .notes import ERROR, GOOD, PLAIN, WARNING, Note
+from .slots import guarded
 
 
 class MessageLine:
@@ -19,9 +20,9 @@ class MessageLine:
         self._readLog = readLog
         self._details = ""
         self._note = Note(ui, "message")
-        ui.messageDetailsButton.connect("toggled(bool)", self._onDetails)
-        ui.messageLogButton.connect("toggled(bool)", self._onLog)
-        ui.messageCopyButton.connect("clicked(bool)", self._onCopy)
+        ui.messageDetailsButton.connect("toggled(bool)", guarded(self._onDetails))
+        ui.messageLogButton.connect("toggled(bool)", guarded(self._onLog))
+        ui.messageCopyButton.connect("clicked(bool)", guarded(self._onCopy))
 
     def clear(self) -> None:
         """Show nothing."""

@@ -4,7 +4,7 @@ The words keep the theme's own colour and so can be read in every theme. The bar
 label with a style sheet would keep the old theme's colours when the user changes the theme.
 """
 
-from typing import Sequence
+from typing import Optional, Sequence, Tuple
 
 PLAIN = "plain"
 GOOD = "good"
@@ -22,9 +22,13 @@ class Note:
         self._note = getattr(ui, f"{name}Note")
         self._bar = getattr(ui, f"{name}Bar")
         self._label = getattr(ui, f"{name}Label")
+        self._shown: Optional[Tuple[str, str]] = None
 
     def show(self, text: str, kind: str = PLAIN) -> None:
         """Show ``text`` as a note of this kind, or nothing if there is no text."""
+        if self._shown == (text, kind):
+            return
+        self._shown = (text, kind)
         # Qt breaks a long path after each slash, but not after a backslash
         self._label.setText(text.replace("\\", "\\\u200b"))
         colour = _BARS.get(kind)

@@ -8,6 +8,8 @@ import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
+from .slots import guarded
+
 DEFAULT_IDLE_MINUTES = 10
 """After so many idle minutes the computing process ends, if the user does not say otherwise."""
 
@@ -56,7 +58,7 @@ class LiverSegParameters(_Parameters):
         never takes away what it adds.
         """
         tags: List[int] = self.__dict__.setdefault("_tags", [])
-        tags.append(self.parameterNode.AddObserver(event, callback, priority))
+        tags.append(self.parameterNode.AddObserver(event, guarded(callback), priority))
         return tags[-1]
 
     def letGo(self, guiTag: Any) -> None:

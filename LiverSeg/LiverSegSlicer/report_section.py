@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from .desktop import openOnDesktop
 from .parameters import Preferences
+from .slots import guarded
 
 _LONGEST_NAME = 60
 
@@ -25,9 +26,9 @@ class ReportSection:
         self._preferences = preferences
         ui.reportFolderButton.caption = _("Folder for reports")
         ui.reportFolderButton.directory = preferences.reportFolder
-        ui.reportFolderButton.connect("directoryChanged(QString)", self._onFolder)
+        ui.reportFolderButton.connect("directoryChanged(QString)", guarded(self._onFolder))
         ui.reportButton.connect(
-            "clicked(bool)", lambda _checked=False: onReport(self._preferences.reportFolder)
+            "clicked(bool)", guarded(lambda _checked=False: onReport(self._preferences.reportFolder))
         )
 
     def show(self, reason: str) -> None:

@@ -6,6 +6,7 @@ import slicer
 
 from .parameters import LiverSegParameters
 from .results import allResults, volumeOf
+from .slots import guarded
 
 
 class ResultChoice:
@@ -23,7 +24,7 @@ class ResultChoice:
         self._onChosen = onChosen
         self._parameters: Optional[LiverSegParameters] = None
         self._latest: Optional[Tuple[str, str]] = None
-        ui.resultSelector.connect("activated(int)", self._onActivated)
+        ui.resultSelector.connect("activated(int)", guarded(self._onActivated))
 
     def find(self, parameters: Optional[LiverSegParameters]):
         """Return the chosen volume's result to show, or None; parameter node and selector follow."""

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from .lesion_table import LesionTable
 from .notes import WARNING, Note
+from .slots import guarded
 
 Measurements = Dict[str, Any]
 """The "measurements" of a summary, as ``LiverSegLib.measure.Measurements.to_dict`` writes them. Importing
@@ -41,8 +42,8 @@ class ResultsSection:
         self._lesions = LesionTable(ui, onLesion)
         self._editedNote = Note(ui, "edited")
         self._warnings = {name: Note(ui, f"{name}Warning") for name in (*_DIGITS, "burden")}
-        ui.measureButton.connect("clicked(bool)", lambda _checked=False: onMeasure())
-        ui.highlightButton.connect("clicked(bool)", onHighlight)
+        ui.measureButton.connect("clicked(bool)", guarded(lambda _checked=False: onMeasure()))
+        ui.highlightButton.connect("clicked(bool)", guarded(onHighlight))
 
     def showNothing(self, reason: str) -> None:
         """Show only the sentence that says why there are no results."""

@@ -6,6 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
+from .slots import guarded
 
 MOST_ROWS = 12
 """The table grows up to so many rows and scrolls beyond."""
@@ -35,9 +36,9 @@ class RoiTable:
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_REMARK, qt.QHeaderView.Stretch)
-        table.connect("itemSelectionChanged()", self._onSelection)
-        table.connect("cellClicked(int,int)", self._onClicked)
-        table.connect("itemChanged(QTableWidgetItem*)", self._onItemChanged)
+        table.connect("itemSelectionChanged()", guarded(self._onSelection))
+        table.connect("cellClicked(int,int)", guarded(self._onClicked))
+        table.connect("itemChanged(QTableWidgetItem*)", guarded(self._onItemChanged))
 
     def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Show these ROIs (``fatty_liver.Row``, and "id" of the node); the chosen one stays chosen."""

@@ -7,6 +7,8 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from .slots import guarded
+
 
 class RoiWatch(VTKObservationMixin):
     """Watches the boxes of one result.
@@ -21,7 +23,7 @@ class RoiWatch(VTKObservationMixin):
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
-        self._timer.connect("timeout()", onChanged)
+        self._timer.connect("timeout()", guarded(onChanged))
 
     def watch(self, nodes: Sequence["slicer.vtkMRMLMarkupsROINode"]) -> None:
         """Watch these boxes from now on, and no others."""
@@ -35,7 +37,7 @@ class RoiWatch(VTKObservationMixin):
                 slicer.vtkMRMLMarkupsNode.PointModifiedEvent,
                 slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
             ):
-                self.addObserver(node, event, self._onModified)
+                self.addObserver(node, event, guarded(self._onModified))
 
     def close(self) -> None:
         """Watch nothing any more."""

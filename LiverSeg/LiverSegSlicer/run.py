@@ -19,6 +19,7 @@ from LiverSegLib.failures import explain
 
 from .child_process import ChildProcess
 from .handover import resultFolder
+from .slots import guarded
 from .worker_process import Request, WorkerProcess
 
 Progress = Callable[[float, str], None]
@@ -153,7 +154,7 @@ class Run:
     def _later(self) -> None:
         self._due = True
         if not self._blocking:
-            qt.QTimer.singleShot(0, self._turn)
+            qt.QTimer.singleShot(0, guarded(self._turn))
 
     def _turn(self) -> None:
         """Go on, if it is time and we are not in the middle of a step that lets events happen."""

@@ -6,6 +6,8 @@ from typing import Callable
 import qt
 from slicer.i18n import tr as _
 
+from .slots import guarded
+
 CLICK_GUARD_S = 0.5
 """So long after a start the button ignores clicks: the second half of a double click must not cancel."""
 
@@ -28,8 +30,8 @@ class SegmentSection:
         self._running = False
         self._clock = qt.QTimer()
         self._clock.setInterval(_TICK_MS)
-        self._clock.connect("timeout()", self._showTime)
-        ui.segmentButton.connect("clicked(bool)", self._onClicked)
+        self._clock.connect("timeout()", guarded(self._showTime))
+        ui.segmentButton.connect("clicked(bool)", guarded(self._onClicked))
 
     def showIdle(self, reason: str) -> None:
         """Show the button Segment, disabled if ``reason`` says why nothing can be started now."""

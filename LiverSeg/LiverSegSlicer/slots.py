@@ -43,7 +43,10 @@ def report(error: BaseException) -> None:
     """Tell the open panels of an error, and log it as ``explained`` does."""
     shown = explained(error)
     for listener in list(_listeners):
-        listener(shown)
+        try:
+            listener(shown)
+        except Exception as failure:  # noqa: BLE001 (one that cannot show it must not keep it from the others)
+            logging.error("An error could not be shown: %s", shown, exc_info=failure)
 
 
 def explained(error: BaseException) -> LiverSegError:

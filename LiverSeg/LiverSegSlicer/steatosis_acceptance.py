@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from .notes import GOOD, WARNING, Note
 from .parameters import Preferences
+from .slots import guarded
 from .steatosis_reading import SteatosisReading
 
 
@@ -25,8 +26,8 @@ class SteatosisAcceptance:
         self._reading: Optional[SteatosisReading] = None
         self._note = Note(ui, "fattyAcceptance")
         ui.fattyReaderEdit.setText(preferences.reader or loginName())
-        ui.fattyReaderEdit.connect("textChanged(QString)", lambda _text: self._showButton())
-        ui.fattyAcceptButton.connect("clicked(bool)", lambda _checked=False: self._onClicked())
+        ui.fattyReaderEdit.connect("textChanged(QString)", guarded(lambda _text: self._showButton()))
+        ui.fattyAcceptButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onClicked()))
 
     def show(self, reading: Optional[SteatosisReading]) -> None:
         """Show whether a reading is accepted; None if there is none."""

@@ -27,6 +27,7 @@ from .roi_nodes import (
 )
 from .roi_table import RoiTable
 from .roi_watch import RoiWatch
+from .slots import guarded
 from .steatosis_acceptance import SteatosisAcceptance
 from .steatosis_plots import MEANS, RATIOS, hidePlot, showPlot
 from .steatosis_reading import SteatosisReading, keepReading, readingOf
@@ -69,16 +70,22 @@ class SteatosisSection:
         self._table = RoiTable(ui, self._onRoi, self._onTicked)
         self._settings = SteatosisSettings(ui, self._onCutOffs, self._onVoltage)
         self._acceptance = SteatosisAcceptance(ui, preferences, self._onAccept)
-        ui.fattyPlaceButton.connect("clicked(bool)", lambda _checked=False: self._place(0, keepEdited=True))
-        ui.roiAddLiverButton.connect("clicked(bool)", lambda _checked=False: self._onAdd(LIVER_KEY))
-        ui.roiAddSpleenButton.connect("clicked(bool)", lambda _checked=False: self._onAdd(SPLEEN_KEY))
-        ui.roiDeleteButton.connect("clicked(bool)", lambda _checked=False: self._onDelete())
-        ui.roiResampleButton.connect("clicked(bool)", lambda _checked=False: self._onResample())
-        ui.roiResetButton.connect("clicked(bool)", lambda _checked=False: self._place(0, keepEdited=False))
-        ui.fattyAnywayCheckBox.connect("toggled(bool)", self._onAnyway)
-        ui.fattyMeansButton.connect("clicked(bool)", lambda _checked=False: self._onPlot(MEANS))
-        ui.fattyRatiosButton.connect("clicked(bool)", lambda _checked=False: self._onPlot(RATIOS))
-        ui.fattySection.connect("contentsCollapsed(bool)", self._onCollapsed)
+        ui.fattyPlaceButton.connect(
+            "clicked(bool)", guarded(lambda _checked=False: self._place(0, keepEdited=True))
+        )
+        ui.roiAddLiverButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onAdd(LIVER_KEY)))
+        ui.roiAddSpleenButton.connect(
+            "clicked(bool)", guarded(lambda _checked=False: self._onAdd(SPLEEN_KEY))
+        )
+        ui.roiDeleteButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onDelete()))
+        ui.roiResampleButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onResample()))
+        ui.roiResetButton.connect(
+            "clicked(bool)", guarded(lambda _checked=False: self._place(0, keepEdited=False))
+        )
+        ui.fattyAnywayCheckBox.connect("toggled(bool)", guarded(self._onAnyway))
+        ui.fattyMeansButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlot(MEANS)))
+        ui.fattyRatiosButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlot(RATIOS)))
+        ui.fattySection.connect("contentsCollapsed(bool)", guarded(self._onCollapsed))
 
     def show(self, volumeNode, segmentationNode, reason: str) -> None:
         """Show the reading of a result.
@@ -95,7 +102,8 @@ class SteatosisSection:
         if volumeNode is None:
             self._meters.forget()
         self._draw()
-        self.refresh()
+        if self._nodes():
+            self.refresh()
 
     def refresh(self) -> None:
         """Measure the boxes as they lie now, and show it; nothing while the section is closed."""

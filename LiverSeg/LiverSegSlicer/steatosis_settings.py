@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from .notes import WARNING, Note
+from .slots import guarded
 
 
 class SteatosisSettings:
@@ -34,9 +35,9 @@ class SteatosisSettings:
             "severe_below": ui.fattySevereSpinBox,
         }
         for box in self._boxes.values():
-            box.connect("valueChanged(double)", self._onCutOff)
-        ui.fattyVoltageSpinBox.connect("valueChanged(int)", self._onVoltageChanged)
-        ui.fattySettingsButton.connect("toggled(bool)", self._onToggled)
+            box.connect("valueChanged(double)", guarded(self._onCutOff))
+        ui.fattyVoltageSpinBox.connect("valueChanged(int)", guarded(self._onVoltageChanged))
+        ui.fattySettingsButton.connect("toggled(bool)", guarded(self._onToggled))
 
     def show(self, cutOffs: Mapping[str, float], kvp: Optional[float], hasReading: bool) -> None:
         """Show what holds for the present reading, or for the next one; cut-offs that the user has typed but

@@ -7,17 +7,22 @@ touching the result. A renamed segment counts as touched: replacing it would los
 """
 
 import zlib
+from collections import OrderedDict
 from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import slicer
 
 from .parts import APPLIED, MEASURED, isResult
-from .segments import boundingBox, imageToRas, segmentMask
+from .segments import LABELMAP, boundingBox, imageToRas, segmentMask
 
 VERSION = "1"
 TOLERANCE_MM = 0.01
 """Places may differ by this: files round them."""
+
+
+MOST_KEPT = 64
+"""Fingerprints of so many segments are kept for the next question, those asked for last."""
 
 
 class SegmentPrint(NamedTuple):
@@ -30,6 +35,11 @@ class SegmentPrint(NamedTuple):
     place: Tuple[float, ...]
 
 
+_State = Tuple[str, str, int, int, int]
+_kept: "OrderedDict[_State, SegmentPrint]" = OrderedDict()
+"""Fingerprints by the state of their segments, see ``_state``."""
+
+
 def isUntouched(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> bool:
     """Whether the segments are as the run brought them; False too for what LiverSeg did not make."""
     return isResult(segmentationNode) and _holds(segmentationNode, APPLIED)
@@ -38,6 +48,13 @@ def isUntouched(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) ->
 def editedSinceMeasured(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> bool:
     """Whether segments of a result changed since its numbers were measured."""
     return isResult(segmentationNode) and not _holds(segmentationNode, MEASURED)
+
+
+def seemsEditedSinceMeasured(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> bool:
+    """The same at hardly any cost, to ask on every event of the scene: voxels whose modification time is
+    known are not looked at.
+    """
+    return isResult(segmentationNode) and not _holds(segmentationNode, MEASURED, byTimes=True)
 
 
 def rememberApplied(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
@@ -52,8 +69,8 @@ def rememberMeasured(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None
     segmentationNode.SetAttribute(MEASURED, _encode(_prints(segmentationNode)))
 
 
-def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str) -> bool:
-    then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode)
+def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str, byTimes: bool = False) -> bool:
+    then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode, byTimes)
     return then is not None and len(then) == len(now) and all(map(_same, then, now))
 
 
@@ -61,13 +78,36 @@ def _same(one: SegmentPrint, other: SegmentPrint) -> bool:
     return one[:4] == other[:4] and np.allclose(one.place, other.place, rtol=0, atol=TOLERANCE_MM)
 
 
-def _prints(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List[SegmentPrint]:
-    return [
-        _print(segmentationNode, key) for key in sorted(segmentationNode.GetSegmentation().GetSegmentIDs())
-    ]
+def _prints(segmentationNode: "slicer.vtkMRMLSegmentationNode", byTimes: bool = False) -> List[SegmentPrint]:
+    keys = sorted(segmentationNode.GetSegmentation().GetSegmentIDs())
+    return [_print(segmentationNode, key, byTimes) for key in keys]
 
 
-def _print(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str) -> SegmentPrint:
+def _print(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str, byTimes: bool) -> SegmentPrint:
+    state = _state(segmentationNode, segmentID)
+    kept = _kept.pop(state, None) if state is not None else None
+    found = kept if kept is not None and byTimes else _newPrint(segmentationNode, segmentID)
+    if state is not None:
+        _kept[state] = found
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    return found
+
+
+def _state(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str) -> Optional[_State]:
+    """Return what a segment's fingerprint rests on, None if there are no voxels.
+
+    VTK gives out each modification time once in a process, so it tells objects apart too.
+    """
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentID)
+    image = segment.GetRepresentation(LABELMAP)
+    scalars = None if image is None else image.GetPointData().GetScalars()
+    if scalars is None:
+        return None
+    return segmentID, segment.GetName(), segment.GetLabelValue(), image.GetMTime(), scalars.GetMTime()
+
+
+def _newPrint(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str) -> SegmentPrint:
     name = zlib.crc32(segmentationNode.GetSegmentation().GetSegment(segmentID).GetName().encode("utf-8"))
     found = segmentMask(segmentationNode, segmentID)
     if found is None:  # its label map was given up, for a surface that was drawn, say

@@ -16,7 +16,7 @@ from .panel_width import keepNarrow
 from .parameters import LiverSegParameters, Preferences, segmentOptions
 from .report_section import ReportSection, caseFolder, openReport
 from .result_choice import ResultChoice
-from .results import editedSinceMeasured, resultFor, summaryOf
+from .results import resultFor, summaryOf
 from .results_section import ResultsSection, readMeasurements
 from .scan_section import ScanSection
 from .scene_binding import SceneBinding
@@ -24,6 +24,7 @@ from .segment_section import SegmentSection
 from .slice_background import isHighlighted
 from .slots import guarded
 from .steatosis_section import SteatosisSection
+from .untouched import seemsEditedSinceMeasured
 from .volume_choice import candidates
 
 
@@ -48,7 +49,7 @@ class Panel:
         self._worker = logic.worker
         self._preferences = Preferences()
         self._message = MessageLine(ui, self._worker.logText)
-        slots.addListener(self._message.fail)
+        slots.addListener(self._onFailure)
         self._install = InstallSection(ui, logic, self._message, self._draw)
         self._scan = ScanSection(ui)
         self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
@@ -98,7 +99,7 @@ class Panel:
         if self._closed:
             return
         self._closed = True
-        slots.removeListener(self._message.fail)
+        slots.removeListener(self._onFailure)
         self._activity.close()
         self._segment.close()
         self._steatosis.close()
@@ -107,6 +108,10 @@ class Panel:
         # Slicer only hides a panel that is reloaded: its selectors would follow the scene for ever.
         self._uiWidget.setMRMLScene(None)
         self._uiWidget.deleteLater()
+
+    def _onFailure(self, error) -> None:
+        """Something failed in a slot, of this panel or of what it uses."""
+        self._message.fail(error)
 
     # ---- drawing
 
@@ -142,7 +147,7 @@ class Panel:
         self._steatosis.refresh()
 
     def _showEdited(self, segmentationNode) -> None:
-        edited = segmentationNode is not None and editedSinceMeasured(segmentationNode)
+        edited = segmentationNode is not None and seemsEditedSinceMeasured(segmentationNode)
         self._results.showEdited(edited, self._activity.isRunning())
 
     def _reasonNotToSegment(self, volumeNode) -> str:

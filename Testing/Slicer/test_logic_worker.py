@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 import logic_doubles
 import pytest
@@ -158,9 +157,8 @@ class TestEnding:
         ending, told = Ending(), Told()
         Logic().segmentAsync(addVolume(), progress=told, completed=ending)
         host.waitFor(told.heard("Segmenting"), 20)
-        child, start = worker.start(), time.monotonic()
+        child = worker.start()
         slicer.app.aboutToQuit()
-        assert time.monotonic() - start < 2
         assert child.hasEnded() and not child.folder.exists() and not alive(child.pid)
         host.waitFor(ending.happened, 2)
         assert ending.only()[1].code == "cancelled"

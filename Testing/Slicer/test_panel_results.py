@@ -178,9 +178,10 @@ def test_switching_the_scan_shows_its_result(hand, scan, result):
     assert not hand.seen("resultsWidget")
     assert "Press Segment" in hand.text("resultsEmptyLabel")
     assert not hand.seen("messageWidget")
-    assert not result.GetDisplayVisibility(), "the first scan's masks do not lie over the second scan"
+    assert result.GetDisplayVisibility(), "nothing is hidden but by a click"
     hand.logic.tumours = 1
     second = hand.segment()
+    assert not result.GetDisplayVisibility(), "the first scan's masks do not lie over the second scan"
     assert hand.text("tumourValueLabel") == "22.40 ml"
     hand.chooseScan(scan)
     assert hand.panel.parameters.segmentation is result

@@ -177,13 +177,19 @@ def test_scene_with_two_scans_opens_with_the_one_that_was_chosen(hand, scan, res
 def test_after_a_closed_scene_no_old_binding_writes(hand, scan):
     import slicer
 
+    def turn(box):
+        box.setValue(box.value() + 1)
+
     for _ in range(2):
         slicer.mrmlScene.Clear(False)
         hand.settle()
-    bound = hand.panel.parameters
-    assert len(bound._connectors) == 1
+    parameters, box = hand.panel.parameters, hand.widget("fattyCountSpinBox")
+    count = parameters.roiCount
+    turn(box)
+    assert parameters.roiCount == count + 1
     hand.panel.close()
-    assert not bound._connectors
+    turn(box)
+    assert parameters.roiCount == count + 1
 
 
 def test_scene_from_elsewhere_shows_its_result(hand, scan, result, tmp_path):
@@ -205,11 +211,29 @@ def test_scene_from_elsewhere_shows_its_result(hand, scan, result, tmp_path):
     end()
 
 
-def test_leaving_and_entering_keeps_everything(hand, scan, result):
+def test_leaving_and_entering_keeps_what_is_hers(hand, scan, result):
+    displayNode = result.GetDisplayNode()
+    displayNode.SetSegmentVisibility("liver", False)
+    hand.panel.exit()
+    madeUpScan("Loaded meanwhile")
+    hand.settle()
     hand.panel.enter()
+    hand.panel.parameters.inputVolume = scan
     hand.settle()
     assert hand.panel.parameters.segmentation is result
     assert hand.text("liverValueLabel") == "768.0 ml"
+    assert not displayNode.GetSegmentVisibility("liver") and displayNode.GetVisibility()
+
+
+def test_entering_notices_what_went_while_she_was_away(hand, scan, result):
+    import slicer
+
+    hand.panel.exit()
+    slicer.mrmlScene.RemoveNode(result)
+    hand.settle()
+    hand.panel.enter()
+    hand.settle()
+    assert not hand.seen("resultsWidget")
 
 
 def test_second_panel_on_the_same_scene_shows_the_same(hand, scan, result):

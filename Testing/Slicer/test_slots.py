@@ -1,5 +1,8 @@
 """Every way from a signal or event into our code is guarded: what is raised there reaches the user."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from LiverSegLib.errors import InputError
@@ -86,3 +89,20 @@ def test_a_guarded_observer_gets_its_call_data(module, scene):
     added = scene.AddNewNodeByClass("vtkMRMLTextNode")
     scene.RemoveObserver(tag)
     assert watcher.node is added
+
+
+MODULE = Path(__file__).resolve().parents[2] / "LiverSeg"
+ENTRANCES = {"connect": 1, "AddObserver": 1, "addObserver": 2, "singleShot": 1}
+"""Where Slicer takes a function of ours -> the argument's place."""
+
+
+@pytest.mark.parametrize("path", sorted(MODULE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_function_is_given_to_slicer_unguarded(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            place = ENTRANCES.get(node.func.attr)
+            if place is not None and len(node.args) > place:
+                slot = node.args[place]
+                name = slot.func if isinstance(slot, ast.Call) else None
+                guard = getattr(name, "attr", getattr(name, "id", None))
+                assert guard == "guarded", f"{path.name}:{node.lineno}: use guarded(...)"

@@ -102,7 +102,7 @@ def check_slot_arguments(target: QtCore.QObject, title: str, name: str, argument
     """Raises ValueError where no overload of a slot takes the arguments; whole numbers only where Qt wants
     an int.
     """
-    overloads = facts.slot_signatures(title, name) or _overloads_of_qt(target, name)
+    overloads = facts.slot_signatures(title, name) or _known_overloads(target, name)
     if not overloads:
         return
     for types in overloads:
@@ -113,6 +113,17 @@ def check_slot_arguments(target: QtCore.QObject, title: str, name: str, argument
     raise ValueError(
         f"Could not find matching overload for given arguments: {title}.{name}({given}); there is {wanted}"
     )
+
+
+_overloads: dict = {}
+"""(class, slot) -> ``_overloads_of_qt``: looking them up costs more than most slots."""
+
+
+def _known_overloads(target: QtCore.QObject, name: str) -> Optional[List[List[str]]]:
+    key = (builtins.type(target), target.metaObject().className(), name)
+    if key not in _overloads:
+        _overloads[key] = _overloads_of_qt(target, name)
+    return _overloads[key]
 
 
 def _overloads_of_qt(target: QtCore.QObject, name: str) -> Optional[List[List[str]]]:
