@@ -11,6 +11,7 @@ def closing(host):
     """The panels that the test made are ended."""
     yield
     host.closePanels()
+    host.settle(0.1)  # they are deleted when the event loop turns
 
 
 @pytest.fixture
