@@ -27,30 +27,28 @@ def runSelfTest():
     slicer.selfTests["LiverSeg"](msec=1)
 
 
-def test_without_torch_it_says_loudly_what_was_skipped(
-    host, scene, closing, ownModules, withoutTorch, caplog
-):
+def test_without_torch_it_says_loudly_what_was_skipped(host, scene, window, ownModules, withoutTorch, caplog):
     runSelfTest()
     (said,) = [record.message for record in caplog.records if "SKIPPED" in record.message]
     assert "PyTorch is not installed" in said and "segmenting" in said and "the report" in said
 
 
 def test_without_torch_it_fails_where_torch_must_be(
-    host, scene, closing, ownModules, withoutTorch, monkeypatch
+    host, scene, window, ownModules, withoutTorch, monkeypatch
 ):
     monkeypatch.setenv("LIVERSEG_TEST_NEEDS_TORCH", "1")
     with pytest.raises(AssertionError, match="PyTorch is missing"):
         runSelfTest()
 
 
-def test_a_panel_that_is_too_wide_fails_it(host, scene, closing, ownModules, withoutTorch, monkeypatch):
+def test_a_panel_that_is_too_wide_fails_it(host, scene, window, ownModules, withoutTorch, monkeypatch):
     widget = importlib.import_module("LiverSegSlicer.widget")
     monkeypatch.setattr(widget, "keepNarrow", lambda uiWidget: uiWidget.setMinimumWidth(400))
     with pytest.raises(AssertionError, match="too wide, scan chosen"):
         runSelfTest()
 
 
-def test_an_exception_in_a_slot_fails_it(host, scene, closing, ownModules, withoutTorch, monkeypatch):
+def test_an_exception_in_a_slot_fails_it(host, scene, window, ownModules, withoutTorch, monkeypatch):
     section = importlib.import_module("LiverSegSlicer.advanced_section").AdvancedSection
 
     def show(*_arguments):
