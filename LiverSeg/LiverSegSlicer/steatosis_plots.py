@@ -18,6 +18,8 @@ from .tables import Column, fillTable
 KEY = "LiverSeg.Plot"
 """Attribute of each node here: what it is for."""
 FOLDER = "LiverSeg.PlotFolder"
+LAYOUT_BEFORE = "LiverSeg.LayoutBefore"
+"""Attribute of the charts: the number of the layout that was there before one of them was shown."""
 
 MEANS, RATIOS = "means", "ratios"
 """The two charts."""
@@ -60,12 +62,29 @@ def showPlot(
     refreshPlots(segmentationNode, assessment)
     chartNode = _nodes(segmentationNode)[chart]
     if slicer.app.layoutManager() is not None:
+        _rememberLayout(_nodes(segmentationNode))
         slicer.modules.plots.logic().ShowChartInLayout(chartNode)
     return chartNode
 
 
+def _rememberLayout(nodes: Dict[str, "slicer.vtkMRMLNode"]) -> None:
+    """Note the layout on the charts, unless it shows a plot already."""
+    layout = slicer.app.layoutManager().layout
+    if layout != slicer.modules.plots.logic().GetLayoutWithPlot(layout):
+        for chart in (MEANS, RATIOS):
+            nodes[chart].SetAttribute(LAYOUT_BEFORE, str(layout))
+
+
+def _layoutBefore(chartNode: "slicer.vtkMRMLPlotChartNode", layout: int) -> int:
+    """Return the layout that was there before a chart was shown, the present one if that is not known."""
+    text = chartNode.GetAttribute(LAYOUT_BEFORE) or ""
+    layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    isKnown = text.isdigit() and layoutNode.IsLayoutDescription(int(text))
+    return int(text) if isKnown else layout
+
+
 def hidePlot(segmentationNode: "slicer.vtkMRMLSegmentationNode", chart: str) -> bool:
-    """Bring the usual views back if a plot of a result is shown; returns whether it was."""
+    """Bring the layout back that was there before if a plot of a result is shown; returns whether it was."""
     layoutManager, chartNode = slicer.app.layoutManager(), _nodes(segmentationNode).get(chart)
     logic = slicer.modules.plots.logic()
     if layoutManager is None or chartNode is None:
@@ -75,7 +94,7 @@ def hidePlot(segmentationNode: "slicer.vtkMRMLSegmentationNode", chart: str) -> 
     viewNodes = slicer.util.getNodesByClass("vtkMRMLPlotViewNode")
     if not any(viewNode.GetPlotChartNodeID() == chartNode.GetID() for viewNode in viewNodes):
         return False
-    layoutManager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    layoutManager.setLayout(_layoutBefore(chartNode, layoutManager.layout))
     return True
 
 

@@ -141,15 +141,17 @@ class SteatosisSection:
     def _onMeter(self, meter: Any, error: Optional[LiverSegError]) -> None:
         pending, self._pending = self._pending, []
         self._message.show("")
-        if isinstance(error, InputChangedError) and self._isThere():  # edited meanwhile: once more
-            for action in pending:
-                self._withMeter(action)
-        elif error is not None:
-            self._fail(error)
-        else:
-            for action in pending:
-                self._try(lambda action=action: action(meter))
-        self._drawButtons()
+        try:
+            if isinstance(error, InputChangedError) and self._isThere():  # edited meanwhile: once more
+                for action in pending:
+                    self._withMeter(action)
+            elif error is not None:
+                self._fail(error)
+            else:
+                for action in pending:
+                    self._try(lambda action=action: action(meter))
+        finally:
+            self._drawButtons()
 
     def _assess(self, meter: Any) -> None:
         self._assessment, reading = fatty_liver.assess(self._volumeNode, self._segmentationNode, meter)

@@ -1,5 +1,6 @@
 """The module is a guest: it acts while it is shown and on a click, and the views are the user's."""
 
+import functools
 import sys
 
 import pytest
@@ -303,6 +304,44 @@ def test_reload_reads_the_core_anew_and_stops_the_worker(shown, host):
 
 
 # ---- no exception is invisible
+
+
+def test_whatever_any_slot_of_the_panel_raises_is_said_in_the_message_line(host, scene, monkeypatch):
+    from panel_hand import makeHand
+
+    from LiverSegSlicer import slots
+
+    original, made, armed = slots.guarded, [], []
+
+    def sabotaged(function):
+        @functools.wraps(function)
+        def slot(*arguments):
+            if armed:
+                raise ZeroDivisionError(function.__qualname__)
+            return function(*arguments)
+
+        made.append((function.__qualname__, original(slot)))
+        return made[-1][1]
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("LiverSegSlicer.") and getattr(module, "guarded", None) is original:
+            monkeypatch.setattr(module, "guarded", sabotaged)
+    hand, end = makeHand(host)
+    slotsOfThePanel = list(made)
+    try:
+        for name, slot in slotsOfThePanel:
+            hand.panel._message.clear()
+            armed.append(True)
+            slot()
+            armed.clear()
+            assert "ZeroDivisionError" in hand.text("messageLabel"), name
+            hand.click("messageDetailsButton")
+            assert name in hand.widget("messageText").toPlainText()
+    finally:
+        armed.clear()
+        end()
+    assert len(slotsOfThePanel) > 50
+    assert len(host.takeProblems()) == len(slotsOfThePanel)
 
 
 def broken(*_arguments, **_options):
