@@ -19,7 +19,7 @@ from LiverSegLib.errors import CancelledError, DeviceError, InputError
 
 from . import parts, results
 from .highlight import isHighlight
-from .roi_nodes import roiNodes, setAccepted
+from .roi_nodes import nameOf, roiNodes, setAccepted
 from .sample_data import NODE_NAME, sampleFile
 from .steatosis_reading import readingOf
 
@@ -184,7 +184,7 @@ class SelfTest:
         self._test.assertIsNone(assessment.grade)
         self._test.assertTrue(any("contrast" in text for text in assessment.reasons_not_to_grade))
         nodes = roiNodes(segmentationNode)
-        self._test.assertEqual([node.GetName() for node in nodes], [roi.name for roi, _v in assessment.rois])
+        self._test.assertEqual([nameOf(node) for node in nodes], [roi.name for roi, _v in assessment.rois])
         self._test.assertGreater(len(nodes), 6)
         self._test.assertFalse(assessment.edited)
         centre = [0.0, 0.0, 0.0]
@@ -213,7 +213,7 @@ class SelfTest:
         name = segmentationNode.GetName()
         summary = results.summaryOf(segmentationNode)
         labels = results.labelsOf(segmentationNode, self._volumeNode)
-        reading, names = readingOf(segmentationNode), [node.GetName() for node in roiNodes(segmentationNode)]
+        reading, names = readingOf(segmentationNode), [nameOf(node) for node in roiNodes(segmentationNode)]
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
             self._test.assertTrue(slicer.util.saveScene(path))
@@ -229,7 +229,7 @@ class SelfTest:
         again = readingOf(back)
         self._test.assertEqual((again.accepted, again.settings), (reading.accepted, reading.settings))
         self._test.assertAlmostEqual(again.assessment["ratio"], reading.assessment["ratio"], places=3)
-        self._test.assertEqual([node.GetName() for node in roiNodes(back)], names)
+        self._test.assertEqual([nameOf(node) for node in roiNodes(back)], names)
         self._logic.assessSteatosis(self._volumeNode, back)
         self._test.assertEqual(readingOf(back).accepted["by"], _READER)
         self._tell("Everything comes back from a saved scene.")
