@@ -65,7 +65,7 @@ def test_rois_are_ready_when_they_come_into_the_scene_few_in_a_turn(hand, segmen
             added.append(scene.IsBatchProcessing() and node.GetNumberOfControlPoints() == 1)
             batches[-1] += 1
             for event in (node.PointModifiedEvent, vtk.vtkCommand.ModifiedEvent):
-                node.AddObserver(event, lambda *_arguments: changed.append(event))
+                node.AddObserver(event, lambda *_arguments, event=event: changed.append(event))
 
     tags = [
         scene.AddObserver(scene.StartBatchProcessEvent, lambda *_arguments: batches.append(0)),
