@@ -5,19 +5,22 @@ are the core's (``LiverSegLib.measure.steatosis``).
 """
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
 from LiverSegLib.errors import LiverSegError
 from LiverSegLib.measure.roi_data import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
 from .dicom_facts import contrastAgentOf, tubeVoltageOf
 from .record import summaryOf
-from .roi_nodes import SAME_MM, addRoi, fileRois, isAccepted, organOf, readRoi, removeRois, roiNodes
+from .roi_exchange import Box, RoiChange, exchange
+from .roi_nodes import SAME_MM, isAccepted, lockRois, makeRoi, nameOf, organOf, readRoi, roiNodes
 from .steatosis_nodes import writeNumbers
 from .steatosis_reading import SteatosisReading, keepReading, readingOf
+from .turns import doAtOnce
 from .volumes import volumeGrid
 
 Row = Dict[str, Any]
@@ -55,8 +58,8 @@ def placeRois(
     settings: PlacementSettings,
     *,
     keepEdited: bool = True,
-) -> SteatosisReading:
-    """Place ROIs in the place of the automatic ones, as one undo state.
+) -> Iterator[None]:
+    """Place ROIs in the place of the automatic ones, in pieces; the reading is kept in the scene.
 
     Args:
         reading: the present reading of the result.
@@ -64,7 +67,7 @@ def placeRois(
         keepEdited: boxes that somebody made, moved or resized stay; else all are replaced.
 
     Returns:
-        The reading, which is kept in the scene.
+        The ``RoiChange``, with which it can be taken back.
     """
     from LiverSegLib.measure.rois import place
 
@@ -72,24 +75,24 @@ def placeRois(
     most = max((_count(kept, organ) for organ in ORGANS), default=0)
     # Some of the new ROIs will overlap those that stay: place so many more.
     placement = place(meter, replace(settings, count=min(COUNT_RANGE[1], settings.count + most)))
-    slicer.mrmlScene.SaveStateForUndo()
-    removeRois([node for node in roiNodes(segmentationNode) if node.GetID() not in kept])
+    yield
+    replaced = [node for node in roiNodes(segmentationNode) if node.GetID() not in kept]
     rois: List[Roi] = [roi for roi in kept.values() if roi is not None]
-    names = {slicer.mrmlScene.GetNodeByID(nodeID).GetName() for nodeID in kept}
-    placed = 0
+    names = {nameOf(node) for node in roiNodes(segmentationNode) if node.GetID() in kept}
+    adding: List[Box] = []
     for organ, letter in ORGANS.items():
         wanted = max(0, settings.count - _count(kept, organ))
         free = [roi for roi in placement.of(organ) if not any(roi.overlaps(other) for other in rois)]
         for roi in free[:wanted]:
             name = _freeName(letter, names)
             names.add(name)
-            addRoi(segmentationNode, volumeNode, replace(roi, name=name))
-            placed += 1
-    fileRois(segmentationNode)
-    return keepReading(
-        segmentationNode,
-        replace(reading, settings=settings.to_dict(), warnings=tuple(placement.warnings), placed=placed),
+            adding.append(_newBox(segmentationNode, volumeNode, replace(roi, name=name)))
+    change = yield from exchange(segmentationNode, replaced, adding)
+    placed, warnings = len(adding), tuple(placement.warnings)
+    keepReading(
+        segmentationNode, replace(reading, settings=settings.to_dict(), warnings=warnings, placed=placed)
     )
+    return change
 
 
 def addRoiAt(
@@ -106,15 +109,27 @@ def addRoiAt(
         centre: LPS mm in the volume's own space.
         sideMm: of the cube; along thicker slices it is one slice.
     """
-    names = {node.GetName() for node in roiNodes(segmentationNode)}
+    names = {nameOf(node) for node in roiNodes(segmentationNode)}
     side = max(sideMm, 0.0)
     spacing = max(volumeGrid(volumeNode).spacing)
     size = (side, side, side) if spacing <= side else _thickSize(volumeNode, side)
-    slicer.mrmlScene.SaveStateForUndo()
     roi = Roi(_freeName(ORGANS[organ], names), organ, centre, size, automatic=False)
-    roiNode = addRoi(segmentationNode, volumeNode, roi)
-    fileRois(segmentationNode)
-    return roiNode
+    change: RoiChange = doAtOnce(exchange(segmentationNode, [], [_newBox(segmentationNode, volumeNode, roi)]))
+    return change.added[0]
+
+
+def acceptReading(segmentationNode: "slicer.vtkMRMLSegmentationNode", by: str) -> SteatosisReading:
+    """Keep the reading of a result as accepted by somebody now, and lock its boxes."""
+    reading = keepReading(segmentationNode, readingOf(segmentationNode).withAcceptance(by))
+    lockRois(roiNodes(segmentationNode), True)
+    return reading
+
+
+def openAgain(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> SteatosisReading:
+    """Open an accepted reading for editing, and unlock its boxes."""
+    reading = keepReading(segmentationNode, readingOf(segmentationNode).opened())
+    lockRois(roiNodes(segmentationNode), False)
+    return reading
 
 
 def assess(
@@ -141,8 +156,8 @@ def assess(
         *([pair for pair in readings if pair[0].organ == organ] for organ in ORGANS),
         conditions=Conditions.of(
             statistics,
-            phase=reading.phase,
-            phase_reason=reading.phaseReason,
+            phase=reading.chosenPhase or reading.phase,
+            phase_reason=_("The reader says so.") if reading.chosenPhase else reading.phaseReason,
             contrast_agent=reading.contrastAgent,
             kvp=reading.kvp,
         ),
@@ -155,6 +170,7 @@ def assess(
     )
     reading = keepReading(segmentationNode, reading.withAssessment(assessment.to_dict(), tuple(rows)))
     writeNumbers(segmentationNode, assessment, rows)
+    lockRois(roiNodes(segmentationNode), reading.accepted is not None)
     return assessment, reading
 
 
@@ -170,7 +186,7 @@ def acceptedReading(
     nodes = roiNodes(segmentationNode)
     # by place, as they were measured: names may be given twice
     if len(nodes) != len(reading.rows) or any(
-        node.GetName() != row["name"] or not _isAsMeasured(node, row, volumeNode)
+        nameOf(node) != row["name"] or not _isAsMeasured(node, row, volumeNode)
         for node, row in zip(nodes, reading.rows)
     ):
         return None
@@ -201,7 +217,7 @@ def _measure(
     refused: List[str] = []
     for roiNode in roiNodes(segmentationNode):
         accepted = isAccepted(roiNode)
-        row: Row = {"name": roiNode.GetName(), "organ": organOf(roiNode)}
+        row: Row = {"name": nameOf(roiNode), "organ": organOf(roiNode)}
         row.update(accepted=accepted, automatic=False, mean_hu=None, sd_hu=None, flags=[], measured=False)
         rows.append(row)
         try:
@@ -233,6 +249,13 @@ def _editedRois(
         if not roi.automatic:
             found[roiNode.GetID()] = roi
     return found
+
+
+def _newBox(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode", roi: Roi
+) -> Box:
+    roiNode, displayNode = makeRoi(segmentationNode, volumeNode, roi)
+    return Box(roiNode, (displayNode,))
 
 
 def _count(rois: Dict[str, Optional[Roi]], organ: str) -> int:

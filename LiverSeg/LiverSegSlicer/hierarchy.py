@@ -1,6 +1,6 @@
 """Where a result stands in the subject hierarchy: in a folder beside its scan, in the scan's study."""
 
-from typing import Optional
+from typing import Mapping, Optional, Tuple
 
 import slicer
 import vtk
@@ -70,6 +70,30 @@ def fileInSubfolder(
             hierarchyNode.CreateItem(folder, node)
         elif parent == root:
             hierarchyNode.SetItemParent(item, folder)
+
+
+def placeOf(node: "slicer.vtkMRMLNode") -> Optional[Tuple[int, int]]:
+    """Return the item under which a node is filed and its position there; None if it is not filed."""
+    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = _itemOf(hierarchyNode, node) if hierarchyNode is not None else 0
+    if not item:
+        return None
+    return hierarchyNode.GetItemParent(item), hierarchyNode.GetItemPositionUnderParent(item)
+
+
+def placeInHierarchy(places: Mapping["slicer.vtkMRMLNode", Tuple[int, int]]) -> None:
+    """File nodes where ``placeOf`` found them; where that folder is gone they stay where they are."""
+    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if hierarchyNode is None:
+        return
+    for node, (parent, position) in sorted(places.items(), key=lambda entry: entry[1]):
+        item = _itemOf(hierarchyNode, node)
+        if not item or (parent != hierarchyNode.GetSceneItemID() and not hierarchyNode.GetItemParent(parent)):
+            continue
+        hierarchyNode.SetItemParent(item, parent)
+        after = hierarchyNode.GetItemByPositionUnderParent(parent, position)
+        if after and after != item:
+            hierarchyNode.MoveItem(item, after)
 
 
 def _emptyFolder(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", parent: int, attribute: str) -> int:

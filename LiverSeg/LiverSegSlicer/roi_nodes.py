@@ -4,7 +4,7 @@ A box hangs under its scan's transform and keeps in attributes its organ, whethe
 placed automatically; so a box that anyone moved, in any module, is known as edited.
 """
 
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 import slicer
@@ -16,6 +16,7 @@ from LiverSegLib.measure.roi_data import LIVER_KEY, ORGANS, SPLEEN_KEY, Roi
 from . import parts
 from .hierarchy import fileInSubfolder
 from .record import scanName
+from .roi_names import nodeName, shortName
 from .volumes import asArray, toWorld
 
 ORGAN = "LiverSeg.Organ"
@@ -43,13 +44,15 @@ STRAIGHT = 0.01
 _TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
-def addRoi(
+def makeRoi(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode", roi: Roi
-) -> "slicer.vtkMRMLMarkupsROINode":
-    """Put an ROI of the core's, which lies in the volume's own space, into the scene; it is not filed yet."""
-    with parts.keepingPlaceNode():
-        roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", roi.name)
-    roiNode.SetName(roi.name)
+) -> Tuple["slicer.vtkMRMLMarkupsROINode", "slicer.vtkMRMLMarkupsROIDisplayNode"]:
+    """Make the nodes of an ROI of the core's, which lies in the volume's own space.
+
+    Neither is in the scene yet (``roi_exchange`` puts them there): there each change would redraw the views.
+    """
+    roiNode = _newNode("vtkMRMLMarkupsROINode")
+    roiNode.SetName(nodeName(roi.name))
     roiNode.SetROIType(roiNode.ROITypeBox)
     roiNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     roiNode.SetCenter(*(np.array(roi.centre) * _TO_LPS).tolist())
@@ -57,9 +60,10 @@ def addRoi(
     roiNode.SetAttribute(ORGAN, roi.organ)
     if roi.automatic:
         roiNode.SetAttribute(PLACED, " ".join(f"{value:.4f}" for value in (*roi.centre, *roi.size)))
-    parts.addPart(segmentationNode, parts.ROIS, roiNode)
-    _style(roiNode)
-    return roiNode
+    roiNode.SetNodeReferenceID(parts.OWNER, segmentationNode.GetID())
+    displayNode = _newNode("vtkMRMLMarkupsROIDisplayNode")
+    _style(displayNode, COLOURS[roi.organ])
+    return roiNode, displayNode
 
 
 def fileRois(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
@@ -75,7 +79,7 @@ def readRoi(roiNode: "slicer.vtkMRMLMarkupsROINode", volumeNode: "slicer.vtkMRML
         InputError: it is turned against the axes of the patient, has no place or no size, or lies under a
             non-linear transform.
     """
-    name = roiNode.GetName()
+    name = nameOf(roiNode)
     place = _place(roiNode, volumeNode)
     if place is None:
         raise InputError(_("{name} has no place or no size: delete it and add another.").format(name=name))
@@ -83,6 +87,11 @@ def readRoi(roiNode: "slicer.vtkMRMLMarkupsROINode", volumeNode: "slicer.vtkMRML
     placed = _numbers(roiNode.GetAttribute(PLACED))
     automatic = len(placed) == 6 and np.allclose((*centre, *size), placed, rtol=0, atol=SAME_MM)
     return Roi(name, organOf(roiNode), centre, size, automatic)
+
+
+def nameOf(roiNode: "slicer.vtkMRMLMarkupsROINode") -> str:
+    """Return the name of a box in tables, files and reports: "L1" for "Liver ROI 1"."""
+    return shortName(roiNode.GetName() or "")
 
 
 def organOf(roiNode: "slicer.vtkMRMLMarkupsROINode") -> str:
@@ -107,11 +116,25 @@ def setAccepted(roiNode: "slicer.vtkMRMLMarkupsROINode", accepted: bool) -> None
     roiNode.EndModify(wasModifying)
 
 
-def showScaleHandles(nodes: List["slicer.vtkMRMLMarkupsROINode"], chosenID: str) -> None:
-    """Show the handles for resizing of one box, and of no other: they cover a box of a centimetre."""
+def lockRois(nodes: List["slicer.vtkMRMLMarkupsROINode"], locked: bool) -> None:
+    """Let boxes be dragged or not, in every module; a locked one has no handles."""
+    for roiNode in nodes:
+        if bool(roiNode.GetLocked()) != locked:
+            roiNode.SetLocked(locked)
+    if locked:
+        showHandles(nodes, None)
+
+
+def showHandles(nodes: List["slicer.vtkMRMLMarkupsROINode"], chosenID: Optional[str]) -> None:
+    """Show the handles of the chosen box, unless it is locked, and of no other."""
     for roiNode in nodes:
         roiNode.CreateDefaultDisplayNodes()
-        roiNode.GetDisplayNode().SetScaleHandleVisibility(roiNode.GetID() == chosenID)
+        displayNode = roiNode.GetDisplayNode()
+        hasHandles = roiNode.GetID() == chosenID and not roiNode.GetLocked()
+        if bool(displayNode.GetHandlesInteractive()) != hasHandles:
+            displayNode.SetHandlesInteractive(hasHandles)
+        if bool(displayNode.GetScaleHandleVisibility()) != hasHandles:
+            displayNode.SetScaleHandleVisibility(hasHandles)
 
 
 def centreInWorld(roiNode: "slicer.vtkMRMLMarkupsROINode") -> Tuple[float, float, float]:
@@ -130,15 +153,10 @@ def roiNodes(
     return sorted(parts.roisOf(segmentationNode), key=_order)
 
 
-def removeRois(nodes: List["slicer.vtkMRMLMarkupsROINode"]) -> None:
-    """Remove boxes from the scene, with their place in the subject hierarchy."""
-    for roiNode in nodes:
-        slicer.mrmlScene.RemoveNode(roiNode)
-
-
 def _order(roiNode: "slicer.vtkMRMLMarkupsROINode") -> Tuple[int, int, str]:
-    number = "".join(letter for letter in roiNode.GetName() if letter.isdigit())
-    return list(ORGANS).index(organOf(roiNode)), int(number or 0), roiNode.GetName()
+    name = nameOf(roiNode)
+    number = "".join(letter for letter in name if letter.isdigit())
+    return list(ORGANS).index(organOf(roiNode)), int(number or 0), name
 
 
 def _place(
@@ -150,7 +168,7 @@ def _place(
     transformNode = roiNode.GetParentTransformNode()
     if transformNode is not None and not transformNode.IsTransformToWorldLinear():
         text = _("{name} lies under a non-linear transform and cannot be measured.")
-        raise InputError(text.format(name=roiNode.GetName()))
+        raise InputError(text.format(name=nameOf(roiNode)))
     matrix = asArray(roiNode.GetObjectToNodeMatrix())
     if roiNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
         matrix = np.linalg.inv(toWorld(volumeNode)) @ toWorld(roiNode) @ matrix
@@ -158,7 +176,7 @@ def _place(
     lengths = np.linalg.norm(sides, axis=0)
     if np.count_nonzero(np.abs(sides / lengths) > STRAIGHT) > 3:
         text = _("{name} is turned and does not count: only boxes along the patient's axes are measured.")
-        raise InputError(text.format(name=roiNode.GetName()))
+        raise InputError(text.format(name=nameOf(roiNode)))
     centre, size = matrix[:3, 3] * _TO_LPS, np.abs(sides).max(axis=1)
     return tuple(map(float, centre)), tuple(map(float, size))
 
@@ -170,11 +188,13 @@ def _numbers(text: Optional[str]) -> Tuple[float, ...]:
         return ()
 
 
-def _style(roiNode: "slicer.vtkMRMLMarkupsROINode") -> None:
-    roiNode.CreateDefaultDisplayNodes()
-    displayNode = roiNode.GetDisplayNode()
-    wasModifying = displayNode.StartModify()
-    colour = COLOURS[organOf(roiNode)]
+def _newNode(className: str) -> Any:
+    node = slicer.mrmlScene.CreateNodeByClass(className)
+    node.UnRegister(None)  # Python holds it from here on
+    return node
+
+
+def _style(displayNode: "slicer.vtkMRMLMarkupsROIDisplayNode", colour: Tuple[float, float, float]) -> None:
     displayNode.SetColor(*colour)
     displayNode.SetSelectedColor(*colour)
     displayNode.SetFillOpacity(FILL_OPACITY)
@@ -182,8 +202,7 @@ def _style(roiNode: "slicer.vtkMRMLMarkupsROINode") -> None:
     displayNode.SetPropertiesLabelVisibility(True)
     displayNode.SetVisibility3D(True)
     displayNode.SetInteractionHandleScale(HANDLE_PERCENT)
-    displayNode.SetHandlesInteractive(True)
+    displayNode.SetHandlesInteractive(False)
     displayNode.SetTranslationHandleVisibility(True)
     displayNode.SetScaleHandleVisibility(False)
     displayNode.SetRotationHandleVisibility(False)
-    displayNode.EndModify(wasModifying)

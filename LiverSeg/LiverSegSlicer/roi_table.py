@@ -1,12 +1,14 @@
 """The table of ROIs: a tick for each that counts, its numbers, what is suspicious; a row shows it."""
 
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import qt
 from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
+from .roi_nodes import isAccepted, nameOf, organOf
 from .slots import guarded
+from .steatosis_reading import SteatosisReading
 
 MOST_ROWS = 12
 """The table grows up to so many rows and scrolls beyond."""
@@ -16,6 +18,8 @@ _REMARK = 3
 _ROOM = 6
 """Pixels that a row is higher than its text."""
 _UNKNOWN = "–"
+_FIXED_FLAGS = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled
+_TICK_FLAGS = _FIXED_FLAGS | qt.Qt.ItemIsUserCheckable
 
 
 class RoiTable:
@@ -40,9 +44,15 @@ class RoiTable:
         table.connect("cellClicked(int,int)", guarded(self._onClicked))
         table.connect("itemChanged(QTableWidgetItem*)", guarded(self._onItemChanged))
 
-    def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Show these ROIs (``fatty_liver.Row``, and "id" of the node); the chosen one stays chosen."""
+    def show(self, rows: Sequence[Mapping[str, Any]], locked: bool = False) -> None:
+        """Show these ROIs; the chosen one stays chosen.
+
+        Args:
+            rows: of ``rowsOf``.
+            locked: the reading is accepted, so that nothing of them can be changed.
+        """
         table, chosen = self._ui.roisTable, self.chosen()
+        rows = [{**row, "locked": locked} for row in rows]
         sameRois = [row["id"] for row in rows] == [row["id"] for row in self._rows]
         before, self._rows = self._rows, tuple(rows)
         table.blockSignals(True)
@@ -87,6 +97,7 @@ class RoiTable:
             item.setText(text)
             item.setToolTip(_detail(row))
         tick = table.item(number, 0)
+        tick.setFlags(_FIXED_FLAGS if row["locked"] else _TICK_FLAGS)
         tick.setCheckState(qt.Qt.Checked if row["accepted"] else qt.Qt.Unchecked)
         suspicious = bool(row["flags"])
         icon = table.style().standardIcon(qt.QStyle.SP_MessageBoxWarning) if suspicious else qt.QIcon()
@@ -109,12 +120,14 @@ class RoiTable:
         """Say in full what the row of the chosen ROI has no room for."""
         chosen = self.chosen()
         row = next((row for row in self._rows if row["id"] == chosen), None)
-        self._ui.roiDeleteButton.enabled = row is not None
-        self._ui.roiDeleteButton.toolTip = (
-            _("Choose an ROI in the table first.")
-            if row is None
-            else _("Removes {name} from the scene.").format(name=row["name"])
-        )
+        self._ui.roiDeleteButton.enabled = row is not None and not row["locked"]
+        if row is None:
+            tip = _("Choose an ROI in the table first.")
+        elif row["locked"]:
+            tip = acceptedTip()
+        else:
+            tip = _("Removes {name} from the scene.").format(name=row["name"])
+        self._ui.roiDeleteButton.toolTip = tip
         if row is None:
             self._detailNote.show("")
         else:
@@ -139,6 +152,32 @@ class RoiTable:
         ticked = item.checkState() == qt.Qt.Checked
         if ticked != self._rows[number]["accepted"]:
             self._onTicked(self._rows[number]["id"], ticked)
+
+
+def acceptedTip() -> str:
+    """Return why nothing of the ROIs can be changed while their reading is accepted."""
+    return _("This reading is accepted. Press Edit again to change it.")
+
+
+def rowsOf(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[str, Any]]:
+    """Return a row (``fatty_liver.Row``, and "id" of the node) for every box, with the numbers that the
+    reading keeps of it, if it keeps any.
+    """
+    kept = list(reading.rows) if reading is not None else []
+    if [row["name"] for row in kept] != [nameOf(node) for node in nodes]:
+        byName = {row["name"]: row for row in kept}
+        kept = [byName.get(nameOf(node)) for node in nodes]
+    unknown = {"automatic": True, "mean_hu": None, "sd_hu": None, "flags": [], "measured": False}
+    rows = []
+    for node, known in zip(nodes, kept):
+        own = {
+            "id": node.GetID(),
+            "name": nameOf(node),
+            "organ": organOf(node),
+            "accepted": isAccepted(node),
+        }
+        rows.append({**(known or unknown), **own})
+    return rows
 
 
 def _hu(value: Optional[float]) -> str:

@@ -21,7 +21,7 @@ from LiverSegLib.errors import DeviceError, InputError
 
 from . import parts, results
 from .highlight import isHighlight
-from .roi_nodes import roiNodes
+from .roi_nodes import nameOf, roiNodes
 from .sample_data import NODE_NAME, sampleFile
 from .selftest_panel import READER, PanelSteps
 from .steatosis_reading import readingOf
@@ -151,7 +151,7 @@ class SelfTest:
         name = segmentationNode.GetName()
         summary = results.summaryOf(segmentationNode)
         labels = results.labelsOf(segmentationNode, self._volumeNode)
-        reading, names = readingOf(segmentationNode), [node.GetName() for node in roiNodes(segmentationNode)]
+        reading, names = readingOf(segmentationNode), [nameOf(node) for node in roiNodes(segmentationNode)]
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
             self._test.assertTrue(slicer.util.saveScene(path))
@@ -167,7 +167,7 @@ class SelfTest:
         again = readingOf(back)
         self._test.assertEqual((again.accepted, again.settings), (reading.accepted, reading.settings))
         self._test.assertAlmostEqual(again.assessment["ratio"], reading.assessment["ratio"], places=3)
-        self._test.assertEqual([node.GetName() for node in roiNodes(back)], names)
+        self._test.assertEqual([nameOf(node) for node in roiNodes(back)], names)
         self._logic.assessSteatosis(self._volumeNode, back)
         self._test.assertEqual(readingOf(back).accepted["by"], READER)
         self._tell("Everything comes back from a saved scene.")

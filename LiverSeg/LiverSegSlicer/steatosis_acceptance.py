@@ -17,9 +17,12 @@ class SteatosisAcceptance:
     ui: the panel's widgets.
     preferences: remembers the reader's name.
     onAccept: called with the reader's name.
+    onEdit: called without arguments when an accepted reading is to be opened again.
     """
 
-    def __init__(self, ui, preferences: Preferences, onAccept: Callable[[str], None]) -> None:
+    def __init__(
+        self, ui, preferences: Preferences, onAccept: Callable[[str], None], onEdit: Callable[[], None]
+    ) -> None:
         self._ui = ui
         self._preferences = preferences
         self._onAccept = onAccept
@@ -28,14 +31,22 @@ class SteatosisAcceptance:
         ui.fattyReaderEdit.setText(preferences.reader or loginName())
         ui.fattyReaderEdit.connect("textChanged(QString)", guarded(lambda _text: self._showButton()))
         ui.fattyAcceptButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onClicked()))
+        ui.fattyEditButton.connect("clicked(bool)", guarded(lambda _checked=False: onEdit()))
 
     def show(self, reading: Optional[SteatosisReading]) -> None:
         """Show whether a reading is accepted; None if there is none."""
         self._reading = reading
+        accepted = reading is not None and reading.accepted is not None
+        self._ui.fattyAcceptButton.setVisible(not accepted)
+        self._ui.fattyEditButton.setVisible(accepted)
+        self._ui.fattyReaderWidget.setVisible(not accepted)
         if reading is not None and reading.accepted is not None:
             self._note.show(acceptedText(reading.accepted), GOOD)
         elif reading is not None and reading.reopened is not None:
-            text = _("Changed after {name} accepted it on {when}: accept it again.")
+            if reading.reopened.get("unchanged"):
+                text = _("Opened for editing. {name} had accepted it on {when}.")
+            else:
+                text = _("Changed after {name} accepted it on {when}: accept it again.")
             self._note.show(text.format(**_whoAndWhen(reading.reopened)), WARNING)
         else:
             self._note.show("")
@@ -45,14 +56,14 @@ class SteatosisAcceptance:
         reason = self._reasonNotToAccept()
         self._ui.fattyAcceptButton.enabled = not reason
         self._ui.fattyAcceptButton.toolTip = reason or _(
-            "Stores this reading in the scene as accepted by you now."
+            "Stores this reading in the scene as accepted by you now, and locks its ROIs."
         )
 
     def _reasonNotToAccept(self) -> str:
         if self._reading is None or self._reading.assessment is None:
             return _("There is nothing to accept yet.")
         if self._reading.accepted is not None:
-            return _("This reading is accepted; change an ROI or a setting to open it again.")
+            return _("This reading is accepted already.")
         if not self._ui.fattyReaderEdit.text.strip():
             return _("Say who reads before you accept.")
         return ""

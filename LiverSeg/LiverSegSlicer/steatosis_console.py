@@ -53,8 +53,9 @@ def assessSteatosis(
     choices = {"cutOffs": borders, "kvp": kvp, "gradeAnyway": gradeAnyway}
     reading = replace(reading, **{key: value for key, value in choices.items() if value is not None})
     if wanted or not roiNodes(segmentationNode):
-        reading = fatty_liver.placeRois(volumeNode, segmentationNode, meter, reading, settings)
-    keepReading(segmentationNode, reading)
+        doAtOnce(fatty_liver.placeRois(volumeNode, segmentationNode, meter, reading, settings))
+    else:
+        keepReading(segmentationNode, reading)
     return fatty_liver.assess(volumeNode, segmentationNode, meter)[0]
 
 
@@ -66,7 +67,7 @@ def acceptSteatosis(segmentationNode: Any, by: str = "") -> Dict[str, Any]:
     name = by.strip() or loginName()
     if not name:
         raise UsageError(_("Say who accepts the reading."))
-    return dict(keepReading(segmentationNode, reading.withAcceptance(name)).accepted or {})
+    return dict(fatty_liver.acceptReading(segmentationNode, name).accepted or {})
 
 
 def _cutOffs(given: CutOffsLike) -> Dict[str, float]:

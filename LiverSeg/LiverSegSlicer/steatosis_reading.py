@@ -31,7 +31,8 @@ class SteatosisReading:
     cutOffs: borders between grades (``CutOffs.to_dict``).
     kvp: tube voltage in kV; None if it is not known.
     contrastAgent: what the DICOM header names.
-    phase, phaseReason: contrast phase of the scan.
+    phase, phaseReason: contrast phase of the scan, as estimated or from its header.
+    chosenPhase: the contrast phase that the reader says it is; None to go by ``phase``.
     gradeAnyway: the user chose to have a grade in spite of reasons not to.
     warnings: sentences from placing.
     placed: how many ROIs were placed automatically.
@@ -39,7 +40,7 @@ class SteatosisReading:
     rows: what the table of ROIs shows, with those that do not count.
     accepted: "by", "at" (ISO time), "how" ("automatic" or "edited"), "rois", "rejected"; None if nobody has
         accepted it as it is now.
-    reopened: an earlier acceptance that a change has undone.
+    reopened: an earlier acceptance that a change has undone, or that was opened for editing ("unchanged").
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class SteatosisReading:
     contrastAgent: Optional[str] = None
     phase: Optional[str] = None
     phaseReason: str = ""
+    chosenPhase: Optional[str] = None
     gradeAnyway: bool = False
     warnings: Tuple[str, ...] = ()
     placed: int = 0
@@ -69,8 +71,18 @@ class SteatosisReading:
             assessment=assessment,
             rows=rows,
             accepted=None if changed else self.accepted,
-            reopened=self.accepted if changed else self.reopened,
+            reopened=self.accepted if changed else self._reopenedWith(assessment, rows),
         )
+
+    def _reopenedWith(
+        self, assessment: Dict[str, Any], rows: Tuple[Dict[str, Any], ...]
+    ) -> Optional[Dict[str, Any]]:
+        """The acceptance that was opened; once something differs it no longer counts as unchanged."""
+        if self.reopened is None or not self.reopened.get("unchanged") or self.assessment is None:
+            return self.reopened
+        if _same(_essence(self.assessment, self.rows), _essence(assessment, rows)):
+            return self.reopened
+        return {key: value for key, value in self.reopened.items() if key != "unchanged"}
 
     def withAcceptance(self, by: str) -> "SteatosisReading":
         """Return the reading as accepted by somebody now."""
@@ -85,6 +97,10 @@ class SteatosisReading:
             "rejected": rejected,
         }
         return replace(self, accepted=acceptance, reopened=None)
+
+    def opened(self) -> "SteatosisReading":
+        """Return the reading, which somebody accepted, as opened for editing; nothing is changed yet."""
+        return replace(self, accepted=None, reopened={**(self.accepted or {}), "unchanged": True})
 
 
 def readingOf(
@@ -123,7 +139,7 @@ def _essence(
     put better by the next version.
     """
     conditions = assessment["conditions"]
-    words = [str(assessment[key]) for key in ("grade", "graded_anyway")]
+    words = [str(assessment[key]) for key in ("grade", "graded_anyway")] + [str(conditions["phase"])]
     words += [f"{row['name']} {row['organ']} {row['accepted']}" for row in rows]
     numbers = [conditions["kvp"], assessment["ratio"], *assessment["cut_offs"].values()]
     for roi in assessment["rois"]:

@@ -16,16 +16,10 @@ from .display import jumpSlices
 from .meters import Meters
 from .notes import ERROR, PLAIN, Note
 from .parameters import LiverSegParameters, Preferences
-from .roi_nodes import (
-    centreInWorld,
-    isAccepted,
-    organOf,
-    removeRois,
-    roiNodes,
-    setAccepted,
-    showScaleHandles,
-)
-from .roi_table import RoiTable
+from .roi_exchange import RoiChange, exchange, takeBack
+from .roi_nodes import centreInWorld, nameOf, roiNodes, setAccepted, showHandles
+from .roi_table import RoiTable, acceptedTip, rowsOf
+from .roi_undo import RoiUndo
 from .roi_watch import RoiWatch
 from .slots import guarded
 from .steatosis_acceptance import SteatosisAcceptance
@@ -33,7 +27,7 @@ from .steatosis_plots import MEANS, RATIOS, hidePlot, showPlot
 from .steatosis_reading import SteatosisReading, keepReading, readingOf
 from .steatosis_settings import SteatosisSettings
 from .steatosis_view import SteatosisView
-from .turns import Turns
+from .turns import Pieces, Turns
 from .volumes import toWorld
 
 Action = Callable[[Any], None]
@@ -64,24 +58,22 @@ class SteatosisSection:
         self._assessment: Any = None
         self._pending: List[Action] = []
         self._turns = Turns()
+        self._placing = Turns()
         self._watch = RoiWatch(self.refresh)
         self._message = Note(ui, "fattyMessage")
         self._view = SteatosisView(ui)
         self._table = RoiTable(ui, self._onRoi, self._onTicked)
-        self._settings = SteatosisSettings(ui, self._onCutOffs, self._onVoltage)
-        self._acceptance = SteatosisAcceptance(ui, preferences, self._onAccept)
-        ui.fattyPlaceButton.connect(
-            "clicked(bool)", guarded(lambda _checked=False: self._place(0, keepEdited=True))
-        )
+        self._settings = SteatosisSettings(ui, self._onCutOffs, self._onVoltage, self._onPhase)
+        self._acceptance = SteatosisAcceptance(ui, preferences, self._onAccept, self._onEditAgain)
+        self._undo = RoiUndo(ui, self._onUndo)
+        ui.fattyPlaceButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlace()))
         ui.roiAddLiverButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onAdd(LIVER_KEY)))
         ui.roiAddSpleenButton.connect(
             "clicked(bool)", guarded(lambda _checked=False: self._onAdd(SPLEEN_KEY))
         )
         ui.roiDeleteButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onDelete()))
         ui.roiResampleButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onResample()))
-        ui.roiResetButton.connect(
-            "clicked(bool)", guarded(lambda _checked=False: self._place(0, keepEdited=False))
-        )
+        ui.roiResetButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onReset()))
         ui.fattyAnywayCheckBox.connect("toggled(bool)", guarded(self._onAnyway))
         ui.fattyMeansButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlot(MEANS)))
         ui.fattyRatiosButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlot(RATIOS)))
@@ -98,6 +90,7 @@ class SteatosisSection:
             self._stop()
             self._assessment = None
             self._message.show("")
+            self._undo.forget()
         self._volumeNode, self._segmentationNode, self._reason = volumeNode, segmentationNode, reason
         if volumeNode is None:
             self._meters.forget()
@@ -106,7 +99,11 @@ class SteatosisSection:
             self.refresh()
 
     def refresh(self) -> None:
-        """Measure the boxes as they lie now, and show it; nothing while the section is closed."""
+        """Measure the boxes as they lie now, and show it; nothing while the section is closed, or while
+        boxes come and go.
+        """
+        if self._placing.isRunning():
+            return
         if self._nodes() and not self._ui.fattySection.collapsed:
             self._withMeter(self._assess)
         elif self._assessment is not None or not self._nodes():
@@ -126,7 +123,10 @@ class SteatosisSection:
     # ---- measuring
 
     def _withMeter(self, action: Action) -> None:
-        """Do something that needs the meter: now, or once it is made."""
+        """Do something that needs the meter: now, or once it is made and all boxes are there."""
+        if self._placing.isRunning():
+            self._pending.append(action)
+            return
         meter = self._meters.ready(self._volumeNode, self._segmentationNode)
         if meter is not None:
             self._try(lambda: action(meter))
@@ -157,7 +157,27 @@ class SteatosisSection:
         self._assessment, reading = fatty_liver.assess(self._volumeNode, self._segmentationNode, meter)
         self._draw(reading)
 
+    def _change(self, work: Pieces, text: str) -> None:
+        """Let boxes come and go, in pieces; then say so, with a way back."""
+        self._undo.forget()
+        self._placing.start(work, lambda change, error: self._onChanged(text, change, error))
+        self._drawButtons()
+
+    def _onChanged(self, text: str, change: Optional[RoiChange], error: Optional[LiverSegError]) -> None:
+        if error is not None:
+            self._fail(error)
+        elif text and change is not None:
+            self._undo.offer(text, change)
+        elif change is not None:
+            self._undo.offerRedo(change)
+        pending, self._pending = self._pending, []
+        if self._isThere():
+            self._draw()
+            for action in (self._assess, *pending) if self._nodes() else ():
+                self._withMeter(action)
+
     def _stop(self) -> None:
+        self._placing.finish()  # half of the boxes would be neither the old nor the new ones
         self._turns.stop()
         self._pending = []
 
@@ -175,24 +195,41 @@ class SteatosisSection:
             or _("ROIs are placed in liver and spleen, away from vessels and lesions. You can edit them.")
         )
         shown = reading if nodes else None
-        self._view.show(shown.assessment if shown is not None else None)
-        self._table.show(_rows(nodes, shown))
+        self._view.show(shown)
+        accepted = shown is not None and shown.accepted is not None
+        self._table.show(rowsOf(nodes, shown), accepted)
+        showHandles(nodes, self._table.chosen())
         self._acceptance.show(shown)
         parameters = self._getParameters()
         if shown is not None:
-            self._settings.show(shown.cutOffs, shown.kvp, True)
+            self._settings.show(shown, shown.cutOffs)
         elif parameters is not None:
-            self._settings.show(_cutOffs(parameters), None, False)
+            self._settings.show(None, _cutOffs(parameters))
         self._drawButtons()
 
     def _drawButtons(self) -> None:
-        ready = not self._reason and not self._turns.isRunning() and self._isThere()
+        working = self._turns.isRunning() or self._placing.isRunning()
+        ready = not self._reason and not working and self._isThere()
+        reading = readingOf(self._segmentationNode) if self._isThere() else None
+        accepted = reading is not None and reading.accepted is not None
         self._ui.fattyPlaceButton.enabled = ready
         self._ui.fattyPlaceButton.toolTip = self._reason or _(
             "Places ROIs in liver and spleen and judges liver fat by their attenuation."
         )
-        for button in (self._ui.roiResampleButton, self._ui.roiResetButton):
-            button.enabled = ready
+        buttons = {
+            self._ui.roiAddLiverButton: _("Adds a liver ROI where the slices cross."),
+            self._ui.roiAddSpleenButton: _("Adds a spleen ROI where the slices cross."),
+            self._ui.roiResampleButton: _(
+                "Places the automatic ROIs elsewhere, by chance; those that you moved, resized or added stay."
+            ),
+            self._ui.roiResetButton: _(
+                "Removes all ROIs, yours too, and places the first automatic ones again; can be undone."
+            ),
+        }
+        for button, tip in buttons.items():
+            button.enabled = ready and not accepted
+            button.toolTip = acceptedTip() if accepted else tip
+        self._undo.enable(ready and not accepted)
 
     def _fail(self, error: LiverSegError) -> None:
         self._message.show(str(error), ERROR)
@@ -205,7 +242,7 @@ class SteatosisSection:
 
     # ---- what the user asks for
 
-    def _place(self, seed: int, *, keepEdited: bool) -> None:
+    def _place(self, seed: int, *, keepEdited: bool, text: str) -> None:
         parameters = self._getParameters()
         if parameters is None or not self._isThere():
             return
@@ -217,17 +254,23 @@ class SteatosisSection:
                 cutOffs=_cutOffs(parameters),
             )
             settings = PlacementSettings(parameters.roiCount, parameters.roiSideMm, seed=seed)
-            fatty_liver.placeRois(
+            work = fatty_liver.placeRois(
                 self._volumeNode, self._segmentationNode, meter, reading, settings, keepEdited=keepEdited
             )
-            self._assess(meter)
+            self._change(work, text)
 
         self._withMeter(place)
+
+    def _onPlace(self) -> None:
+        self._place(0, keepEdited=True, text=_("ROIs were placed."))
 
     def _onResample(self) -> None:
         reading = readingOf(self._segmentationNode)
         seed = reading.settings.get("seed", 0) if reading is not None else 0
-        self._place(seed + 1, keepEdited=True)
+        self._place(seed + 1, keepEdited=True, text=_("The automatic ROIs have new positions."))
+
+    def _onReset(self) -> None:
+        self._place(0, keepEdited=False, text=_("All ROIs were replaced by the first automatic ones."))
 
     def _onAdd(self, organ: str) -> None:
         parameters = self._getParameters()
@@ -241,21 +284,23 @@ class SteatosisSection:
         )
         self._draw()
         self._table.choose(roiNode.GetID())
-        showScaleHandles(self._nodes(), roiNode.GetID())
+        showHandles(self._nodes(), roiNode.GetID())
         self.refresh()
 
     def _onDelete(self) -> None:
         roiNode = slicer.mrmlScene.GetNodeByID(self._table.chosen() or "")
         if roiNode is not None:
-            slicer.mrmlScene.SaveStateForUndo()
-            removeRois([roiNode])
-            self._draw()
-            self.refresh()
+            text = _("{name} was deleted.").format(name=nameOf(roiNode))
+            self._change(exchange(self._segmentationNode, [roiNode], []), text)
+
+    def _onUndo(self, change: RoiChange) -> None:
+        if self._isThere():
+            self._change(takeBack(self._segmentationNode, change), "")
 
     def _onRoi(self, nodeID: str) -> None:
         roiNode = slicer.mrmlScene.GetNodeByID(nodeID)
         if roiNode is not None:
-            showScaleHandles(self._nodes(), nodeID)
+            showHandles(self._nodes(), nodeID)
             jumpSlices(centreInWorld(roiNode), self._volumeNode)
 
     def _onTicked(self, nodeID: str, accepted: bool) -> None:
@@ -264,7 +309,7 @@ class SteatosisSection:
             setAccepted(roiNode, accepted)
 
     def _onAnyway(self, on: bool) -> None:
-        self._change(gradeAnyway=bool(on))
+        self._choose(gradeAnyway=bool(on))
 
     def _onCutOffs(self, cutOffs: Dict[str, float]) -> None:
         parameters = self._getParameters()
@@ -272,12 +317,15 @@ class SteatosisSection:
             parameters.normalAbove = cutOffs["normal_above"]
             parameters.moderateBelow = cutOffs["moderate_below"]
             parameters.severeBelow = cutOffs["severe_below"]
-        self._change(cutOffs=cutOffs)
+        self._choose(cutOffs=cutOffs)
 
     def _onVoltage(self, kvp: Optional[float]) -> None:
-        self._change(kvp=kvp)
+        self._choose(kvp=kvp)
 
-    def _change(self, **choices: Any) -> None:
+    def _onPhase(self, phase: Optional[str]) -> None:
+        self._choose(chosenPhase=phase)
+
+    def _choose(self, **choices: Any) -> None:
         reading = readingOf(self._segmentationNode) if self._isThere() else None
         if reading is not None:
             keepReading(self._segmentationNode, replace(reading, **choices))
@@ -294,12 +342,15 @@ class SteatosisSection:
     def _onAccept(self, by: str) -> None:
         def accept(meter: Any) -> None:
             self._assess(meter)
-            self._draw(
-                keepReading(self._segmentationNode, readingOf(self._segmentationNode).withAcceptance(by))
-            )
+            self._undo.forget()
+            self._draw(fatty_liver.acceptReading(self._segmentationNode, by))
 
         if self._isThere():
             self._withMeter(accept)
+
+    def _onEditAgain(self) -> None:
+        if self._isThere():
+            self._draw(fatty_liver.openAgain(self._segmentationNode))
 
     def _onCollapsed(self, collapsed: bool) -> None:
         if not collapsed:
@@ -324,22 +375,3 @@ def _cutOffs(parameters: LiverSegParameters) -> Dict[str, float]:
         "moderate_below": parameters.moderateBelow,
         "severe_below": parameters.severeBelow,
     }
-
-
-def _rows(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[str, Any]]:
-    """Return a row for every box: with the numbers that the reading keeps of it, if it keeps any."""
-    kept = list(reading.rows) if reading is not None else []
-    if [row["name"] for row in kept] != [node.GetName() for node in nodes]:
-        byName = {row["name"]: row for row in kept}
-        kept = [byName.get(node.GetName()) for node in nodes]
-    unknown = {"automatic": True, "mean_hu": None, "sd_hu": None, "flags": [], "measured": False}
-    rows = []
-    for node, known in zip(nodes, kept):
-        own = {
-            "id": node.GetID(),
-            "name": node.GetName(),
-            "organ": organOf(node),
-            "accepted": isAccepted(node),
-        }
-        rows.append({**(known or unknown), **own})
-    return rows

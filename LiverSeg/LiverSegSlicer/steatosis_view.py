@@ -3,11 +3,13 @@
 It reads the plain dict of the core's ``Assessment``, whose class costs an import of SciPy.
 """
 
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional
 
 from slicer.i18n import tr as _
 
+from .folded_warnings import FoldedWarnings
 from .notes import PLAIN, WARNING, Note
+from .steatosis_reading import SteatosisReading
 
 FIELDS = {
     "severe": ((136, 34, 85), "white"),
@@ -36,7 +38,7 @@ class SteatosisView:
     def __init__(self, ui) -> None:
         self._ui = ui
         self._reasons = Note(ui, "fattyReasons")
-        self._warnings = Note(ui, "fattyWarnings")
+        self._warnings = FoldedWarnings(ui, "fattyWarnings")
         self._fields = {
             "severe": ui.fattySevereLabel,
             "moderate": ui.fattyModerateLabel,
@@ -45,32 +47,50 @@ class SteatosisView:
         }
         self._shownGrade: Optional[str] = ""
 
-    def show(self, assessment: Optional[Mapping[str, Any]]) -> None:
-        """Show an assessment; with None only that there is none yet."""
+    def show(self, reading: Optional[SteatosisReading]) -> None:
+        """Show the assessment of a reading; with None only that there is none yet."""
         ui = self._ui
-        if assessment is None:
+        assessment = reading.assessment if reading is not None else None
+        for widget in (ui.fattyNumbersWidget, ui.fattyAnywayCheckBox, ui.fattyScaleWidget):
+            widget.setVisible(False)
+        if reading is None or assessment is None:
             ui.fattyRatioLabel.setText(_UNKNOWN)
             ui.fattyGradeLabel.setText("")
-            ui.fattyIntervalLabel.setText("")
-            ui.fattyScaleWidget.setVisible(False)
-            ui.fattyNumbersLabel.setVisible(False)
-            ui.fattyAnywayCheckBox.setVisible(False)
+            for label in (ui.fattyInvalidLabel, ui.fattyScreeningLabel, ui.fattyNumbersLabel):
+                _showText(label, "")
             self._reasons.show("")
-            self._warnings.show("")
+            self._warnings.show(())
             return
-        ratio, interval, grade = assessment["ratio"], assessment["ratio_interval_95"], assessment["grade"]
+        ratio, grade, reasons = assessment["ratio"], assessment["grade"], assessment["reasons_not_to_grade"]
+        valid = grade is None or not reasons
         ui.fattyRatioLabel.setText(_UNKNOWN if ratio is None else f"{ratio:.2f}")
-        ui.fattyGradeLabel.setText(assessment["grade_text"])
-        ui.fattyIntervalLabel.setText(_intervalText(ratio, interval))
-        self._showReasons(assessment["reasons_not_to_grade"], grade is not None, assessment["graded_anyway"])
-        ui.fattyScaleWidget.setVisible(grade is not None)
+        ui.fattyRatioLabel.enabled = valid
+        ui.fattyGradeLabel.enabled = valid
+        screening = assessment.get("screening") if grade is None else None
+        ui.fattyGradeLabel.setText(_("Screening, no grade") if screening else _gradeText(assessment))
+        _showText(ui.fattyScreeningLabel, screening or "")
+        _showText(ui.fattyInvalidLabel, "" if valid else _("Not valid for grading"))
+        self._showReasons(reasons, grade is not None, assessment["graded_anyway"])
+        self._ui.fattyAnywayCheckBox.enabled = reading.accepted is None
         if grade is not None:
             self._showScale(ratio, grade, assessment["cut_offs"])
-        ui.fattyNumbersLabel.setText("\n".join(_numbers(assessment)))
-        ui.fattyNumbersLabel.setVisible(True)
+        self._showNumbers(assessment)
         # What is wrong with a single ROI stands in its row.
         heads = tuple(f"{roi['name']}: " for roi in assessment["rois"])
-        self._warnings.warn([text for text in assessment["warnings"] if not text.startswith(heads)])
+        self._warnings.show([text for text in assessment["warnings"] if not text.startswith(heads)])
+
+    def _showNumbers(self, assessment: Mapping[str, Any]) -> None:
+        """Show the table of three rows, and under it what does not agree with the grade."""
+        ui = self._ui
+        ui.fattyNumbersWidget.setVisible(True)
+        ui.fattyLiverMeanLabel.setText(_hu(assessment["liver_mean_hu"]))
+        ui.fattySpleenMeanLabel.setText(_hu(assessment["spleen_mean_hu"]))
+        ui.fattyLiverMedianLabel.setText(_hu(assessment["liver_median_hu"]))
+        ui.fattySpleenMedianLabel.setText(_hu(assessment["spleen_median_hu"]))
+        ui.fattyDifferenceLabel.setText(_hu(assessment["liver_minus_spleen_hu"]))
+        ui.fattyIntervalLabel.setText(_intervalText(assessment["ratio"], assessment["ratio_interval_95"]))
+        ui.fattyIntervalLabel.toolTip = _intervalTip(assessment["ratio_of_means"])
+        _showText(ui.fattyNumbersLabel, "\n".join(_remarks(assessment)))
 
     def _showReasons(self, reasons: List[str], graded: bool, anyway: bool) -> None:
         head = _("Graded in spite of this:") if graded else _("Not graded, because:")
@@ -85,6 +105,7 @@ class SteatosisView:
         box.blockSignals(False)
 
     def _showScale(self, ratio: float, grade: str, cutOffs: Mapping[str, float]) -> None:
+        self._ui.fattyScaleWidget.setVisible(True)
         borders = [cutOffs[key] for key in ("severe_below", "moderate_below", "normal_above")]
         labels = (
             self._ui.fattySevereBorderLabel,
@@ -106,13 +127,36 @@ class SteatosisView:
             label.styleSheet = f"background-color: rgb({red}, {green}, {blue}); color: {word}; {chosen}"
 
 
+def _gradeText(assessment: Mapping[str, Any]) -> str:
+    """Return the grade in words; that it is not valid stands beside it."""
+    texts = {
+        "normal": _("No fatty liver by the ratio"),
+        "mild": _("Mild fatty liver"),
+        "moderate": _("Moderate fatty liver"),
+        "severe": _("Severe fatty liver"),
+    }
+    return texts.get(assessment["grade"] or "", _("Not graded"))
+
+
+def _showText(label, text: str) -> None:
+    label.setText(text)
+    label.setVisible(bool(text))
+
+
 def _intervalText(ratio: Optional[float], interval: Optional[List[float]]) -> str:
     if ratio is None:
-        return _("Liver / spleen: no ratio")
+        return _("no ratio")
     if interval is None:
-        return _("Liver / spleen; no interval")
-    text = _("Liver / spleen; 95 % interval {low:.2f} to {high:.2f}")
+        return _("ratio without interval")
+    text = _("ratio {low:.2f} to {high:.2f}")
     return text.format(low=interval[0], high=interval[1])
+
+
+def _intervalTip(ratioOfMeans: Optional[float]) -> str:
+    tip = _("95 % interval of the ratio, by drawing the ROIs again and again.")
+    if ratioOfMeans is None:
+        return tip
+    return tip + "\n" + _("Ratio of the means: {ratio:.2f}").format(ratio=ratioOfMeans)
 
 
 def _place(ratio: float, borders: List[float]) -> float:
@@ -125,41 +169,18 @@ def _place(ratio: float, borders: List[float]) -> float:
     return 1.0
 
 
-def _numbers(assessment: Mapping[str, Any]) -> Tuple[str, ...]:
-    liver, spleen = assessment["liver_mean_hu"], assessment["spleen_mean_hu"]
-    difference = assessment["liver_minus_spleen_hu"]
-    lines = [
-        _("Liver {liver} HU, spleen {spleen} HU, difference {difference} HU").format(
-            liver=_hu(liver), spleen=_hu(spleen), difference=_hu(difference)
-        ),
-        _("Medians of the whole organs: {liver} and {spleen} HU").format(
-            liver=_hu(assessment["liver_median_hu"]), spleen=_hu(assessment["spleen_median_hu"])
-        ),
-    ]
-    if assessment["ratio_of_means"] is not None:
-        lines.append(_("Ratio of the means: {ratio:.2f}").format(ratio=assessment["ratio_of_means"]))
-    # In enhanced scans attenuation says nothing about fat, unless the user has chosen otherwise.
-    if assessment["conditions"]["phase"] == "unenhanced" or assessment["grade"] is not None:
-        lines += _readings(assessment)
-    return tuple(lines)
-
-
-def _readings(assessment: Mapping[str, Any]) -> List[str]:
-    lines = []
-    for head, key in ((_("Liver alone"), "liver_text"), (_("Difference"), "difference_text")):
-        if assessment[key]:
-            lines.append(_("{head}: {text}").format(head=head, text=_lowered(assessment[key])))
+def _remarks(assessment: Mapping[str, Any]) -> List[str]:
+    """Return what is said beside the grade: where another measure disagrees, and the share of fat."""
+    lines = [assessment["disagreement"]] if assessment.get("disagreement") else []
     percent, doubts = assessment["fat_fraction_percent"], assessment["fat_fraction_doubts"]
-    if percent is not None and not doubts:
-        lines.append(_("Fat fraction: about {percent:.0f} %").format(percent=percent))
-    elif percent is not None:
-        text = _("Fat fraction: about {percent:.0f} %, doubtful: {doubts}")
-        lines.append(text.format(percent=percent, doubts=_lowered(" ".join(doubts))))
+    # In enhanced scans attenuation says nothing about fat, unless the user has chosen otherwise.
+    judged = assessment["conditions"]["phase"] == "unenhanced" or assessment["grade"] is not None
+    if percent is not None and judged:
+        sure = _("Fat fraction: about {percent:.0f} %.")
+        doubtful = _("Fat fraction: about {percent:.0f} %, doubtful.")
+        text = doubtful if doubts else sure
+        lines.append(text.format(percent=percent))
     return lines
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _hu(value: Optional[float]) -> str:

@@ -41,6 +41,12 @@ class Turns:
         if work is not None:
             work.close()
 
+    def finish(self) -> None:
+        """Do what is left of the work at once; ``done`` is called as ever."""
+        while self.isRunning():
+            self._timer.stop()
+            self._onTurn()
+
     def _onTurn(self) -> None:
         work, done = self._work, self._done
         if work is None or done is None:

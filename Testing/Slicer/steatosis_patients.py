@@ -47,10 +47,10 @@ def addResult(volumeNode, phase="unenhanced", spleen=True):
 
 
 def roisOf(segmentationNode):
-    """The boxes by name."""
-    from LiverSegSlicer.roi_nodes import roiNodes
+    """The boxes by their short names, as the table has them."""
+    from LiverSegSlicer.roi_nodes import nameOf, roiNodes
 
-    return {node.GetName(): node for node in roiNodes(segmentationNode)}
+    return {nameOf(node): node for node in roiNodes(segmentationNode)}
 
 
 def move(roiNode, right=0.0, anterior=0.0, superior=0.0):
@@ -68,7 +68,11 @@ def placeByHand(hand):
 def waitForNumbers(hand):
     """Wait until liver and spleen were looked at and the ROIs measured."""
     section = hand.panel._steatosis
-    hand.host.waitFor(lambda: not section._turns.isRunning() and hand.seen("fattyWidget"))
+    hand.host.waitFor(
+        lambda: (
+            not section._turns.isRunning() and not section._placing.isRunning() and hand.seen("fattyWidget")
+        )
+    )
     hand.settle(0.05)
 
 

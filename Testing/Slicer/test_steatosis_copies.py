@@ -1,7 +1,7 @@
 """Copies, renamed boxes and what is left behind: what users do in the Data and Markups modules."""
 
 import pytest
-from steatosis_patients import move, roisOf, rowOf
+from steatosis_patients import move, roisOf, rowOf, waitForNumbers
 
 pytest_plugins = ["steatosis_fixtures"]
 
@@ -33,7 +33,7 @@ def foldersWith(attribute):
 def test_resetting_leaves_no_empty_folder_behind(hand, placed):
     for _ in range(3):
         hand.click("roiResetButton")
-        hand.settle()
+        waitForNumbers(hand)
     assert len(roisOf(placed)) == 10
     assert foldersWith("LiverSeg.RoiFolder") == 1
 
