@@ -15,6 +15,7 @@ from .install_section import InstallSection
 from .message_line import MessageLine
 from .parameters import LiverSegParameters, Preferences, segmentOptions
 from .report_section import ReportSection, caseFolder, openReport
+from .reruns import isReplaceable
 from .result_choice import ResultChoice
 from .results import editedSinceMeasured, resultFor, summaryOf
 from .results_section import ResultsSection, readMeasurements
@@ -161,6 +162,7 @@ class Panel:
         if volumeNode is None:
             return
         volumeID, name = volumeNode.GetID(), volumeNode.GetName()
+        earlier = resultFor(volumeNode)
 
         def launch(progress, completed):
             return self.logic.segmentAsync(
@@ -170,10 +172,10 @@ class Panel:
         self._activity.start(
             _("Starting…"),
             launch,
-            lambda segmentationNode: self._onSegmented(segmentationNode, volumeID, name),
+            lambda segmentationNode: self._onSegmented(segmentationNode, volumeID, name, earlier),
         )
 
-    def _onSegmented(self, segmentationNode, volumeID: str, name: str) -> None:
+    def _onSegmented(self, segmentationNode, volumeID: str, name: str, earlier) -> None:
         took = _durationText(self._segment.elapsedSeconds())
         chosen = self.parameters.inputVolume if self.parameters is not None else None
         if chosen is None or chosen.GetID() != volumeID:
@@ -182,7 +184,7 @@ class Panel:
             return
         self.parameters.segmentation = segmentationNode
         self._show(chosen, segmentationNode)
-        self._message.tell(_("Segmented in {duration}.").format(duration=took))
+        self._message.tell(_segmentedText(segmentationNode, earlier).format(duration=took))
 
     def _onCancel(self) -> None:
         self._activity.cancel()
@@ -278,6 +280,17 @@ class Panel:
     def _startWorker(self) -> None:
         options: Dict[str, Any] = segmentOptions(self.parameters)
         self._try(lambda: self._worker.start(options["model"], options["device"]))
+
+
+def _segmentedText(segmentationNode, earlier) -> str:
+    """What to tell of a run, with what became of the ``earlier`` result, None if there was none."""
+    if earlier is None or earlier.GetScene() is None:
+        return _("Segmented in {duration}.")
+    if segmentationNode is earlier:
+        return _("Segmented in {duration}. It replaces the earlier result, which nobody had changed.")
+    if isReplaceable(earlier):
+        return _("Segmented in {duration}. The earlier result is kept beside it.")
+    return _("Segmented in {duration}. The earlier result, edited or accepted, is kept beside it.")
 
 
 def _durationText(seconds: int) -> str:

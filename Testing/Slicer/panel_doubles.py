@@ -19,6 +19,7 @@ from LiverSegLib.errors import CancelledError  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegSlicer import results  # noqa: E402
 from LiverSegSlicer.requirements import TorchState  # noqa: E402
+from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.volumes import volumeGrid, voxelArray  # noqa: E402
 
 SPACING = (4.0, 4.0, 5.0)
@@ -154,7 +155,12 @@ class FakeLogic(LiverSegLogic):
 
     def segmentAsync(self, volumeNode, progress=None, completed=None, **options):
         self.options.append(options)
-        work = lambda: results.applyResult(volumeNode, madeUpResult(volumeNode, self.tumours))  # noqa: E731
+
+        def work():
+            made = madeUpResult(volumeNode, self.tumours)
+            replace = replaceableResult(volumeNode) if options["replaceUntouched"] else None
+            return results.applyResult(volumeNode, made, replace=replace)
+
         return self._started(progress, completed, work)
 
     def measureAsync(self, segmentationNode, completed=None, progress=None):
