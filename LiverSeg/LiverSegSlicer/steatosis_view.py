@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from slicer.i18n import tr as _
 
+from .folded_warnings import FoldedWarnings
 from .notes import PLAIN, WARNING, Note
 
 FIELDS = {
@@ -36,7 +37,7 @@ class SteatosisView:
     def __init__(self, ui) -> None:
         self._ui = ui
         self._reasons = Note(ui, "fattyReasons")
-        self._warnings = Note(ui, "fattyWarnings")
+        self._warnings = FoldedWarnings(ui, "fattyWarnings")
         self._fields = {
             "severe": ui.fattySevereLabel,
             "moderate": ui.fattyModerateLabel,
@@ -56,7 +57,7 @@ class SteatosisView:
             ui.fattyNumbersLabel.setVisible(False)
             ui.fattyAnywayCheckBox.setVisible(False)
             self._reasons.show("")
-            self._warnings.show("")
+            self._warnings.show(())
             return
         ratio, interval, grade = assessment["ratio"], assessment["ratio_interval_95"], assessment["grade"]
         ui.fattyRatioLabel.setText(_UNKNOWN if ratio is None else f"{ratio:.2f}")
@@ -70,7 +71,7 @@ class SteatosisView:
         ui.fattyNumbersLabel.setVisible(True)
         # What is wrong with a single ROI stands in its row.
         heads = tuple(f"{roi['name']}: " for roi in assessment["rois"])
-        self._warnings.warn([text for text in assessment["warnings"] if not text.startswith(heads)])
+        self._warnings.show([text for text in assessment["warnings"] if not text.startswith(heads)])
 
     def _showReasons(self, reasons: List[str], graded: bool, anyway: bool) -> None:
         head = _("Graded in spite of this:") if graded else _("Not graded, because:")

@@ -117,6 +117,7 @@ def test_turned_box_is_refused_with_a_sentence_and_kept(hand, placed):
     hand.settle()
     assert rowOf(hand, "L3")[1] == "–"
     assert "L3 is turned and does not count" in rowOf(hand, "L3")[3]
+    hand.click("fattyWarningsButton")
     assert "L3 is turned" in hand.text("fattyWarningsLabel")
     assert slicer.mrmlScene.IsNodePresent(node)
     assert hand.text("fattyGradeLabel") == "Mild fatty liver", "the others still count"
