@@ -17,6 +17,9 @@ PART_ROLES = (
     parts.SUMMARY,
     parts.LESION_MARKS,
     parts.HIGHLIGHT,
+    parts.REJECTED,
+    parts.LONGEST,
+    parts.PERPENDICULAR,
     parts.ROIS_TABLE,
     parts.STEATOSIS,
 )

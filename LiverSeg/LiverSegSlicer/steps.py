@@ -26,6 +26,7 @@ from .handover import (
     writeSummary,
 )
 from .input_watch import InputWatch
+from .rejected_lesions import toldLesions
 from .reruns import replaceableResult
 from .run import Ask, Run, Steps
 
@@ -168,6 +169,7 @@ class _Case:
         if self.volumeNode is None:
             raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
         volumes.checkVolume(self.volumeNode)
+        self.summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
         self.labels: np.ndarray = results.labelsOf(segmentationNode, self.volumeNode)
         self._untouched = results.isUntouched(segmentationNode)
 
