@@ -14,6 +14,7 @@ from .advanced_section import AdvancedSection
 from .install_section import InstallSection
 from .message_line import MessageLine
 from .parameters import LiverSegParameters, Preferences, segmentOptions
+from .rejected_lesions import rejectLesion, restoreLesion
 from .report_section import ReportSection, caseFolder, openReport
 from .reruns import isReplaceable
 from .result_choice import ResultChoice
@@ -50,7 +51,9 @@ class Panel:
         self._install = InstallSection(ui, logic, self._message, self._draw)
         self._scan = ScanSection(ui)
         self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
-        self._results = ResultsSection(ui, self._onMeasure, self._onLesion, self._onHighlight)
+        self._results = ResultsSection(
+            ui, self._onMeasure, self._onLesion, self._onReject, self._onRestore, self._onHighlight
+        )
         self._resultChoice = ResultChoice(ui, self._onResultChosen)
         self._steatosis = SteatosisSection(ui, logic.meters, self._preferences, lambda: self.parameters)
         self._report = ReportSection(ui, self._preferences, self._onReport)
@@ -219,6 +222,24 @@ class Panel:
 
     def _onLesion(self, number: int) -> None:
         self._try(lambda: self.logic.jumpToLesion(self.parameters.segmentation, number))
+
+    def _onReject(self, number: int, delete: bool) -> None:
+        segmentationNode = self.parameters.segmentation
+        self._changeLesions(lambda: rejectLesion(segmentationNode, number, delete=delete))
+
+    def _onRestore(self, index: int) -> None:
+        segmentationNode = self.parameters.segmentation
+        self._changeLesions(lambda: restoreLesion(segmentationNode, index))
+
+    def _changeLesions(self, change) -> None:
+        """Change which lesions count, and measure anew."""
+        try:
+            change()
+        except LiverSegError as error:
+            self._message.fail(error)
+            self._draw()
+            return
+        self._onMeasure()
 
     def _onHighlight(self, on: bool) -> None:
         parameters = self.parameters

@@ -275,13 +275,10 @@ def test_numbers_of_lesions_beside_a_detail_are_not_written_at_its_edge(column, 
 
 
 def test_rejected_lesions_are_listed_as_such_and_nowhere_else(case):
-    case["measurements"] = replace(case["measurements"], rejected=(lesion(1, (30, 30, 10), 300),))
-    page = build_report(**case)
-    assert page.count("<h2>Rejected by the reader</h2>") == 1
-    assert "Rejected by the reader" not in build_report(
-        **{**case, "measurements": replace(case["measurements"], rejected=())}
-    )
-    assert Measurements.from_dict(case["measurements"].to_dict()) == case["measurements"]
+    measurements = replace(numbers(), rejected=(lesion(1, (30, 30, 10), 300),))
+    assert report(case, measurements).count("<h2>Rejected by the reader</h2>") == 1
+    assert "Rejected by the reader" not in report(case)
+    assert Measurements.from_dict(measurements.to_dict()) == measurements
 
 
 def test_lesions_that_were_left_out_are_not_said_to_be_missing(case):

@@ -18,6 +18,7 @@ from LiverSeg import LiverSegLogic  # noqa: E402
 from LiverSegLib.errors import CancelledError  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegSlicer import results  # noqa: E402
+from LiverSegSlicer.rejected_lesions import toldLesions  # noqa: E402
 from LiverSegSlicer.requirements import TorchState  # noqa: E402
 from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.volumes import volumeGrid, voxelArray  # noqa: E402
@@ -167,7 +168,9 @@ class FakeLogic(LiverSegLogic):
         def work():
             volumeNode = results.volumeOf(segmentationNode)
             labels = results.labelsOf(segmentationNode, volumeNode)
-            results.updateMeasurements(segmentationNode, summaryOfLabels(volumeNode, labels))
+            summary = summaryOfLabels(volumeNode, labels)
+            summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
+            results.updateMeasurements(segmentationNode, summary)
             return segmentationNode
 
         return self._started(progress, completed, work)
