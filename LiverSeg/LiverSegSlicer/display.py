@@ -10,7 +10,7 @@ from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 from . import parts
 from .lesion_marks import lesionPlace, showOnly
-from .record import fileParts, summaryOf, writeMarks
+from .record import fileParts, hideDiameters, showDiameters, summaryOf, writeMarks
 from .segments import segmentBox
 
 ABDOMEN_WINDOW, ABDOMEN_LEVEL = 400.0, 40.0
@@ -83,6 +83,7 @@ def hideMarks(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     for node in (marksNode, *parts.roisOf(segmentationNode)):
         if node is not None:
             node.SetDisplayVisibility(False)
+    hideDiameters(segmentationNode)
 
 
 def frameLiver(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
@@ -115,6 +116,7 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
         fileParts(segmentationNode)
     marksNode.SetDisplayVisibility(True)
     showOnly(marksNode, number)
+    showDiameters(segmentationNode, summary["measurements"], number)
     jumpSlices(place)
     return True
 
@@ -139,6 +141,8 @@ def _setVisible(segmentationNode: "slicer.vtkMRMLSegmentationNode", visible: boo
     for node in (segmentationNode, marksNode, *parts.roisOf(segmentationNode)):
         if node is not None:
             node.SetDisplayVisibility(visible)
+    if not visible:
+        hideDiameters(segmentationNode)
 
 
 def _sliceLogics() -> Iterator["slicer.vtkMRMLSliceLogic"]:

@@ -28,7 +28,7 @@ def test_numbers_have_units(hand, result):
     assert hand.text("spleenValueLabel") == "89.6 ml"
     assert hand.text("tumourValueLabel") == "26.24 ml"
     assert hand.text("burdenValueLabel") == "3.42 %"
-    assert hand.text("scanFactsLabel").endswith("Portal venous phase, as far as the image tells")
+    assert hand.text("scanFactsLabel") == "Patient · Portal venous phase (estimated) · 5 mm slices"
 
 
 def test_no_tumour_is_said(hand, scan):
