@@ -82,12 +82,16 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     phase = earlier.get("measurements", {}).get("phase") or estimate_phase(scan.image, labels).phase
     left_out = earlier.get("provenance", {}).get("left_out", ())
     measurements = measure_mask(labels, scan.image, phase=phase, left_out=left_out)
+    told = {
+        **measurements.to_dict(),
+        "rejected_lesions": earlier.get("measurements", {}).get("rejected_lesions", []),
+    }
     said = set(earlier.get("measurements", {}).get("warnings", ()))
     kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
     warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)
     summary = {
         "name": request.name or earlier.get("name") or scan.name,
-        "measurements": measurements.to_dict(),
+        "measurements": told,
         "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
         "warnings": list(dict.fromkeys(warnings)),
     }

@@ -12,7 +12,7 @@ from . import parts
 from .camera import lookFromFront
 from .highlight import scanOf
 from .lesion_marks import lesionPlace, showOnly
-from .record import fileParts, summaryOf, writeMarks
+from .record import fileParts, hideDiameters, showDiameters, summaryOf, writeMarks
 from .segments import segmentBox
 
 ABDOMEN_WINDOW, ABDOMEN_LEVEL = 400.0, 40.0
@@ -115,6 +115,7 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
         fileParts(segmentationNode)
     marksNode.SetDisplayVisibility(True)
     showOnly(marksNode, number)
+    showDiameters(segmentationNode, summary["measurements"], number)
     jumpSlices(place, parts.volumeOf(segmentationNode))
     return True
 
@@ -170,6 +171,8 @@ def _setVisible(segmentationNode: "slicer.vtkMRMLSegmentationNode", visible: boo
     for node in (segmentationNode, marksNode, *parts.roisOf(segmentationNode)):
         if node is not None:
             node.SetDisplayVisibility(visible)
+    if not visible:
+        hideDiameters(segmentationNode)
 
 
 def _sliceLogics() -> Iterator["slicer.vtkMRMLSliceLogic"]:

@@ -1,4 +1,4 @@
-"""The lesions' numbers in the views: one locked point in the slice where each lesion was measured."""
+"""Lesions in the views: a locked point with the number of each, and two lines for the diameters of one."""
 
 from typing import Any, Mapping, Optional, Tuple
 
@@ -54,6 +54,21 @@ def showOnly(marksNode: "slicer.vtkMRMLMarkupsFiducialNode", number: Optional[in
         chosen = number is None or marksNode.GetNthControlPointLabel(index) == str(number)
         marksNode.SetNthControlPointVisibility(index, chosen)
     marksNode.EndModify(wasModifying)
+
+
+def fillDiameter(
+    lineNode: "slicer.vtkMRMLMarkupsLineNode", measurements: Mapping[str, Any], number: int, key: str
+) -> None:
+    """Lay a locked line along a diameter of a lesion; ``key`` names its ends in the measurements."""
+    lesion = next(lesion for lesion in measurements["lesions"] if lesion["number"] == number)
+    wasModifying = lineNode.StartModify()
+    lineNode.SetLocked(False)
+    lineNode.RemoveAllControlPoints()
+    for end in lesion[key]:
+        lineNode.AddControlPoint(*(np.array(end) * _TO_RAS))
+    lineNode.SetLocked(True)
+    lineNode.SetHideFromEditors(True)
+    lineNode.EndModify(wasModifying)
 
 
 def lesionPlace(

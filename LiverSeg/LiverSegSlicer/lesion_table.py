@@ -1,11 +1,12 @@
-"""The lesion table: choosing a row shows that lesion in the views."""
+"""The lesion table: choosing a row shows that lesion in the views, its tick says whether it counts."""
 
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
 import qt
 from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
+from .rejected_lesions import RejectedLesion
 from .slots import guarded
 
 MOST_ROWS = 6
@@ -15,86 +16,191 @@ _DIAMETERS = 2
 """The column that takes the width left over."""
 _ROOM = 8
 """Pixels that a row is higher than its text."""
+_REJECTED = "–"
+"""Stands for the number of a lesion that was rejected."""
 
 
 class LesionTable:
     """Args:
     ui: the panel's widgets.
     onLesion: called with the number of the lesion whose row the user chose, also if it was chosen before.
+    onReject: called with the number of a lesion that lost its tick, or is to be deleted (then with True).
+    onRestore: called with the index, in ``rejectedLesions``, of one that shall come back.
     """
 
-    def __init__(self, ui, onLesion: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        ui,
+        onLesion: Callable[[int], None],
+        onReject: Callable[[int, bool], None],
+        onRestore: Callable[[int], None],
+    ) -> None:
         self._ui = ui
         self._onLesion = onLesion
+        self._onReject = onReject
+        self._onRestore = onRestore
         self._detailNote = Note(ui, "lesionDetail")
         self._lesions: Sequence[Mapping[str, Any]] = ()
-        textHeight = qt.QFontMetrics(ui.lesionsTable.font).height()
-        ui.lesionsTable.verticalHeader().setDefaultSectionSize(textHeight + _ROOM)
-        header = ui.lesionsTable.horizontalHeader()
+        self._rejected: Sequence[Tuple[int, RejectedLesion]] = ()
+        self._lastDeleted: Optional[int] = None
+        self._reason = ""
+        table = ui.lesionsTable
+        table.verticalHeader().setDefaultSectionSize(qt.QFontMetrics(table.font).height() + _ROOM)
+        header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_DIAMETERS, qt.QHeaderView.Stretch)
-        ui.lesionsTable.connect("itemSelectionChanged()", guarded(self._onSelection))
-        ui.lesionsTable.connect("cellClicked(int,int)", guarded(self._onClicked))
+        table.connect("itemSelectionChanged()", guarded(self._onSelection))
+        table.connect("cellClicked(int,int)", guarded(self._onClicked))
+        table.connect("itemChanged(QTableWidgetItem*)", guarded(self._onItemChanged))
+        ui.lesionPreviousButton.connect("clicked(bool)", guarded(lambda _checked=False: self._step(-1)))
+        ui.lesionNextButton.connect("clicked(bool)", guarded(lambda _checked=False: self._step(1)))
+        ui.lesionDeleteButton.connect("clicked(bool)", guarded(lambda _checked=False: self._delete()))
+        ui.lesionUndoButton.connect("clicked(bool)", guarded(lambda _checked=False: self._undo()))
 
-    def show(self, lesions: Sequence[Mapping[str, Any]]) -> None:
-        """Fill the table with the "lesions" of a summary; without any, only the title is left."""
-        if tuple(lesions) == tuple(self._lesions) and lesions:
+    def show(self, lesions: Sequence[Mapping[str, Any]], rejected: Sequence[RejectedLesion]) -> None:
+        """Fill the table with the "lesions" of a summary, and behind them those that were rejected; without
+        any, only the title is left."""
+        told = tuple((index, item) for index, item in enumerate(rejected) if not item.deleted)
+        deleted = [index for index, item in enumerate(rejected) if item.deleted]
+        self._lastDeleted = deleted[-1] if deleted else None
+        self._ui.lesionUndoButton.setVisible(bool(deleted))
+        same = tuple(lesions) == tuple(self._lesions) and told == tuple(self._rejected)
+        if same and (lesions or told):
+            self._setTicks()
             return
-        self._lesions = tuple(lesions)
+        self._lesions, self._rejected = tuple(lesions), told
         table = self._ui.lesionsTable
         table.blockSignals(True)
         table.clearSelection()
-        table.setRowCount(len(self._lesions))
-        for row, lesion in enumerate(self._lesions):
+        table.setRowCount(self._count())
+        for row, lesion in enumerate(self._all()):
             self._fillRow(row, lesion)
         table.blockSignals(False)
-        table.setVisible(bool(self._lesions))
+        self._setTicks()
+        table.setVisible(bool(self._count()))
+        self._ui.lesionButtonsWidget.setVisible(bool(self._count() or deleted))
         self._fit()
         self._ui.lesionsTitleLabel.setText(_titleText(len(self._lesions)))
         self._detailNote.show("")
+        self._showButtons()
+
+    def allowChanges(self, reason: str) -> None:
+        """Let lesions be rejected and deleted, or not, for this ``reason``."""
+        self._reason = reason
+        self._setTicks()
+        self._showButtons()
+
+    def _all(self) -> Sequence[Mapping[str, Any]]:
+        return (*self._lesions, *(item.lesion for _index, item in self._rejected))
+
+    def _count(self) -> int:
+        return len(self._lesions) + len(self._rejected)
+
+    def _chosenRow(self) -> Optional[int]:
+        row = self._ui.lesionsTable.currentRow()
+        return row if self._ui.lesionsTable.selectedItems() and 0 <= row < self._count() else None
 
     def _fillRow(self, row: int, lesion: Mapping[str, Any]) -> None:
+        counts = row < len(self._lesions)
         texts = (
-            str(lesion["number"]),
+            str(lesion["number"]) if counts else _REJECTED,
             f"{lesion['volume_ml']:.2f}",
             f"{lesion['longest_diameter_mm']:.1f} × {lesion['perpendicular_mm']:.1f}",
             f"{lesion['mean_hu']:.0f}",
         )
+        detail = _detail(lesion) if counts else _rejectedText()
         for column, text in enumerate(texts):
             item = qt.QTableWidgetItem(text)
             item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-            item.setToolTip("\n".join((_detail(lesion), *lesion["warnings"])))
+            item.setToolTip("\n".join((detail, *lesion["warnings"])))
             if column == 0 and lesion["warnings"]:
                 item.setIcon(self._ui.lesionsTable.style().standardIcon(qt.QStyle.SP_MessageBoxWarning))
             self._ui.lesionsTable.setItem(row, column, item)
 
+    def _setTicks(self) -> None:
+        table = self._ui.lesionsTable
+        table.blockSignals(True)
+        for row in range(table.rowCount):
+            counts = row < len(self._lesions)
+            table.item(row, 0).setCheckState(qt.Qt.Checked if counts else qt.Qt.Unchecked)
+        table.blockSignals(False)
+
+    def _showButtons(self) -> None:
+        row = self._chosenRow()
+        self._ui.lesionPreviousButton.enabled = row is not None and row > 0
+        self._ui.lesionNextButton.enabled = self._count() > 0 and (row is None or row < self._count() - 1)
+        canDelete = row is not None and row < len(self._lesions) and not self._reason
+        self._ui.lesionDeleteButton.enabled = canDelete
+        self._ui.lesionDeleteButton.toolTip = self._deleteTip(row)
+        self._ui.lesionUndoButton.enabled = not self._reason
+
+    def _deleteTip(self, row: Optional[int]) -> str:
+        if self._reason:
+            return self._reason
+        if row is None or row >= len(self._lesions):
+            return _("Choose a lesion in the table first.")
+        return _("Makes the chosen lesion liver; it is told nowhere, not even as rejected.")
+
     def _fit(self) -> None:
         """Give the table the height of its rows."""
         table = self._ui.lesionsTable
-        rows = min(len(self._lesions), MOST_ROWS)
+        rows = min(self._count(), MOST_ROWS)
         height = table.horizontalHeader().sizeHint.height() + sum(table.rowHeight(row) for row in range(rows))
         table.setFixedHeight(height + 2 * table.frameWidth)
 
     def _onSelection(self) -> None:
-        row = self._ui.lesionsTable.currentRow()
-        if self._ui.lesionsTable.selectedItems() and 0 <= row < len(self._lesions):
+        row = self._chosenRow()
+        if row is not None:
             self._choose(row)
 
     def _onClicked(self, row: int, _column: int) -> None:
         # A second click on the chosen row brings the views back after they were scrolled away.
-        if 0 <= row < len(self._lesions):
+        if 0 <= row < self._count():
             self._choose(row)
 
+    def _onItemChanged(self, item) -> None:
+        row, ticked = item.row(), item.checkState() == qt.Qt.Checked
+        if item.column() != 0 or not 0 <= row < self._count() or ticked == (row < len(self._lesions)):
+            return
+        if self._reason:
+            self._setTicks()
+            self._detailNote.show(self._reason, WARNING)
+        elif ticked:
+            self._onRestore(self._rejected[row - len(self._lesions)][0])
+        else:
+            self._onReject(self._lesions[row]["number"], False)
+
+    def _step(self, by: int) -> None:
+        row = self._chosenRow()
+        self._ui.lesionsTable.selectRow(0 if row is None else max(0, min(self._count() - 1, row + by)))
+
+    def _delete(self) -> None:
+        row = self._chosenRow()
+        if row is not None and row < len(self._lesions):
+            self._onReject(self._lesions[row]["number"], True)
+
+    def _undo(self) -> None:
+        if self._lastDeleted is not None:
+            self._onRestore(self._lastDeleted)
+
     def _choose(self, row: int) -> None:
-        lesion = self._lesions[row]
+        lesion = self._all()[row]
+        self._showButtons()
+        if row >= len(self._lesions):
+            self._detailNote.show(_rejectedText(), PLAIN)
+            return
         text = "\n".join((_detail(lesion), *lesion["warnings"]))
         self._detailNote.show(text, WARNING if lesion["warnings"] else PLAIN)
         self._onLesion(lesion["number"])
 
 
+def _rejectedText() -> str:
+    return _("Rejected by the reader: it is liver now and counts nowhere. Its tick brings it back.")
+
+
 def _titleText(count: int) -> str:
     if count == 0:
-        return _("No liver tumour was found")
+        return _("No liver tumor was found")
     return _("1 lesion") if count == 1 else _("{count} lesions").format(count=count)
 
 

@@ -31,7 +31,7 @@ class _Parameters:
         device: "auto", "cpu", "cuda", "mps".
         minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model and the contrast phase.
         mirror: average over mirror images.
-        replaceUntouched: a new run replaces a result that nobody has edited.
+        replaceUntouched: a new run replaces a result that nobody has edited or accepted.
         roiCount: ROIs placed in liver and in spleen, for fatty liver. roiSideMm: their side in mm.
         normalAbove, moderateBelow, severeBelow: cut-offs of the liver/spleen ratio that a new reading gets.
     """
@@ -42,7 +42,7 @@ class _Parameters:
     device: str = "auto"
     minimumLesionMl: Annotated[float, WithinRange(0.0, 50.0)] = 0.0
     mirror: bool = False
-    replaceUntouched: bool = False
+    replaceUntouched: bool = True
     roiCount: Annotated[int, WithinRange(1, 30)] = 5
     roiSideMm: Annotated[float, WithinRange(10.0, 20.0)] = 10.0
     normalAbove: Annotated[float, WithinRange(0.0, 5.0)] = 1.0

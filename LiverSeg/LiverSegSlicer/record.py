@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from . import parts
 from .hierarchy import fileResult
-from .lesion_marks import fillMarks, styleMarks
+from .lesion_marks import fillDiameter, fillMarks, styleMarks
 from .tables import fillLesionsTable, fillVolumesTable
 
 PART_ROLES = (
@@ -17,6 +17,9 @@ PART_ROLES = (
     parts.SUMMARY,
     parts.LESION_MARKS,
     parts.HIGHLIGHT,
+    parts.REJECTED,
+    parts.LONGEST,
+    parts.PERPENDICULAR,
     parts.ROIS_TABLE,
     parts.STEATOSIS,
 )
@@ -50,6 +53,7 @@ def writeNumbers(segmentationNode: "slicer.vtkMRMLSegmentationNode", summary: Ma
     textNode = parts.makePart(segmentationNode, parts.SUMMARY, "vtkMRMLTextNode", names[parts.SUMMARY])
     textNode.SetText(json.dumps(summary, indent=1))
     writeMarks(segmentationNode, measurements)
+    hideDiameters(segmentationNode)
 
 
 def writeMarks(
@@ -64,6 +68,37 @@ def writeMarks(
     if isNew:
         styleMarks(marksNode)
     return marksNode
+
+
+def showDiameters(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", measurements: Mapping[str, Any], number: int
+) -> None:
+    """Show the two diameters of one lesion as lines, which are made once and then moved."""
+    scan = scanName(segmentationNode)
+    lines = {
+        parts.LONGEST: (_("{volume} longest diameter").format(volume=scan), "longest_ends_lps_mm"),
+        parts.PERPENDICULAR: (
+            _("{volume} perpendicular diameter").format(volume=scan),
+            "perpendicular_ends_lps_mm",
+        ),
+    }
+    for role, (name, key) in lines.items():
+        isNew = parts.part(segmentationNode, role) is None
+        lineNode = parts.makePart(segmentationNode, role, "vtkMRMLMarkupsLineNode", name)
+        lineNode.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
+        fillDiameter(lineNode, measurements, number, key)
+        if isNew:
+            styleMarks(lineNode)
+            lineNode.GetDisplayNode().SetPointLabelsVisibility(False)
+        lineNode.SetDisplayVisibility(True)
+
+
+def hideDiameters(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Hide the lines, as when no lesion is chosen any more."""
+    for role in (parts.LONGEST, parts.PERPENDICULAR):
+        lineNode = parts.part(segmentationNode, role)
+        if lineNode is not None:
+            lineNode.SetDisplayVisibility(False)
 
 
 def fileParts(

@@ -1,8 +1,8 @@
 """A run's result in the scene: put there in one step, read back, measured anew.
 
 A result is a segmentation node that references its tables, summary and lesion marks (``parts``). Nothing
-that a user changed is ever written over: a result is refilled in place only while it is untouched
-(``untouched``).
+that a user changed is ever written over: a result is refilled in place only while nobody has edited or
+accepted anything of it (``reruns``).
 """
 
 import itertools
@@ -21,6 +21,7 @@ from . import parts
 from .display import styleSegmentation
 from .parts import allResults, resultFor, volumeOf
 from .record import fileParts, partNodes, summaryOf, writeNumbers
+from .reruns import isReplaceable
 from .segments import fillSegmentation, labelArray, sharedLabelmap
 from .untouched import editedSinceMeasured, isUntouched, rememberApplied, rememberMeasured
 from .volumes import volumeGrid
@@ -70,9 +71,10 @@ def applyResult(
     """Put a result into the scene, in one step and as one undo state.
 
     Args:
-        volumeNode: the scan that was segmented. result: what the run brought. replace: an earlier result of
-        this volume to refill in place. If someone has changed its segments, or it
-            belongs to another volume, it is left alone and a new segmentation is made.
+        volumeNode: the scan that was segmented.
+        result: what the run brought.
+        replace: an earlier result of this volume to refill in place. If it carries anything of the user's
+            (``reruns``), or belongs to another volume, it is left alone and a new segmentation is made.
 
     Returns:
         The segmentation node, with its tables, summary and marks, filed beside the volume.
@@ -84,7 +86,7 @@ def applyResult(
     """
     _checkSameVoxels(volumeNode, result)
     slicer.mrmlScene.SaveStateForUndo()
-    if replace is not None and volumeOf(replace) is volumeNode and isUntouched(replace):
+    if replace is not None and volumeOf(replace) is volumeNode and isReplaceable(replace):
         _refill(replace, volumeNode, result)
         return replace
     return _add(volumeNode, result)

@@ -3,10 +3,14 @@
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
+from .folded_warnings import FoldedWarnings
 from .lesion_table import LesionTable
 from .notes import WARNING, Note
+from .numbers_text import numbersText
+from .rejected_lesions import rejectedLesions
 from .slots import guarded
 
 Measurements = Dict[str, Any]
@@ -17,6 +21,9 @@ _FORMAT = "liverseg-measurements-1"
 _DIGITS = {"liver": 1, "spleen": 1, "tumour": 2}
 """Organ -> digits of its volume, as in the report."""
 
+_MARK = "⚠"
+"""Stands behind a number that a warning concerns."""
+
 _SEGMENTS_TABLE_LEAST = 79
 """Height in pixels that Slicer's table of segments takes at least."""
 
@@ -26,8 +33,10 @@ class ResultsSection:
 
     Args:
         ui: the panel's widgets.
-        onMeasure: called without arguments for "Measure again".
+        onMeasure: called without arguments for "Update numbers".
         onLesion: called with a lesion's number when the user chooses it.
+        onReject: called with a lesion's number, and whether it is deleted and not just rejected.
+        onRestore: called with the index of a rejected or deleted lesion that shall come back.
         onHighlight: called with True or False when the user switches the highlight view.
     """
 
@@ -36,12 +45,16 @@ class ResultsSection:
         ui,
         onMeasure: Callable[[], None],
         onLesion: Callable[[int], None],
+        onReject: Callable[[int, bool], None],
+        onRestore: Callable[[int], None],
         onHighlight: Callable[[bool], None],
     ) -> None:
         self._ui = ui
-        self._lesions = LesionTable(ui, onLesion)
+        self._measurements: Optional[Measurements] = None
+        self._lesions = LesionTable(ui, onLesion, onReject, onRestore)
         self._editedNote = Note(ui, "edited")
-        self._warnings = {name: Note(ui, f"{name}Warning") for name in (*_DIGITS, "burden")}
+        self._warnings = FoldedWarnings(ui, "resultWarnings")
+        ui.copyNumbersButton.connect("clicked(bool)", guarded(lambda _checked=False: self._copy()))
         ui.measureButton.connect("clicked(bool)", guarded(lambda _checked=False: onMeasure()))
         ui.highlightButton.connect("clicked(bool)", guarded(onHighlight))
 
@@ -51,7 +64,9 @@ class ResultsSection:
         self._ui.resultsEmptyLabel.setVisible(True)
         self._ui.resultsWidget.setVisible(False)
         self._ui.segmentsTable.setSegmentationNode(None)
-        self._lesions.show(())
+        self._ui.show3DButton.setSegmentationNode(None)
+        self._measurements = None
+        self._lesions.show((), ())
 
     def show(self, segmentationNode, measurements: Measurements) -> None:
         """Show a result: its segments and what was measured of them."""
@@ -59,19 +74,22 @@ class ResultsSection:
         self._ui.resultsWidget.setVisible(True)
         if self._ui.segmentsTable.segmentationNode() is not segmentationNode:
             self._ui.segmentsTable.setSegmentationNode(segmentationNode)
+        self._ui.show3DButton.setSegmentationNode(segmentationNode)
+        self._measurements = measurements
         self._fitSegmentsTable(segmentationNode)
         self._showNumbers(measurements)
-        self._lesions.show(measurements["lesions"])
+        self._lesions.show(measurements["lesions"], rejectedLesions(segmentationNode))
 
     def showEdited(self, edited: bool, busy: bool) -> None:
         """Say that the segments are no longer those that were measured, or take that back."""
         self._ui.editedWidget.setVisible(edited)
         self._editedNote.show(_("The segmentation was edited after these numbers were measured."), WARNING)
         self._ui.measureButton.enabled = not busy
+        self._lesions.allowChanges(_reasonNotToChange(edited, busy))
         self._ui.measureButton.toolTip = (
             _("Something else is running; wait for it or cancel it.")
             if busy
-            else _("Measures volumes, tumour burden and lesions of the segmentation as it is now.")
+            else _("Measures volumes, tumor burden and lesions of the segmentation as it is now.")
         )
 
     def showHighlighted(self, on: bool) -> None:
@@ -82,16 +100,22 @@ class ResultsSection:
         organs = {organ["key"]: organ for organ in measurements["organs"]}
         said: List[str] = []
         for key, digits in _DIGITS.items():
-            self._showNumber(key, f"{organs[key]['volume_ml']:.{digits}f} ml", organs[key]["warnings"], said)
+            self._showNumber(key, f"{organs[key]['volume_ml']:.{digits}f} ml", organs[key]["warnings"])
+            said += organs[key]["warnings"]
         burden = measurements["tumour_burden_percent"]
         text = _("unknown") if burden is None else f"{burden:.2f} %"
-        self._showNumber("burden", text, measurements["tumour_burden_warnings"], said)
+        self._showNumber("burden", text, measurements["tumour_burden_warnings"])
+        self._warnings.show([*said, *measurements["tumour_burden_warnings"]])
 
-    def _showNumber(self, name: str, text: str, warnings: Sequence[str], said: List[str]) -> None:
-        """Show a number and what makes it doubtful, but for sentences that stand in a row above, ``said``."""
-        getattr(self._ui, f"{name}ValueLabel").setText(text)
-        self._warnings[name].warn([warning for warning in warnings if warning not in said])
-        said += warnings
+    def _showNumber(self, name: str, text: str, warnings: Sequence[str]) -> None:
+        """Show a number, marked where warnings concern it; they stand in its tooltip and in the one block."""
+        label = getattr(self._ui, f"{name}ValueLabel")
+        label.setText(f"{text} {_MARK}" if warnings else text)
+        label.toolTip = "\n".join(dict.fromkeys(warnings)) or getattr(self._ui, f"{name}NameLabel").toolTip
+
+    def _copy(self) -> None:
+        if self._measurements is not None:
+            slicer.app.clipboard().setText(numbersText(self._measurements))
 
     def _fitSegmentsTable(self, segmentationNode) -> None:
         """Give the table the height of its rows: it has three, and must not scroll."""
@@ -100,6 +124,12 @@ class ResultsSection:
         # a row that is not laid out yet tells too little
         rowHeight = max(table.rowHeight(0), qt.QFontMetrics(table.font).height() + 8)
         self._ui.segmentsTable.setFixedHeight(max(_SEGMENTS_TABLE_LEAST, min(rows, 8) * rowHeight + 4))
+
+
+def _reasonNotToChange(edited: bool, busy: bool) -> str:
+    if busy:
+        return _("Something else is running; wait for it or cancel it.")
+    return _("The segmentation was edited: update the numbers first.") if edited else ""
 
 
 def readMeasurements(summary: Optional[Dict[str, Any]]) -> Optional[Measurements]:

@@ -4,6 +4,7 @@ from typing import Optional
 
 from slicer.i18n import tr as _
 
+from .dicom_facts import dateOf, seriesOf, sliceThicknessOf
 from .notes import Note
 from .volumes import describeVolume
 
@@ -30,15 +31,22 @@ class ScanSection:
             self._doubts.warn(())
             return
         facts = describeVolume(volumeNode)
-        words = _phaseWords(phase)
-        self._factsLabel.setText(f"{facts.text}\n{words}" if words else facts.text)
+        self._factsLabel.setText(_line(volumeNode, phase) if facts.size[0] else facts.text)
+        self._factsLabel.toolTip = facts.text
         self._doubts.warn(facts.doubts)
+
+
+def _line(volumeNode, phase: Optional[str]) -> str:
+    """Series, date, phase and slice thickness, as far as they are known."""
+    slices = _("{thickness:.3g} mm slices").format(thickness=sliceThicknessOf(volumeNode))
+    parts = (seriesOf(volumeNode), dateOf(volumeNode), _phaseWords(phase), slices)
+    return " · ".join(part for part in parts if part)
 
 
 def _phaseWords(phase: Optional[str]) -> str:
     return {
-        "unenhanced": _("Without contrast medium, as far as the image tells"),
-        "arterial": _("Arterial phase, as far as the image tells"),
-        "portal": _("Portal venous phase, as far as the image tells"),
-        "late": _("Late phase, as far as the image tells"),
+        "unenhanced": _("Unenhanced (estimated)"),
+        "arterial": _("Arterial phase (estimated)"),
+        "portal": _("Portal venous phase (estimated)"),
+        "late": _("Late phase (estimated)"),
     }.get(phase or "", "")

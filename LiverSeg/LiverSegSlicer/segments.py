@@ -161,6 +161,22 @@ def labelArray(
     return labels
 
 
+def segmentVoxels(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str, volumeNode: "slicer.vtkMRMLVolumeNode"
+) -> Optional[np.ndarray]:
+    """Return the voxels of a segment on the volume's grid, bool (z, y, x).
+
+    None if there is no such segment, or its label map lies on another grid.
+    """
+    mask = segmentMask(segmentationNode, segmentID)
+    if mask is None or not _onGrid(mask[1], segmentationNode, volumeNode):
+        return None
+    voxels = np.zeros(volumeNode.GetImageData().GetDimensions()[::-1], np.uint8)
+    if mask[0].size:
+        _paste(voxels, mask[0], mask[1].GetExtent(), 1)
+    return voxels.view(bool)
+
+
 def segmentBox(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str
 ) -> Optional[Tuple[np.ndarray, np.ndarray]]:

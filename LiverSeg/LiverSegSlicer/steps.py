@@ -26,6 +26,8 @@ from .handover import (
     writeSummary,
 )
 from .input_watch import InputWatch
+from .rejected_lesions import toldLesions
+from .reruns import replaceableResult
 from .run import Ask, Run, Steps
 
 
@@ -38,14 +40,14 @@ class SegmentOptions:
         device: "auto", "cpu", "cuda" or "mps".
         mirror: Average over mirrored tiles too: slower, a little steadier.
         minimumLesionMl: Smaller tumours become liver; the core's default if None.
-        replaceUntouched: Put the result in the place of an earlier one that nobody has edited.
+        replaceUntouched: Put the result in the place of an earlier one that nobody has edited or accepted.
     """
 
     model: str = "default"
     device: str = "auto"
     mirror: bool = False
     minimumLesionMl: Optional[float] = None
-    replaceUntouched: bool = False
+    replaceUntouched: bool = True
 
 
 def segmentSteps(
@@ -167,6 +169,7 @@ class _Case:
         if self.volumeNode is None:
             raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
         volumes.checkVolume(self.volumeNode)
+        self.summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
         self.labels: np.ndarray = results.labelsOf(segmentationNode, self.volumeNode)
         self._untouched = results.isUntouched(segmentationNode)
 
@@ -250,9 +253,8 @@ def _sceneAtRest() -> Steps:
 
 
 def _replaceable(volumeNode: Any, options: SegmentOptions) -> Optional[Any]:
-    """The earlier result that may be replaced, if the user chose so."""
-    earlier = results.resultFor(volumeNode) if options.replaceUntouched else None
-    return earlier if earlier is not None and results.isUntouched(earlier) else None
+    """The earlier result that may be replaced, unless the user chose to keep every one."""
+    return replaceableResult(volumeNode) if options.replaceUntouched else None
 
 
 def _waitingFor(run: Run, options: SegmentOptions) -> str:

@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional
 import slicer
 from slicer.i18n import tr as _
 
+from LiverSegLib.errors import LiverSegError
+
 from . import display, highlight, slots
 from .activity import Activity
 from .advanced_section import AdvancedSection
@@ -14,7 +16,9 @@ from .install_section import InstallSection
 from .message_line import MessageLine
 from .panel_width import keepNarrow
 from .parameters import LiverSegParameters, Preferences, segmentOptions
+from .rejected_lesions import rejectLesion, restoreLesion
 from .report_section import ReportSection, caseFolder, openReport
+from .reruns import isReplaceable
 from .result_choice import ResultChoice
 from .results import resultFor, summaryOf
 from .results_section import ResultsSection, readMeasurements
@@ -53,7 +57,9 @@ class Panel:
         self._install = InstallSection(ui, logic, self._message, self._draw)
         self._scan = ScanSection(ui)
         self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
-        self._results = ResultsSection(ui, self._onMeasure, self._onLesion, self._onHighlight)
+        self._results = ResultsSection(
+            ui, self._onMeasure, self._onLesion, self._onReject, self._onRestore, self._onHighlight
+        )
         self._resultChoice = ResultChoice(ui, self._onResultChosen)
         self._steatosis = SteatosisSection(ui, logic.meters, self._preferences, lambda: self.parameters)
         self._report = ReportSection(ui, self._preferences, self._onReport)
@@ -181,6 +187,7 @@ class Panel:
             return
         volumeID, name = volumeNode.GetID(), volumeNode.GetName()
         self._arrangement.begin(volumeNode)
+        earlier = resultFor(volumeNode)
 
         def launch(progress, completed):
             return self.logic.segmentAsync(
@@ -190,10 +197,10 @@ class Panel:
         self._activity.start(
             _("Starting…"),
             launch,
-            lambda segmentationNode: self._onSegmented(segmentationNode, volumeID, name),
+            lambda segmentationNode: self._onSegmented(segmentationNode, volumeID, name, earlier),
         )
 
-    def _onSegmented(self, segmentationNode, volumeID: str, name: str) -> None:
+    def _onSegmented(self, segmentationNode, volumeID: str, name: str, earlier) -> None:
         took = _durationText(self._segment.elapsedSeconds())
         chosen = self.parameters.inputVolume if self.parameters is not None else None
         if not self._binding.isOpen():
@@ -205,7 +212,7 @@ class Panel:
             return
         self.parameters.segmentation = segmentationNode
         self._arrangement.show(chosen, segmentationNode)
-        self._message.tell(_("Segmented in {duration}.").format(duration=took))
+        self._message.tell(_segmentedText(segmentationNode, earlier).format(duration=took))
 
     def _onCancel(self) -> None:
         self._activity.cancel()
@@ -240,6 +247,24 @@ class Panel:
 
     def _onLesion(self, number: int) -> None:
         self.logic.jumpToLesion(self.parameters.segmentation, number)
+
+    def _onReject(self, number: int, delete: bool) -> None:
+        segmentationNode = self.parameters.segmentation
+        self._changeLesions(lambda: rejectLesion(segmentationNode, number, delete=delete))
+
+    def _onRestore(self, index: int) -> None:
+        segmentationNode = self.parameters.segmentation
+        self._changeLesions(lambda: restoreLesion(segmentationNode, index))
+
+    def _changeLesions(self, change) -> None:
+        """Change which lesions count, and measure anew."""
+        try:
+            change()
+        except LiverSegError as error:
+            self._message.fail(error)
+            self._draw()
+            return
+        self._onMeasure()
 
     def _onHighlight(self, on: bool) -> None:
         parameters = self.parameters
@@ -280,6 +305,17 @@ class Panel:
         display.showInViews(volumeNode, segmentationNode)
         if segmentationNode is not None:
             highlight.hideHighlight(segmentationNode)
+
+
+def _segmentedText(segmentationNode, earlier) -> str:
+    """What to tell of a run, with what became of the ``earlier`` result, None if there was none."""
+    if earlier is None or earlier.GetScene() is None:
+        return _("Segmented in {duration}.")
+    if segmentationNode is earlier:
+        return _("Segmented in {duration}. It replaces the earlier result, which nobody had changed.")
+    if isReplaceable(earlier):
+        return _("Segmented in {duration}. The earlier result is kept beside it.")
+    return _("Segmented in {duration}. The earlier result, edited or accepted, is kept beside it.")
 
 
 def _durationText(seconds: int) -> str:

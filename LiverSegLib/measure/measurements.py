@@ -91,6 +91,8 @@ class Measurements:
     Attributes:
         organs: liver, spleen, tumour, in this order; an absent one has 0 ml.
         lesions: by descending volume.
+        rejected: lesions that a reader rejected, as they were measured when they still counted; they are in
+            no other number.
         tumour_burden_percent: 100 * tumour / (liver with tumours), by volume; None without a liver.
         parenchyma_ml: the liver without its tumours.
         liver_spleen_ratio: mean HU of the parenchyma / mean HU of the spleen; None if either is absent or the
@@ -117,6 +119,7 @@ class Measurements:
     liver_spleen_warnings: Tuple[str, ...] = ()
     axial_axis: int = 2
     voxel_ml: Optional[float] = None
+    rejected: Tuple[Lesion, ...] = ()
 
     def organ(self, key: str) -> Organ:
         """Return the organ with this key.
@@ -142,6 +145,7 @@ class Measurements:
             "liver_minus_spleen_hu": self.liver_minus_spleen_hu,
             "liver_spleen_warnings": list(self.liver_spleen_warnings),
             "lesions": [_lesion_to_dict(lesion) for lesion in self.lesions],
+            "rejected_lesions": [_lesion_to_dict(lesion) for lesion in self.rejected],
             "axial_axis": self.axial_axis,
             "voxel_ml": self.voxel_ml,
             "warnings": list(self.warnings),
@@ -172,6 +176,7 @@ class Measurements:
                 liver_spleen_warnings=tuple(data["liver_spleen_warnings"]),
                 axial_axis=data["axial_axis"],
                 voxel_ml=data["voxel_ml"],
+                rejected=tuple(_lesion_from_dict(item) for item in data.get("rejected_lesions", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(

@@ -31,6 +31,7 @@ from .pieces import (
     warning_lines,
     words,
 )
+from .rejected import rejected_section
 from .style import STYLE
 
 RESEARCH_USE = "Research use only – not a medical device, not for diagnosis."
@@ -87,6 +88,7 @@ def build_report(
         _warnings_box([*warnings, *measurements.warnings]),
         _overview(figures),
         _lesions(measurements.lesions, figures.lesions, provenance.get("left_out") or ()),
+        rejected_section(measurements.rejected),
         _three_d(rendering_png),
         _organs(measurements),
         fatty_liver_section(steatosis, image, labels) if steatosis is not None else "",

@@ -274,6 +274,13 @@ def test_numbers_of_lesions_beside_a_detail_are_not_written_at_its_edge(column, 
     assert np.asarray(picture).any() == seen
 
 
+def test_rejected_lesions_are_listed_as_such_and_nowhere_else(case):
+    measurements = replace(numbers(), rejected=(lesion(1, (30, 30, 10), 300),))
+    assert report(case, measurements).count("<h2>Rejected by the reader</h2>") == 1
+    assert "Rejected by the reader" not in report(case)
+    assert Measurements.from_dict(measurements.to_dict()) == measurements
+
+
 def test_lesions_that_were_left_out_are_not_said_to_be_missing(case):
     left_out = "6 supposed lesions under 10 ml (13.8 ml together) were left out."
     provenance = {**PROVENANCE, "left_out": [left_out]}

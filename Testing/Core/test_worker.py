@@ -355,6 +355,16 @@ class TestMeasuring:
         assert found == {organ.key: pytest.approx(organ.volume_ml) for organ in expected.organs}
         assert "edited" not in summary["provenance"]
 
+    def test_lesions_that_the_reader_rejected_stay_listed(self, desk):
+        earlier = doubles.result(doubles.scan()).measurements.to_dict()
+        earlier["rejected_lesions"] = earlier["lesions"][:1]
+        old = {"name": "Case 8", "measurements": earlier, "provenance": {}, "warnings": []}
+        (desk.folder / "old.json").write_text(json.dumps(old), encoding="utf-8")
+        desk.labels[desk.labels == 3] = 1
+        np.save(desk.folder / "labels.npy", desk.labels)
+        measured = desk.measure(summary=str(desk.folder / "old.json"), edited=True)["measurements"]
+        assert measured["rejected_lesions"] == earlier["rejected_lesions"] and measured["lesions"] == []
+
     def test_an_edited_mask_keeps_what_is_known_of_the_scan_and_says_so(self, desk):
         earlier = doubles.result(doubles.scan())
         old = {

@@ -18,7 +18,9 @@ from LiverSeg import LiverSegLogic  # noqa: E402
 from LiverSegLib.errors import CancelledError  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegSlicer import results  # noqa: E402
+from LiverSegSlicer.rejected_lesions import toldLesions  # noqa: E402
 from LiverSegSlicer.requirements import TorchState  # noqa: E402
+from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.volumes import volumeGrid, voxelArray  # noqa: E402
 
 SPACING = (4.0, 4.0, 5.0)
@@ -154,14 +156,21 @@ class FakeLogic(LiverSegLogic):
 
     def segmentAsync(self, volumeNode, progress=None, completed=None, **options):
         self.options.append(options)
-        work = lambda: results.applyResult(volumeNode, madeUpResult(volumeNode, self.tumours))  # noqa: E731
+
+        def work():
+            made = madeUpResult(volumeNode, self.tumours)
+            replace = replaceableResult(volumeNode) if options["replaceUntouched"] else None
+            return results.applyResult(volumeNode, made, replace=replace)
+
         return self._started(progress, completed, work)
 
     def measureAsync(self, segmentationNode, completed=None, progress=None):
         def work():
             volumeNode = results.volumeOf(segmentationNode)
             labels = results.labelsOf(segmentationNode, volumeNode)
-            results.updateMeasurements(segmentationNode, summaryOfLabels(volumeNode, labels))
+            summary = summaryOfLabels(volumeNode, labels)
+            summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
+            results.updateMeasurements(segmentationNode, summary)
             return segmentationNode
 
         return self._started(progress, completed, work)

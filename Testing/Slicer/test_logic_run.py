@@ -144,18 +144,18 @@ class TestSegmenting:
         slicer.util.updateVolumeFromArray(volumeNode, array)
         assert make().segment(volumeNode) is not None
 
-    def test_a_rerun_replaces_only_an_untouched_result_and_only_if_asked(self, make):
+    def test_a_rerun_replaces_an_untouched_result_unless_asked_not_to(self, make):
         import slicer
 
         logic, volumeNode = make(), addVolume()
         first = logic.segment(volumeNode)
-        second = logic.segment(volumeNode)
+        second = logic.segment(volumeNode, replaceUntouched=False)
         assert second is not first
-        assert logic.segment(volumeNode, replaceUntouched=True) is second
+        assert logic.segment(volumeNode) is second
         array = slicer.util.arrayFromSegmentBinaryLabelmap(second, "liver", volumeNode)
         array[5:8, 5:8, 5:8] = 1 - array[5:8, 5:8, 5:8]
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, second, "liver", volumeNode)
-        assert logic.segment(volumeNode, replaceUntouched=True) not in (first, second)
+        assert logic.segment(volumeNode) not in (first, second)
         assert logic_doubles.nodeCounts()["vtkMRMLSegmentationNode"] == 3
 
 

@@ -29,7 +29,7 @@ def test_batches_are_heard_also_after_the_scene_was_closed(hand, scan):
     assert "No scan is loaded" in hand.text("scanFactsLabel")
     slicer.mrmlScene.EndState(slicer.mrmlScene.BatchProcessState)
     hand.settle()
-    assert hand.text("scanFactsLabel").startswith("60 × 60 × 24")
+    assert hand.tip("scanFactsLabel").startswith("60 × 60 × 24")
 
 
 def test_a_segmentation_that_was_shown_is_not_kept_in_memory(hand, scan):

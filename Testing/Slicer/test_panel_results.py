@@ -28,18 +28,18 @@ def test_numbers_have_units(hand, result):
     assert hand.text("spleenValueLabel") == "89.6 ml"
     assert hand.text("tumourValueLabel") == "26.24 ml"
     assert hand.text("burdenValueLabel") == "3.42 %"
-    assert hand.text("scanFactsLabel").endswith("Portal venous phase, as far as the image tells")
+    assert hand.text("scanFactsLabel") == "Patient · Portal venous phase (estimated) · 5 mm slices"
 
 
 def test_no_tumour_is_said(hand, scan):
     hand.logic.tumours = 0
     hand.segment()
     assert hand.text("burdenValueLabel") == "0.00 %"
-    assert hand.text("lesionsTitleLabel") == "No liver tumour was found"
+    assert hand.text("lesionsTitleLabel") == "No liver tumor was found"
     assert not hand.seen("lesionsTable")
 
 
-def test_warnings_stand_under_their_number_and_each_once(hand, scan):
+def test_warnings_are_folded_each_once_and_marked_at_their_numbers(hand, scan):
     from LiverSegSlicer.results import applyResult
 
     made = madeUpResult(scan)
@@ -50,8 +50,11 @@ def test_warnings_stand_under_their_number_and_each_once(hand, scan):
     measurements["tumour_burden_warnings"] = ["Two were left out.", "Of a part only."]
     applyResult(scan, made)
     hand.settle()
-    texts = [hand.text(f"{name}WarningLabel") for name in ("liver", "spleen", "tumour", "burden")]
-    assert texts == ["Thick.", "Cut.", "Two were left out.", "Of a part only."]
+    hand.click("resultWarningsButton")
+    lines = hand.text("resultWarningsLabel").splitlines()
+    assert lines == ["• Thick.", "• Cut.", "• Two were left out.", "• Of a part only."]
+    assert hand.text("spleenValueLabel").endswith("⚠")
+    assert hand.tip("spleenValueLabel").splitlines() == ["Cut.", "Thick."]
 
 
 def test_segments_are_listed(hand, result):
@@ -66,6 +69,79 @@ def test_lesion_rows_have_units_and_warnings(hand, result):
     assert titles == [["No."], ["Volume", "ml"], ["Diameters", "mm"], ["Mean", "HU"]]
     assert hand.text("lesionsTitleLabel") == "2 lesions"
     assert table.rowCount() == 2
+
+
+def tick(hand, row):
+    """Click on the tick of a row."""
+    item = hand.widget("lesionsTable").item(row, 0)
+    item.setCheckState(QtCore.Qt.Unchecked if item.checkState() == QtCore.Qt.Checked else QtCore.Qt.Checked)
+    hand.settle(0.01)
+
+
+def measured(hand):
+    hand.logic.run.finish()
+    hand.settle()
+
+
+def test_an_unticked_lesion_leaves_every_number_and_its_tick_brings_it_back(hand, scan, result):
+    from LiverSegSlicer.results import isUntouched, summaryOf
+
+    tick(hand, 1)
+    measured(hand)
+    assert hand.text("tumourValueLabel") == "22.40 ml" and hand.text("liverValueLabel") == "768.0 ml"
+    assert hand.text("lesionsTitleLabel") == "1 lesion"
+    assert hand.widget("lesionsTable").item(1, 0).text() == "–"
+    assert len(summaryOf(result)["measurements"]["rejected_lesions"]) == 1
+    tick(hand, 1)
+    measured(hand)
+    assert hand.text("tumourValueLabel") == "26.24 ml" and isUntouched(result)
+    assert summaryOf(result)["measurements"]["rejected_lesions"] == []
+
+
+def test_a_deleted_lesion_is_gone_until_undone(hand, scan, result):
+    from LiverSegSlicer.results import isUntouched
+
+    assert not hand.enabled("lesionDeleteButton") and not hand.seen("lesionUndoButton")
+    hand.clickRow("lesionsTable", 0)
+    hand.click("lesionDeleteButton")
+    measured(hand)
+    assert hand.widget("lesionsTable").rowCount() == 1
+    hand.click("lesionUndoButton")
+    measured(hand)
+    assert hand.widget("lesionsTable").rowCount() == 2 and isUntouched(result)
+    assert not hand.seen("lesionUndoButton")
+
+
+def test_ticks_stay_while_something_runs(hand, scan, result):
+    hand.click("segmentButton")
+    tick(hand, 1)
+    assert hand.widget("lesionsTable").item(1, 0).checkState() == QtCore.Qt.Checked
+    assert "running" in hand.text("lesionDetailLabel")
+    hand.logic.run.finish()
+
+
+def test_previous_and_next_go_through_the_lesions(hand, scan, result):
+    hand.click("lesionNextButton")
+    hand.click("lesionNextButton")
+    assert "Lesion 2" in hand.text("lesionDetailLabel") and not hand.enabled("lesionNextButton")
+    hand.click("lesionPreviousButton")
+    assert "Lesion 1" in hand.text("lesionDetailLabel") and not hand.enabled("lesionPreviousButton")
+
+
+def test_numbers_are_copied_with_their_units(hand, scan, result):
+    import slicer
+
+    hand.click("copyNumbersButton")
+    lines = slicer.app.clipboard().text().splitlines()
+    assert lines[:2] == ["Structure\tVolume (ml)", "Liver with tumors\t768.0"]
+    assert "Tumor burden (%)\t3.42" in lines and lines[-2].startswith("1\t22.40\t40.0\t35.0\t60")
+
+
+def test_show_3d_makes_and_removes_the_surfaces(hand, scan, result):
+    hand.click("show3DButton")
+    assert result.GetSegmentation().ContainsRepresentation("Closed surface")
+    hand.click("show3DButton")
+    assert not result.GetSegmentation().ContainsRepresentation("Closed surface")
 
 
 def test_choosing_a_lesion_jumps_there(hand, result, monkeypatch):

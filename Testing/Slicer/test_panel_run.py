@@ -50,7 +50,7 @@ def test_options_of_the_panel_reach_the_run(hand, scan):
         "device": "cpu",
         "mirror": True,
         "minimumLesionMl": 0.3,
-        "replaceUntouched": True,
+        "replaceUntouched": False,
     }
     hand.logic.run.finish()
 

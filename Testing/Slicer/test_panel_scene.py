@@ -297,4 +297,4 @@ def test_reloading_the_module_brings_the_panel_back(window, host, ownModules):
     volumeNode.SetName("Renamed")
     madeUpScan("Next")
     host.settle(0.1)
-    assert after.ui.scanFactsLabel.text.startswith("60 × 60 × 24")
+    assert after.ui.scanFactsLabel.toolTip.startswith("60 × 60 × 24")

@@ -21,7 +21,8 @@ def test_last_loaded_scan_is_chosen(hand):
     second = madeUpScan("Second")
     hand.settle()
     assert hand.panel.parameters.inputVolume is second
-    assert hand.text("scanFactsLabel") == "60 × 60 × 24 voxels, 4 × 4 × 5 mm"
+    assert hand.text("scanFactsLabel") == "Second · 5 mm slices"
+    assert hand.tip("scanFactsLabel") == "60 × 60 × 24 voxels, 4 × 4 × 5 mm"
     assert hand.enabled("segmentButton")
 
 
@@ -138,3 +139,19 @@ def test_module_says_what_it_is(host, scene):
     assert "research use only" in module.helpText
     assert "HCC-TACE-Seg" in module.acknowledgementText
     assert not module.icon.isNull()
+
+
+def test_the_scan_line_tells_series_and_date_from_the_header(hand, scan, monkeypatch):
+    import slicer
+
+    class Database:
+        isOpen = True
+        values = {"0008,103E": "Abdomen portal", "0008,0020": "20240131", "0018,0050": "2.5"}
+
+        def instanceValue(self, _instance, tag):
+            return self.values.get(tag, "")
+
+    monkeypatch.setattr(slicer, "dicomDatabase", Database(), raising=False)
+    scan.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    hand.panel._draw()
+    assert hand.text("scanFactsLabel") == "Abdomen portal · 2024-01-31 · 2.5 mm slices"

@@ -248,3 +248,21 @@ def test_the_highlight_takes_the_place_of_the_scan_and_gives_it_back(window, sce
     highlight.hideHighlight(segmentationNode)
     assert composite.GetBackgroundVolumeID() == volumeNode.GetID()
     assert segmentationNode.GetDisplayNode().GetVisibility2D()
+
+
+def test_the_chosen_lesion_shows_its_two_diameters_and_no_other_does(scene):
+    volumeNode = addScan()
+    segmentationNode = results.applyResult(volumeNode, runOn(volumeNode))
+    nodes = lambda: slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode")  # noqa: E731
+    assert not nodes()
+    for number in (1, 2):
+        display.jumpToLesion(segmentationNode, number)
+        lesion = results.summaryOf(segmentationNode)["measurements"]["lesions"][number - 1]
+        longest, perpendicular = nodes()
+        assert longest.GetLineLengthWorld() == pytest.approx(lesion["longest_diameter_mm"], abs=0.01)
+        assert perpendicular.GetLineLengthWorld() == pytest.approx(lesion["perpendicular_mm"], abs=0.01)
+        assert all(
+            node.GetLocked() and node.GetHideFromEditors() and node.GetDisplayVisibility() for node in nodes()
+        )
+    results.updateMeasurements(segmentationNode, runOn(volumeNode).summary)
+    assert not any(node.GetDisplayVisibility() for node in nodes()), "no lesion is chosen any more"

@@ -5,6 +5,7 @@ from typing import Any, List
 from PySide6 import QtGui, QtWidgets
 from PySide6.QtCore import Property, Qt, Signal
 
+from .ctk_widgets import ctkMenuButton
 from .observing import Observations
 from .qmrml_widgets import qMRMLWidget
 from .registry import slicer_class, stored_property
@@ -182,3 +183,33 @@ class qMRMLSegmentsTableView(qMRMLWidget):
 
     def segmentIDForRow(self, row: int) -> str:
         return self.displayedSegmentIDs()[row]
+
+
+@slicer_class
+class qMRMLSegmentationShow3DButton(ctkMenuButton):
+    """Makes the closed surfaces of a segmentation, or removes them."""
+
+    locked = stored_property(bool, False)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.setCheckable(True)
+        self._node: Any = None
+        self.clicked.connect(self._on_clicked)
+
+    def segmentationNode(self) -> Any:
+        return self._node
+
+    def setSegmentationNode(self, node: Any) -> None:
+        self._node = node
+        self.setEnabled(node is not None)
+        self.setChecked(node is not None and node.GetSegmentation().ContainsRepresentation("Closed surface"))
+
+    def setLocked(self, locked: bool) -> None:
+        self.setProperty("locked", locked)
+
+    def _on_clicked(self, shown: bool) -> None:
+        if shown:
+            self._node.CreateClosedSurfaceRepresentation()
+        else:
+            self._node.RemoveClosedSurfaceRepresentation()
