@@ -16,7 +16,7 @@ from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.cautions import left_out_lesions
+from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
 from LiverSegLib.phase import PhaseEstimate, estimate_phase

@@ -25,7 +25,6 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from .cautions import cut_off, each_once
 from .roi_data import (
     LIVER_KEY,
     ORGANS,
@@ -39,6 +38,7 @@ from .roi_data import (
 )
 from .roi_meter import RoiMeter
 from .roi_sites import Sites
+from .warnings import cut_off, each_once
 
 __all__ = [
     "ORGANS",

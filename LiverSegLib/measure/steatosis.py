@@ -9,7 +9,6 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from .cautions import THICK_SLICES_MM, each_once
 from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
 from .rois import RoiMeter, place
 from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
@@ -24,6 +23,7 @@ from .steatosis_result import (
     Reading,
     means_of,
 )
+from .warnings import THICK_SLICES_MM, each_once
 
 __all__ = [
     "GRADES",
