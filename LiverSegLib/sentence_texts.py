@@ -46,7 +46,6 @@ SENTENCES: Dict[str, str] = {
     "refused.modality": "This is no CT: its modality is {modality}.",
     "refused.modality-not-stated": "This is no CT: its modality is not stated.",
     "refused.single-slice": "This is a single slice; one three-dimensional CT is needed.",
-    "refused.dimensions": "This is an image of {count} dimensions; one three-dimensional CT is needed.",
     "refused.dimensions-frames": "This is an image of {count} dimensions with {frames} frames; one "
     "three-dimensional CT is needed.",
     "refused.one-slice": "This is a single slice; a volume of at least {least} slices is needed.",

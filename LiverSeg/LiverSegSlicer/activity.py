@@ -6,6 +6,7 @@ from LiverSegLib.errors import CancelledError, LiverSegError
 
 from .message_line import MessageLine
 from .segment_section import SegmentSection
+from .sentences import sentence
 
 
 class Activity:
@@ -77,7 +78,7 @@ class Activity:
         if error is None:
             done(result)
         elif isinstance(error, CancelledError):
-            self._message.note(str(error))
+            self._message.note(sentence(getattr(error, "sentence", error)))
         else:
             self._message.fail(error)
         self._onChanged()

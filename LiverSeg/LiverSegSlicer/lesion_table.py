@@ -6,6 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
+from .sentences import sentences
 
 MOST_ROWS = 6
 """The table grows up to so many rows and scrolls beyond."""
@@ -61,7 +62,7 @@ class LesionTable:
         for column, text in enumerate(texts):
             item = qt.QTableWidgetItem(text)
             item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-            item.setToolTip("\n".join((_detail(lesion), *lesion["warnings"])))
+            item.setToolTip("\n".join((_detail(lesion), *sentences(lesion["warnings"]))))
             if column == 0 and lesion["warnings"]:
                 item.setIcon(self._ui.lesionsTable.style().standardIcon(qt.QStyle.SP_MessageBoxWarning))
             self._ui.lesionsTable.setItem(row, column, item)
@@ -85,7 +86,7 @@ class LesionTable:
 
     def _choose(self, row: int) -> None:
         lesion = self._lesions[row]
-        text = "\n".join((_detail(lesion), *lesion["warnings"]))
+        text = "\n".join((_detail(lesion), *sentences(lesion["warnings"])))
         self._detailNote.show(text, WARNING if lesion["warnings"] else PLAIN)
         self._onLesion(lesion["number"])
 

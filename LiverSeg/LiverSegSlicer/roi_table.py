@@ -6,6 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
+from .sentences import sentence, sentences
 
 MOST_ROWS = 12
 """The table grows up to so many rows and scrolls beyond."""
@@ -146,7 +147,7 @@ def _hu(value: Optional[float]) -> str:
 
 def _remark(row: Mapping[str, Any]) -> str:
     if row["flags"]:
-        return row["flags"][0]
+        return sentence(row["flags"][0])
     return "" if row["automatic"] or row["mean_hu"] is None else _("Yours")
 
 
@@ -154,4 +155,4 @@ def _detail(row: Mapping[str, Any]) -> str:
     kind = _("placed automatically") if row["automatic"] else _("made, moved or resized by hand")
     counts = "" if row["accepted"] else _(" It does not count.")
     first = _("{name}: {kind}.").format(name=row["name"], kind=kind) + counts
-    return "\n".join((first, *row["flags"]))
+    return "\n".join((first, *sentences(row["flags"])))

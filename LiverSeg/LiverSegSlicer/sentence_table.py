@@ -48,9 +48,6 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     "refused.modality": lambda: _("This is no CT: its modality is {modality}."),
     "refused.modality-not-stated": lambda: _("This is no CT: its modality is not stated."),
     "refused.single-slice": lambda: _("This is a single slice; one three-dimensional CT is needed."),
-    "refused.dimensions": lambda: _(
-        "This is an image of {count} dimensions; one three-dimensional CT is needed."
-    ),
     "refused.dimensions-frames": lambda: _(
         "This is an image of {count} dimensions with {frames} frames; one three-dimensional CT is needed."
     ),

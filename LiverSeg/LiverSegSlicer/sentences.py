@@ -33,5 +33,10 @@ def sentences(values: Iterable[Any]) -> List[str]:
     return list(dict.fromkeys(sentence(value) for value in values))
 
 
+def borderWords(words: Iterable[str]) -> str:
+    """Return the core's words for borders of a scan in the user's language."""
+    return ", ".join(sentence(Sentence(f"border.{word.replace(' ', '-')}")) for word in words)
+
+
 def _argument(value: Any) -> Any:
     return sentence(value) if isinstance(value, (str, dict)) else value

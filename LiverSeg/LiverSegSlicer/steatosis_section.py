@@ -27,6 +27,7 @@ from .roi_nodes import (
 )
 from .roi_table import RoiTable
 from .roi_watch import RoiWatch
+from .sentences import sentence
 from .steatosis_acceptance import SteatosisAcceptance
 from .steatosis_plots import MEANS, RATIOS, hidePlot, showPlot
 from .steatosis_reading import SteatosisReading, keepReading, readingOf
@@ -181,7 +182,7 @@ class SteatosisSection:
             button.enabled = ready
 
     def _fail(self, error: LiverSegError) -> None:
-        self._message.show(str(error), ERROR)
+        self._message.show(sentence(error.sentence), ERROR)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:

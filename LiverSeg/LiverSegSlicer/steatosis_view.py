@@ -7,7 +7,10 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from slicer.i18n import tr as _
 
+from LiverSegLib.sentences import key_of
+
 from .notes import PLAIN, WARNING, Note
+from .sentences import sentence, sentences
 
 FIELDS = {
     "severe": ((136, 34, 85), "white"),
@@ -60,7 +63,7 @@ class SteatosisView:
             return
         ratio, interval, grade = assessment["ratio"], assessment["ratio_interval_95"], assessment["grade"]
         ui.fattyRatioLabel.setText(_UNKNOWN if ratio is None else f"{ratio:.2f}")
-        ui.fattyGradeLabel.setText(assessment["grade_text"])
+        ui.fattyGradeLabel.setText(sentence(assessment["grade_text"]))
         ui.fattyIntervalLabel.setText(_intervalText(ratio, interval))
         self._showReasons(assessment["reasons_not_to_grade"], grade is not None, assessment["graded_anyway"])
         ui.fattyScaleWidget.setVisible(grade is not None)
@@ -69,13 +72,12 @@ class SteatosisView:
         ui.fattyNumbersLabel.setText("\n".join(_numbers(assessment)))
         ui.fattyNumbersLabel.setVisible(True)
         # What is wrong with a single ROI stands in its row.
-        heads = tuple(f"{roi['name']}: " for roi in assessment["rois"])
-        self._warnings.warn([text for text in assessment["warnings"] if not text.startswith(heads)])
+        self._warnings.warn([said for said in assessment["warnings"] if key_of(said) != "roi.remark"])
 
     def _showReasons(self, reasons: List[str], graded: bool, anyway: bool) -> None:
         head = _("Graded in spite of this:") if graded else _("Not graded, because:")
         self._reasons.show(
-            "\n".join((head, *(f"• {text}" for text in reasons))) if reasons else "",
+            "\n".join((head, *(f"• {text}" for text in sentences(reasons)))) if reasons else "",
             WARNING if reasons else PLAIN,
         )
         box = self._ui.fattyAnywayCheckBox
@@ -146,20 +148,17 @@ def _numbers(assessment: Mapping[str, Any]) -> Tuple[str, ...]:
 
 def _readings(assessment: Mapping[str, Any]) -> List[str]:
     lines = []
-    for head, key in ((_("Liver alone"), "liver_text"), (_("Difference"), "difference_text")):
-        if assessment[key]:
-            lines.append(_("{head}: {text}").format(head=head, text=_lowered(assessment[key])))
+    if assessment["liver_text"]:
+        lines.append(_("Liver alone: {text}").format(text=sentence(assessment["liver_text"])))
+    if assessment["difference_text"]:
+        lines.append(_("Difference: {text}").format(text=sentence(assessment["difference_text"])))
     percent, doubts = assessment["fat_fraction_percent"], assessment["fat_fraction_doubts"]
     if percent is not None and not doubts:
         lines.append(_("Fat fraction: about {percent:.0f} %").format(percent=percent))
     elif percent is not None:
-        text = _("Fat fraction: about {percent:.0f} %, doubtful: {doubts}")
-        lines.append(text.format(percent=percent, doubts=_lowered(" ".join(doubts))))
+        text = _("Fat fraction: about {percent:.0f} %. {doubts}")
+        lines.append(text.format(percent=percent, doubts=" ".join(sentences(doubts))))
     return lines
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _hu(value: Optional[float]) -> str:

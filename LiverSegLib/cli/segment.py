@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 from rich.table import Table
 
 from ..errors import UnreadableImageError
-from ..failures import is_out_of_memory
+from ..failures import reason_of
+from ..sentences import Sentence
 from .face import Face, facts_table, files_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .progress import ProgressBar
@@ -116,10 +117,7 @@ def _assessed(result: Any) -> "Tuple[Any, Optional[Assessment]]":
     try:
         return result, LiverSegLib.assess_steatosis(result)
     except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
-        reason = (
-            "memory ran out" if is_out_of_memory(error) else str(error).rstrip(".") or type(error).__name__
-        )
-        warning = f"Fatty liver was not assessed: {reason}."
+        warning = Sentence("fat.not-assessed", reason=reason_of(error))
         _log.warning(warning, exc_info=error)
         return replace(result, warnings=(*result.warnings, warning)), None
 

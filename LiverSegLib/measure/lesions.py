@@ -94,7 +94,7 @@ def _measure(
     touches = touched_borders(lesion.box, grid)
     if meets_padding(lesion.mask, lesion.box, values, padding):
         touches = in_order({*touches, FIELD_OF_VIEW})
-    said = warnings.cut_off("This lesion", touches, "its volume and diameters are lower bounds")
+    said = warnings.cut_off("lesion.cut-off", touches)
     if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
         said += (warnings.NEAR_CUT_FACE,)
     said += warnings.too_small(diameters.longest_mm, grid.slice_spacing)

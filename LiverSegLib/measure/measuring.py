@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from ..errors import UsageError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..regions import bounding_box
+from ..sentences import Sentence
 from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
 from .grid import Grid, check_labels, check_same_grid
@@ -114,7 +115,7 @@ def _organ(
         truncated=bool(touches),
         touches=touches,
         reliable=not touches,
-        warnings=warnings.cut_off(f"The {info.name[0].lower()}{info.name[1:]}", touches) + general,
+        warnings=warnings.cut_off("volume.cut-off", touches, organ=Sentence(f"organ.{info.key}")) + general,
     )
 
 

@@ -3,6 +3,7 @@
 import string
 
 import pytest
+import scene_samples  # noqa: F401 (it puts the module on the path)
 
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, with_identity
