@@ -16,11 +16,12 @@ from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.cautions import left_out_lesions
+from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
 from LiverSegLib.phase import PhaseEstimate, estimate_phase
 from LiverSegLib.regions import bounding_box
+from LiverSegLib.sentences import Sentence
 
 if TYPE_CHECKING:
     from LiverSegLib.measure.rois import PlacementSettings
@@ -214,7 +215,7 @@ class _Reporter:
             CancelledError: the user cancelled.
         """
         if self._cancel is not None and self._cancel():
-            raise CancelledError("Cancelled.")
+            raise CancelledError(Sentence("failed.cancelled"))
         if self._progress is None:
             return
         keys = [key for key, _, _ in STAGES]
@@ -389,7 +390,7 @@ def _require_liver(labels: np.ndarray, spacing: Tuple[float, ...]) -> None:
     liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
     liver_ml = liver_voxels * float(np.prod(spacing)) / 1000.0
     if liver_ml < MINIMUM_LIVER_ML:
-        raise NoLiverError("No liver was found in this scan.")
+        raise NoLiverError(Sentence("refused.no-liver"))
 
 
 def _unique(sentences: List[str]) -> List[str]:

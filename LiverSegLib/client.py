@@ -29,6 +29,7 @@ import SimpleITK as sitk
 from . import protocol, scratch
 from .errors import ERROR_TYPES, CancelledError, LiverSegError, SeriesChoiceError, WorkerError
 from .failures import write_failure
+from .sentences import restored
 
 if TYPE_CHECKING:
     from .measure import Measurements
@@ -412,9 +413,10 @@ def _status_words(status: Optional[int]) -> str:
 def _error(failure: protocol.Failure) -> LiverSegError:
     """The exception that the worker caught, as the class of its code."""
     kind = ERROR_TYPES.get(failure.code, LiverSegError)
+    message = restored(failure.sentence) if failure.sentence else failure.message
     if kind is SeriesChoiceError:
-        return SeriesChoiceError(failure.message, failure.series, failure.details)
-    return kind(failure.message, failure.details)
+        return SeriesChoiceError(message, failure.series, failure.details)
+    return kind(message, failure.details)
 
 
 def _grid(image: sitk.Image) -> protocol.Grid:
@@ -446,7 +448,7 @@ def _read_result(reply: protocol.SegmentResult, private_folder: Path) -> WorkerR
         labels.SetOrigin(reply.grid.origin)
         labels.SetSpacing(reply.grid.spacing)
         labels.SetDirection(reply.grid.direction)
-        summary = json.loads((folder / reply.summary).read_text(encoding="utf-8"))
+        summary = restored(json.loads((folder / reply.summary).read_text(encoding="utf-8")))
         return WorkerResult(
             name=summary["name"],
             labels=labels,

@@ -7,6 +7,7 @@ class LiverSegError(Exception):
     """Base of all errors that LiverSeg raises on purpose.
 
     ``str(error)`` is one sentence that a radiologist understands; ``details`` holds what a developer needs.
+    ``sentence`` is the same sentence with its identity, if it was raised with a ``sentences.Sentence``.
     """
 
     exit_code = 1
@@ -15,6 +16,11 @@ class LiverSegError(Exception):
     def __init__(self, message: str, details: Optional[str] = None) -> None:
         super().__init__(message)
         self.details = details
+
+    @property
+    def sentence(self) -> str:
+        """The sentence as it was given: a ``Sentence`` can be made in another language."""
+        return self.args[0]
 
 
 class UsageError(LiverSegError):

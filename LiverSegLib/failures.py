@@ -10,6 +10,7 @@ import traceback
 from typing import Optional
 
 from .errors import CancelledError, LiverSegError, OutOfMemoryError, OutputError
+from .sentences import Sentence
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
@@ -36,14 +37,19 @@ def explain(error: BaseException) -> LiverSegError:
         return error
     details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     if isinstance(error, KeyboardInterrupt):
-        return CancelledError("Cancelled.", details)
+        return CancelledError(Sentence("failed.cancelled"), details)
     if is_out_of_memory(error):
-        return OutOfMemoryError(
-            "Memory ran out. Close other programs, or use a computer with more memory.", details
-        )
+        return OutOfMemoryError(Sentence("failed.memory"), details)
     if isinstance(error, OSError) and error.errno in _FULL:
-        return OutputError("The disk is full. Free some space and run again.", details)
-    return LiverSegError(f"LiverSeg failed unexpectedly ({type(error).__name__}).", details)
+        return OutputError(Sentence("failed.disk-full"), details)
+    return LiverSegError(Sentence("failed.unexpectedly", kind=type(error).__name__), details)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return a sentence on why something that nothing else needs did not work; with the error's own words."""
+    if isinstance(error, LiverSegError) or is_out_of_memory(error):
+        return explain(error).sentence
+    return Sentence("failed.with", error=str(error) or type(error).__name__)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

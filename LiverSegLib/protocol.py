@@ -266,8 +266,8 @@ class Failure:
     """A request failed, or (``id`` None) a line was not understood.
 
     ``code``: of a class in ``errors``. ``message``: one sentence for the user. ``details``: for developers.
-        ``series``: for
-    "choose-series", the choices as JSON objects.
+    ``series``: for "choose-series", the choices as JSON objects. ``sentence``: the message as
+    ``sentences.with_identity`` writes it, where it has an identity.
     """
 
     type: ClassVar[str] = "error"
@@ -276,6 +276,7 @@ class Failure:
     message: str
     details: Optional[str] = None
     series: Tuple[Dict[str, Any], ...] = ()
+    sentence: Optional[Dict[str, Any]] = None
 
 
 @dataclass(frozen=True)

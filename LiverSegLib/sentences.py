@@ -5,11 +5,9 @@ keeps that on its way through JSON: :func:`with_identity` and :func:`restored`. 
 where it is shown, in the language of whoever reads it.
 """
 
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
-SENTENCES: Dict[str, str] = {}
-"""Identifier -> English template for ``str.format``. A sentence stands here whole: none is put together from
-parts, cut, or changed in its case."""
+from .sentence_texts import SENTENCES
 
 _FIELDS = {"sentence", "arguments", "text"}
 
@@ -40,6 +38,25 @@ class Sentence(str):
 
     def __getnewargs_ex__(self) -> Tuple[Tuple[str], Dict[str, Any]]:
         return (self.key,), dict(self.arguments)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as "superior, right and left"; each, and the list, keep their identity."""
+    if len(words) == 1:
+        return words[0]
+    if len(words) == 2:
+        return Sentence("list.last", first=words[0], second=words[1])
+    return Sentence("list.more", first=words[0], rest=listed(words[1:]))
+
+
+def in_commas(words: Sequence[str]) -> str:
+    """Return words with commas between them; each, and the list, keep their identity."""
+    return words[0] if len(words) == 1 else Sentence("list.more", first=words[0], rest=in_commas(words[1:]))
+
+
+def key_of(sentence: str) -> str:
+    """Return the identifier of a sentence; empty if it is plain text, as results of older versions hold."""
+    return sentence.key if isinstance(sentence, Sentence) else ""
 
 
 def with_identity(data: Any) -> Any:

@@ -18,8 +18,9 @@ import SimpleITK as sitk
 from . import protocol, scratch
 from .errors import CancelledError, InputError, UnreadableImageError, UsageError
 from .failures import write_failure
+from .sentences import Sentence, restored, with_identity
 
-EDITED = "The segmentation was changed by hand; these numbers are those of the changed segmentation."
+EDITED = Sentence("volume.edited")
 """What a summary says of a mask that is no longer as it was computed."""
 
 SUMMARY = "summary.json"
@@ -44,7 +45,7 @@ class Desk:
     def check(self) -> None:
         """Raise CancelledError if the request was cancelled."""
         if self.cancel():
-            raise CancelledError("Cancelled.")
+            raise CancelledError(Sentence("failed.cancelled"))
 
     def tell(self, fraction: float, stage: str, text: str) -> None:
         """Report progress, unless the request was cancelled: then raise CancelledError."""
@@ -96,7 +97,7 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
         "warnings": list(dict.fromkeys(warnings)),
     }
     with _result_folder(desk, request.id) as folder:
-        (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+        (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
         return protocol.MeasureResult(request.id, str(folder), SUMMARY)
 
 
@@ -198,7 +199,7 @@ def _read_summary(path: Optional[str]) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        summary = json.loads(Path(path).read_text(encoding="utf-8"))
+        summary = restored(json.loads(Path(path).read_text(encoding="utf-8")))
         parts = [summary[key] for key in ("name", "measurements", "provenance", "warnings")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError("The numbers handed to the worker cannot be read.", repr(error)) from error
@@ -250,7 +251,7 @@ def _write_result(result: Any, folder: Path, request: protocol.Segment) -> proto
         "provenance": result.provenance,
         "warnings": list(result.warnings),
     }
-    (folder / SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+    (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
     return protocol.SegmentResult(
         request.id,
         str(folder),

@@ -27,6 +27,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from . import protocol, scratch, tasks
 from .errors import CancelledError, LiverSegError, SeriesChoiceError
 from .failures import explain
+from .sentences import Sentence, with_identity
 
 SegmenterFactory = Callable[[str, str], Any]
 """(model, device) -> an object with the ``segment`` method of ``LiverSegLib.Segmenter``."""
@@ -239,7 +240,7 @@ class Worker:
 
     def _check_cancelled(self, request_id: str) -> None:
         if self._is_cancelled(request_id):
-            raise CancelledError("Cancelled.")
+            raise CancelledError(Sentence("failed.cancelled"))
 
     def _progress_sender(self, request_id: str) -> Callable[[float, str, str], None]:
         last: List[Any] = [float("-inf"), None]
@@ -293,7 +294,15 @@ def _failure(request_id: Optional[str], error: LiverSegError) -> protocol.Failur
     series = (
         tuple(_series_facts(item) for item in error.series) if isinstance(error, SeriesChoiceError) else ()
     )
-    return protocol.Failure(request_id, error.code, str(error), error.details, series)
+    told = with_identity(error.sentence)
+    return protocol.Failure(
+        request_id,
+        error.code,
+        str(error),
+        error.details,
+        series,
+        sentence=told if isinstance(told, dict) else None,
+    )
 
 
 def _series_facts(series: Any) -> Dict[str, Any]:

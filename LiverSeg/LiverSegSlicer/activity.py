@@ -7,6 +7,7 @@ from LiverSegLib.errors import CancelledError
 from . import slots
 from .message_line import MessageLine
 from .segment_section import SegmentSection
+from .sentences import sentence
 
 
 class Activity:
@@ -79,7 +80,7 @@ class Activity:
             if error is None:
                 done(result)
             elif isinstance(error, CancelledError):
-                self._message.note(str(error))
+                self._message.note(sentence(error.sentence))
             else:
                 self._message.fail(slots.explained(error))
         except Exception as failure:  # noqa: BLE001 (shown, whatever it is)

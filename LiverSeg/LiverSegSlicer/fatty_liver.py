@@ -223,8 +223,8 @@ def _measure(
         try:
             roi = readRoi(roiNode, volumeNode)
         except LiverSegError as error:
-            row["flags"] = [str(error)]
-            refused += [str(error)] if accepted else []
+            row["flags"] = [error.sentence]
+            refused += [error.sentence] if accepted else []
             continue
         values = meter.measure(roi)
         row.update(automatic=roi.automatic, mean_hu=values.mean_hu, sd_hu=values.sd_hu)

@@ -16,6 +16,7 @@ from slicer.i18n import tr as _
 from LiverSegLib import protocol
 from LiverSegLib.errors import OutputError, WorkerError
 from LiverSegLib.failures import write_failure
+from LiverSegLib.sentences import restored, with_identity
 
 TURN_S = 0.015
 """A turn ends after the slab during which this has passed."""
@@ -98,7 +99,7 @@ def readSummary(folder: str, name: str) -> Dict[str, Any]:
         WorkerError: It is not one.
     """
     try:
-        summary = json.loads(resultFile(folder, name).read_text(encoding="utf-8"))
+        summary = restored(json.loads(resultFile(folder, name).read_text(encoding="utf-8")))
         if not {"name", "measurements", "provenance", "warnings"} <= set(summary):
             raise ValueError(f"keys {sorted(summary)}")
         return summary
@@ -113,7 +114,7 @@ def writeSummary(path: Path, summary: Dict[str, Any]) -> None:
         OutputError: The disk is full or cannot be written to.
     """
     try:
-        path.write_text(json.dumps(summary), encoding="utf-8")
+        path.write_text(json.dumps(with_identity(summary)), encoding="utf-8")
     except OSError as error:
         raise write_failure(error, path.parent.parent, _("hand the numbers to the worker")) from error
 

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
 from .rejected_lesions import RejectedLesion
+from .sentences import sentences
 from .slots import guarded
 
 MOST_ROWS = 6
@@ -112,7 +113,7 @@ class LesionTable:
         for column, text in enumerate(texts):
             item = qt.QTableWidgetItem(text)
             item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-            item.setToolTip("\n".join((detail, *lesion["warnings"])))
+            item.setToolTip("\n".join((detail, *sentences(lesion["warnings"]))))
             if column == 0 and lesion["warnings"]:
                 item.setIcon(self._ui.lesionsTable.style().standardIcon(qt.QStyle.SP_MessageBoxWarning))
             self._ui.lesionsTable.setItem(row, column, item)
@@ -189,7 +190,7 @@ class LesionTable:
         if row >= len(self._lesions):
             self._detailNote.show(_rejectedText(), PLAIN)
             return
-        text = "\n".join((_detail(lesion), *lesion["warnings"]))
+        text = "\n".join((_detail(lesion), *sentences(lesion["warnings"])))
         self._detailNote.show(text, WARNING if lesion["warnings"] else PLAIN)
         self._onLesion(lesion["number"])
 

@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .notes import ERROR, GOOD, PLAIN, WARNING, Note
+from .sentences import sentence
 from .slots import guarded
 
 
@@ -42,7 +43,8 @@ class MessageLine:
 
     def fail(self, error: BaseException) -> None:
         """Show the error's sentence; its ``details`` come with the button Details."""
-        self._show(str(error) or type(error).__name__, ERROR, getattr(error, "details", None) or "")
+        text = sentence(getattr(error, "sentence", error)) or type(error).__name__
+        self._show(text, ERROR, getattr(error, "details", None) or "")
 
     def showLog(self) -> None:
         """Open the log below the message line."""

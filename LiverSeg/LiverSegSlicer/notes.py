@@ -6,6 +6,8 @@ label with a style sheet would keep the old theme's colours when the user change
 
 from typing import Optional, Sequence, Tuple
 
+from .sentences import sentences as inUserLanguage
+
 PLAIN = "plain"
 GOOD = "good"
 WARNING = "warning"
@@ -38,4 +40,4 @@ class Note:
 
     def warn(self, sentences: Sequence[str]) -> None:
         """Show the sentences as a warning, each on a line of its own, or nothing if there are none."""
-        self.show("\n".join(dict.fromkeys(sentences)), WARNING)
+        self.show("\n".join(inUserLanguage(sentences)), WARNING)

@@ -6,6 +6,8 @@ from typing import Any, Dict, List, Mapping, Optional
 import slicer
 from slicer.i18n import tr as _
 
+from LiverSegLib.sentences import restored, with_identity
+
 from . import parts
 from .hierarchy import fileResult
 from .lesion_marks import fillDiameter, fillMarks, styleMarks
@@ -34,7 +36,7 @@ def summaryOf(
         return None
     textNode = parts.part(segmentationNode, parts.SUMMARY)
     try:
-        summary = json.loads(textNode.GetText() or "") if textNode is not None else None
+        summary = restored(json.loads(textNode.GetText() or "")) if textNode is not None else None
     except ValueError:  # someone wrote something else into it
         return None
     return summary if isinstance(summary, dict) and "measurements" in summary else None
@@ -51,7 +53,7 @@ def writeNumbers(segmentationNode: "slicer.vtkMRMLSegmentationNode", summary: Ma
     for role, fill in ((parts.VOLUMES_TABLE, fillVolumesTable), (parts.LESIONS_TABLE, fillLesionsTable)):
         fill(parts.makePart(segmentationNode, role, "vtkMRMLTableNode", names[role]), measurements)
     textNode = parts.makePart(segmentationNode, parts.SUMMARY, "vtkMRMLTextNode", names[parts.SUMMARY])
-    textNode.SetText(json.dumps(summary, indent=1))
+    textNode.SetText(json.dumps(with_identity(summary), indent=1))
     writeMarks(segmentationNode, measurements)
     hideDiameters(segmentationNode)
 

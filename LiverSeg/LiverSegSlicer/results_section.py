@@ -11,6 +11,7 @@ from .lesion_table import LesionTable
 from .notes import WARNING, Note
 from .numbers_text import numbersText
 from .rejected_lesions import rejectedLesions
+from .sentences import sentences
 from .slots import guarded
 
 Measurements = Dict[str, Any]
@@ -105,13 +106,13 @@ class ResultsSection:
         burden = measurements["tumour_burden_percent"]
         text = _("unknown") if burden is None else f"{burden:.2f} %"
         self._showNumber("burden", text, measurements["tumour_burden_warnings"])
-        self._warnings.show([*said, *measurements["tumour_burden_warnings"]])
+        self._warnings.show(sentences([*said, *measurements["tumour_burden_warnings"]]))
 
     def _showNumber(self, name: str, text: str, warnings: Sequence[str]) -> None:
         """Show a number, marked where warnings concern it; they stand in its tooltip and in the one block."""
         label = getattr(self._ui, f"{name}ValueLabel")
         label.setText(f"{text} {_MARK}" if warnings else text)
-        label.toolTip = "\n".join(dict.fromkeys(warnings)) or getattr(self._ui, f"{name}NameLabel").toolTip
+        label.toolTip = "\n".join(sentences(warnings)) or getattr(self._ui, f"{name}NameLabel").toolTip
 
     def _copy(self) -> None:
         if self._measurements is not None:

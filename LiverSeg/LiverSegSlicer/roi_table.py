@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from .notes import PLAIN, WARNING, Note
 from .roi_nodes import isAccepted, nameOf, organOf
+from .sentences import sentence, sentences
 from .slots import guarded
 from .steatosis_reading import SteatosisReading
 
@@ -186,7 +187,7 @@ def _hu(value: Optional[float]) -> str:
 
 def _remark(row: Mapping[str, Any]) -> str:
     if row["flags"]:
-        return row["flags"][0]
+        return sentence(row["flags"][0])
     return "" if row["automatic"] or row["mean_hu"] is None else _("Yours")
 
 
@@ -194,4 +195,4 @@ def _detail(row: Mapping[str, Any]) -> str:
     kind = _("placed automatically") if row["automatic"] else _("made, moved or resized by hand")
     counts = "" if row["accepted"] else _(" It does not count.")
     first = _("{name}: {kind}.").format(name=row["name"], kind=kind) + counts
-    return "\n".join((first, *row["flags"]))
+    return "\n".join((first, *sentences(row["flags"])))

@@ -9,6 +9,7 @@ from LiverSegLib.labels import LABELS
 
 from . import parts
 from .record import fileParts, scanName
+from .sentences import sentences
 from .steatosis_plots import refreshPlots
 from .tables import Column, fillTable
 
@@ -44,7 +45,7 @@ def fillRoisTable(tableNode: "slicer.vtkMRMLTableNode", rows: Sequence[Mapping[s
         Column("centre_r_mm", _("Centre R (mm)"), "mm", 1, lambda row: _centre(row, 0, -1)),
         Column("centre_a_mm", _("Centre A (mm)"), "mm", 1, lambda row: _centre(row, 1, -1)),
         Column("centre_s_mm", _("Centre S (mm)"), "mm", 1, lambda row: _centre(row, 2, 1)),
-        Column("remarks", _("Remarks"), "", None, lambda row: " ".join(row["flags"])),
+        Column("remarks", _("Remarks"), "", None, lambda row: " ".join(sentences(row["flags"]))),
     )
     fillTable(tableNode, columns, rows)
 

@@ -14,6 +14,8 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from LiverSegLib.sentences import restored, with_identity
+
 from . import parts
 from .record import fileParts, scanName
 
@@ -109,7 +111,7 @@ def readingOf(
     """Return the reading of a result; None if it has none, or somebody overwrote its text."""
     textNode = None if segmentationNode is None else parts.part(segmentationNode, parts.STEATOSIS)
     try:
-        data = json.loads(textNode.GetText() or "") if textNode is not None else None
+        data = restored(json.loads(textNode.GetText() or "")) if textNode is not None else None
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             return None
         return SteatosisReading(**{**data, "rows": tuple(data["rows"]), "warnings": tuple(data["warnings"])})
@@ -124,7 +126,7 @@ def keepReading(
     isNew = parts.part(segmentationNode, parts.STEATOSIS) is None
     name = _("{volume} fatty liver reading").format(volume=scanName(segmentationNode))
     textNode = parts.makePart(segmentationNode, parts.STEATOSIS, "vtkMRMLTextNode", name)
-    text = json.dumps({"format": FORMAT, **asdict(reading)}, indent=1)
+    text = json.dumps(with_identity({"format": FORMAT, **asdict(reading)}), indent=1)
     if textNode.GetText() != text:
         textNode.SetText(text)
     if isNew:

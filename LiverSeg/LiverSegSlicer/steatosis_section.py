@@ -21,6 +21,7 @@ from .roi_nodes import centreInWorld, nameOf, roiNodes, setAccepted, showHandles
 from .roi_table import RoiTable, acceptedTip, rowsOf
 from .roi_undo import RoiUndo
 from .roi_watch import RoiWatch
+from .sentences import sentence
 from .slots import guarded
 from .steatosis_acceptance import SteatosisAcceptance
 from .steatosis_plots import MEANS, RATIOS, hidePlot, showPlot
@@ -232,7 +233,7 @@ class SteatosisSection:
         self._undo.enable(ready and not accepted)
 
     def _fail(self, error: LiverSegError) -> None:
-        self._message.show(str(error), ERROR)
+        self._message.show(sentence(error.sentence), ERROR)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:

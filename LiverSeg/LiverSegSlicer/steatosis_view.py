@@ -7,8 +7,11 @@ from typing import Any, List, Mapping, Optional
 
 from slicer.i18n import tr as _
 
+from LiverSegLib.sentences import key_of
+
 from .folded_warnings import FoldedWarnings
 from .notes import PLAIN, WARNING, Note
+from .sentences import sentence, sentences
 from .steatosis_reading import SteatosisReading
 
 FIELDS = {
@@ -68,7 +71,7 @@ class SteatosisView:
         ui.fattyGradeLabel.enabled = valid
         screening = assessment.get("screening") if grade is None else None
         ui.fattyGradeLabel.setText(_("Screening, no grade") if screening else _gradeText(assessment))
-        _showText(ui.fattyScreeningLabel, screening or "")
+        _showText(ui.fattyScreeningLabel, sentence(screening) if screening else "")
         _showText(ui.fattyInvalidLabel, "" if valid else _("Not valid for grading"))
         self._showReasons(reasons, grade is not None, assessment["graded_anyway"])
         self._ui.fattyAnywayCheckBox.enabled = reading.accepted is None
@@ -76,8 +79,9 @@ class SteatosisView:
             self._showScale(ratio, grade, assessment["cut_offs"])
         self._showNumbers(assessment)
         # What is wrong with a single ROI stands in its row.
-        heads = tuple(f"{roi['name']}: " for roi in assessment["rois"])
-        self._warnings.show([text for text in assessment["warnings"] if not text.startswith(heads)])
+        self._warnings.show(
+            sentences(said for said in assessment["warnings"] if key_of(said) != "roi.remark")
+        )
 
     def _showNumbers(self, assessment: Mapping[str, Any]) -> None:
         """Show the table of three rows, and under it what does not agree with the grade."""
@@ -95,7 +99,7 @@ class SteatosisView:
     def _showReasons(self, reasons: List[str], graded: bool, anyway: bool) -> None:
         head = _("Graded in spite of this:") if graded else _("Not graded, because:")
         self._reasons.show(
-            "\n".join((head, *(f"• {text}" for text in reasons))) if reasons else "",
+            "\n".join((head, *(f"• {text}" for text in sentences(reasons)))) if reasons else "",
             WARNING if reasons else PLAIN,
         )
         box = self._ui.fattyAnywayCheckBox
@@ -171,7 +175,7 @@ def _place(ratio: float, borders: List[float]) -> float:
 
 def _remarks(assessment: Mapping[str, Any]) -> List[str]:
     """Return what is said beside the grade: where another measure disagrees, and the share of fat."""
-    lines = [assessment["disagreement"]] if assessment.get("disagreement") else []
+    lines = [sentence(assessment["disagreement"])] if assessment.get("disagreement") else []
     percent, doubts = assessment["fat_fraction_percent"], assessment["fat_fraction_doubts"]
     # In enhanced scans attenuation says nothing about fat, unless the user has chosen otherwise.
     judged = assessment["conditions"]["phase"] == "unenhanced" or assessment["grade"] is not None

@@ -13,6 +13,8 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.labels import LABELS, LIVER
 
+from .sentences import borderWords, sentences
+
 Row = Mapping[str, Any]
 
 
@@ -42,10 +44,8 @@ def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
         Column("mean_hu", _("Mean (HU)"), "HU", 1, lambda row: row.get("mean_hu")),
         Column("sd_hu", _("SD (HU)"), "HU", 1, lambda row: row.get("sd_hu")),
         Column("median_hu", _("Median (HU)"), "HU", 1, lambda row: row.get("median_hu")),
-        Column("cut_off_at", _("Cut off at"), "", None, lambda row: ", ".join(row.get("touches", ()))),
-        Column(
-            "warnings", _("Warnings"), "", None, lambda row: " ".join(dict.fromkeys(row.get("warnings", ())))
-        ),
+        Column("cut_off_at", _("Cut off at"), "", None, lambda row: borderWords(row.get("touches", ()))),
+        Column("warnings", _("Warnings"), "", None, lambda row: " ".join(sentences(row.get("warnings", ())))),
     )
     fillTable(tableNode, columns, _volumeRows(measurements))
 
@@ -66,7 +66,7 @@ def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
         Column("centre_r_mm", _("Centre R (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][0]),
         Column("centre_a_mm", _("Centre A (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][1]),
         Column("centre_s_mm", _("Centre S (mm)"), "mm", 1, lambda row: row["centre_lps_mm"][2]),
-        Column("warnings", _("Warnings"), "", None, lambda row: " ".join(row["warnings"])),
+        Column("warnings", _("Warnings"), "", None, lambda row: " ".join(sentences(row["warnings"]))),
     )
     fillTable(tableNode, columns, measurements["lesions"])
 

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib import protocol
 from LiverSegLib.errors import ERROR_TYPES, CancelledError, LiverSegError, UsageError, WorkerError
+from LiverSegLib.sentences import restored
 
 from .child_process import ChildProcess
 from .slots import guarded
@@ -330,6 +331,8 @@ class WorkerProcess:
 
 def _errorOf(failure: protocol.Failure) -> LiverSegError:
     """The exception that the worker caught, as the class of its code."""
-    error = ERROR_TYPES.get(failure.code, LiverSegError)(failure.message)
+    error = ERROR_TYPES.get(failure.code, LiverSegError)(
+        restored(failure.sentence) if failure.sentence else failure.message
+    )
     error.details = failure.details
     return error

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import UnreadableImageError
-from ..failures import is_out_of_memory
+from ..failures import reason_of
+from ..measure.warning_places import lesion_numbers, warnings_of_lesions
+from ..sentences import Sentence
 from .face import Face, facts_table, files_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .progress import ProgressBar
@@ -116,10 +119,7 @@ def _assessed(result: Any) -> "Tuple[Any, Optional[Assessment]]":
     try:
         return result, LiverSegLib.assess_steatosis(result)
     except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
-        reason = (
-            "memory ran out" if is_out_of_memory(error) else str(error).rstrip(".") or type(error).__name__
-        )
-        warning = f"Fatty liver was not assessed: {reason}."
+        warning = Sentence("fat.not-assessed", reason=reason_of(error))
         _log.warning(warning, exc_info=error)
         return replace(result, warnings=(*result.warnings, warning)), None
 
@@ -136,6 +136,8 @@ def _summary(measurements: Any, steatosis: "Optional[Assessment]", files: Mappin
     parts: List[Any] = [_organ_table(measurements)]
     if measurements.lesions:
         parts.append(_lesion_table(measurements))
+        said = warnings_of_lesions(measurements.lesions, measurements.warnings)
+        parts += [Text(f"{lesion_numbers(numbers)}: {text}") for text, numbers in said]
     if steatosis is not None:
         fatty = facts_table()
         fatty.add_row("Fatty liver", summary_line(steatosis))
@@ -172,9 +174,7 @@ def _lesion_table(measurements: Any) -> Table:
     table = Table(title="Lesions", title_justify="left", title_style="bold")
     for heading in ("No.", "Volume (ml)", "Longest (mm)", "Perpendicular (mm)", "Mean (HU)", "Probability"):
         table.add_column(heading, justify="right")
-    table.add_column("Note")
     for lesion in measurements.lesions:
-        notes = [sentence for sentence in lesion.warnings if sentence not in measurements.warnings]
         table.add_row(
             str(lesion.number),
             f"{lesion.volume_ml:.2f}",
@@ -182,7 +182,6 @@ def _lesion_table(measurements: Any) -> Table:
             f"{lesion.perpendicular_mm:.1f}",
             _number(lesion.mean_hu),
             "" if lesion.probability is None else f"{lesion.probability:.2f}",
-            "\n".join(notes),
         )
     return table
 

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from ..errors import InputChangedError, UnreadableImageError, UsageError
 from ..measure.rois import PlacementSettings
 from ..measure.steatosis import Assessment, CutOffs, assess_scan
+from ..sentences import key_of
 from .face import Face, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
@@ -97,7 +98,9 @@ def run_steatosis(options: SteatosisOptions, face: Face) -> None:
         # Written: a request to stop that comes now is too late, and ends nothing.
         face.answer(_answer(options, files, case, warnings))
         face.show(*assessment_view(case.assessment), files_table(files))
-        face.warn([*warnings, *case.assessment.warnings])
+        # what is remarkable in a single ROI stands in its row
+        said = [text for text in case.assessment.warnings if key_of(text) != "roi.remark"]
+        face.warn([*warnings, *said])
 
 
 def parse_cut_offs(text: Optional[str]) -> CutOffs:

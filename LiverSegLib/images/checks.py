@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError
+from ..sentences import Sentence
 from .nifti import SHEAR_TOLERANCE, shear
 
 MINIMUM_SLICES = 3
@@ -75,7 +76,7 @@ def check_image(image: sitk.Image, modality: Optional[str] = None) -> Tuple[str,
         be worked with.
     """
     if modality and modality.upper() != "CT":
-        raise NotCTError(f"This is no CT: its modality is {modality.upper()}.")
+        raise NotCTError(modality_sentence(modality.upper()))
     _check_pixel_type(image)
     warnings = check_grid(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     return tuple(warnings + _check_values(summarise(image)))
@@ -86,16 +87,16 @@ def check_grid(size: tuple, spacing: tuple, origin: tuple, direction: tuple) -> 
     warnings.
     """
     if len(size) != 3:
-        frames = f" with {size[3]} frames" if len(size) > 3 else ""
-        word = "a single slice" if len(size) < 3 else f"an image of {len(size)} dimensions{frames}"
-        raise ImageGeometryError(f"This is {word}; one three-dimensional CT is needed.")
+        if len(size) < 3:
+            raise ImageGeometryError(Sentence("refused.single-slice"))
+        raise ImageGeometryError(Sentence("refused.dimensions-frames", count=len(size), frames=size[3]))
     if min(size) < MINIMUM_SLICES:
-        what = "a single slice" if min(size) == 1 else f"only {min(size)} slices"
-        raise ImageGeometryError(f"This is {what}; a volume of at least {MINIMUM_SLICES} slices is needed.")
+        key = "refused.one-slice" if min(size) == 1 else "refused.few-slices"
+        raise ImageGeometryError(Sentence(key, count=int(min(size)), least=MINIMUM_SLICES))
     if max(size) > MAXIMUM_SIZE or np.prod(size, dtype=np.int64) > MAXIMUM_VOXELS:
-        raise ImageGeometryError(f"The image is too large ({size[0]} × {size[1]} × {size[2]} voxels).")
+        raise ImageGeometryError(Sentence("refused.too-large", x=size[0], y=size[1], z=size[2]))
     if not np.isfinite(spacing + origin + direction).all():
-        raise ImageGeometryError("The position or spacing stored with the image is not a number.")
+        raise ImageGeometryError(Sentence("refused.place"))
     _check_spacing(spacing)
     return _grid_warnings(size, spacing, np.reshape(direction, (3, 3)))
 
@@ -126,82 +127,69 @@ def summarise(image: sitk.Image) -> ValueSummary:
 
 def several_values_sentence(count: int) -> str:
     """The sentence for an image with ``count`` values per voxel."""
-    word = "a colour image" if count in (3, 4) else f"an image with {count} values per voxel"
-    return f"This is {word}, no CT."
+    return Sentence("refused.colour" if count in (3, 4) else "refused.several-values", count=count)
+
+
+def modality_sentence(modality: Optional[str]) -> str:
+    """The sentence for an image of a modality other than CT, or of none that is stated."""
+    if not modality:
+        return Sentence("refused.modality-not-stated")
+    return Sentence("refused.modality", modality=modality)
 
 
 def _check_pixel_type(image: sitk.Image) -> None:
     if image.GetNumberOfComponentsPerPixel() > 1:
         raise NotCTError(several_values_sentence(image.GetNumberOfComponentsPerPixel()))
     if "complex" in image.GetPixelIDTypeAsString():
-        raise NotCTError("This image has complex values; it is no CT.")
+        raise NotCTError(Sentence("refused.complex"))
     if "label" in image.GetPixelIDTypeAsString():
-        raise NotCTError("This is a segmentation (label map), no CT.")
+        raise NotCTError(Sentence("refused.label-map"))
 
 
 def _check_spacing(spacing: tuple) -> None:
     ordered = sorted(spacing)
-    words = " × ".join(f"{value:.4g}" for value in spacing)
+    sides = dict(zip("xyz", (float(value) for value in spacing)))
     if ordered[0] < SPACING_RANGE_MM[0]:
-        raise ImageGeometryError(
-            f"The voxel spacing of {words} mm is too small to be true; the header is probably wrong."
-        )
+        raise ImageGeometryError(Sentence("refused.spacing-small", **sides))
     if ordered[2] > SPACING_RANGE_MM[1] or ordered[1] > MAXIMUM_IN_PLANE_MM:
-        raise ImageGeometryError(
-            f"The voxel spacing of {words} mm is too coarse to find a liver, or the header is wrong."
-        )
+        raise ImageGeometryError(Sentence("refused.spacing-coarse", **sides))
 
 
 def _grid_warnings(size: tuple, spacing: tuple, direction: np.ndarray) -> List[str]:
     warnings = []
     if abs(np.linalg.det(direction)) < np.cos(np.radians(MAXIMUM_TILT_DEGREES)):
-        raise ImageGeometryError("The axes of the image are too far from perpendicular to work with.")
+        raise ImageGeometryError(Sentence("refused.axes"))
     if shear(direction) > SHEAR_TOLERANCE:
         angle = np.degrees(np.arcsin(min(1.0, shear(direction))))
-        warnings.append(
-            f"The image axes are not perpendicular (sheared by {angle:.1f}°); sizes may be less exact."
-        )
+        warnings.append(Sentence("scan.sheared", degrees=float(angle)))
     if max(spacing) > THICK_SLICES_MM:
-        warnings.append(
-            f"The slices are {max(spacing):.3g} mm apart: small lesions may be missed, volumes less exact."
-        )
+        warnings.append(Sentence("scan.thick-slices", mm=float(max(spacing))))
     if tuple(spacing) == (1.0, 1.0, 1.0) and max(size) >= 512:
-        warnings.append(
-            "The spacing is exactly 1 × 1 × 1 mm, as if it was lost; if so, all measurements are wrong."
-        )
+        warnings.append(Sentence("scan.spacing-lost"))
     return warnings
 
 
 def _check_values(values: ValueSummary) -> List[str]:
     if values.non_finite:
-        raise NotCTError(
-            f"The image holds {values.non_finite:,} voxels that are not numbers (NaN or infinite)."
-        )
+        raise NotCTError(Sentence("refused.not-numbers", count=values.non_finite))
     if values.minimum == values.maximum:
-        raise NotCTError(f"The image is empty: every voxel has the value {values.minimum:g}.")
+        raise NotCTError(Sentence("refused.empty", value=values.minimum))
     if (
         values.minimum >= 0
         and values.maximum <= 255
         and values.integral
         and values.distinct <= _LABEL_MAP_VALUES
     ):
-        raise NotCTError(
-            "This looks like a segmentation (label map), not like a CT: it has few whole values."
-        )
+        raise NotCTError(Sentence("refused.like-label-map"))
     if _is_offset_ct(values):
-        raise NotCTError(
-            "The values look like a CT without its rescale intercept (water near 1024 instead of 0): "
-            "convert it again with the intercept, or subtract 1024."
-        )
-    ends = f"its values run from {values.minimum:g} to {values.maximum:g}"
+        raise NotCTError(Sentence("refused.offset"))
+    ends = {"low": values.minimum, "high": values.maximum}
     if values.maximum - values.minimum < 100 or values.share(-1100, -50) < 0.005:
-        raise NotCTError(
-            f"This is no CT in Hounsfield units (an MR?): {ends}, hardly any as low as fat and air."
-        )
+        raise NotCTError(Sentence("refused.no-air", **ends))
     if values.share(-150, 300) < 0.01:
-        raise NotCTError(f"This is no CT in Hounsfield units: {ends}, hardly any like soft tissue.")
+        raise NotCTError(Sentence("refused.no-tissue", **ends))
     if values.maximum < 350 and values.minimum > -500:
-        return [f"The Hounsfield units seem to be clipped ({ends}); mean values may be wrong."]
+        return [Sentence("scan.clipped", **ends)]
     return []
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, InputChangedError, NotCTError, UnreadableImageError, UsageError
+from ..sentences import Sentence, key_of
 from . import dicom, metaimage, nifti
-from .checks import check_grid, check_image, several_values_sentence
+from .checks import check_grid, check_image, modality_sentence, several_values_sentence
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
 from .series import Stack, choose, judge, wrong_kind
 from .stack import read_stack, stack_geometry
@@ -24,9 +25,7 @@ _VOLUMES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
-_CONTRADICTION = (
-    "The file states two different voxel spacings; the one of its orientation matrix (sform) is used."
-)
+_CONTRADICTION = Sentence("scan.two-spacings")
 
 _INT16_EXACT = (sitk.sitkInt8, sitk.sitkUInt8)
 _WIDE_INTEGERS = (sitk.sitkUInt16, sitk.sitkInt32, sitk.sitkUInt32, sitk.sitkInt64, sitk.sitkUInt64)
@@ -160,10 +159,10 @@ def _stacks(path: str, files: List[str]) -> Tuple[List[Stack], List[str]]:
         raise UnreadableImageError(_nothing_found(path, files, len(found.damaged)))
     warnings = []
     if found.damaged:
-        warnings.append(f"{len(found.damaged)} DICOM files could not be read and were left out.")
+        warnings.append(Sentence("scan.damaged-files", count=len(found.damaged)))
     copies = dicom.copies(found.slices)
     if copies:
-        warnings.append(f"{copies} images are stored twice in the folder; each was used once.")
+        warnings.append(Sentence("scan.copies", count=copies))
     return judge(dicom.stacks(found.slices)), warnings
 
 
@@ -180,13 +179,13 @@ def _nothing_found(path: str, files: List[str], damaged: int) -> str:
 def _scan_of_stack(path: str, name: str, stack: Stack, warnings: List[str]) -> Scan:
     info, slices = stack
     if info.modality != "CT":
-        raise NotCTError(f"This is no CT: its modality is {info.modality or 'not stated'}.")
+        raise NotCTError(modality_sentence(info.modality))
     state = file_state(info.files)
     geometry = stack_geometry(slices)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
     image, more = _checked(read_stack(slices, geometry), info.modality)
-    if geometry.warnings and "tilted" in geometry.warnings[0]:
-        more = tuple(item for item in more if "perpendicular" not in item)
+    if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
+        more = tuple(item for item in more if key_of(item) != "scan.sheared")
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
+from ..sentences import Sentence
 from .dicom import SAME_POSITION_MM, Slice, has_all_pixels, normal, places_mm, repeats
 
 GAP_TOLERANCE = 0.1
@@ -79,17 +80,13 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     if angle < TILT_DEGREES:
         step = axis * float(step @ axis)
     else:
-        messages.append(
-            f"The gantry was tilted by {angle:.1f}°: the mask lies on the tilted slices, sizes may be off."
-        )
+        messages.append(Sentence("scan.tilted", degrees=angle))
     x, y = np.array(slices[0].orientation[:3]), np.array(slices[0].orientation[3:])
     length = float(np.linalg.norm(step))
     direction = np.column_stack([x / np.linalg.norm(x), y / np.linalg.norm(y), step / length])
     thickness = slices[0].thickness
     if thickness and length > 1.5 * thickness + 0.1:
-        messages.append(
-            f"The slices are {thickness:.3g} mm thick but {length:.3g} mm apart: the rest was not scanned."
-        )
+        messages.append(Sentence("scan.gaps", thickness=float(thickness), apart=length))
     return StackGeometry(
         size=(slices[0].size[0], slices[0].size[1], len(slices)),
         spacing=(slices[0].spacing[0], slices[0].spacing[1], length),

@@ -26,6 +26,7 @@ from LiverSegLib.inference.tiles import TileRunner, plan_tiles
 from LiverSegLib.labels import BACKGROUND, LIVER, SPLEEN, TUMOUR
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.networks import build_network
+from LiverSegLib.sentences import Sentence
 
 LOCATE = "locate"
 SEGMENT = "segment"
@@ -41,7 +42,7 @@ BOX_GROWTH_MM = 50.0
 again.
 """
 MAX_RUNS = 3
-NO_LIVER = "No liver was found in this scan."
+NO_LIVER = Sentence("refused.no-liver")
 
 Tick = Callable[[float], None]
 """Called with the share of a step that is done; raises to cancel."""
@@ -147,10 +148,7 @@ class Cascade:
         stage = self.stages[SEGMENT]
         if target.tilt_degrees > MAX_TILT_DEGREES:
             volume = patient_order(upright(image, min(stage.spacing)))
-            notes.append(
-                f"The scan is oblique by {target.tilt_degrees:.0f} degrees; "
-                "it was segmented on an upright copy."
-            )
+            notes.append(Sentence("note.oblique", degrees=float(target.tilt_degrees)))
         if LOCATE in self.stages:
             located = self.locate(volume, locate_tick)
         else:
@@ -169,7 +167,7 @@ class Cascade:
             larger = _larger_box(scores, stage, grid, volume)
             if larger == grid.box or run == MAX_RUNS - 1:
                 break
-            notes.append("Liver or spleen reached beyond the located box; the box was enlarged.")
+            notes.append(Sentence("note.larger-box"))
             box = larger
         return scores, grid
 

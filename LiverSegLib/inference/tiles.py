@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.inference.devices import Device, choose_device
+from LiverSegLib.sentences import Sentence
 
 OVERLAP = 0.4
 """Share of a tile that its neighbour covers again."""
@@ -119,11 +120,9 @@ class TileRunner:
         if self._device.kind == "cuda":
             torch.cuda.empty_cache()
         if limit > 1:
-            self.retreats.append(
-                f"Not enough memory on {self._device.name} for several tiles at once; took one at a time."
-            )
+            self.retreats.append(Sentence("device.one-tile", device=self._device.name))
             return 1
-        self.retreats.append(f"Not enough memory on {self._device.name}; went on on the CPU.")
+        self.retreats.append(Sentence("device.to-cpu", device=self._device.name))
         self._place(choose_device("cpu", threads=self._device.threads))
         return MAX_BATCH
 

@@ -5,6 +5,7 @@ from typing import Optional, Tuple
 import numpy as np
 
 from ..regions import Box, grown_box
+from ..sentences import Sentence
 from .grid import Grid
 
 FIELD_OF_VIEW = "field of view"
@@ -33,6 +34,11 @@ def touched_borders(box: Box, grid: Grid) -> Tuple[str, ...]:
 def in_order(words: object) -> Tuple[str, ...]:
     """Return those of BORDER_WORDS that are in ``words``, in their order."""
     return tuple(word for word in BORDER_WORDS if word in words)  # type: ignore[operator]
+
+
+def border_word(word: str) -> str:
+    """Return one of BORDER_WORDS as a word that Slicer can translate."""
+    return Sentence(f"border.{word.replace(' ', '-')}")
 
 
 def padding_value(values: np.ndarray) -> Optional[float]:

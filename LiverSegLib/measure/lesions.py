@@ -16,7 +16,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..regions import Box, box_within, cavities, connected_components, grown_box, places_of, shell
-from . import cautions
+from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
 from .diameters import SliceDiameters, longest_in_slices
 from .grid import Grid
@@ -35,7 +35,7 @@ def measure_lesions(
     *,
     probability: Optional[np.ndarray] = None,
     padding: Optional[float] = None,
-    scan_cautions: Tuple[str, ...] = (),
+    scan_warnings: Tuple[str, ...] = (),
 ) -> Tuple[Lesion, ...]:
     """Measure every lesion.
 
@@ -46,7 +46,7 @@ def measure_lesions(
         values: the scan (z, y, x) in HU.
         probability: uint8 (z, y, x), 255 = 1.0, or None.
         padding: the scan's padding value if the liver meets the padding, else None.
-        scan_cautions: sentences that hold for every lesion.
+        scan_warnings: sentences that hold for every lesion.
 
     Returns:
         The lesions, numbered from 1 by descending volume.
@@ -54,7 +54,7 @@ def measure_lesions(
     lesions = _separate(tumour)
     surface = _DistanceToSurface(liver, grid)
     measured = [
-        _measure(lesion, surface, grid, values, probability, padding, scan_cautions)
+        _measure(lesion, surface, grid, values, probability, padding, scan_warnings)
         for lesion in _by_volume(lesions, grid)
     ]
     return tuple(Lesion(number=number, **fields) for number, fields in enumerate(measured, start=1))
@@ -85,7 +85,7 @@ def _measure(
     values: np.ndarray,
     probability: Optional[np.ndarray],
     padding: Optional[float],
-    scan_cautions: Tuple[str, ...],
+    scan_warnings: Tuple[str, ...],
 ) -> dict:
     """Return the fields of a Lesion but its number."""
     diameters, longest, perpendicular = _diameters(lesion, grid)
@@ -94,11 +94,11 @@ def _measure(
     touches = touched_borders(lesion.box, grid)
     if meets_padding(lesion.mask, lesion.box, values, padding):
         touches = in_order({*touches, FIELD_OF_VIEW})
-    warnings = cautions.cut_off("This lesion", touches, "its volume and diameters are lower bounds")
+    said = warnings.cut_off("lesion.cut-off", touches)
     if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
-        warnings += (cautions.NEAR_CUT_FACE,)
-    warnings += cautions.too_small(diameters.longest_mm, grid.slice_spacing)
-    warnings += cautions.too_dense(hu.mean_hu) + scan_cautions
+        said += (warnings.NEAR_CUT_FACE,)
+    said += warnings.too_small(diameters.longest_mm, grid.slice_spacing)
+    said += warnings.too_dense(hu.mean_hu) + scan_warnings
     return {
         "volume_ml": lesion.voxels * grid.voxel_ml,
         "longest_diameter_mm": diameters.longest_mm,
@@ -113,7 +113,7 @@ def _measure(
         "probability": _mean_probability(lesion, probability),
         "voxels": lesion.voxels,
         "truncated": bool(touches),
-        "warnings": warnings,
+        "warnings": said,
     }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import InputError
+from ..sentences import restored
 
 Vector = Tuple[float, float, float]
 """A point in LPS mm."""
@@ -163,6 +164,7 @@ class Measurements:
                 f"These measurements cannot be read: {FORMAT!r} expected, {data.get('format')!r} found."
             )
         try:
+            data = restored(data)
             return cls(
                 organs=tuple(_organ_from_dict(item) for item in data["organs"]),
                 lesions=tuple(_lesion_from_dict(item) for item in data["lesions"]),

@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from ..errors import UsageError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..regions import bounding_box
-from . import cautions
+from ..sentences import Sentence
+from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
 from .grid import Grid, check_labels, check_same_grid
 from .lesions import measure_lesions
@@ -59,9 +60,9 @@ def measure(
         find_structure(mask, box, wanted) for wanted in ((LIVER, TUMOUR), (LIVER,), (SPLEEN,), (TUMOUR,))
     )
     padding = padding_value(values)
-    general = cautions.thick_slices(grid.slice_spacing)
-    liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, cautions.NO_LIVER)
-    spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, cautions.NO_SPLEEN)
+    general = warnings.thick_slices(grid.slice_spacing)
+    liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, warnings.NO_LIVER)
+    spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, warnings.NO_SPLEEN)
     tumour_organ = _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None)
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
@@ -72,11 +73,11 @@ def measure(
             values,
             probability=probability,
             padding=padding if FIELD_OF_VIEW in liver_organ.touches else None,
-            scan_cautions=general,
+            scan_warnings=general,
         )
-    dense = [lesion.volume_ml for lesion in lesions if cautions.too_dense(lesion.mean_hu)]
-    doubts = (*left_out, *cautions.dense_lesions(len(lesions), dense))
-    tumour_organ = _with_tumour_cautions(tumour_organ, liver_organ, phase, doubts)
+    dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu)]
+    doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense))
+    tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
     return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
 
 
@@ -114,19 +115,19 @@ def _organ(
         truncated=bool(touches),
         touches=touches,
         reliable=not touches,
-        warnings=cautions.cut_off(f"The {info.name[0].lower()}{info.name[1:]}", touches) + general,
+        warnings=warnings.cut_off("volume.cut-off", touches, organ=Sentence(f"organ.{info.key}")) + general,
     )
 
 
-def _with_tumour_cautions(tumour: Organ, liver: Organ, phase: Optional[str], doubts: Sequence[str]) -> Organ:
+def _with_tumour_warnings(tumour: Organ, liver: Organ, phase: Optional[str], doubts: Sequence[str]) -> Organ:
     """Return the tumour with what also makes it doubtful: a liver cut off, a scan without contrast medium,
     and the ``doubts`` about its lesions.
     """
     more: Tuple[str, ...] = ()
     if liver.truncated:
-        more += (cautions.TUMOURS_OF_CUT_LIVER,)
+        more += (warnings.TUMOURS_OF_CUT_LIVER,)
     if phase == "unenhanced":
-        more += (cautions.UNENHANCED_TUMOURS,)
+        more += (warnings.UNENHANCED_TUMOURS,)
     more += tuple(doubts)
     return replace(tumour, warnings=tumour.warnings + more, reliable=tumour.reliable and not more)
 
@@ -142,8 +143,8 @@ def _put_together(
     grid: Grid,
 ) -> Measurements:
     ratio, difference = _liver_and_spleen(liver, spleen)
-    ratio_warnings = () if difference is None else cautions.ratio_phase(phase)
-    burden_warnings = _burden_cautions(liver, phase, doubts)
+    ratio_warnings = () if difference is None else warnings.ratio_phase(phase)
+    burden_warnings = _warnings_of_burden(liver, phase, doubts)
     organs = (liver, spleen, tumour)
     return Measurements(
         organs=organs,
@@ -153,7 +154,7 @@ def _put_together(
         liver_spleen_ratio=ratio,
         liver_minus_spleen_hu=difference,
         phase=phase,
-        warnings=cautions.each_once(
+        warnings=warnings.each_once(
             [sentence for organ in organs for sentence in organ.warnings] + list(burden_warnings)
         ),
         burden_warnings=burden_warnings,
@@ -172,8 +173,8 @@ def _liver_and_spleen(liver: Organ, spleen: Organ) -> Tuple[Optional[float], Opt
     return ratio, liver.mean_hu - spleen.mean_hu
 
 
-def _burden_cautions(liver: Organ, phase: Optional[str], doubts: Tuple[str, ...]) -> Tuple[str, ...]:
+def _warnings_of_burden(liver: Organ, phase: Optional[str], doubts: Tuple[str, ...]) -> Tuple[str, ...]:
     if not liver.voxels:
         return ()
-    cut = (cautions.BURDEN_OF_CUT_LIVER,) if liver.truncated else ()
-    return cut + ((cautions.UNENHANCED_TUMOURS,) if phase == "unenhanced" else ()) + doubts
+    cut = (warnings.BURDEN_OF_CUT_LIVER,) if liver.truncated else ()
+    return cut + ((warnings.UNENHANCED_TUMOURS,) if phase == "unenhanced" else ()) + doubts

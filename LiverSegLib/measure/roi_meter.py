@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..labels import TUMOUR
+from ..sentences import Sentence
 from .grid import Grid, check_labels, check_same_grid
 from .roi_data import OrganStatistics, PlacementSettings, Roi, RoiValues
 from .roi_organs import MAD_TO_SD, Noise, OrganRegion, check_arrays, find_organs, measure_noise
@@ -202,27 +203,25 @@ class RoiMeter:
         lesion: float,
     ) -> Tuple[str, ...]:
         if mean is None or sd is None:
-            return ("It lies outside the scan, or its voxels have no value.",)
-        flags = []
+            return (Sentence("roi.outside-scan"),)
+        flags, word = [], Sentence(f"organ.{organ}")
         if organ not in self.organs:
-            flags.append(f"There is no {organ} in the mask.")
+            flags.append(Sentence("roi.no-organ", organ=word))
         elif inside < INSIDE_SHARE:
             outside = max(1, round(100 * (1 - inside)))
-            flags.append(f"{outside} % of it lies outside the {organ}.")
+            flags.append(Sentence("roi.outside-organ", percent=outside, organ=word))
         if known < INSIDE_SHARE:
-            flags.append("Part of it lies outside the scan, or has no value.")
+            flags.append(Sentence("roi.partly-outside-scan"))
         if lesion > 1 - INSIDE_SHARE:
-            flags.append("It touches a lesion.")
+            flags.append(Sentence("roi.touches-lesion"))
         remarks = self.remarks(organ, mean, sd, voxels) if organ in self.organs else ()
         statistics = self.statistics(organ)
         if "noise" in remarks:
-            flags.append(
-                f"Its SD of {sd:.0f} HU is above the noise of the {organ}, {statistics.noise_hu:.0f} HU."
-            )
+            flags.append(Sentence("roi.noisy", sd=float(sd), noise=float(statistics.noise_hu), organ=word))
         if "mean" in remarks:
             apart = mean - statistics.cube_median_hu
-            side = "above" if apart > 0 else "below"
-            flags.append(f"Its mean is {abs(apart):.0f} HU {side} the median of the {organ}.")
+            key = "roi.above-median" if apart > 0 else "roi.below-median"
+            flags.append(Sentence(key, hu=float(abs(apart)), organ=word))
         return tuple(flags)
 
     def _organ_statistics(self, organ: OrganRegion) -> Generator[None, None, OrganStatistics]:

@@ -25,7 +25,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from .cautions import cut_off, each_once
+from ..sentences import Sentence
 from .roi_data import (
     LIVER_KEY,
     ORGANS,
@@ -39,6 +39,7 @@ from .roi_data import (
 )
 from .roi_meter import RoiMeter
 from .roi_sites import Sites
+from .warnings import cut_off, each_once
 
 __all__ = [
     "ORGANS",
@@ -101,10 +102,10 @@ def place(meter: RoiMeter, settings: Optional[PlacementSettings] = None) -> Plac
     warnings: List[str] = []
     for number, (organ, letter) in enumerate(ORGANS.items()):
         if organ not in meter.organs:
-            warnings.append(f"The mask holds no {organ}: no ROIs were placed there.")
+            warnings.append(Sentence("roi.organ-missing", organ=Sentence(f"organ.{organ}")))
             continue
         warnings += cut_off(
-            f"The {organ}", meter.organs[organ].touches, "ROIs lie only in the part that was scanned"
+            "roi.organ-cut-off", meter.organs[organ].touches, organ=Sentence(f"organ.{organ}")
         )
         search = _Search(meter, organ, settings, np.random.default_rng([settings.seed, number]))
         centres = search.centres()
@@ -120,11 +121,15 @@ def place(meter: RoiMeter, settings: Optional[PlacementSettings] = None) -> Plac
 
 
 def _too_few(organ: str, found: int, settings: PlacementSettings) -> str:
-    fit = f"Only {found} of {settings.count} ROIs fit" if found else "No ROI fits"
-    return (
-        f"{fit} into the {organ} with sides of {settings.side_mm:g} mm, {settings.margin_mm:g} mm from its "
-        f"border and {settings.lesion_margin_mm:g} mm from lesions, away from vessels."
-    )
+    asked = {
+        "organ": Sentence(f"organ.{organ}"),
+        "side": settings.side_mm,
+        "margin": settings.margin_mm,
+        "lesion_margin": settings.lesion_margin_mm,
+    }
+    if not found:
+        return Sentence("roi.none-fits", **asked)
+    return Sentence("roi.too-few", count=found, wanted=settings.count, **asked)
 
 
 @dataclass(frozen=True, eq=False)

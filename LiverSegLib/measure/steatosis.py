@@ -9,7 +9,7 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from .cautions import THICK_SLICES_MM, each_once
+from ..sentences import Sentence
 from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
 from .rois import RoiMeter, place
 from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
@@ -24,6 +24,7 @@ from .steatosis_result import (
     Reading,
     means_of,
 )
+from .warnings import THICK_SLICES_MM, each_once
 
 __all__ = [
     "GRADES",
@@ -77,7 +78,7 @@ def assess(
         ratio_of_means = liver_mean / spleen_mean
         interval = ratio_interval(liver_means, spleen_means, seed=seed)
     elif spleen_mean is not None and spleen_mean > 0:
-        reasons += ("A spleen ROI has 0 HU or less: there is no ratio to it.",)
+        reasons += (Sentence("fat.spleen-not-positive"),)
     difference = None if liver_mean is None or spleen_mean is None else liver_mean - spleen_mean
     by_ratio = None if ratio is None else cut_offs.grade(ratio)
     grade = by_ratio if not reasons or grade_anyway else None
@@ -85,9 +86,7 @@ def assess(
     if interval is not None and grade is not None:
         more += _interval_warning(interval, cut_offs)
     if conditions.kvp is None:
-        more.append(
-            f"The tube voltage is not known; cut-offs and fat fraction hold for {VALID_KVP:.0f} kVp only."
-        )
+        more.append(Sentence("fat.kvp-unknown", kvp=VALID_KVP))
     return Assessment(
         ratio=ratio,
         ratio_interval=interval,
@@ -168,8 +167,9 @@ def thick_slices(slice_spacing: float, side_mm: float) -> Tuple[str, ...]:
     if slice_spacing <= THICK_SLICES_MM + 1e-3:
         return ()
     count = max(1, round(side_mm / slice_spacing))
-    held = "only one slice" if count == 1 else f"only {count} slices"
-    return (f"Slices are {slice_spacing:.1f} mm apart: an ROI holds {held}, so its mean is less certain.",)
+    if count == 1:
+        return (Sentence("roi.one-slice", mm=float(slice_spacing)),)
+    return (Sentence("roi.few-slices", mm=float(slice_spacing), count=count),)
 
 
 def _mean(values: np.ndarray) -> Optional[float]:
@@ -180,31 +180,35 @@ def _roi_warnings(readings: Sequence[Reading], organ: str) -> List[str]:
     sentences = []
     for number, (roi, values) in enumerate(readings):
         if values.mean_hu is None:
-            sentences.append(f"{roi.name} lies outside the scan and does not count.")
+            sentences.append(Sentence("roi.does-not-count", roi=roi.name))
             continue
-        sentences += [f"{roi.name}: {flag}" for flag in values.flags]
+        sentences += [Sentence("roi.remark", roi=roi.name, remark=flag) for flag in values.flags]
         if min(roi.size) < SIDE_RANGE_MM[0] - _EQUAL_MM:
             sentences.append(
-                f"{roi.name} has a side of {min(roi.size):.1f} mm, less than {SIDE_RANGE_MM[0]:.0f} mm."
+                Sentence("roi.small", roi=roi.name, side=float(min(roi.size)), least=SIDE_RANGE_MM[0])
             )
         sentences += [
-            f"{other.name} and {roi.name} overlap: what they share counts twice."
+            Sentence("roi.overlap", first=other.name, second=roi.name)
             for other, _ in readings[:number]
             if roi.overlaps(other)
         ]
     counted = sum(values.mean_hu is not None for _, values in readings)
     if 0 < counted < LEAST_FOR_INTERVAL:
-        word = "one ROI" if counted == 1 else f"{counted} ROIs"
-        sentences.append(f"Only {word} in the {organ}: there is no interval.")
+        word = Sentence(f"organ.{organ}")
+        if counted == 1:
+            sentences.append(Sentence("roi.only-one", organ=word))
+        else:
+            sentences.append(Sentence("roi.only-few", count=counted, organ=word))
     return sentences
 
 
 def _interval_warning(interval: Tuple[float, float], cut_offs: CutOffs) -> List[str]:
     low, high = cut_offs.grade(interval[0]), cut_offs.grade(interval[1])
-    return [] if low == high else [f"The 95 % interval of the ratio reaches from {low} to {high}."]
+    words = {"low": Sentence(f"grade-word.{low}"), "high": Sentence(f"grade-word.{high}")}
+    return [] if low == high else [Sentence("fat.interval", **words)]
 
 
 def _grade_text(grade: Optional[str], doubtful: bool) -> str:
     if grade is None:
         return NOT_GRADED
-    return f"{GRADE_TEXTS[grade]} (graded in spite of the reasons not to)" if doubtful else GRADE_TEXTS[grade]
+    return Sentence(f"grade.{grade}-anyway") if doubtful else GRADE_TEXTS[grade]

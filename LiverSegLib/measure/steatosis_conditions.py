@@ -17,7 +17,8 @@ Sources of the limits:
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from .borders import FIELD_OF_VIEW
+from ..sentences import Sentence, in_commas, key_of
+from .borders import border_word
 from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics
 
 VALID_KVP = 120.0
@@ -36,11 +37,7 @@ _NO_AGENT = ("", "no", "none", "without", "w/o", "nativ", "native", "unenhanced"
 _BY_MOUTH = ("oral", "p.o.", "per os", "gastrografin", "barium", "rectal")
 _INTO_VEIN = ("iv", "i.v.", "intraven", "omni", "ultra", "iome", "iopam", "iohex", "iodix", "visip", "isov")
 
-PHASE_WORDS = {
-    "arterial": "arterial phase",
-    "portal": "portal venous phase",
-    "late": "late phase",
-}
+_ENHANCED = ("arterial", "portal", "late")
 
 
 @dataclass(frozen=True)
@@ -108,32 +105,24 @@ def reasons_not_to_grade(
     reasons: List[str] = []
     reasons += _contrast(conditions)
     if liver_mean is None:
-        reasons.append("There is no accepted ROI in the liver.")
+        reasons.append(Sentence("fat.no-liver-roi"))
     if spleen_mean is None:
-        reasons.append("There is no spleen to compare with: only the attenuation of the liver can be judged.")
+        reasons.append(Sentence("fat.no-spleen"))
     elif not PLAUSIBLE_SPLEEN_HU[0] <= spleen_mean <= PLAUSIBLE_SPLEEN_HU[1]:
-        reasons.append(
-            f"The spleen has {spleen_mean:.0f} HU; an unenhanced one has {PLAUSIBLE_SPLEEN_HU[0]:.0f} to "
-            f"{PLAUSIBLE_SPLEEN_HU[1]:.0f} HU."
-        )
+        low, high = PLAUSIBLE_SPLEEN_HU
+        reasons.append(Sentence("fat.spleen-implausible", hu=spleen_mean, low=low, high=high))
     if liver_mean is not None and liver_mean > PLAUSIBLE_LIVER_HU:
-        reasons.append(
-            f"The liver has {liver_mean:.0f} HU, above {PLAUSIBLE_LIVER_HU:.0f} HU: iron, amiodarone or "
-            "contrast medium may hide fat."
-        )
+        reasons.append(Sentence("fat.liver-bright", hu=liver_mean, limit=PLAUSIBLE_LIVER_HU))
     if conditions.kvp is not None and not is_valid_kvp(conditions.kvp):
-        reasons.append(
-            f"The tube voltage was {conditions.kvp:g} kVp; the cut-offs hold for {VALID_KVP:.0f} kVp."
-        )
+        reasons.append(Sentence("fat.kvp-other", kvp=conditions.kvp, valid=VALID_KVP))
     for organ, touches in ((LIVER_KEY, conditions.liver_touches), (SPLEEN_KEY, conditions.spleen_touches)):
         if touches:
-            reasons.append(f"Part of the {organ} lies outside the scan ({_borders(touches)}).")
+            word = Sentence(f"organ.{organ}")
+            reasons.append(Sentence("fat.organ-cut-off", organ=word, places=_borders(touches)))
     for organ, noise in ((LIVER_KEY, conditions.liver_noise_hu), (SPLEEN_KEY, conditions.spleen_noise_hu)):
         if noise is not None and noise > HIGH_NOISE_HU:
-            reasons.append(
-                f"The noise in the {organ} is {noise:.0f} HU, above {HIGH_NOISE_HU:.0f} HU: "
-                "means may be shifted."
-            )
+            word = Sentence(f"organ.{organ}")
+            reasons.append(Sentence("fat.noise", organ=word, hu=noise, limit=HIGH_NOISE_HU))
     return tuple(reasons)
 
 
@@ -155,20 +144,22 @@ def names_contrast_agent(text: Optional[str]) -> bool:
 
 def _contrast(conditions: Conditions) -> List[str]:
     reasons = []
-    if conditions.phase in PHASE_WORDS:
-        detail = f" ({conditions.phase_reason.rstrip('.')})" if conditions.phase_reason else ""
-        reasons.append(
-            f"The scan holds contrast medium: it looks like the {PHASE_WORDS[conditions.phase]}{detail}."
-        )
+    if conditions.phase in _ENHANCED:
+        holds = Sentence(f"fat.{conditions.phase}")
+        because = {"sentence": holds, "reason": conditions.phase_reason}
+        reasons.append(Sentence("fat.because", **because) if conditions.phase_reason else holds)
     elif conditions.phase != "unenhanced":
-        reasons.append("It is not known whether the scan holds contrast medium.")
+        reasons.append(Sentence("fat.phase-unknown"))
     if names_contrast_agent(conditions.contrast_agent):
-        reasons.append(
-            f"The DICOM header names a contrast agent ({(conditions.contrast_agent or '').strip()})."
-        )
+        reasons.append(Sentence("fat.agent", agent=(conditions.contrast_agent or "").strip()))
     return reasons
 
 
 def _borders(touches: Tuple[str, ...]) -> str:
-    words = [word if word == FIELD_OF_VIEW else f"{word} border" for word in touches]
-    return ", ".join(words)
+    words = [border_word(word) for word in touches]
+    return in_commas(
+        [
+            word if key_of(word) == "border.field-of-view" else Sentence("place.bare-border", border=word)
+            for word in words
+        ]
+    )

@@ -18,6 +18,7 @@ Sources, for scans without contrast medium at 120 kVp:
 
 from typing import List, Tuple
 
+from ..sentences import Sentence
 from .steatosis_conditions import PLAUSIBLE_LIVER_HU, VALID_KVP, Conditions, is_valid_kvp
 
 LOW_LIVER_HU = 40.0
@@ -35,23 +36,19 @@ FAT_SLOPE, FAT_OFFSET = -0.58, 38.2
 def liver_text(liver_hu: float) -> str:
     """Return what the mean attenuation of an unenhanced liver says."""
     if liver_hu < LOW_LIVER_HU:
-        return f"Below {LOW_LIVER_HU:.0f} HU: moderate to severe fat."
+        return Sentence("fat.liver-low", hu=LOW_LIVER_HU)
     if liver_hu <= SPECIFIC_LIVER_HU:
-        return f"Up to {SPECIFIC_LIVER_HU:.0f} HU: moderate to severe fat is likely."
-    return (
-        f"Above {SPECIFIC_LIVER_HU:.0f} HU: attenuation alone shows no more than mild fat and excludes none."
-    )
+        return Sentence("fat.liver-specific", hu=SPECIFIC_LIVER_HU)
+    return Sentence("fat.liver-high", hu=SPECIFIC_LIVER_HU)
 
 
 def difference_text(difference_hu: float) -> str:
     """Return what liver minus spleen, unenhanced, says."""
     if difference_hu > NORMAL_DIFFERENCE_HU:
-        return f"More than {NORMAL_DIFFERENCE_HU:.0f} HU above the spleen: hardly any fat."
+        return Sentence("fat.difference-normal", hu=NORMAL_DIFFERENCE_HU)
     if difference_hu >= FATTY_DIFFERENCE_HU:
-        return (
-            f"Between {FATTY_DIFFERENCE_HU:.0f} and {NORMAL_DIFFERENCE_HU:.0f} HU from the spleen: mild fat."
-        )
-    return f"More than {-FATTY_DIFFERENCE_HU:.0f} HU below the spleen: moderate to severe fat."
+        return Sentence("fat.difference-mild", low=FATTY_DIFFERENCE_HU, high=NORMAL_DIFFERENCE_HU)
+    return Sentence("fat.difference-low", hu=-FATTY_DIFFERENCE_HU)
 
 
 def fat_fraction_percent(liver_hu: float) -> float:
@@ -63,11 +60,11 @@ def fat_fraction_doubts(liver_hu: float, conditions: Conditions) -> Tuple[str, .
     """Return sentences on why the fat fraction does not hold for a scan."""
     doubts: List[str] = []
     if conditions.phase != "unenhanced":
-        doubts.append("The fat fraction holds for unenhanced scans only.")
+        doubts.append(Sentence("fat.fraction-unenhanced-only"))
     if conditions.kvp is None:
-        doubts.append(f"The fat fraction holds for {VALID_KVP:.0f} kVp; the tube voltage is not known.")
+        doubts.append(Sentence("fat.fraction-kvp-unknown", kvp=VALID_KVP))
     elif not is_valid_kvp(conditions.kvp):
-        doubts.append(f"The fat fraction holds for {VALID_KVP:.0f} kVp, not for {conditions.kvp:g} kVp.")
+        doubts.append(Sentence("fat.fraction-kvp-other", valid=VALID_KVP, kvp=conditions.kvp))
     if liver_hu > PLAUSIBLE_LIVER_HU:
-        doubts.append("The liver is brighter than one without fat: something else raises its attenuation.")
+        doubts.append(Sentence("fat.fraction-liver-bright"))
     return tuple(doubts)

@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..sentences import Sentence, restored
 from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics, PlacementSettings, Roi, RoiValues
 from .steatosis_conditions import Conditions
 from .steatosis_ratio import pair_ratios
@@ -16,12 +17,12 @@ FORMAT = "liverseg-steatosis-1"
 GRADES: Tuple[str, ...] = ("normal", "mild", "moderate", "severe")
 """From the highest ratio to the lowest."""
 GRADE_TEXTS = {
-    "normal": "No fatty liver by the ratio",
-    "mild": "Mild fatty liver",
-    "moderate": "Moderate fatty liver",
-    "severe": "Severe fatty liver",
+    "normal": Sentence("grade.normal"),
+    "mild": Sentence("grade.mild"),
+    "moderate": Sentence("grade.moderate"),
+    "severe": Sentence("grade.severe"),
 }
-NOT_GRADED = "Not graded"
+NOT_GRADED = Sentence("grade.none")
 _EQUAL = 1e-9
 
 Reading = Tuple[Roi, RoiValues]
@@ -231,7 +232,7 @@ class Assessment:
                 f"This assessment cannot be read: {FORMAT!r} expected, {data.get('format')!r} found."
             )
         try:
-            return _from_dict(data)
+            return _from_dict(restored(data))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("This fatty-liver assessment is damaged.", repr(error)) from error
 

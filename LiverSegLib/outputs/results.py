@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
 from ..errors import CancelledError, OutputError, UsageError
-from ..failures import is_out_of_memory
+from ..failures import reason_of
+from ..sentences import Sentence
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
 from .folder import PathLike, Reservation, check_room
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
@@ -179,7 +180,7 @@ def _write_set(
 
 def _stop_if(cancel: Callable[[], bool]) -> None:
     if cancel():
-        raise CancelledError("Cancelled.")
+        raise CancelledError(Sentence("failed.cancelled"))
 
 
 def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> Optional[bytes]:
@@ -194,10 +195,7 @@ def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> 
     except CancelledError:
         raise
     except Exception as error:  # noqa: BLE001 (graphics fail in many ways, none of which may cost the result)
-        reason = (
-            "memory ran out" if is_out_of_memory(error) else str(error).rstrip(".") or type(error).__name__
-        )
-        warnings.append(f"There is no 3-D picture: {reason}.")
+        warnings.append(Sentence("files.no-3d-picture", reason=reason_of(error)))
         _log.warning(warnings[-1], exc_info=error)
         return None
 

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from ..labels import LABELS, LIVER, SPLEEN
 from ..measure.steatosis import Assessment, Reading
+from ..sentences import Sentence
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
 from .folder import PathLike, Reservation, check_room
 from .label_files import write_labels
@@ -159,7 +160,7 @@ def _picture(
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "PIL":
             raise
-        said.append("There is no picture of the ROIs: the Python package pillow is missing.")
+        said.append(Sentence("files.no-roi-picture"))
         return None
     sheet = roi_sheet(roi_pictures(PatientView.of(image, labels), readings))
     return lambda path: sheet.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 
 from ..measure.steatosis import Assessment, Reading
 from ..measure.steatosis_result import Acceptance
+from ..sentences import key_of
 from .figures import Figure
 from .grade_scale import grade_scale
 from .pictures import to_data_uri
@@ -43,7 +44,8 @@ def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.I
     parts = [
         _verdict(steatosis),
         _acceptance(steatosis.accepted),
-        warning_lines(steatosis.warnings),
+        # what is remarkable in a single ROI stands in its row
+        warning_lines(text for text in steatosis.warnings if key_of(text) != "roi.remark"),
         _numbers(steatosis),
         _roi_table(steatosis.rois, view),
         _pictures(steatosis.rois, view),

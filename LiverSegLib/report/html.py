@@ -14,6 +14,7 @@ from ..errors import OutputError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.measurements import Lesion, Measurements, Organ
 from ..measure.steatosis import Assessment
+from ..measure.warning_places import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
 from .fatty_liver import fatty_liver_section
 from .figures import MOST_LESIONS, Figure, Figures, build_figures
 from .pictures import WINDOW
@@ -82,15 +83,16 @@ def build_report(
     """
     figures = build_figures(image, labels, measurements)
     name = title or "Unnamed scan"
+    places = warnings_by_place(measurements, [str(text) for text in warnings])
     parts = [
         _header(name, image, provenance),
-        _key_numbers(measurements, provenance),
-        _warnings_box([*warnings, *measurements.warnings]),
+        _key_numbers(measurements, provenance, places),
+        _warnings_box(places["scan"]),
         _overview(figures),
-        _lesions(measurements.lesions, figures.lesions, provenance.get("left_out") or ()),
+        _lesions(measurements, figures.lesions, provenance.get("left_out") or ()),
         rejected_section(measurements.rejected),
         _three_d(rendering_png),
-        _organs(measurements),
+        _organs(measurements, places[RATIO]),
         fatty_liver_section(steatosis, image, labels) if steatosis is not None else "",
         _highlight(figures),
         _provenance(provenance),
@@ -182,7 +184,9 @@ def _footer(provenance: Mapping[str, Any]) -> str:
     return f"<footer>{escape(RESEARCH_USE)} {escape(_RESEARCH_MORE)} LiverSeg {version}.</footer>"
 
 
-def _key_numbers(measurements: Measurements, provenance: Mapping[str, Any]) -> str:
+def _key_numbers(
+    measurements: Measurements, provenance: Mapping[str, Any], places: Mapping[str, Sequence[str]]
+) -> str:
     liver, spleen, tumour = (measurements.organ(key) for key in ("liver", "spleen", "tumour"))
     count = len(measurements.lesions)
     lesions = "no lesion found" if not count else "1 lesion" if count == 1 else f"{count} lesions"
@@ -190,26 +194,25 @@ def _key_numbers(measurements: Measurements, provenance: Mapping[str, Any]) -> s
     phase = measurements.phase or (provenance.get("phase") or {}).get("phase") or "unknown"
     reason = str((provenance.get("phase") or {}).get("reason") or "estimated from the image")
     cards = [
-        _volume_card(liver, LIVER, "tumours included"),
-        _volume_card(spleen, SPLEEN, ""),
-        _volume_card(tumour, TUMOUR, lesions),
+        _volume_card(liver, LIVER, "tumours included", places),
+        _volume_card(spleen, SPLEEN, "", places),
+        _volume_card(tumour, TUMOUR, lesions, places),
         _card(
             "Tumour burden",
             NONE if burden is None else f"{plain(burden, 1)} <small>%</small>",
             "of the liver volume",
-            measurements.burden_warnings,
+            places[BURDEN],
         ),
         _card("Contrast phase", escape(PHASES.get(phase, phase)), reason, (), word=True),
     ]
     return f'<section aria-label="Key numbers"><div class="cards">{"".join(cards)}</div></section>'
 
 
-def _volume_card(organ: Organ, label: int, note: str) -> str:
+def _volume_card(organ: Organ, label: int, note: str, places: Mapping[str, Sequence[str]]) -> str:
     missing = not organ.voxels and label != TUMOUR
     value = "not found" if missing else f"{_at_least(organ)}{volume(organ.volume_ml)} <small>ml</small>"
-    return _card(
-        LABELS[label].name, value, "" if missing else note, organ.warnings, LABELS[label].colour, word=missing
-    )
+    info, note = LABELS[label], "" if missing else note
+    return _card(info.name, value, note, places[organ.key], info.colour, word=missing)
 
 
 def _card(
@@ -270,11 +273,13 @@ def _legend() -> str:
     return f'<div class="legend">{items}</div><p class="note">{window} {sides}</p>'
 
 
-def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure], left_out: Sequence[str]) -> str:
+def _lesions(measurements: Measurements, figures: Sequence[Figure], left_out: Sequence[str]) -> str:
+    lesions = measurements.lesions
     if not lesions:
         said = "No lesion was found. Small or faint lesions can be missed; this does not rule out disease."
         if left_out:
-            said = " ".join(["No lesion was kept.", *(str(sentence) for sentence in left_out)])
+            at_volume = measurements.organ("tumour").warnings
+            said = " ".join(["No lesion was kept.", *(text for text in left_out if text not in at_volume)])
         return f'<section><h2>Lesions</h2><p class="empty">{escape(said)}</p></section>'
     heads = (
         "No.", "Slice", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean ± SD (HU)",
@@ -285,7 +290,7 @@ def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure], left_out: Seq
     table = (
         '<div class="scroll"><table><caption>Largest first. Diameters as in RECIST 1.1: the longest in an '
         f"axial slice, and the longest at right angles to it.</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
+        f"<tbody>{rows}</tbody></table></div>{_lesion_warnings(measurements)}"
     )
     more = ""
     if len(lesions) > MOST_LESIONS:
@@ -296,8 +301,14 @@ def _lesions(lesions: Sequence[Lesion], figures: Sequence[Figure], left_out: Seq
     return f"<section><h2>Lesions</h2>{table}{more}{grid}</section>"
 
 
+def _lesion_warnings(measurements: Measurements) -> str:
+    """Each sentence on lesions once, under the table, with their numbers."""
+    organs = [text for organ in measurements.organs for text in organ.warnings]
+    found = warnings_of_lesions(measurements.lesions, [*organs, *measurements.warnings])
+    return warning_lines(f"{lesion_numbers(numbers)}: {text}" for text, numbers in found)
+
+
 def _lesion_row(lesion: Lesion) -> str:
-    warnings = warning_lines(lesion.warnings)
     cells = (
         str(lesion.slice_index + 1),
         ("≥ " if lesion.truncated else "") + volume(lesion.volume_ml),
@@ -308,8 +319,7 @@ def _lesion_row(lesion: Lesion) -> str:
         NONE if lesion.probability is None else plain(100.0 * lesion.probability, 0),
     )
     row = f'<th scope="row">{lesion.number}</th>' + "".join(f"<td>{cell}</td>" for cell in cells)
-    note = f'<tr><td></td><td class="text" colspan="7">{warnings}</td></tr>' if warnings else ""
-    return f"<tr>{row}</tr>{note}"
+    return f"<tr>{row}</tr>"
 
 
 def _three_d(png: Optional[bytes]) -> str:
@@ -329,11 +339,10 @@ def _three_d(png: Optional[bytes]) -> str:
     return f'<section class="keep"><h2>3-D picture</h2>{body}</section>'
 
 
-def _organs(measurements: Measurements) -> str:
+def _organs(measurements: Measurements, of_ratio: Sequence[str]) -> str:
     rows = []
     for organ in measurements.organs:
         colour = next((info.colour for info in LABELS.values() if info.key == organ.key), (200, 200, 200))
-        warnings = warning_lines(organ.warnings)
         reach = ", ".join(organ.touches) if organ.touches else "no"
         name = f'<span class="swatch" style="background:{css(colour)}"></span>{escape(organ.name)}'
         numbers = (
@@ -343,9 +352,7 @@ def _organs(measurements: Measurements) -> str:
             plain(organ.median_hu, 1),
         )
         cells = "".join(f"<td>{value}</td>" for value in numbers)
-        rows.append(
-            f'<tr><th scope="row">{name}</th>{cells}<td class="text">{escape(reach)}{warnings}</td></tr>'
-        )
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}<td class="text">{escape(reach)}</td></tr>')
     heads = ("Structure", "Volume (ml)", "Mean (HU)", "SD (HU)", "Median (HU)")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     head += '<th scope="col" class="text">Cut off by the border of the scan</th>'
@@ -353,14 +360,14 @@ def _organs(measurements: Measurements) -> str:
         '<section class="keep"><h2>Organs</h2><div class="scroll"><table><caption>Liver volume includes '
         "tumours; liver attenuation is that of the parenchyma without them.</caption>"
         f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>{_ratio(measurements)}</section>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>{_ratio(measurements, of_ratio)}</section>"
     )
 
 
-def _ratio(measurements: Measurements) -> str:
+def _ratio(measurements: Measurements, sentences: Sequence[str]) -> str:
     if measurements.liver_spleen_ratio is None and measurements.liver_minus_spleen_hu is None:
         return ""
-    warnings = warning_lines(measurements.liver_spleen_warnings)
+    warnings = warning_lines(sentences)
     ratio = plain(measurements.liver_spleen_ratio, 2)
     difference = plain(measurements.liver_minus_spleen_hu, 1)
     return (

@@ -256,7 +256,10 @@ def test_segment_tells_the_grade_and_keeps_the_assessment(tmp_path, files, asked
 def test_an_assessment_that_fails_does_not_cost_the_segmentation(tmp_path, files, asked, monkeypatch, capsys):
     monkeypatch.setattr(api, "assess_steatosis", lambda result: 1 / 0)
     assert main(["segment", files[0], "-o", str(tmp_path / "out"), "--no-report"]) == 0
-    assert "Fatty liver was not assessed: division by zero." in capsys.readouterr().err
+    assert (
+        "Fatty liver was not assessed. An unexpected error occurred (division by zero)."
+        in capsys.readouterr().err
+    )
     content = json.loads((tmp_path / "out" / "measurements.json").read_text(encoding="utf-8"))
     assert "steatosis" not in content and "segmentation.nii.gz" in names_in(tmp_path / "out")
 

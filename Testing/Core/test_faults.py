@@ -312,7 +312,7 @@ def test_out_of_memory_while_drawing_costs_the_picture_only(old_set, result, mon
     monkeypatch.setattr(surfaces, "render", lambda *_, **__: raise_(MemoryError()))
     files = write_results(result, old_set)
     assert "rendering" not in files
-    assert "There is no 3-D picture: memory ran out." in files["measurements"].read_text()
+    assert "There is no 3-D picture. Memory ran out." in files["measurements"].read_text()
 
 
 # ---- Ctrl-C and SIGTERM

@@ -14,7 +14,7 @@ from measure_shapes import AXIAL, ball, centre_of, ct_of, draw, ellipsoid, empty
 from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.cautions import NO_LIVER, NO_SPLEEN
+from LiverSegLib.measure.warnings import NO_LIVER, NO_SPLEEN
 
 OBLIQUE = tuple((turned(20, 0) @ turned(-35, 2)).ravel())
 LEFT_HANDED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0)

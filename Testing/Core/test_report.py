@@ -198,7 +198,7 @@ def test_missing_provenance_is_called_not_recorded(case):
     assert "not recorded" in Page(report(case, provenance={})).text
 
 
-def test_warnings_stand_beside_their_numbers_and_once_in_the_box(case):
+def test_warnings_stand_once_beside_their_numbers_and_the_rest_in_the_box(case):
     liver = replace(
         numbers().organs[0], truncated=True, touches=("superior",), warnings=("The liver is cut off.",)
     )
@@ -207,7 +207,31 @@ def test_warnings_stand_beside_their_numbers_and_once_in_the_box(case):
     card = html[html.index("<h3>Liver</h3>") : html.index("<h3>Spleen</h3>")]
     assert "The liver is cut off." in card and "≥ 1234" in card
     box = html[html.index('class="warnings"') : html.index("Overview")]
-    assert box.count("The liver is cut off.") == 1 and "Thick slices." in box
+    assert "The liver is cut off." not in box and "Thick slices." in box
+
+
+def test_each_warning_is_said_once_in_the_report(case):
+    liver, spleen, tumour = numbers().organs
+    organs = (
+        replace(liver, warnings=("Of the liver.", "Of all.")),
+        replace(spleen, warnings=("Of all.",)),
+        replace(tumour, warnings=("Of the tumours.", "Of all.")),
+    )
+    one, two = (lesion(number, (23, 26.5, 12), 126, warnings=("Of lesions.", "Of all.")) for number in (1, 2))
+    found = numbers(
+        organs=organs,
+        lesions=(one, replace(two, warnings=(*two.warnings, "Of the second."))),
+        burden_warnings=("Of the burden.", "Of the tumours."),
+        liver_spleen_warnings=("Of the ratio.",),
+        warnings=("Of the liver.", "Of all.", "Of the tumours.", "Of the burden."),
+    )
+    html = report(case, found, warnings=(*found.warnings, "Of the scan."))
+    for said in ("liver", "all", "tumours", "burden", "ratio", "scan", "second"):
+        assert html.count(f"Of {'' if said == 'all' else 'the '}{said}.") == 1, said
+    assert html.count("Of lesions.") == 1 and "Lesions 1, 2: Of lesions." in html
+    assert "Lesion 2: Of the second." in html
+    box = html[html.index('class="warnings"') : html.index("Overview")]
+    assert "Of all." in box and "Of the scan." in box and "Of the liver." not in box
 
 
 def test_lesion_warnings_and_unknown_values_are_shown(case):

@@ -6,7 +6,11 @@ import pickle
 
 import pytest
 
-from LiverSegLib import sentences
+from LiverSegLib import client, protocol, sentences, worker
+from LiverSegLib.errors import NotCTError
+from LiverSegLib.measure import Measurements, Organ
+from LiverSegLib.measure.steatosis import Assessment, Conditions, assess
+from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored, with_identity
 
 
@@ -47,6 +51,42 @@ def test_identity_goes_through_json():
 def test_sentence_of_another_version_is_its_text(arguments):
     for key in ("spacing", "from the future"):
         assert restored({"sentence": key, "arguments": arguments, "text": "As written."}) == "As written."
+
+
+def test_list_of_words_keeps_the_identity_of_each(monkeypatch):
+    monkeypatch.setattr(sentences, "SENTENCES", SENTENCES)
+    words = [Sentence(f"border.{word}") for word in ("superior", "right", "left")]
+    said = sentences.listed(words)
+    assert said == "superior, right and left" and sentences.listed(words[:1]) == "superior"
+    assert said.arguments["rest"].arguments["second"].key == "border.left"
+    assert sentences.in_commas(words) == "superior, right, left"
+    assert restored(json.loads(json.dumps(with_identity(said)))).arguments["first"].key == "border.superior"
+
+
+def test_error_carries_its_sentence_to_the_other_side_of_the_protocol(monkeypatch):
+    monkeypatch.setattr(sentences, "SENTENCES", SENTENCES)
+    error = NotCTError(Sentence("refused.modality", modality="MR"))
+    back = client._error(protocol.decode(protocol.encode(worker._failure("1", error))))
+    assert type(back) is NotCTError and str(back) == "This is no CT: its modality is MR."
+    assert back.sentence.key == "refused.modality" and back.sentence.arguments == {"modality": "MR"}
+    plain = client._error(protocol.decode(protocol.encode(worker._failure("1", NotCTError("Plain.")))))
+    assert plain.sentence == "Plain."
+
+
+def test_measurements_and_assessment_restore_their_sentences(monkeypatch):
+    monkeypatch.setattr(sentences, "SENTENCES", SENTENCES)
+    organs = tuple(Organ(key, key, 0.0) for key in ("liver", "spleen", "tumour"))
+    measured = Measurements(
+        organs=organs, warnings=(Sentence("volume.no-liver"), "plain, of an older version")
+    )
+    travelled = json.loads(json.dumps(with_identity(measured.to_dict())))
+    first, second = Measurements.from_dict(travelled).warnings
+    assert first.key == "volume.no-liver" and second == "plain, of an older version"
+    assert json.loads(json.dumps(measured.to_dict()))["warnings"][0] == "No liver was found."
+    judged = assess([], [], conditions=Conditions())
+    back = Assessment.from_dict(json.loads(json.dumps(with_identity(judged.to_dict()))))
+    assert back.reasons_not_to_grade == judged.reasons_not_to_grade
+    assert back.grade_text.key == "grade.none" and all(text.key for text in back.reasons_not_to_grade)
 
 
 def test_copies_keep_the_identity():

@@ -159,7 +159,7 @@ def test_grades_are_ordered():
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"phase": "portal", "phase_reason": "Liver 110 HU."}, "portal venous phase (Liver 110 HU)"),
+        ({"phase": "portal", "phase_reason": "Liver 110 HU."}, "portal venous phase. Liver 110 HU."),
         ({"phase": "arterial"}, "arterial phase"),
         ({"phase": "late"}, "late phase"),
         ({"phase": "unknown"}, "not known whether the scan holds contrast"),

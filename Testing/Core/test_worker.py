@@ -20,6 +20,7 @@ from LiverSegLib import errors, protocol, scratch, tasks
 from LiverSegLib.client import WorkerClient
 from LiverSegLib.ownership import process_exists
 from LiverSegLib.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
+from LiverSegLib.sentences import restored
 
 GRID = Grid((1.0, 2.0, 3.0), (0.5, 0.5, 5.0), doubles.OBLIQUE)
 MESSAGES = [
@@ -324,7 +325,7 @@ class Desk:
         if isinstance(reply, protocol.Failure):
             return reply
         assert Path(reply.folder).parent == self.folder
-        return json.loads((Path(reply.folder) / reply.summary).read_text(encoding="utf-8"))
+        return restored(json.loads((Path(reply.folder) / reply.summary).read_text(encoding="utf-8")))
 
     def report(self, summary, folder, **fields):
         """The worker's answer to a request for a report."""

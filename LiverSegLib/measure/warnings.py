@@ -1,8 +1,9 @@
 """The sentences that say what makes a number doubtful, and the thresholds behind them."""
 
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
-from .borders import FIELD_OF_VIEW
+from ..sentences import Sentence, listed
+from .borders import FIELD_OF_VIEW, border_word
 
 THICK_SLICES_MM = 5.0
 """RECIST 1.1 wants CT slices of at most 5 mm; thicker ones blur volumes and diameters."""
@@ -12,50 +13,42 @@ DENSE_LESION_HU = 200.0
 """Mean attenuation above which a lesion is likely to hold something dense; a limit of ours. Liver lesions
 enhance to about the density of the vessels that feed them, in most phases well below it."""
 
-NO_LIVER = "No liver was found."
-NO_SPLEEN = "No spleen was found."
-BURDEN_OF_CUT_LIVER = (
-    "Part of the liver lies outside the scan: tumour burden holds for the part that was scanned."
-)
-TUMOURS_OF_CUT_LIVER = "Part of the liver lies outside the scan: tumours there are not counted."
-UNENHANCED_TUMOURS = (
-    "The scan seems to be without contrast medium: liver lesions are often invisible, "
-    "so some may be missing, and dark vessels may be taken for some."
-)
-RATIO_WITH_CONTRAST = (
-    "The liver-to-spleen ratio tells of liver fat on unenhanced scans only; "
-    "this one seems to hold contrast medium."
-)
-RATIO_WITH_UNKNOWN_PHASE = "The liver-to-spleen ratio tells of liver fat on unenhanced scans only."
-NEAR_CUT_FACE = "The liver goes on beyond the scan near this lesion: its surface may be nearer than measured."
+NO_LIVER = Sentence("volume.no-liver")
+NO_SPLEEN = Sentence("volume.no-spleen")
+BURDEN_OF_CUT_LIVER = Sentence("volume.burden-of-cut-liver")
+TUMOURS_OF_CUT_LIVER = Sentence("volume.tumours-of-cut-liver")
+UNENHANCED_TUMOURS = Sentence("volume.unenhanced-tumours")
+RATIO_WITH_CONTRAST = Sentence("volume.ratio-with-contrast")
+RATIO_WITH_UNKNOWN_PHASE = Sentence("volume.ratio-unknown-phase")
+NEAR_CUT_FACE = Sentence("lesion.near-cut")
 
 
 def thick_slices(slice_spacing: float) -> Tuple[str, ...]:
     """Return a sentence if the slices (mm) are too thick for precise numbers."""
     if slice_spacing <= THICK_SLICES_MM + 1e-3:
         return ()
-    return (f"Slices are {slice_spacing:.1f} mm apart: volumes and diameters are less precise.",)
+    return (Sentence("volume.thick-slices", mm=float(slice_spacing)),)
 
 
-def cut_off(
-    name: str, touches: Sequence[str], bounded: str = "its volume is a lower bound"
-) -> Tuple[str, ...]:
+def cut_off(key: str, touches: Sequence[str], **arguments: Any) -> Tuple[str, ...]:
     """Return a sentence if a structure reaches the borders ``touches`` of the scan.
 
     Args:
-        name: the subject of the sentence.
+        key: which sentence; it takes the place that is reached as its argument ``place``.
         touches: words for the borders.
-        bounded: what follows from it.
+        **arguments: what else it takes.
     """
     if not touches:
         return ()
-    borders = [word for word in touches if word != FIELD_OF_VIEW]
-    places = []
-    if borders:
-        places.append(f"the {_listed(borders)} {'borders' if len(borders) > 1 else 'border'} of the scan")
+    borders = [border_word(word) for word in touches if word != FIELD_OF_VIEW]
+    places: List[str] = []
+    if len(borders) == 1:
+        places.append(Sentence("place.border", border=borders[0]))
+    elif borders:
+        places.append(Sentence("place.borders", borders=listed(borders)))
     if FIELD_OF_VIEW in touches:
-        places.append("the edge of the field of view")
-    return (f"{name} reaches {' and '.join(places)}: {bounded}.",)
+        places.append(Sentence("place.field-of-view"))
+    return (Sentence(key, place=listed(places), **arguments),)
 
 
 def too_small(longest_diameter_mm: float, slice_spacing: float) -> Tuple[str, ...]:
@@ -66,17 +59,14 @@ def too_small(longest_diameter_mm: float, slice_spacing: float) -> Tuple[str, ..
     least = MEASURABLE_MM if slice_spacing <= THICK_SLICES_MM + 1e-3 else 2 * slice_spacing
     if longest_diameter_mm >= least:
         return ()
-    return (f"Under {least:.0f} mm: not measurable by RECIST 1.1.",)
+    return (Sentence("lesion.too-small", mm=float(least)),)
 
 
 def too_dense(mean_hu: float) -> Tuple[str, ...]:
     """Return a sentence if a lesion's mean attenuation (HU) is hardly that of tissue."""
     if mean_hu <= DENSE_LESION_HU:
         return ()
-    return (
-        f"Mean of {mean_hu:.0f} HU: rarely tissue alone; "
-        "think of embolisation material, calcium, metal or a vessel.",
-    )
+    return (Sentence("lesion.too-dense", hu=float(mean_hu)),)
 
 
 def dense_lesions(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:
@@ -88,10 +78,12 @@ def dense_lesions(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:
     """
     if not dense_ml:
         return ()
-    return (
-        f"{len(dense_ml)} of {all_of} lesion{'s' if all_of > 1 else ''} ({sum(dense_ml):.1f} ml) "
-        f"{'are' if len(dense_ml) > 1 else 'is'} denser than tissue: perhaps embolised tumour or no tumour.",
-    )
+    total = float(sum(dense_ml))
+    if all_of == 1:
+        return (Sentence("lesion.only-one-dense", ml=total),)
+    if len(dense_ml) == 1:
+        return (Sentence("lesion.one-dense", all_of=all_of, ml=total),)
+    return (Sentence("lesion.several-dense", count=len(dense_ml), all_of=all_of, ml=total),)
 
 
 def left_out_lesions(phase: str, sizes_ml: Sequence[float], minimum_ml: float) -> Tuple[str, ...]:
@@ -104,16 +96,12 @@ def left_out_lesions(phase: str, sizes_ml: Sequence[float], minimum_ml: float) -
     """
     if not sizes_ml:
         return ()
-    where = "without contrast medium" if phase == "unenhanced" else "in this contrast phase"
-    total = f"{sum(sizes_ml):.1f} ml"
-    if len(sizes_ml) == 1:
-        what = f"1 supposed lesion under {minimum_ml:g} ml ({total}) was left out"
-    else:
-        what = f"{len(sizes_ml)} supposed lesions under {minimum_ml:g} ml ({total} together) were left out"
-    return (
-        f"{what}: {where} most small ones that the model draws are vessels. "
-        "To see them, set the smallest lesion yourself.",
-    )
+    total, count = float(sum(sizes_ml)), len(sizes_ml)
+    if count == 1:
+        key = "lesion.one-left-out-unenhanced" if phase == "unenhanced" else "lesion.one-left-out"
+        return (Sentence(key, least=minimum_ml, ml=total),)
+    key = "lesion.several-left-out-unenhanced" if phase == "unenhanced" else "lesion.several-left-out"
+    return (Sentence(key, count=count, least=minimum_ml, ml=total),)
 
 
 def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:
@@ -126,7 +114,3 @@ def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:
 def each_once(sentences: Iterable[str]) -> Tuple[str, ...]:
     """Return the sentences in their order without repetitions."""
     return tuple(dict.fromkeys(sentences))
-
-
-def _listed(words: List[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,42 @@
+"""The core's sentences in the language that Slicer has now.
+
+The core says things as ``LiverSegLib.sentences.Sentence``: English text that knows its identifier and its
+arguments. Here the sentence is made of the translated template, where it is shown and when it is shown.
+"""
+
+from typing import Any, Iterable, List
+
+from LiverSegLib.sentences import Sentence, restored
+
+from .sentence_table import TEMPLATES
+
+
+def sentence(value: Any) -> str:
+    """Return a sentence of the core in the user's language, as plain text.
+
+    Args:
+        value: a ``Sentence``, the plain dict that ``with_identity`` makes of it, or text, which comes back as
+            it is (that of results of older versions, and what was translated before).
+    """
+    value = restored(value)
+    if not isinstance(value, Sentence) or value.key not in TEMPLATES:
+        return str(value)
+    arguments = {name: _argument(argument) for name, argument in value.arguments.items()}
+    try:
+        return TEMPLATES[value.key]().format(**arguments)
+    except (KeyError, IndexError, ValueError):  # a translation that asks for what there is not
+        return str(value)
+
+
+def sentences(values: Iterable[Any]) -> List[str]:
+    """Return several sentences of the core in the user's language, each once."""
+    return list(dict.fromkeys(sentence(value) for value in values))
+
+
+def borderWords(words: Iterable[str]) -> str:
+    """Return the core's words for borders of a scan in the user's language."""
+    return ", ".join(sentence(Sentence(f"border.{word.replace(' ', '-')}")) for word in words)
+
+
+def _argument(value: Any) -> Any:
+    return sentence(value) if isinstance(value, (str, dict)) else value

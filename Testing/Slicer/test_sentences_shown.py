@@ -1,0 +1,65 @@
+"""What the core says is shown in the language of Slicer's user, whole."""
+
+import string
+
+import pytest
+import scene_samples  # noqa: F401 (it puts the module on the path)
+
+from LiverSegLib.sentence_texts import SENTENCES
+from LiverSegLib.sentences import Sentence, with_identity
+from SlicerHost import i18n
+from tools.sentence_table import TABLE, table_text
+
+
+@pytest.fixture
+def german(monkeypatch):
+    """A translation of three sentences and a word."""
+    monkeypatch.setattr(
+        i18n,
+        "translations",
+        {
+            "The {organ} reaches {place}: its volume is a lower bound.": "{place}: dort endet {organ}.",
+            "the {border} border of the scan": "Rand {border}",
+            "superior": "oben",
+            "No liver was found.": "Keine Leber gefunden.",
+            "Under {mm:.0f} mm: not measurable by RECIST 1.1.": "Unter {wrong} mm.",
+        },
+    )
+
+
+@pytest.fixture
+def sentence(host):
+    from LiverSegSlicer.sentences import sentence
+
+    return sentence
+
+
+def test_every_sentence_of_the_core_has_the_same_template_in_slicer(host):
+    from LiverSegSlicer.sentence_table import TEMPLATES
+
+    assert {key: template() for key, template in TEMPLATES.items()} == SENTENCES
+    assert TABLE.read_text(encoding="utf-8") == table_text(SENTENCES)
+
+
+def test_no_template_is_a_bare_part_of_speech_for_gluing():
+    for key, text in SENTENCES.items():
+        assert text == text.strip(), key
+        assert all(name or literal for literal, name, _, _ in string.Formatter().parse(text)), key
+
+
+def test_sentence_is_made_in_the_language_of_the_user(german, sentence):
+    place = Sentence("place.border", border=Sentence("border.superior"))
+    said = Sentence("volume.cut-off", organ=Sentence("organ.liver"), place=place)
+    assert said == "The liver reaches the superior border of the scan: its volume is a lower bound."
+    for form in (said, with_identity(said)):
+        assert sentence(form) == "Rand oben: dort endet liver."
+    assert type(sentence(said)) is str
+
+
+def test_plain_text_of_older_results_is_shown_as_it_is(german, sentence):
+    assert sentence("No liver was found.") == "No liver was found."
+    assert sentence({"sentence": "from the future", "arguments": {}, "text": "As it came."}) == "As it came."
+
+
+def test_wrong_translation_falls_back_to_english(german, sentence):
+    assert sentence(Sentence("lesion.too-small", mm=10)) == "Under 10 mm: not measurable by RECIST 1.1."
