@@ -2,6 +2,7 @@
 
 from typing import List
 
+import ctk
 import qt
 
 MOST_WIDTH = 320
@@ -15,11 +16,11 @@ def keepNarrow(uiWidget) -> None:
     A ctkCollapsibleButton takes its size hint for its least width, and the hint of a label that breaks its
     lines is some 540 pixels.
     """
-    for widget in uiWidget.findChildren(qt.QWidget):
-        if widget.className() == "ctkCollapsibleButton":
-            _setHorizontal(widget, qt.QSizePolicy.Preferred)
-        elif widget.className() == "QLabel" and widget.wordWrap:
-            _setHorizontal(widget, qt.QSizePolicy.Ignored)
+    for section in uiWidget.findChildren(ctk.ctkCollapsibleButton):
+        _setHorizontal(section, qt.QSizePolicy.Preferred)
+    for label in uiWidget.findChildren(qt.QLabel):
+        if label.wordWrap:
+            _setHorizontal(label, qt.QSizePolicy.Ignored)
 
 
 def leastWidth(uiWidget) -> int:

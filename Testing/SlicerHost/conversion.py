@@ -40,28 +40,22 @@ def call_qt(function: Callable, arguments: Sequence[Any], title: str) -> Any:
         if "called with wrong argument" not in str(error) and "not subscriptable" not in str(error):
             raise
         raise ValueError(f"Could not find matching overload for given arguments: {title}\n{error}") from error
-    if not isinstance(function, type):
-        _check_return(value, title)
-    return _wrap(value)
-
-
-def _check_return(value: Any, title: str) -> None:
-    """Raises ValueError for a value that PythonQt has nowhere to put: of a class that is returned by value
-    and has no default constructor.
-    """
-    returned = type(value)
-    if returned.__module__.startswith("PySide6") and not _has_place(returned):
+    returned = builtins.type(value)
+    if not isinstance(function, builtins.type) and not _has_place(returned):
+        del value, plain  # a traceback would keep font metrics longer than their widget
         raise ValueError(
             f"Called {title}, return type '{returned.__name__}' is ignored because it is unknown to PythonQt."
             " Probably you should register it using qRegisterMetaType() or add a default constructor"
             " decorator to the class."
         )
+    return _wrap(value)
 
 
 @lru_cache(maxsize=None)
 def _has_place(returned: builtins.type) -> bool:
-    if issubclass(returned, QtCore.QObject) or "__copy__" not in vars(returned):
-        return True  # returned as a pointer
+    """Whether PythonQt can take values of the class: by pointer, or into one made by default."""
+    if not returned.__module__.startswith("PySide6") or "__copy__" not in vars(returned):
+        return True
     try:
         returned()
     except TypeError:
