@@ -21,6 +21,7 @@ from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
 from LiverSegLib.phase import PhaseEstimate, estimate_phase
 from LiverSegLib.regions import bounding_box
+from LiverSegLib.voxels import voxel_volume_ml
 
 if TYPE_CHECKING:
     from LiverSegLib.measure.rois import PlacementSettings
@@ -272,10 +273,10 @@ class _Run:
         with _memory_errors("cleaning up the mask"):
             cleaned, report = clean(
                 found.labels, scan.image.GetSpacing(), minimum_lesion_ml=self.minimum_lesion_ml,
-                probability=found.probability,
+                probability=found.probability, direction=scan.image.GetDirection(),
             )  # fmt: skip
             labels = _as_image(cleaned, scan.image)
-        _require_liver(cleaned, scan.image.GetSpacing())
+        _require_liver(cleaned, scan.image)
         reporter.begin("measure")
         with _memory_errors("measuring"):
             phase = estimate_phase(scan.image, labels)
@@ -311,7 +312,11 @@ class _Run:
             return labels, report
         self.minimum_lesion_ml = minimum
         mask, report, sizes = leave_out_small_tumours(
-            sitk.GetArrayViewFromImage(labels), labels.GetSpacing(), minimum, report
+            sitk.GetArrayViewFromImage(labels),
+            labels.GetSpacing(),
+            minimum,
+            report,
+            direction=labels.GetDirection(),
         )
         self.left_out = left_out_lesions(phase.phase, sizes, minimum)
         return (_as_image(mask, labels) if sizes else labels), report
@@ -382,12 +387,12 @@ def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:
     return image
 
 
-def _require_liver(labels: np.ndarray, spacing: Tuple[float, ...]) -> None:
+def _require_liver(labels: np.ndarray, scan: sitk.Image) -> None:
     """Raise NoLiverError if what was found is too small to be one."""
     box = bounding_box(labels)
     organs = labels[:0] if box is None else labels[box]
     liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
-    liver_ml = liver_voxels * float(np.prod(spacing)) / 1000.0
+    liver_ml = liver_voxels * voxel_volume_ml(scan.GetSpacing(), scan.GetDirection())
     if liver_ml < MINIMUM_LIVER_ML:
         raise NoLiverError("No liver was found in this scan.")
 

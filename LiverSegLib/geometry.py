@@ -39,6 +39,11 @@ class Volume:
     to_lps: np.ndarray
 
     @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in ml."""
+        return abs(float(np.linalg.det(self.to_lps[:3, :3]))) / 1000.0
+
+    @property
     def tilt_degrees(self) -> float:
         """Largest angle between an axis of the array and the patient axis that it stands for."""
         steps = self.to_lps[:3, :3] / np.linalg.norm(self.to_lps[:3, :3], axis=0)

@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError
+from ..voxels import are_thick_slices
 from .nifti import SHEAR_TOLERANCE, shear
 
 MINIMUM_SLICES = 3
@@ -24,9 +25,6 @@ MAXIMUM_SIZE = 4096
 """Most voxels along one axis; and ``MAXIMUM_VOXELS`` in all (a 1024 x 1024 x 2000 scan fits)."""
 
 MAXIMUM_VOXELS = 1 << 31
-
-THICK_SLICES_MM = 6.0
-"""Slices thicker than this get a warning: small lesions vanish between them."""
 
 MAXIMUM_TILT_DEGREES = 45.0
 """Axes sheared by more than this are not worked with; CT gantries tilt by at most 30 degrees."""
@@ -161,7 +159,7 @@ def _grid_warnings(size: tuple, spacing: tuple, direction: np.ndarray) -> List[s
         warnings.append(
             f"The image axes are not perpendicular (sheared by {angle:.1f}°); sizes may be less exact."
         )
-    if max(spacing) > THICK_SLICES_MM:
+    if are_thick_slices(max(spacing)):
         warnings.append(
             f"The slices are {max(spacing):.3g} mm apart: small lesions may be missed, volumes less exact."
         )

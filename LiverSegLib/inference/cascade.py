@@ -113,7 +113,7 @@ class Cascade:
         scores = self._scores(LOCATE, volume, grid, (), tick)
         table = stage.output.channel_labels
         labels = torch.as_tensor(table, dtype=torch.uint8)[scores.argmax(0).cpu()].numpy()
-        voxel_ml = float(np.prod(stage.spacing)) / 1000.0
+        voxel_ml = volume.voxel_ml * float(np.prod(grid.steps))
         liver, liver_voxels = _largest(np.isin(labels, (LIVER, TUMOUR)))
         if liver is None or liver_voxels * voxel_ml < LOCATED_LIVER_ML:
             raise NoLiverError(NO_LIVER)
@@ -156,7 +156,7 @@ class Cascade:
         else:
             located = Located(tuple(slice(0, n) for n in volume.array.shape), 0.0)  # type: ignore[arg-type]
         scores, grid = self._fine(volume, located, stage.mirror_axes if mirror else (), tick, notes)
-        _check_agreement(scores, stage, located)
+        _check_agreement(scores, stage, located, volume.voxel_ml * float(np.prod(grid.steps)))
         return self._labelled(scores, grid, volume, target, tick, notes)
 
     def _fine(self, volume, located, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
@@ -255,10 +255,10 @@ def _vote(scores: torch.Tensor, grid: NetworkGrid, located: Located, channel_lab
     scores /= scores.sum(0, keepdim=True).clamp_(min=1e-12)
 
 
-def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located) -> None:
+def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located, voxel_ml: float) -> None:
     """Raise NoLiverError where the fine network hardly sees the liver that the coarse one saw."""
     channels = [i for i, label in enumerate(stage.output.channel_labels) if label in (LIVER, TUMOUR)]
-    fine_ml = float((scores[channels].sum(0) > 0.5).sum()) * float(np.prod(stage.spacing)) / 1000.0
+    fine_ml = float((scores[channels].sum(0) > 0.5).sum()) * voxel_ml
     if fine_ml < AGREEMENT * located.liver_ml:
         raise NoLiverError(NO_LIVER, f"coarse {located.liver_ml:.0f} ml, fine {fine_ml:.0f} ml")
 

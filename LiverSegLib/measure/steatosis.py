@@ -9,7 +9,8 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from .cautions import THICK_SLICES_MM, each_once
+from ..voxels import are_thick_slices
+from .cautions import each_once
 from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
 from .rois import RoiMeter, place
 from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
@@ -165,7 +166,7 @@ def assess_scan(
 
 def thick_slices(slice_spacing: float, side_mm: float) -> Tuple[str, ...]:
     """Return a sentence if slices (mm) are so thick that an ROI averages only a few of them."""
-    if slice_spacing <= THICK_SLICES_MM + 1e-3:
+    if not are_thick_slices(slice_spacing):
         return ()
     count = max(1, round(side_mm / slice_spacing))
     held = "only one slice" if count == 1 else f"only {count} slices"
