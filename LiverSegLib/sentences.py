@@ -7,7 +7,11 @@ where it is shown, in the language of whoever reads it.
 
 from typing import Any, Dict, Mapping, Tuple
 
-SENTENCES: Dict[str, str] = {}
+SENTENCES: Dict[str, str] = {
+    "memory-while-reading": (
+        "Memory ran out while reading {name}. Close other programs, or use a computer with more memory."
+    ),
+}
 """Identifier -> English template for ``str.format``. A sentence stands here whole: none is put together from
 parts, cut, or changed in its case."""
 

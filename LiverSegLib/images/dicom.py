@@ -12,6 +12,8 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from ..failures import is_out_of_memory
+
 _TAGS = [
     "SpecificCharacterSet",
     "ImageType",
@@ -153,7 +155,9 @@ def has_all_pixels(path: str) -> bool:
             expected = (data.BitsAllocated // 8) * data.Rows * data.Columns
             expected *= (_integer(data, "SamplesPerPixel") or 1) * (_integer(data, "NumberOfFrames") or 1)
             return len(data.PixelData) >= expected
-    except _PARSE_ERRORS:
+    except _PARSE_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         return False
 
 
@@ -264,6 +268,8 @@ def _slices_of(path: str) -> List[Slice]:
             data = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
             return list(_frames(path, data))
     except _PARSE_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         raise _HeaderError(path) from error
 
 

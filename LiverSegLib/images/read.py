@@ -8,7 +8,16 @@ from typing import List, Optional, Tuple, Union
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import ImageGeometryError, InputChangedError, NotCTError, UnreadableImageError, UsageError
+from ..errors import (
+    ImageGeometryError,
+    InputChangedError,
+    NotCTError,
+    OutOfMemoryError,
+    UnreadableImageError,
+    UsageError,
+)
+from ..failures import is_out_of_memory
+from ..sentences import Sentence
 from . import dicom, metaimage, nifti
 from .checks import check_grid, check_image, several_values_sentence
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
@@ -46,6 +55,7 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
 
     Raises:
         UnreadableImageError, NotCTError, ImageGeometryError, SeriesChoiceError: With a sentence each.
+        OutOfMemoryError: The scan does not fit into memory.
         InputChangedError: The files changed while they were read.
         UsageError: The source is of another type.
     """
@@ -66,12 +76,18 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
         raise UnreadableImageError(
             f"{error.filename or path} cannot be opened: permission denied.", str(error)
         ) from error
-    except MemoryError as error:
-        raise UnreadableImageError(
-            f"{os.path.basename(path)} does not fit into memory.", str(error)
-        ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise _out_of_memory(path, error) from error
     except OSError as error:
+        if is_out_of_memory(error):
+            raise _out_of_memory(path, error) from error
         raise UnreadableImageError(f"{os.path.basename(path)} cannot be read.", str(error)) from error
+
+
+def _out_of_memory(path: str, error: BaseException) -> OutOfMemoryError:
+    return OutOfMemoryError(Sentence("memory-while-reading", name=os.path.basename(path)), str(error))
 
 
 def list_series(folder: Union[str, os.PathLike]) -> List[SeriesInfo]:
@@ -278,7 +294,9 @@ def _itk_geometry(path: str) -> Optional[Tuple[tuple, tuple, tuple]]:
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
-    except RuntimeError:
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         return None
     n = reader.GetDimension()
     spacing, origin = (
@@ -299,6 +317,8 @@ def _read_with_itk(path: str, name: str) -> sitk.Image:
             raise ImageGeometryError(_frames_sentence(size[3]))
         return _one_frame(reader.Execute())
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         raise UnreadableImageError(
             f"{name} cannot be read: it is damaged, incomplete or not what its extension says.", str(error)
         ) from error

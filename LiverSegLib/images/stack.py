@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
+from ..failures import is_out_of_memory
 from .dicom import SAME_POSITION_MM, Slice, has_all_pixels, normal, places_mm, repeats
 
 GAP_TOLERANCE = 0.1
@@ -143,6 +144,8 @@ def _read_file(item: Slice) -> np.ndarray:
     try:
         image = reader.Execute()
     except RuntimeError as error:
+        if is_out_of_memory(error):  # a healthy file: read_scan says what happened
+            raise
         raise UnreadableImageError(
             f"{os.path.basename(item.path)} cannot be read: it is damaged, incomplete or wrongly encoded.",
             str(error),
