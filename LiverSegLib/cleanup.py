@@ -20,7 +20,7 @@ the network's probability is given, so that a large doubtful structure does not 
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -93,6 +93,7 @@ def clean(
     maximum_hole_ml: float = MAXIMUM_HOLE_ML,
     probability: Optional[np.ndarray] = None,
     direction: Sequence[float] = NOT_SHEARED,
+    check: Optional[Callable[[], None]] = None,
 ) -> Tuple[np.ndarray, CleanupReport]:
     """Clean a mask by the rules at the head of this module.
 
@@ -103,6 +104,7 @@ def clean(
         maximum_hole_ml: enclosed holes above this size stay; 0 fills none.
         probability: uint8 (z, y, x), 255 = 1.0: the network's probability of each voxel's label.
         direction: 3 x 3 row by row, as SimpleITK has it: sheared voxels are smaller.
+        check: called before each rule; may raise to cancel.
 
     Returns:
         The clean mask, uint8 (z, y, x), and what was changed.
@@ -120,11 +122,16 @@ def clean(
     certainty = None if probability is None else probability[box]
     cut = tuple((part.start == 0, part.stop == length) for part, length in zip(box, labels.shape))
     cleaner = _Cleaner(result[box], voxel_volume_ml(spacing, direction), certainty, cut)
-    cleaner.keep_one_liver(minimum_lesion_ml)
-    cleaner.keep_one_spleen()
-    cleaner.fill_holes(LIVER, maximum_hole_ml)
-    cleaner.fill_holes(SPLEEN, maximum_hole_ml)
-    cleaner.drop_small_tumours(minimum_lesion_ml)
+    for rule, *arguments in (
+        (cleaner.keep_one_liver, minimum_lesion_ml),
+        (cleaner.keep_one_spleen,),
+        (cleaner.fill_holes, LIVER, maximum_hole_ml),
+        (cleaner.fill_holes, SPLEEN, maximum_hole_ml),
+        (cleaner.drop_small_tumours, minimum_lesion_ml),
+    ):
+        if check:
+            check()
+        rule(*arguments)
     return result, CleanupReport(tuple(cleaner.steps), minimum_lesion_ml, maximum_hole_ml)
 
 

@@ -11,6 +11,12 @@ SENTENCES: Dict[str, str] = {
     "memory-while-reading": (
         "Memory ran out while reading {name}. Close other programs, or use a computer with more memory."
     ),
+    "memory-one-tile": (
+        "Not enough memory on {device} for several tiles at once: this scan took one at a time."
+    ),
+    "memory-cpu": "Not enough memory on {device}: this scan was computed on the CPU.",
+    "device-failed": "{device} failed ({reason}): the CPU is used instead.",
+    "device-differs": "{device} computes other results than the CPU: the CPU is used instead.",
 }
 """Identifier -> English template for ``str.format``. A sentence stands here whole: none is put together from
 parts, cut, or changed in its case."""

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -100,11 +100,13 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     )
 
 
-def read_stack(slices: List[Slice], geometry: StackGeometry) -> sitk.Image:
+def read_stack(
+    slices: List[Slice], geometry: StackGeometry, check: Optional[Callable[[], None]] = None
+) -> sitk.Image:
     """Read the pixels of a sorted stack in HU: int16, or float32 where the rescale slope or intercept has a
     fraction.
 
-    One slice at a time goes into one array, so memory peaks at twice the volume (the array and the image made
+    ``check`` is called before each slice; it may raise to cancel. One slice at a time goes into one array, so memory peaks at twice the volume (the array and the image made
     from it).
 
     Raises:
@@ -117,6 +119,8 @@ def read_stack(slices: List[Slice], geometry: StackGeometry) -> sitk.Image:
     array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
     current: Tuple[Optional[str], Optional[np.ndarray]] = (None, None)
     for index, item in enumerate(slices):
+        if check:
+            check()
         if current[0] != item.path:
             current = (item.path, _read_file(item))
         plane = current[1][item.frame or 0]

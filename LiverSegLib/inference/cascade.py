@@ -94,12 +94,13 @@ class Cascade:
             raise ModelError(
                 f"The model {model.name} has no stage {SEGMENT!r}.", f"Available: {sorted(self.stages)}"
             )
+        self._poll: Optional[Callable[[], None]] = None
         self.runners = {name: _runner(model, stage, device) for name, stage in self.stages.items()}
 
     @property
-    def retreats(self) -> List[str]:
-        """What had to be given up for lack of memory, as sentences."""
-        return [text for runner in self.runners.values() for text in runner.retreats]
+    def fallbacks(self) -> List[str]:
+        """What had to be given up on this scan, for lack of memory or as the device failed; each once."""
+        return list(dict.fromkeys(text for runner in self.runners.values() for text in runner.fallbacks))
 
     def locate(self, volume: Volume, tick: Tick) -> Located:
         """Find liver and spleen in the whole scan at coarse spacing.
@@ -130,7 +131,15 @@ class Cascade:
         widened = self._widen(box, volume)  # type: ignore[arg-type]
         return Located(widened, liver_voxels * voxel_ml, _by_organ(scores, table), grid)
 
-    def segment(self, image: sitk.Image, *, mirror: bool, locate_tick: Tick, tick: Tick) -> Segmentation:
+    def segment(
+        self,
+        image: sitk.Image,
+        *,
+        mirror: bool,
+        locate_tick: Tick,
+        tick: Tick,
+        poll: Optional[Callable[[], None]] = None,
+    ) -> Segmentation:
         """Run the whole cascade over a CT (HU, any grid).
 
         Args:
@@ -138,15 +147,19 @@ class Cascade:
             mirror: average over the mirrored tiles that the model allows.
             locate_tick: progress of the coarse search.
             tick: progress of the fine segmentation.
+            poll: called often, between the layers of a network too; raises to cancel.
 
         Raises:
             NoLiverError: there is no liver in view.
         """
+        self._poll = poll
+        for runner in self.runners.values():
+            runner.new_scan()
         target = patient_order(image)
         volume, notes = target, []
         stage = self.stages[SEGMENT]
         if target.tilt_degrees > MAX_TILT_DEGREES:
-            volume = patient_order(upright(image, min(stage.spacing)))
+            volume = patient_order(upright(image, min(stage.spacing), poll))
             notes.append(
                 f"The scan is oblique by {target.tilt_degrees:.0f} degrees; "
                 "it was segmented on an upright copy."
@@ -190,7 +203,9 @@ class Cascade:
         image = normalise(to_network(volume, grid, lambda: tick(0.0)), stage.intensity)
         background = _background(stage)
         plan = plan_tiles(grid.shape, stage.patch, runner.size_multiple)
-        logits = runner.run(image, plan, background=background, mirror_axes=mirror_axes, progress=tick)
+        logits = runner.run(
+            image, plan, background=background, mirror_axes=mirror_axes, progress=tick, poll=self._poll
+        )
         del image
         if stage.output.activation == "sigmoid":
             return _from_sigmoid(logits)

@@ -120,12 +120,11 @@ CPU_FULL = (
 CHANGED = "case was changed while it was being segmented; please run again."
 
 
-
 def _choice(count: int, spacing: float) -> errors.SeriesChoiceError:
     """A folder with so many series, as reading it would complain."""
     series = [
-        SimpleNamespace(number=number, description="Abdomen venös 1.0 B30f " * 20, spacing=spacing, files=("a",))
-        for number in range(count)
+        SimpleNamespace(number=n, description="Abdomen venös 1.0 B30f " * 20, spacing=spacing, files=("a",))
+        for n in range(count)
     ]
     listed = "; ".join(item.description for item in series)
     return errors.SeriesChoiceError(f"The folder holds several series: {listed}.", series)
