@@ -267,7 +267,7 @@ class _Run:
         cascade, reporter = self.segmenter._cascade, self.reporter
         reporter.begin("read")
         with _memory_errors("reading the scan"):
-            scan = read_scan(source, series)
+            scan = read_scan(source, series, check=reporter.check)
         reporter.begin("locate")
         with _memory_errors("segmenting"), bounded_threads(self.segmenter.device.threads):
             found = cascade.segment(

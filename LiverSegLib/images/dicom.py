@@ -8,11 +8,14 @@ import os
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from ..failures import is_out_of_memory
+
+Check = Callable[[], None]
+"""Called between files; raises to cancel."""
 
 _TAGS = [
     "SpecificCharacterSet",
@@ -114,11 +117,13 @@ class Folder:
     damaged: Tuple[str, ...]
 
 
-def read_headers(files: List[str]) -> Folder:
+def read_headers(files: List[str], check: Optional[Check] = None) -> Folder:
     """Read the image headers among ``files``; what is no DICOM is passed over, DICOM without an image too."""
     slices: List[Slice] = []
     damaged: List[str] = []
     for path in files:
+        if check:
+            check()
         try:
             kind = _sniff(path)
         except OSError:

@@ -41,7 +41,7 @@ _INT16_EXACT = (sitk.sitkInt8, sitk.sitkUInt8)
 _WIDE_INTEGERS = (sitk.sitkUInt16, sitk.sitkInt32, sitk.sitkUInt32, sitk.sitkInt64, sitk.sitkUInt64)
 
 
-def read_scan(source: Source, series: Optional[str] = None) -> Scan:
+def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[dicom.Check] = None) -> Scan:
     """Read a scan and check that it is a CT that can be segmented.
 
     Args:
@@ -49,6 +49,7 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
         is taken from its folder), or
             a SimpleITK image.
         series: For DICOM: series UID, number or description, where the folder holds several.
+        check: Called before each file of a series; may raise to cancel.
 
     Returns:
         The scan on its own grid, int16 where its values allow it, else float32.
@@ -68,9 +69,9 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
         raise UnreadableImageError(f"{path} does not exist.")
     try:
         if os.path.isdir(path):
-            return _from_dicom(path, dicom.walk(path), series)
+            return _from_dicom(path, dicom.walk(path), series, check)
         if _is_dicom_file(path):
-            return _from_dicom_file(path, series)
+            return _from_dicom_file(path, series, check)
         return _from_file(path)
     except PermissionError as error:
         raise UnreadableImageError(
@@ -126,14 +127,14 @@ def _from_file(path: str) -> Scan:
     return _scan(image, path, _stem(name), None, None, found + warnings, state)
 
 
-def _from_dicom_file(path: str, series: Optional[str]) -> Scan:
+def _from_dicom_file(path: str, series: Optional[str], check: Optional[dicom.Check]) -> Scan:
     own = dicom.read_headers([path])
     if not own.slices:
         raise UnreadableImageError(f"{os.path.basename(path)} is a DICOM file without a readable image.")
     folder = os.path.dirname(path)
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.startswith(".")]
     uid = own.slices[0].uid
-    candidates, warnings = _stacks(folder, [item for item in files if os.path.isfile(item)])
+    candidates, warnings = _stacks(folder, [item for item in files if os.path.isfile(item)], check)
     same = [pair for pair in candidates if pair[1][0].uid == uid]
     holding = [pair for pair in same if path in pair[0].files]
     return _scan_of_stack(
@@ -141,12 +142,14 @@ def _from_dicom_file(path: str, series: Optional[str]) -> Scan:
         _stem(os.path.basename(path)),
         choose(same, series) if series else (holding or same)[0],
         warnings,
+        check,
     )
 
 
-def _from_dicom(path: str, files: List[str], series: Optional[str]) -> Scan:
-    candidates, warnings = _stacks(path, files)
-    return _scan_of_stack(path, os.path.basename(path) or "scan", _choose(candidates, series), warnings)
+def _from_dicom(path: str, files: List[str], series: Optional[str], check: Optional[dicom.Check]) -> Scan:
+    candidates, warnings = _stacks(path, files, check)
+    name = os.path.basename(path) or "scan"
+    return _scan_of_stack(path, name, _choose(candidates, series), warnings, check)
 
 
 def _choose(candidates: List[Stack], series: Optional[str]) -> Stack:
@@ -170,8 +173,10 @@ def _choose(candidates: List[Stack], series: Optional[str]) -> Stack:
     return choose(candidates)
 
 
-def _stacks(path: str, files: List[str]) -> Tuple[List[Stack], List[str]]:
-    found = dicom.read_headers(files)
+def _stacks(
+    path: str, files: List[str], check: Optional[dicom.Check] = None
+) -> Tuple[List[Stack], List[str]]:
+    found = dicom.read_headers(files, check)
     if not found.slices:
         raise UnreadableImageError(_nothing_found(path, files, len(found.damaged)))
     warnings = []
@@ -193,14 +198,16 @@ def _nothing_found(path: str, files: List[str], damaged: int) -> str:
     return f"{name} holds no DICOM images."
 
 
-def _scan_of_stack(path: str, name: str, stack: Stack, warnings: List[str]) -> Scan:
+def _scan_of_stack(
+    path: str, name: str, stack: Stack, warnings: List[str], check: Optional[dicom.Check]
+) -> Scan:
     info, slices = stack
     if info.modality != "CT":
         raise NotCTError(f"This is no CT: its modality is {info.modality or 'not stated'}.")
     state = file_state(info.files)
     geometry = stack_geometry(slices)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
-    image, more = _checked(read_stack(slices, geometry), info.modality)
+    image, more = _checked(read_stack(slices, geometry, check), info.modality)
     if geometry.warnings and "tilted" in geometry.warnings[0]:
         more = tuple(item for item in more if "perpendicular" not in item)
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)

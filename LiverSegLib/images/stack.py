@@ -106,7 +106,9 @@ def read_stack(
     """Read the pixels of a sorted stack in HU: int16, or float32 where the rescale slope or intercept has a
     fraction.
 
-    ``check`` is called before each slice; it may raise to cancel. One slice at a time goes into one array, so memory peaks at twice the volume (the array and the image made
+    ``check`` is called before each slice; it may raise to cancel.
+
+    One slice at a time goes into one array, so memory peaks at twice the volume (the array and the image made
     from it).
 
     Raises:

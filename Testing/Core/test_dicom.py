@@ -426,3 +426,10 @@ def test_memory_running_out_in_the_middle_of_a_series_is_no_damaged_file(tmp_pat
     monkeypatch.setattr(sitk, "ImageFileReader", Full)
     with pytest.raises(OutOfMemoryError, match="Memory ran out while reading ct"):
         read_scan(tmp_path / "ct")
+
+
+def test_cancelling_is_asked_for_every_header_and_every_slice(tmp_path):
+    write_series(tmp_path / "ct", 12)
+    polls = []
+    read_scan(tmp_path / "ct", check=lambda: polls.append(1))
+    assert len(polls) == 24
