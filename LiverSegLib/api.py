@@ -22,6 +22,7 @@ from LiverSegLib.models.manifest import MAX_LESION_ML
 from LiverSegLib.phase import PhaseEstimate, estimate_phase
 from LiverSegLib.regions import bounding_box
 from LiverSegLib.sentences import Sentence
+from LiverSegLib.voxels import voxel_volume_ml
 
 if TYPE_CHECKING:
     from LiverSegLib.measure.rois import PlacementSettings
@@ -197,6 +198,7 @@ class _Reporter:
     def __init__(self, progress: Optional[Progress], cancel: Optional[Cancel]) -> None:
         self._progress, self._cancel = progress, cancel
         self._started = time.monotonic()
+        self._furthest = 0.0
         self.seconds: Dict[str, float] = {}
         self.stage = ""
 
@@ -208,21 +210,27 @@ class _Reporter:
         self.stage, self._started = stage, now
         self.tick(0.0)
 
+    def check(self) -> None:
+        """Raise CancelledError if the user cancelled."""
+        if self._cancel is not None and self._cancel():
+            raise CancelledError("Cancelled.")
+
     def tick(self, share: float) -> None:
         """Report the share of the stage that is done.
 
         Raises:
             CancelledError: the user cancelled.
         """
-        if self._cancel is not None and self._cancel():
-            raise CancelledError(Sentence("failed.cancelled"))
+        self.check()
         if self._progress is None:
             return
         keys = [key for key, _, _ in STAGES]
         index = keys.index(self.stage)
         start, text = STAGES[index][1:]
         end = STAGES[min(index + 1, len(STAGES) - 1)][1]
-        self._progress(start + (end - start) * min(1.0, max(0.0, share)), self.stage, text)
+        fraction = start + (end - start) * min(1.0, max(0.0, share))
+        self._furthest = max(self._furthest, fraction)  # a second look at a larger box begins anew
+        self._progress(self._furthest, self.stage, text)
 
 
 class _memory_errors:  # noqa: N801  a context manager reads as a verb
@@ -258,14 +266,17 @@ class _Run:
         from LiverSegLib.inference.devices import bounded_threads
 
         cascade, reporter = self.segmenter._cascade, self.reporter
-        retreats_before = len(cascade.retreats)
         reporter.begin("read")
         with _memory_errors("reading the scan"):
-            scan = read_scan(source, series)
+            scan = read_scan(source, series, check=reporter.check)
         reporter.begin("locate")
         with _memory_errors("segmenting"), bounded_threads(self.segmenter.device.threads):
             found = cascade.segment(
-                scan.image, mirror=self.mirror, locate_tick=reporter.tick, tick=self._fine_tick
+                scan.image,
+                mirror=self.mirror,
+                locate_tick=reporter.tick,
+                tick=self._fine_tick,
+                poll=reporter.check,
             )
         if reporter.stage != "segment":
             reporter.begin("segment")
@@ -273,14 +284,16 @@ class _Run:
         with _memory_errors("cleaning up the mask"):
             cleaned, report = clean(
                 found.labels, scan.image.GetSpacing(), minimum_lesion_ml=self.minimum_lesion_ml,
-                probability=found.probability,
+                probability=found.probability, direction=scan.image.GetDirection(), check=reporter.check,
             )  # fmt: skip
             labels = _as_image(cleaned, scan.image)
-        _require_liver(cleaned, scan.image.GetSpacing())
+        _require_liver(cleaned, scan.image)
         reporter.begin("measure")
         with _memory_errors("measuring"):
             phase = estimate_phase(scan.image, labels)
+            reporter.check()
             labels, report = self._without_doubtful(labels, report, phase)
+            reporter.check()
             measurements = measure(
                 labels,
                 scan.image,
@@ -293,9 +306,9 @@ class _Run:
                 f"{scan.name} was changed while it was being segmented; please run again."
             )
         reporter.begin("done")
-        retreats = cascade.retreats[retreats_before:]
-        warnings = _unique([*scan.warnings, *measurements.warnings, *retreats])
-        provenance = self._provenance(scan, phase, report, list(found.notes), retreats, warnings)
+        fallbacks = cascade.fallbacks
+        warnings = _unique([*scan.warnings, *measurements.warnings, *fallbacks])
+        provenance = self._provenance(scan, phase, report, list(found.notes), fallbacks, warnings)
         return Result(
             scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings)
         )
@@ -312,7 +325,11 @@ class _Run:
             return labels, report
         self.minimum_lesion_ml = minimum
         mask, report, sizes = leave_out_small_tumours(
-            sitk.GetArrayViewFromImage(labels), labels.GetSpacing(), minimum, report
+            sitk.GetArrayViewFromImage(labels),
+            labels.GetSpacing(),
+            minimum,
+            report,
+            direction=labels.GetDirection(),
         )
         self.left_out = left_out_lesions(phase.phase, sizes, minimum)
         return (_as_image(mask, labels) if sizes else labels), report
@@ -328,7 +345,7 @@ class _Run:
         phase: PhaseEstimate,
         report: CleanupReport,
         notes: List[str],
-        retreats: List[str],
+        fallbacks: List[str],
         warnings: List[str],
     ) -> Dict[str, Any]:
         model, device = self.segmenter.model, self.segmenter._cascade.runners["segment"].device
@@ -363,7 +380,7 @@ class _Run:
             "cleanup": report.to_dict(),
             "left_out": list(self.left_out),
             "notes": notes,
-            "retreats": retreats,
+            "retreats": fallbacks,
             "warnings": warnings,
         }
 
@@ -383,12 +400,12 @@ def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:
     return image
 
 
-def _require_liver(labels: np.ndarray, spacing: Tuple[float, ...]) -> None:
+def _require_liver(labels: np.ndarray, scan: sitk.Image) -> None:
     """Raise NoLiverError if what was found is too small to be one."""
     box = bounding_box(labels)
     organs = labels[:0] if box is None else labels[box]
     liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
-    liver_ml = liver_voxels * float(np.prod(spacing)) / 1000.0
+    liver_ml = liver_voxels * voxel_volume_ml(scan.GetSpacing(), scan.GetDirection())
     if liver_ml < MINIMUM_LIVER_ML:
         raise NoLiverError(Sentence("refused.no-liver"))
 

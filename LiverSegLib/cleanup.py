@@ -20,7 +20,7 @@ the network's probability is given, so that a large doubtful structure does not 
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from .errors import InputError, UsageError
 from .labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
 from .regions import Box, bounding_box, cavities, component_sums, largest_component, places_of
 from .runs import find_runs
+from .voxels import NOT_SHEARED, voxel_volume_ml
 
 MINIMUM_LESION_ML = 0.05
 """Default least size of a lesion: a ball of 4.6 mm."""
@@ -91,6 +92,8 @@ def clean(
     minimum_lesion_ml: float = MINIMUM_LESION_ML,
     maximum_hole_ml: float = MAXIMUM_HOLE_ML,
     probability: Optional[np.ndarray] = None,
+    direction: Sequence[float] = NOT_SHEARED,
+    check: Optional[Callable[[], None]] = None,
 ) -> Tuple[np.ndarray, CleanupReport]:
     """Clean a mask by the rules at the head of this module.
 
@@ -100,6 +103,8 @@ def clean(
         minimum_lesion_ml: tumours below this size become liver; 0 keeps all.
         maximum_hole_ml: enclosed holes above this size stay; 0 fills none.
         probability: uint8 (z, y, x), 255 = 1.0: the network's probability of each voxel's label.
+        direction: 3 x 3 row by row, as SimpleITK has it: sheared voxels are smaller.
+        check: called before each rule; may raise to cancel.
 
     Returns:
         The clean mask, uint8 (z, y, x), and what was changed.
@@ -116,12 +121,17 @@ def clean(
     result[box] = labels[box]
     certainty = None if probability is None else probability[box]
     cut = tuple((part.start == 0, part.stop == length) for part, length in zip(box, labels.shape))
-    cleaner = _Cleaner(result[box], float(np.prod(spacing)) / 1000.0, certainty, cut)
-    cleaner.keep_one_liver(minimum_lesion_ml)
-    cleaner.keep_one_spleen()
-    cleaner.fill_holes(LIVER, maximum_hole_ml)
-    cleaner.fill_holes(SPLEEN, maximum_hole_ml)
-    cleaner.drop_small_tumours(minimum_lesion_ml)
+    cleaner = _Cleaner(result[box], voxel_volume_ml(spacing, direction), certainty, cut)
+    for rule, *arguments in (
+        (cleaner.keep_one_liver, minimum_lesion_ml),
+        (cleaner.keep_one_spleen,),
+        (cleaner.fill_holes, LIVER, maximum_hole_ml),
+        (cleaner.fill_holes, SPLEEN, maximum_hole_ml),
+        (cleaner.drop_small_tumours, minimum_lesion_ml),
+    ):
+        if check:
+            check()
+        rule(*arguments)
     return result, CleanupReport(tuple(cleaner.steps), minimum_lesion_ml, maximum_hole_ml)
 
 
@@ -130,6 +140,8 @@ def leave_out_small_tumours(
     spacing: Tuple[float, float, float],
     minimum_lesion_ml: float,
     report: CleanupReport,
+    *,
+    direction: Sequence[float] = NOT_SHEARED,
 ) -> Tuple[np.ndarray, CleanupReport, Tuple[float, ...]]:
     """Turn the small tumours of a clean mask into liver: a second, stricter look for scans that ask for it.
 
@@ -138,6 +150,7 @@ def leave_out_small_tumours(
         spacing: mm (x, y, z).
         minimum_lesion_ml: 26-connected tumours below this size become parenchyma.
         report: as :func:`clean` returned it.
+        direction: 3 x 3 row by row, as SimpleITK has it.
 
     Returns:
         The mask (the one given if nothing is small), the report with what was left out as its step
@@ -153,7 +166,7 @@ def leave_out_small_tumours(
     box = bounding_box(tumour)
     if box is None:
         return labels, report, ()
-    voxel_ml = float(np.prod(spacing)) / 1000.0
+    voxel_ml = voxel_volume_ml(spacing, direction)
     small, sizes = _small_tumours(tumour[box], minimum_lesion_ml, voxel_ml)
     if not len(sizes):
         return labels, report, ()

@@ -111,7 +111,7 @@ class DeviceError(LiverSegError):
 
 
 class OutOfMemoryError(DeviceError):
-    """Memory ran out even after retreating to smaller batches and the CPU."""
+    """Memory ran out even after falling back to smaller batches and the CPU."""
 
     code = "out-of-memory"
 

@@ -22,6 +22,9 @@ _MEMORY_WORDS = (
     "failed to allocate memory",
     "unable to allocate",
     "bad_alloc",
+    "bad allocation",
+    "insufficient memory",
+    "alloc_failed",
     "cannot allocate memory",
 )
 _NO_ROOM_BYTES = 1 << 16

@@ -7,7 +7,7 @@ of each of its own voxels.
 
 import itertools
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -37,6 +37,11 @@ class Volume:
     order: Tuple[int, int, int]
     flips: Tuple[bool, bool, bool]
     to_lps: np.ndarray
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in ml."""
+        return abs(float(np.linalg.det(self.to_lps[:3, :3]))) / 1000.0
 
     @property
     def tilt_degrees(self) -> float:
@@ -77,12 +82,14 @@ def patient_order(image: sitk.Image) -> Volume:
     return Volume(image, array, spacing, order, flips, matrix)  # type: ignore[arg-type]
 
 
-def upright(image: sitk.Image, spacing: float) -> sitk.Image:
-    """Resample an oblique image onto a grid along the patient's axes that holds all of it.
+def upright(image: sitk.Image, spacing: float, check: Optional[Callable[[], None]] = None) -> sitk.Image:
+    """Resample an oblique image onto a grid along the patient's axes that holds all of it, anti-aliased where
+    it gets coarser.
 
     Args:
         image: any direction matrix.
         spacing: mm, isotropic; made coarser where the grid would exceed UPRIGHT_LIMIT_VOXELS along an axis.
+        check: called between steps; may raise to cancel.
     """
     steps = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     ends = [(-0.5, n - 0.5) for n in image.GetSize()]
@@ -90,10 +97,32 @@ def upright(image: sitk.Image, spacing: float) -> sitk.Image:
     low, high = corners.min(0), corners.max(0)
     step = np.maximum(spacing, (high - low) / UPRIGHT_LIMIT_VOXELS)
     size = np.maximum(1, np.ceil((high - low) / step)).astype(int)
+    image = _smoothed(image, float(step.max()), check)
     return sitk.Resample(
         image, size.tolist(), sitk.Transform(), sitk.sitkLinear, (low + step / 2).tolist(), step.tolist(),
         np.eye(3).ravel().tolist(), AIR_HU, image.GetPixelID(),
     )  # fmt: skip
+
+
+def _smoothed(image: sitk.Image, step: float, check: Optional[Callable[[], None]] = None) -> sitk.Image:
+    """The image averaged along its own axes over a triangle as wide as ``step`` mm, where its voxels are
+    finer: what :func:`axis_weights` does to an aligned scan. Noise finer than the new grid would else alias.
+    """
+    smooth = sitk.Cast(image, sitk.sitkFloat32)
+    for axis, have in enumerate(image.GetSpacing()):
+        if check:
+            check()
+        # The linear interpolation that follows smooths too, over a triangle of one voxel: variances add.
+        width = np.sqrt(max(0.0, step**2 - have**2)) / have
+        reach = int(np.ceil(width)) - 1
+        if reach < 1 or image.GetSize()[axis] < 2:
+            continue
+        weights = 1 - np.abs(np.arange(-reach, reach + 1)) / width
+        shape = [1, 1, 1]
+        shape[2 - axis] = len(weights)
+        kernel = sitk.GetImageFromArray((weights / weights.sum()).reshape(shape).astype(np.float32))
+        smooth = sitk.Convolution(smooth, kernel, False, sitk.ConvolutionImageFilter.ZERO_FLUX_NEUMANN_PAD)
+    return sitk.Cast(smooth, image.GetPixelID())
 
 
 def axis_weights(count: int, step: float, out_count: int, shift: float = 0.0) -> np.ndarray:

@@ -63,6 +63,9 @@ VERSION = 1
 MAX_LINE_BYTES = 1 << 20
 """Longest line that is written or accepted; what is large travels in files."""
 
+_LONGEST_TEXT = MAX_LINE_BYTES // 64
+"""Characters that a text of a failure keeps where the line is too long; each has 12 bytes at most in JSON."""
+
 _TAG = "liverseg"
 _LARGEST_NUMBER = 1e300
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -266,8 +269,8 @@ class Failure:
     """A request failed, or (``id`` None) a line was not understood.
 
     ``code``: of a class in ``errors``. ``message``: one sentence for the user. ``details``: for developers.
-    ``series``: for "choose-series", the choices as JSON objects. ``sentence``: the message as
-    ``sentences.with_identity`` writes it, where it has an identity.
+    ``series``: for "choose-series", the choices as JSON objects; where they are too many for a line, the
+    first of them. ``sentence``: the message as ``sentences.with_identity`` writes it, where it has an identity.
     """
 
     type: ClassVar[str] = "error"
@@ -316,19 +319,35 @@ def encode(message: Message) -> bytes:
     """Return the line for ``message``, with its line feed.
 
     Raises:
-        ProtocolError: The line would be longer than ``MAX_LINE_BYTES`` (``details`` of a failure are
-            shortened first), or a field cannot be written as JSON.
+        ProtocolError: The line would be longer than ``MAX_LINE_BYTES`` (a failure is shortened until it
+            fits), or a field cannot be written as JSON.
     """
     content = {_TAG: VERSION, "type": message.type, **asdict(message)}
     line = _dump(content)
-    if len(line) > MAX_LINE_BYTES and isinstance(content.get("details"), str):
-        content["details"] = content["details"][
-            -MAX_LINE_BYTES // 16 :
-        ]  # at most 12 bytes a character once escaped
-        line = _dump(content)
+    if len(line) > MAX_LINE_BYTES and isinstance(message, Failure):
+        line = _dump(_shortened(content))
     if len(line) > MAX_LINE_BYTES:
         raise ProtocolError(f"A message of {len(line)} bytes is too long for the worker's protocol.")
     return line
+
+
+def _shortened(failure: Mapping[str, Any]) -> Dict[str, Any]:
+    """The fields of a failure, each cut to its share of a line: the end of ``details``, the beginning of
+    ``message``, and as many of the first ``series`` as there is room for.
+    """
+    short = dict(failure)
+    if short["details"] is not None:
+        short["details"] = short["details"][-_LONGEST_TEXT:]
+    if len(short["message"]) > _LONGEST_TEXT:
+        short["message"] = short["message"][: _LONGEST_TEXT - 1] + "…"
+    series, room = [], MAX_LINE_BYTES // 4
+    for facts in failure["series"]:
+        room -= len(_dump(facts))
+        if room < 0:
+            break
+        series.append(facts)
+    short["series"] = series
+    return short
 
 
 def decode(line: bytes) -> Optional[Message]:

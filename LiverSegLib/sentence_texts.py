@@ -74,6 +74,9 @@ SENTENCES: Dict[str, str] = {
     "refused.no-liver": "No liver was found in this scan.",
     "failed.cancelled": "Cancelled.",
     "failed.memory": "Memory ran out. Close other programs, or use a computer with more memory.",
+    "failed.memory-reading": (
+        "Memory ran out while reading {name}. Close other programs, or use a computer with more memory."
+    ),
     "failed.disk-full": "The disk is full. Free some space and run again.",
     "failed.unexpectedly": "LiverSeg failed unexpectedly ({kind}).",
     "failed.with": "An unexpected error occurred ({error}).",
@@ -187,8 +190,10 @@ SENTENCES: Dict[str, str] = {
     "attenuation.",
     "fat.not-assessed": "Fatty liver was not assessed. {reason}",
     # computing and files
-    "device.one-tile": "Not enough memory on {device} for several tiles at once; took one at a time.",
-    "device.to-cpu": "Not enough memory on {device}; went on on the CPU.",
+    "device.failed": "{device} failed ({reason}): the CPU is used instead.",
+    "device.differs": "{device} computes other results than the CPU: the CPU is used instead.",
+    "device.one-tile": "Not enough memory on {device} for several tiles at once: this scan took one at a time.",
+    "device.to-cpu": "Not enough memory on {device}: this scan was computed on the CPU.",
     "note.oblique": "The scan is oblique by {degrees:.0f} degrees; it was segmented on an upright copy.",
     "note.larger-box": "Liver or spleen reached beyond the located box; the box was enlarged.",
     "files.no-3d-picture": "There is no 3-D picture. {reason}",

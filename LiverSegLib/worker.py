@@ -201,10 +201,18 @@ class Worker:
             if not isinstance(error, LiverSegError):
                 sys.stderr.write(f"{failure.details}\n")
                 sys.stderr.flush()
-            self._channel.send(_failure(request.id, failure))
+            self._send_failure(request.id, failure)
         finally:
             self._pending.discard(request.id)
             self._cancelled.discard(request.id)
+
+    def _send_failure(self, request_id: str, failure: LiverSegError) -> None:
+        """Answer with an error. What comes with it may be beyond JSON (a spacing that is no number): then
+        the sentence goes alone, as the answer must not end the worker."""
+        try:
+            self._channel.send(_failure(request_id, failure))
+        except protocol.ProtocolError as error:
+            self._channel.send(protocol.Failure(request_id, failure.code, str(failure), str(error)))
 
     def _hello(self, request: protocol.Hello) -> None:
         if request.folder is not None:

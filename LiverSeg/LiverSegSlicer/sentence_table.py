@@ -92,6 +92,9 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     "refused.no-liver": lambda: _("No liver was found in this scan."),
     "failed.cancelled": lambda: _("Cancelled."),
     "failed.memory": lambda: _("Memory ran out. Close other programs, or use a computer with more memory."),
+    "failed.memory-reading": lambda: _(
+        "Memory ran out while reading {name}. Close other programs, or use a computer with more memory."
+    ),
     "failed.disk-full": lambda: _("The disk is full. Free some space and run again."),
     "failed.unexpectedly": lambda: _("LiverSeg failed unexpectedly ({kind})."),
     "failed.with": lambda: _("An unexpected error occurred ({error})."),
@@ -244,10 +247,12 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
         "The liver is brighter than one without fat: something else raises its attenuation."
     ),
     "fat.not-assessed": lambda: _("Fatty liver was not assessed. {reason}"),
+    "device.failed": lambda: _("{device} failed ({reason}): the CPU is used instead."),
+    "device.differs": lambda: _("{device} computes other results than the CPU: the CPU is used instead."),
     "device.one-tile": lambda: _(
-        "Not enough memory on {device} for several tiles at once; took one at a time."
+        "Not enough memory on {device} for several tiles at once: this scan took one at a time."
     ),
-    "device.to-cpu": lambda: _("Not enough memory on {device}; went on on the CPU."),
+    "device.to-cpu": lambda: _("Not enough memory on {device}: this scan was computed on the CPU."),
     "note.oblique": lambda: _(
         "The scan is oblique by {degrees:.0f} degrees; it was segmented on an upright copy."
     ),

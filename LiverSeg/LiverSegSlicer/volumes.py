@@ -10,11 +10,10 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
 from LiverSegLib.protocol import Grid
+from LiverSegLib.voxels import are_thick_slices
 
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume; the core says the same."""
-THICK_SLICES_MM = 5.0
-"""Thicker slices blur volumes and diameters (RECIST 1.1)."""
 SHEAR_TOLERANCE = 1e-3
 """Largest cosine between two axes that counts as rounding of a header."""
 SCALE_TOLERANCE = 1e-3
@@ -156,7 +155,7 @@ def _checkGeometry(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
 
 def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode", spacing: Tuple[float, ...]) -> List[str]:
     doubts = []
-    if max(spacing) > THICK_SLICES_MM + 1e-3:
+    if are_thick_slices(max(spacing)):
         doubts.append(
             _(
                 "The slices are {spacing:.3g} mm apart: small lesions may be missed, volumes are less exact."

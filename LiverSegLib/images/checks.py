@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError
 from ..sentences import Sentence
+from ..voxels import are_thick_slices
 from .nifti import SHEAR_TOLERANCE, shear
 
 MINIMUM_SLICES = 3
@@ -25,9 +26,6 @@ MAXIMUM_SIZE = 4096
 """Most voxels along one axis; and ``MAXIMUM_VOXELS`` in all (a 1024 x 1024 x 2000 scan fits)."""
 
 MAXIMUM_VOXELS = 1 << 31
-
-THICK_SLICES_MM = 6.0
-"""Slices thicker than this get a warning: small lesions vanish between them."""
 
 MAXIMUM_TILT_DEGREES = 45.0
 """Axes sheared by more than this are not worked with; CT gantries tilt by at most 30 degrees."""
@@ -162,7 +160,7 @@ def _grid_warnings(size: tuple, spacing: tuple, direction: np.ndarray) -> List[s
     if shear(direction) > SHEAR_TOLERANCE:
         angle = np.degrees(np.arcsin(min(1.0, shear(direction))))
         warnings.append(Sentence("scan.sheared", degrees=float(angle)))
-    if max(spacing) > THICK_SLICES_MM:
+    if are_thick_slices(max(spacing)):
         warnings.append(Sentence("scan.thick-slices", mm=float(max(spacing))))
     if tuple(spacing) == (1.0, 1.0, 1.0) and max(size) >= 512:
         warnings.append(Sentence("scan.spacing-lost"))

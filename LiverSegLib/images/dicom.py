@@ -8,9 +8,14 @@ import os
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
+
+from ..failures import is_out_of_memory
+
+Check = Callable[[], None]
+"""Called between files; raises to cancel."""
 
 _TAGS = [
     "SpecificCharacterSet",
@@ -112,11 +117,13 @@ class Folder:
     damaged: Tuple[str, ...]
 
 
-def read_headers(files: List[str]) -> Folder:
+def read_headers(files: List[str], check: Optional[Check] = None) -> Folder:
     """Read the image headers among ``files``; what is no DICOM is passed over, DICOM without an image too."""
     slices: List[Slice] = []
     damaged: List[str] = []
     for path in files:
+        if check:
+            check()
         try:
             kind = _sniff(path)
         except OSError:
@@ -153,7 +160,9 @@ def has_all_pixels(path: str) -> bool:
             expected = (data.BitsAllocated // 8) * data.Rows * data.Columns
             expected *= (_integer(data, "SamplesPerPixel") or 1) * (_integer(data, "NumberOfFrames") or 1)
             return len(data.PixelData) >= expected
-    except _PARSE_ERRORS:
+    except _PARSE_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         return False
 
 
@@ -264,6 +273,8 @@ def _slices_of(path: str) -> List[Slice]:
             data = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
             return list(_frames(path, data))
     except _PARSE_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         raise _HeaderError(path) from error
 
 

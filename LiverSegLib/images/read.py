@@ -8,7 +8,15 @@ from typing import List, Optional, Tuple, Union
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import ImageGeometryError, InputChangedError, NotCTError, UnreadableImageError, UsageError
+from ..errors import (
+    ImageGeometryError,
+    InputChangedError,
+    NotCTError,
+    OutOfMemoryError,
+    UnreadableImageError,
+    UsageError,
+)
+from ..failures import is_out_of_memory
 from ..sentences import Sentence, key_of
 from . import dicom, metaimage, nifti
 from .checks import check_grid, check_image, modality_sentence, several_values_sentence
@@ -31,7 +39,7 @@ _INT16_EXACT = (sitk.sitkInt8, sitk.sitkUInt8)
 _WIDE_INTEGERS = (sitk.sitkUInt16, sitk.sitkInt32, sitk.sitkUInt32, sitk.sitkInt64, sitk.sitkUInt64)
 
 
-def read_scan(source: Source, series: Optional[str] = None) -> Scan:
+def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[dicom.Check] = None) -> Scan:
     """Read a scan and check that it is a CT that can be segmented.
 
     Args:
@@ -39,12 +47,14 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
         is taken from its folder), or
             a SimpleITK image.
         series: For DICOM: series UID, number or description, where the folder holds several.
+        check: Called before each file of a series; may raise to cancel.
 
     Returns:
         The scan on its own grid, int16 where its values allow it, else float32.
 
     Raises:
         UnreadableImageError, NotCTError, ImageGeometryError, SeriesChoiceError: With a sentence each.
+        OutOfMemoryError: The scan does not fit into memory.
         InputChangedError: The files changed while they were read.
         UsageError: The source is of another type.
     """
@@ -57,20 +67,26 @@ def read_scan(source: Source, series: Optional[str] = None) -> Scan:
         raise UnreadableImageError(f"{path} does not exist.")
     try:
         if os.path.isdir(path):
-            return _from_dicom(path, dicom.walk(path), series)
+            return _from_dicom(path, dicom.walk(path), series, check)
         if _is_dicom_file(path):
-            return _from_dicom_file(path, series)
+            return _from_dicom_file(path, series, check)
         return _from_file(path)
     except PermissionError as error:
         raise UnreadableImageError(
             f"{error.filename or path} cannot be opened: permission denied.", str(error)
         ) from error
-    except MemoryError as error:
-        raise UnreadableImageError(
-            f"{os.path.basename(path)} does not fit into memory.", str(error)
-        ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise _out_of_memory(path, error) from error
     except OSError as error:
+        if is_out_of_memory(error):
+            raise _out_of_memory(path, error) from error
         raise UnreadableImageError(f"{os.path.basename(path)} cannot be read.", str(error)) from error
+
+
+def _out_of_memory(path: str, error: BaseException) -> OutOfMemoryError:
+    return OutOfMemoryError(Sentence("failed.memory-reading", name=os.path.basename(path)), str(error))
 
 
 def list_series(folder: Union[str, os.PathLike]) -> List[SeriesInfo]:
@@ -109,14 +125,14 @@ def _from_file(path: str) -> Scan:
     return _scan(image, path, _stem(name), None, None, found + warnings, state)
 
 
-def _from_dicom_file(path: str, series: Optional[str]) -> Scan:
+def _from_dicom_file(path: str, series: Optional[str], check: Optional[dicom.Check]) -> Scan:
     own = dicom.read_headers([path])
     if not own.slices:
         raise UnreadableImageError(f"{os.path.basename(path)} is a DICOM file without a readable image.")
     folder = os.path.dirname(path)
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.startswith(".")]
     uid = own.slices[0].uid
-    candidates, warnings = _stacks(folder, [item for item in files if os.path.isfile(item)])
+    candidates, warnings = _stacks(folder, [item for item in files if os.path.isfile(item)], check)
     same = [pair for pair in candidates if pair[1][0].uid == uid]
     holding = [pair for pair in same if path in pair[0].files]
     return _scan_of_stack(
@@ -124,12 +140,14 @@ def _from_dicom_file(path: str, series: Optional[str]) -> Scan:
         _stem(os.path.basename(path)),
         choose(same, series) if series else (holding or same)[0],
         warnings,
+        check,
     )
 
 
-def _from_dicom(path: str, files: List[str], series: Optional[str]) -> Scan:
-    candidates, warnings = _stacks(path, files)
-    return _scan_of_stack(path, os.path.basename(path) or "scan", _choose(candidates, series), warnings)
+def _from_dicom(path: str, files: List[str], series: Optional[str], check: Optional[dicom.Check]) -> Scan:
+    candidates, warnings = _stacks(path, files, check)
+    name = os.path.basename(path) or "scan"
+    return _scan_of_stack(path, name, _choose(candidates, series), warnings, check)
 
 
 def _choose(candidates: List[Stack], series: Optional[str]) -> Stack:
@@ -153,8 +171,10 @@ def _choose(candidates: List[Stack], series: Optional[str]) -> Stack:
     return choose(candidates)
 
 
-def _stacks(path: str, files: List[str]) -> Tuple[List[Stack], List[str]]:
-    found = dicom.read_headers(files)
+def _stacks(
+    path: str, files: List[str], check: Optional[dicom.Check] = None
+) -> Tuple[List[Stack], List[str]]:
+    found = dicom.read_headers(files, check)
     if not found.slices:
         raise UnreadableImageError(_nothing_found(path, files, len(found.damaged)))
     warnings = []
@@ -176,14 +196,16 @@ def _nothing_found(path: str, files: List[str], damaged: int) -> str:
     return f"{name} holds no DICOM images."
 
 
-def _scan_of_stack(path: str, name: str, stack: Stack, warnings: List[str]) -> Scan:
+def _scan_of_stack(
+    path: str, name: str, stack: Stack, warnings: List[str], check: Optional[dicom.Check]
+) -> Scan:
     info, slices = stack
     if info.modality != "CT":
         raise NotCTError(modality_sentence(info.modality))
     state = file_state(info.files)
     geometry = stack_geometry(slices)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
-    image, more = _checked(read_stack(slices, geometry), info.modality)
+    image, more = _checked(read_stack(slices, geometry, check), info.modality)
     if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
         more = tuple(item for item in more if key_of(item) != "scan.sheared")
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
@@ -277,7 +299,9 @@ def _itk_geometry(path: str) -> Optional[Tuple[tuple, tuple, tuple]]:
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
-    except RuntimeError:
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         return None
     n = reader.GetDimension()
     spacing, origin = (
@@ -298,6 +322,8 @@ def _read_with_itk(path: str, name: str) -> sitk.Image:
             raise ImageGeometryError(_frames_sentence(size[3]))
         return _one_frame(reader.Execute())
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         raise UnreadableImageError(
             f"{name} cannot be read: it is damaged, incomplete or not what its extension says.", str(error)
         ) from error

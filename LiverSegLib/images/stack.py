@@ -2,12 +2,13 @@
 
 import os
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
+from ..failures import is_out_of_memory
 from ..sentences import Sentence
 from .dicom import SAME_POSITION_MM, Slice, has_all_pixels, normal, places_mm, repeats
 
@@ -96,9 +97,13 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     )
 
 
-def read_stack(slices: List[Slice], geometry: StackGeometry) -> sitk.Image:
+def read_stack(
+    slices: List[Slice], geometry: StackGeometry, check: Optional[Callable[[], None]] = None
+) -> sitk.Image:
     """Read the pixels of a sorted stack in HU: int16, or float32 where the rescale slope or intercept has a
     fraction.
+
+    ``check`` is called before each slice; it may raise to cancel.
 
     One slice at a time goes into one array, so memory peaks at twice the volume (the array and the image made
     from it).
@@ -113,6 +118,8 @@ def read_stack(slices: List[Slice], geometry: StackGeometry) -> sitk.Image:
     array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
     current: Tuple[Optional[str], Optional[np.ndarray]] = (None, None)
     for index, item in enumerate(slices):
+        if check:
+            check()
         if current[0] != item.path:
             current = (item.path, _read_file(item))
         plane = current[1][item.frame or 0]
@@ -140,6 +147,8 @@ def _read_file(item: Slice) -> np.ndarray:
     try:
         image = reader.Execute()
     except RuntimeError as error:
+        if is_out_of_memory(error):  # a healthy file: read_scan says what happened
+            raise
         raise UnreadableImageError(
             f"{os.path.basename(item.path)} cannot be read: it is damaged, incomplete or wrongly encoded.",
             str(error),

@@ -95,12 +95,13 @@ class Cascade:
             raise ModelError(
                 f"The model {model.name} has no stage {SEGMENT!r}.", f"Available: {sorted(self.stages)}"
             )
+        self._poll: Optional[Callable[[], None]] = None
         self.runners = {name: _runner(model, stage, device) for name, stage in self.stages.items()}
 
     @property
-    def retreats(self) -> List[str]:
-        """What had to be given up for lack of memory, as sentences."""
-        return [text for runner in self.runners.values() for text in runner.retreats]
+    def fallbacks(self) -> List[str]:
+        """What had to be given up on this scan, for lack of memory or as the device failed; each once."""
+        return list(dict.fromkeys(text for runner in self.runners.values() for text in runner.fallbacks))
 
     def locate(self, volume: Volume, tick: Tick) -> Located:
         """Find liver and spleen in the whole scan at coarse spacing.
@@ -114,7 +115,7 @@ class Cascade:
         scores = self._scores(LOCATE, volume, grid, (), tick)
         table = stage.output.channel_labels
         labels = torch.as_tensor(table, dtype=torch.uint8)[scores.argmax(0).cpu()].numpy()
-        voxel_ml = float(np.prod(stage.spacing)) / 1000.0
+        voxel_ml = volume.voxel_ml * float(np.prod(grid.steps))
         liver, liver_voxels = _largest(np.isin(labels, (LIVER, TUMOUR)))
         if liver is None or liver_voxels * voxel_ml < LOCATED_LIVER_ML:
             raise NoLiverError(NO_LIVER)
@@ -131,7 +132,15 @@ class Cascade:
         widened = self._widen(box, volume)  # type: ignore[arg-type]
         return Located(widened, liver_voxels * voxel_ml, _by_organ(scores, table), grid)
 
-    def segment(self, image: sitk.Image, *, mirror: bool, locate_tick: Tick, tick: Tick) -> Segmentation:
+    def segment(
+        self,
+        image: sitk.Image,
+        *,
+        mirror: bool,
+        locate_tick: Tick,
+        tick: Tick,
+        poll: Optional[Callable[[], None]] = None,
+    ) -> Segmentation:
         """Run the whole cascade over a CT (HU, any grid).
 
         Args:
@@ -139,22 +148,26 @@ class Cascade:
             mirror: average over the mirrored tiles that the model allows.
             locate_tick: progress of the coarse search.
             tick: progress of the fine segmentation.
+            poll: called often, between the layers of a network too; raises to cancel.
 
         Raises:
             NoLiverError: there is no liver in view.
         """
+        self._poll = poll
+        for runner in self.runners.values():
+            runner.new_scan()
         target = patient_order(image)
         volume, notes = target, []
         stage = self.stages[SEGMENT]
         if target.tilt_degrees > MAX_TILT_DEGREES:
-            volume = patient_order(upright(image, min(stage.spacing)))
+            volume = patient_order(upright(image, min(stage.spacing), poll))
             notes.append(Sentence("note.oblique", degrees=float(target.tilt_degrees)))
         if LOCATE in self.stages:
             located = self.locate(volume, locate_tick)
         else:
             located = Located(tuple(slice(0, n) for n in volume.array.shape), 0.0)  # type: ignore[arg-type]
         scores, grid = self._fine(volume, located, stage.mirror_axes if mirror else (), tick, notes)
-        _check_agreement(scores, stage, located)
+        _check_agreement(scores, stage, located, volume.voxel_ml * float(np.prod(grid.steps)))
         return self._labelled(scores, grid, volume, target, tick, notes)
 
     def _fine(self, volume, located, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
@@ -188,7 +201,9 @@ class Cascade:
         image = normalise(to_network(volume, grid, lambda: tick(0.0)), stage.intensity)
         background = _background(stage)
         plan = plan_tiles(grid.shape, stage.patch, runner.size_multiple)
-        logits = runner.run(image, plan, background=background, mirror_axes=mirror_axes, progress=tick)
+        logits = runner.run(
+            image, plan, background=background, mirror_axes=mirror_axes, progress=tick, poll=self._poll
+        )
         del image
         if stage.output.activation == "sigmoid":
             return _from_sigmoid(logits)
@@ -253,10 +268,10 @@ def _vote(scores: torch.Tensor, grid: NetworkGrid, located: Located, channel_lab
     scores /= scores.sum(0, keepdim=True).clamp_(min=1e-12)
 
 
-def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located) -> None:
+def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located, voxel_ml: float) -> None:
     """Raise NoLiverError where the fine network hardly sees the liver that the coarse one saw."""
     channels = [i for i, label in enumerate(stage.output.channel_labels) if label in (LIVER, TUMOUR)]
-    fine_ml = float((scores[channels].sum(0) > 0.5).sum()) * float(np.prod(stage.spacing)) / 1000.0
+    fine_ml = float((scores[channels].sum(0) > 0.5).sum()) * voxel_ml
     if fine_ml < AGREEMENT * located.liver_ml:
         raise NoLiverError(NO_LIVER, f"coarse {located.liver_ml:.0f} ml, fine {fine_ml:.0f} ml")
 

@@ -188,6 +188,10 @@ def classify_at(
     steps, starts = np.asarray(grid.steps[::-1]), np.asarray([part.start for part in grid.box[::-1]])
     to_upright = np.linalg.inv(upright.to_lps) @ target.to_lps  # indices (x, y, z) -> indices (x, y, z)
     size = np.asarray(grid.shape[::-1], float)
+    lengths = np.asarray([part.stop - part.start for part in grid.box[::-1]], float)
+    last = torch.from_numpy(
+        (2 * lengths / (steps * size) - 1).astype(np.float32)
+    )  # the grid may reach beyond
     # upright index u -> network index (u - start + 0.5) / step - 0.5 -> grid_sample's -1..1 over outer faces
     scale = 2 / (steps * size)
     matrix = torch.from_numpy((scale[:, None] * to_upright[:3, :3]).astype(np.float32))
@@ -202,7 +206,7 @@ def classify_at(
             torch.cat([plane[:, 1:], plane[:, :1], torch.full((len(plane), 1), float(index))], 1) @ matrix.T
             + offset
         )
-        inside = (points.abs() <= 1).all(1).reshape(shape[1:])
+        inside = ((points >= -1) & (points <= last)).all(1).reshape(shape[1:])
         if not inside.any():
             continue
         sampled = functional.grid_sample(

@@ -1,5 +1,6 @@
 """A network run over overlapping tiles, blended with Gaussian weights (nnU-Net, Isensee et al. 2021)."""
 
+import copy
 import itertools
 from dataclasses import dataclass
 from typing import Any, Callable, List, Optional, Sequence, Tuple
@@ -8,7 +9,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from LiverSegLib.errors import LiverSegError
 from LiverSegLib.failures import is_out_of_memory
+from LiverSegLib.inference.device_check import DEVICE_TOLERANCE, difference, first_line, middle_tile
 from LiverSegLib.inference.devices import Device, choose_device
 from LiverSegLib.sentences import Sentence
 
@@ -62,7 +65,11 @@ def blending_weight(size: Sequence[int]) -> torch.Tensor:
 
 
 class TileRunner:
-    """A network on a device, ready to be run over images; remembers what it had to retreat to.
+    """A network on a device, ready to be run over images; remembers what it had to fall back to.
+
+    A graphics card is tried on one tile before its first use (see :mod:`device_check`); one that fails or
+    computes otherwise than the CPU is not used at all. Lack of memory is another matter: that fallback lasts
+    until :meth:`new_scan`.
 
     Args:
         network: ``torch.nn.Module`` with ``size_multiple``; put on the device in channels-last memory.
@@ -70,15 +77,38 @@ class TileRunner:
     """
 
     def __init__(self, network: Any, device: Device) -> None:
-        self.retreats: List[str] = []
+        self.fallbacks: List[str] = []
         self.size_multiple = int(network.size_multiple)
         self._network = network.eval()
-        self._place(device)
+        self._wanted, self._checked, self._ran = device, device.kind == "cpu", False
+        self._poll: Optional[Callable[[], None]] = None
+        # A device that broke does not give the weights back: keep them here too.
+        self._spare = self._network if self._checked else copy.deepcopy(self._network)
+        for network in {id(one): one for one in (self._network, self._spare)}.values():
+            for layer in network.modules():
+                if not list(layer.children()):
+                    layer.register_forward_pre_hook(self._between_layers)
+        try:
+            self._place(device)
+        except Exception as error:  # what a device raises has no common type
+            if device.kind == "cpu" or is_out_of_memory(error):
+                raise
+            self._give_up_device(error)
 
     @property
     def device(self) -> Device:
-        """Where it computes now; the CPU after a retreat from a GPU without enough memory."""
+        """Where it computes now; the CPU after a fallback from a graphics card."""
         return self._device
+
+    def new_scan(self) -> None:
+        """Forget the fallbacks of the scan before, and try the device again that memory ran out on."""
+        if self._ran:
+            self.fallbacks.clear()
+        if self._device != self._wanted:
+            try:
+                self._place(self._wanted)
+            except Exception as error:  # what a device raises has no common type
+                self._give_up_device(error)
 
     def run(
         self,
@@ -89,6 +119,7 @@ class TileRunner:
         mirror_axes: Sequence[int] = (),
         skip_empty: bool = True,
         progress: Optional[Progress] = None,
+        poll: Optional[Callable[[], None]] = None,
     ) -> torch.Tensor:
         """Return blended logits (classes, z, y, x) float32 on the CPU or GPU for an image (z, y, x).
 
@@ -99,38 +130,85 @@ class TileRunner:
             mirror_axes: axes of (z, y, x) over whose mirrored tiles the logits are averaged too.
             skip_empty: do not compute tiles that hold nothing but air.
             progress: called with the share done before each batch; may raise to cancel.
+            poll: called before each layer on the CPU; raises a LiverSegError to cancel.
 
         Raises:
             Exception: whatever the device raises when memory runs out even on the CPU with one tile at a
                 time.
         """
-        limit = MAX_BATCH
+        self._ran, self._poll = True, poll
+        try:
+            return self._run_somewhere(image, plan, background, tuple(mirror_axes), skip_empty, progress)
+        finally:
+            self._poll = None
+
+    def _run_somewhere(self, image, plan, background, mirror_axes, skip_empty, progress) -> torch.Tensor:
+        """Run on the device, and with less or elsewhere where that fails."""
+        limit, reached = MAX_BATCH, _Highest(progress)
         while True:
             try:
-                return self._run(image, plan, limit, background, tuple(mirror_axes), skip_empty, progress)
-            except Exception as error:  # memory runs out in many dialects
-                if not is_out_of_memory(error) or self._device.kind == "cpu":
+                if not self._checked and self._device.kind != "cpu":
+                    self._check_device(image, plan)
+                return self._run(image, plan, limit, background, mirror_axes, skip_empty, reached)
+            except LiverSegError:  # the user cancelled
+                raise
+            except Exception as error:  # what a device raises has no common type
+                if self._device.kind == "cpu" or reached.raised is error:
                     raise
-            limit = self._retreat(limit)
+                limit = self._fall_back(limit, error)
 
-    def _retreat(self, limit: int) -> int:
-        """Give up something after memory ran out: first tiles side by side, then the GPU. Returns the new
+    def _fall_back(self, limit: int, error: Exception) -> int:
+        """Give up something: first tiles side by side where memory ran out, else the device. Returns the new
         limit.
         """
+        if not is_out_of_memory(error):
+            self._give_up_device(error)
+            return MAX_BATCH
         if self._device.kind == "cuda":
             torch.cuda.empty_cache()
         if limit > 1:
-            self.retreats.append(Sentence("device.one-tile", device=self._device.name))
+            self.fallbacks.append(Sentence("device.one-tile", device=self._device.name))
             return 1
-        self.retreats.append(Sentence("device.to-cpu", device=self._device.name))
-        self._place(choose_device("cpu", threads=self._device.threads))
+        self.fallbacks.append(Sentence("device.to-cpu", device=self._device.name))
+        self._place(self._cpu())
         return MAX_BATCH
+
+    def _check_device(self, image: torch.Tensor, plan: TilePlan) -> None:
+        """Compare one tile of the device with the CPU's; use the CPU from now on where they differ."""
+        tile = middle_tile(image.cpu(), plan.size)
+        with torch.inference_mode():
+            here = self._infer(tile.to(self._device.kind)).float().cpu()
+            there = self._spare(tile).float()
+        self._checked = True
+        if difference(here, there) > DEVICE_TOLERANCE:
+            self.fallbacks.append(Sentence("device.differs", device=self._device.name))
+            self._use_spare()
+
+    def _give_up_device(self, error: Exception) -> None:
+        """Compute on the CPU from now on: the device failed, and not for lack of memory."""
+        self.fallbacks.append(Sentence("device.failed", device=self._wanted.name, reason=first_line(error)))
+        self._use_spare()
+
+    def _use_spare(self) -> None:
+        """Compute on the CPU for good, with the weights that were kept there."""
+        self._network, self._checked = self._spare, True
+        self._wanted = self._cpu()
+        self._place(self._wanted)
+
+    def _cpu(self) -> Device:
+        return choose_device("cpu", threads=self._device.threads)
+
+    def _between_layers(self, *_: Any) -> None:
+        """Runs before every layer, as a tile on a slow CPU may take longer than the second that cancelling
+        may take."""
+        if self._poll is not None and self._device.kind == "cpu":
+            self._poll()
 
     def _place(self, device: Device) -> None:
         self._device = device
         self._network.to(device.kind).to(memory_format=torch.channels_last_3d)
 
-    def _run(self, image, plan, limit, background, mirror_axes, skip_empty, progress) -> torch.Tensor:
+    def _run(self, image, plan, limit, background, mirror_axes, skip_empty, reached) -> torch.Tensor:
         where = self._device.kind
         image = image.to(where)
         pads = [amount for n, p in zip(image.shape[::-1], plan.padded[::-1]) for amount in (0, p - n)]
@@ -140,9 +218,11 @@ class TileRunner:
         starts, done, planned = list(plan.starts), 0, 1
         with torch.inference_mode():
             while done < len(starts):
-                if progress:
-                    progress(done / len(starts))
+                reached(done / len(starts))
                 chunk = starts[done : done + planned]
+                if where == "cuda" and done == 0:
+                    torch.cuda.reset_peak_memory_stats()
+                    before = torch.cuda.memory_allocated()
                 logits = self._forward(padded, chunk, plan.size, background, mirror_axes, skip_empty)
                 for start, tile in zip(chunk, logits):
                     place = tuple(slice(s, s + n) for s, n in zip(start, plan.size))
@@ -152,7 +232,7 @@ class TileRunner:
                     total[place] += weight
                 done += len(chunk)
                 if where == "cuda" and done == 1:
-                    planned = min(limit, self._batch_for_memory())
+                    planned = min(limit, self._batch_for_memory(before))
             assert sums is not None
             z, y, x = image.shape
             return sums.div_(total)[:, :z, :y, :x]
@@ -185,8 +265,28 @@ class TileRunner:
         logits[:, 0] = 10.0
         return logits
 
-    def _batch_for_memory(self) -> int:
-        """Tiles that fit into the free GPU memory, from what the first one took."""
-        peak = max(1, torch.cuda.max_memory_allocated())
+    def _batch_for_memory(self, before: int) -> int:
+        """Tiles that fit into the free GPU memory, from what the first one took beyond ``before`` (bytes)."""
+        peak = torch.cuda.max_memory_allocated() - before
         free, _ = torch.cuda.mem_get_info()
-        return int(max(1, min(MAX_BATCH, MEMORY_SHARE * free // peak)))
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # kept by PyTorch for tiles
+        return int(max(1, min(MAX_BATCH, MEMORY_SHARE * (free + unused) // max(1, peak))))
+
+
+class _Highest:
+    """Progress that never runs backwards, as a fallback begins the tiles anew; remembers what it raised."""
+
+    def __init__(self, progress: Optional[Progress]) -> None:
+        self._progress, self._share = progress, 0.0
+        self.raised: Optional[BaseException] = None
+
+    def __call__(self, share: float) -> None:
+        """Report the share that is done, or the largest so far."""
+        self._share = max(self._share, share)
+        if self._progress is None:
+            return
+        try:
+            self._progress(self._share)
+        except Exception as error:
+            self.raised = error
+            raise

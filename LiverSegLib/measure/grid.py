@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, InputError
 from ..labels import BACKGROUND, LABELS
+from ..voxels import voxel_volume_ml
 
 GRID_TOLERANCE_VOXELS = 0.05
 """Two images share a grid if their corners lie no further apart than this part of the smallest voxel edge.
@@ -80,7 +81,7 @@ class Grid:
     @property
     def voxel_ml(self) -> float:
         """Volume of a voxel in ml: the parallelepiped |det(steps)|, right for skewed grids too."""
-        return float(abs(np.linalg.det(self.steps))) / 1000.0
+        return voxel_volume_ml(self.spacing, (self.steps / self.spacing).ravel())
 
     @property
     def axial_axis(self) -> int:

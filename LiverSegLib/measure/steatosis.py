@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..sentences import Sentence
+from ..voxels import are_thick_slices
 from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
 from .rois import RoiMeter, place
 from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
@@ -24,7 +25,7 @@ from .steatosis_result import (
     Reading,
     means_of,
 )
-from .warnings import THICK_SLICES_MM, each_once
+from .warnings import each_once
 
 __all__ = [
     "GRADES",
@@ -164,7 +165,7 @@ def assess_scan(
 
 def thick_slices(slice_spacing: float, side_mm: float) -> Tuple[str, ...]:
     """Return a sentence if slices (mm) are so thick that an ROI averages only a few of them."""
-    if slice_spacing <= THICK_SLICES_MM + 1e-3:
+    if not are_thick_slices(slice_spacing):
         return ()
     count = max(1, round(side_mm / slice_spacing))
     if count == 1:

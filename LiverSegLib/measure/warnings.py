@@ -3,10 +3,9 @@
 from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 from ..sentences import Sentence, listed
+from ..voxels import are_thick_slices
 from .borders import FIELD_OF_VIEW, border_word
 
-THICK_SLICES_MM = 5.0
-"""RECIST 1.1 wants CT slices of at most 5 mm; thicker ones blur volumes and diameters."""
 MEASURABLE_MM = 10.0
 """Least longest diameter of a measurable lesion on CT with slices up to 5 mm (RECIST 1.1, section 3.1.1)."""
 DENSE_LESION_HU = 200.0
@@ -25,7 +24,7 @@ NEAR_CUT_FACE = Sentence("lesion.near-cut")
 
 def thick_slices(slice_spacing: float) -> Tuple[str, ...]:
     """Return a sentence if the slices (mm) are too thick for precise numbers."""
-    if slice_spacing <= THICK_SLICES_MM + 1e-3:
+    if not are_thick_slices(slice_spacing):
         return ()
     return (Sentence("volume.thick-slices", mm=float(slice_spacing)),)
 
@@ -56,7 +55,7 @@ def too_small(longest_diameter_mm: float, slice_spacing: float) -> Tuple[str, ..
 
     That is: under 10 mm or, where slices are thicker than 5 mm, under twice their thickness.
     """
-    least = MEASURABLE_MM if slice_spacing <= THICK_SLICES_MM + 1e-3 else 2 * slice_spacing
+    least = 2 * slice_spacing if are_thick_slices(slice_spacing) else MEASURABLE_MM
     if longest_diameter_mm >= least:
         return ()
     return (Sentence("lesion.too-small", mm=float(least)),)

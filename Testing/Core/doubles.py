@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
@@ -118,6 +119,17 @@ CPU_FULL = (
 )
 CHANGED = "case was changed while it was being segmented; please run again."
 
+
+def _choice(count: int, spacing: float) -> errors.SeriesChoiceError:
+    """A folder with so many series, as reading it would complain."""
+    series = [
+        SimpleNamespace(number=n, description="Abdomen venös 1.0 B30f " * 20, spacing=spacing, files=("a",))
+        for n in range(count)
+    ]
+    listed = "; ".join(item.description for item in series)
+    return errors.SeriesChoiceError(f"The folder holds several series: {listed}.", series)
+
+
 ERRORS: Dict[str, Callable[[], Exception]] = {
     "MemoryError": MemoryError,
     "numpy": lambda: MemoryError("Unable to allocate 512. GiB for an array"),
@@ -127,6 +139,8 @@ ERRORS: Dict[str, Callable[[], Exception]] = {
     "changed": lambda: errors.InputChangedError(CHANGED),
     "no liver": lambda: errors.NoLiverError("No liver was found in this scan."),
     "series": lambda: errors.SeriesChoiceError("Choose.", ({"number": 3, "files": ["a"]},), "two series"),
+    "3000 series": lambda: _choice(3000, 0.75),
+    "series without a spacing": lambda: _choice(3, float("nan")),
     "bug": lambda: ZeroDivisionError("a bug"),
 }
 """What the segmenter can be made to raise: running out of memory in each library's words, and others."""

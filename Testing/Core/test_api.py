@@ -326,3 +326,15 @@ def test_weights_that_do_not_fit_are_refused(model, monkeypatch):
 def test_segment_without_a_segmenter(model):
     image, truth = phantom.patient()
     check_against(LiverSegLib.segment(image, model=str(model), device="cpu"), image, truth)
+
+
+def test_cancelling_is_asked_before_each_rule_of_cleaning_and_between_the_steps_of_measuring(segmenter):
+    stage, polls = ["read"], []
+    image, _ = phantom.patient()
+    segmenter.segment(
+        image,
+        progress=lambda fraction, name, text: stage.__setitem__(0, name),
+        cancel=lambda: polls.append(stage[0]),
+    )
+    assert polls.count("clean") >= 5
+    assert polls.count("measure") >= 2

@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate
 from LiverSegLib.errors import (  # noqa: E402
     ImageGeometryError,
     NotCTError,
+    OutOfMemoryError,
     SeriesChoiceError,
     UnreadableImageError,
 )
@@ -412,3 +413,23 @@ def shared_group():
     group.PixelMeasuresSequence = Sequence([measures])
     group.PixelValueTransformationSequence = Sequence([rescale])
     return group
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("ITK ERROR: Failed to allocate memory")])
+def test_memory_running_out_in_the_middle_of_a_series_is_no_damaged_file(tmp_path, monkeypatch, error):
+    write_series(tmp_path / "ct")
+
+    class Full(sitk.ImageFileReader):
+        def Execute(self):  # noqa: N802
+            raise error
+
+    monkeypatch.setattr(sitk, "ImageFileReader", Full)
+    with pytest.raises(OutOfMemoryError, match="Memory ran out while reading ct"):
+        read_scan(tmp_path / "ct")
+
+
+def test_cancelling_is_asked_for_every_header_and_every_slice(tmp_path):
+    write_series(tmp_path / "ct", 12)
+    polls = []
+    read_scan(tmp_path / "ct", check=lambda: polls.append(1))
+    assert len(polls) == 24

@@ -11,7 +11,14 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError, UnreadableImageError, UsageError
+from LiverSegLib.errors import (
+    ImageGeometryError,
+    InputError,
+    NotCTError,
+    OutOfMemoryError,
+    UnreadableImageError,
+    UsageError,
+)
 from LiverSegLib.images import (
     check_image,
     facts,
@@ -546,3 +553,26 @@ def write_big_endian(path):
 def test_what_is_no_scan_at_all_is_refused(source):
     with pytest.raises(UsageError, match="A scan is a file, a folder or a SimpleITK image"):
         read_scan(source)
+
+
+OUT_OF_MEMORY = [
+    MemoryError(),
+    RuntimeError("Exception thrown in ImageFileReader_Execute: Failed to allocate memory for image."),
+    RuntimeError("std::bad_alloc"),
+    RuntimeError("bad allocation"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+@pytest.mark.parametrize("site", ["_reader", "nifti.read_voxels", "_itk_geometry", "_checked"])
+def test_memory_running_out_while_reading_is_no_damaged_file(tmp_path, monkeypatch, site, error):
+    def fail(*_, **__):
+        raise error
+
+    path = write(as_image(phantom()), tmp_path, "nrrd" if site == "_reader" else "nii.gz")
+    monkeypatch.setattr(f"LiverSegLib.images.read.{site}", fail)
+    if site == "_reader":
+        full = type("Full", (), {"ReadImageInformation": fail})
+        monkeypatch.setattr("LiverSegLib.images.read._reader", lambda _: full())
+    with pytest.raises(OutOfMemoryError, match=f"Memory ran out while reading {path.name}"):
+        read_scan(path)

@@ -1,4 +1,4 @@
-"""Tiles, resampling, devices, and the retreat when memory runs out."""
+"""Tiles, resampling, devices, and the fallback when memory runs out."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from phantom import ByAttenuation
 from torch import nn
 
 from LiverSegLib.errors import DeviceError, UsageError
-from LiverSegLib.geometry import patient_order
+from LiverSegLib.geometry import patient_order, upright
 from LiverSegLib.inference import tiles
 from LiverSegLib.inference.devices import Device, bounded_threads, choose_device, describe_devices
-from LiverSegLib.inference.resample import classify, network_grid, normalise, to_network
+from LiverSegLib.inference.resample import classify, classify_at, network_grid, normalise, to_network
 from LiverSegLib.inference.tiles import TileRunner, blending_weight, plan_tiles
 from LiverSegLib.models import Intensity
 
@@ -103,6 +103,9 @@ class Greedy(Local):
         super().__init__()
         self.failures = failures
 
+    def __deepcopy__(self, memo):
+        return self  # one count of failures for all
+
     def forward(self, image):
         if self.failures:
             self.failures -= 1
@@ -110,8 +113,8 @@ class Greedy(Local):
         return super().forward(image)
 
 
-@pytest.mark.parametrize(("failures", "kind", "retreats"), [(1, "mps", 1), (2, "cpu", 2)])
-def test_memory_running_out_means_one_tile_at_a_time_and_then_the_cpu(monkeypatch, failures, kind, retreats):
+@pytest.mark.parametrize(("failures", "kind", "fallbacks"), [(1, "mps", 1), (2, "cpu", 2)])
+def test_memory_running_out_means_one_tile_at_a_time_and_then_the_cpu(monkeypatch, failures, kind, fallbacks):
     placed = []
 
     def place(self, device):  # no GPU here: only remember where the network would go
@@ -127,8 +130,8 @@ def test_memory_running_out_means_one_tile_at_a_time_and_then_the_cpu(monkeypatc
     logits = runner.run(image, plan_tiles(image.shape, (16, 16, 16), 4))
     assert torch.allclose(logits[0], image, atol=1e-5)
     assert placed[-1] == kind
-    assert len(runner.retreats) == retreats
-    assert all("memory" in sentence for sentence in runner.retreats)
+    assert len(runner.fallbacks) == fallbacks
+    assert all("memory" in sentence for sentence in runner.fallbacks)
 
 
 def _stay_on_cpu(original):
@@ -148,7 +151,7 @@ def test_memory_running_out_on_the_cpu_is_passed_on():
         TileRunner(Greedy(99), CPU).run(torch.rand(8, 8, 8), plan_tiles((8, 8, 8), (8, 8, 8), 4))
 
 
-def test_another_error_is_no_reason_to_retreat():
+def test_another_error_of_the_cpu_is_no_reason_for_a_fallback():
     class Broken(Local):
         def forward(self, image):
             raise ValueError("broken")
@@ -262,3 +265,141 @@ def test_missing_torch_is_a_sentence(monkeypatch):
 def test_the_phantom_network_tells_tissues_apart():
     network = ByAttenuation([-0.65, 0.1, 0.45, -0.15])
     assert network(torch.full((1, 1, 2, 2, 2), 0.1)).argmax(1).unique().tolist() == [1]
+
+
+MPS = Device("mps", "Apple GPU", "float32", 1)
+
+
+@pytest.fixture
+def fake_device(monkeypatch):
+    """A device named "mps" that is the CPU; returns a dict whose "compute" is what it does to a batch."""
+    device = {"compute": lambda network, batch: network(batch)}
+
+    def infer(self, batch):
+        return device["compute"](self._network, batch) if self.device.kind == "mps" else self._network(batch)
+
+    monkeypatch.setattr(TileRunner, "_place", lambda self, place: setattr(self, "_device", place))
+    monkeypatch.setattr(torch.Tensor, "to", _stay_on_cpu(torch.Tensor.to))
+    monkeypatch.setattr(torch, "zeros", _on_cpu(torch.zeros))
+    monkeypatch.setattr(TileRunner, "_infer", infer)
+    return device
+
+
+def run_ball(runner):
+    image = torch.rand(20, 20, 20, generator=torch.Generator().manual_seed(1))
+    logits = runner.run(image, plan_tiles(image.shape, (16, 16, 16), 4))
+    assert torch.allclose(logits, torch.stack([image, image**2]), atol=1e-5)
+
+
+def _raise(error):
+    def compute(network, batch):
+        raise error
+
+    return compute
+
+
+@pytest.mark.parametrize(
+    "compute, words",
+    [
+        (lambda network, batch: network(batch).flip(1) * 3, "computes other results than the CPU"),
+        (lambda network, batch: network(batch) * float("nan"), "computes other results than the CPU"),
+        (_raise(NotImplementedError("ConvTranspose 3D is not supported on MPS")), "ConvTranspose 3D is not"),
+    ],
+)
+def test_a_device_that_fails_or_computes_otherwise_is_not_used_and_that_is_said_once(
+    fake_device, compute, words
+):
+    runner = TileRunner(Local(), MPS)
+    fake_device["compute"] = compute
+    runner.new_scan()
+    run_ball(runner)
+    assert runner.device.kind == "cpu"
+    assert len(runner.fallbacks) == 1 and words in runner.fallbacks[0] and "Apple GPU" in runner.fallbacks[0]
+    runner.new_scan()
+    run_ball(runner)
+    assert runner.device.kind == "cpu" and runner.fallbacks == []
+
+
+def test_a_device_that_computes_what_the_cpu_computes_is_used(fake_device):
+    runner = TileRunner(Local(), MPS)
+    run_ball(runner)
+    assert runner.device.kind == "mps" and runner.fallbacks == []
+
+
+def test_a_device_that_breaks_in_the_middle_of_a_scan_leaves_it_to_the_cpu(fake_device):
+    runner = TileRunner(Local(), MPS)
+    run_ball(runner)
+    fake_device["compute"] = _raise(RuntimeError("CUDA error: unspecified launch failure\nmore"))
+    run_ball(runner)
+    assert runner.device.kind == "cpu"
+    assert "unspecified launch failure)" in runner.fallbacks[0]
+
+
+def test_a_fallback_for_lack_of_memory_lasts_for_one_scan(fake_device):
+    runner = TileRunner(Local(), MPS)
+    fake_device["compute"] = _raise(RuntimeError("MPS backend out of memory"))
+    runner.new_scan()
+    run_ball(runner)
+    assert runner.device.kind == "cpu" and "memory" in runner.fallbacks[-1]
+    fake_device["compute"] = lambda network, batch: network(batch)
+    runner.new_scan()
+    assert runner.device.kind == "mps" and runner.fallbacks == []
+    run_ball(runner)
+    assert runner.device.kind == "mps" and runner.fallbacks == []
+
+
+def test_progress_does_not_run_backwards_when_a_device_breaks(fake_device):
+    runner, seen, left = TileRunner(Local(), MPS), [], [4]
+
+    def compute(network, batch):
+        left[0] -= 1
+        if not left[0]:
+            raise RuntimeError("broken")
+        return network(batch)
+
+    fake_device["compute"] = compute
+    image = torch.rand(20, 20, 40)
+    runner.run(image, plan_tiles(image.shape, (16, 16, 16), 4), progress=seen.append)
+    assert runner.device.kind == "cpu"
+    assert seen == sorted(seen) and seen.count(seen[2]) > 1
+
+
+def test_cancelling_is_asked_between_the_layers_of_a_tile():
+    class Layered(Local):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(*(nn.Identity() for _ in range(10)))
+
+        def forward(self, image):
+            return super().forward(self.layers(image))
+
+    polls = []
+    plan = plan_tiles((8, 8, 8), (8, 8, 8), 4)
+    TileRunner(Layered(), CPU).run(torch.rand(8, 8, 8), plan, poll=lambda: polls.append(1))
+    assert len(polls) == 10
+
+
+def test_an_oblique_scan_is_smoothed_as_an_aligned_one_is():
+    noise = np.random.default_rng(5).normal(0, 20, (60, 90, 90))
+    image = sitk.GetImageFromArray(np.round(noise).astype(np.int16))
+    image.SetSpacing((0.7, 0.7, 1.0))
+    volume = patient_order(image)
+    grid = network_grid(volume, tuple(slice(0, n) for n in volume.array.shape), (2.0, 2.0, 2.0))
+    aligned = to_network(volume, grid)[4:-4, 4:-4, 4:-4].numpy().std()
+    c, s = np.cos(np.radians(25)), np.sin(np.radians(25))
+    image.SetDirection([c, -s, 0, s, c, 0, 0, 0, 1])
+    copy = sitk.GetArrayFromImage(upright(image, 2.0))
+    middle = copy[6:-6, copy.shape[1] // 2 - 8 : copy.shape[1] // 2 + 8, copy.shape[2] // 2 - 8 :][:, :, :16]
+    assert middle.std() == pytest.approx(aligned, rel=0.25)
+
+
+def test_voxels_outside_the_searched_box_of_an_oblique_scan_are_never_labelled():
+    image = sitk.GetImageFromArray(np.zeros((20, 20, 20), np.int16))
+    volume = patient_order(image)
+    box = (slice(0, 15), slice(0, 15), slice(0, 15))  # of the network's voxels 8 reach beyond
+    grid = network_grid(volume, box, (2.0, 2.0, 2.0))
+    scores = torch.stack([torch.zeros(grid.shape), torch.ones(grid.shape)])
+    labels, probability = classify_at(scores, grid, volume, volume, (0, 1))
+    assert labels[:15, :15, :15].all()
+    labels[:15, :15, :15] = probability[:15, :15, :15] = 0
+    assert not labels.any() and not probability.any()

@@ -156,6 +156,15 @@ class TestMessages:
         back = decode(encode(failure))
         assert back.message == "Sentence." and back.details.endswith("the end")
 
+    def test_a_failure_of_any_length_is_shortened_until_it_fits(self):
+        series = tuple({"number": number, "description": "Leber üx" * 40} for number in range(3000))
+        failure = protocol.Failure("s", "choose-series", "🫀" * 300_000, "🫀" * 300_000, series)
+        line = encode(failure)
+        back = decode(line)
+        assert len(line) <= protocol.MAX_LINE_BYTES
+        assert back.message.startswith("🫀") and back.message.endswith("…") and back.details.endswith("🫀")
+        assert 100 < len(back.series) < 3000 and back.series == series[: len(back.series)]
+
     @given(st.lists(st.binary(max_size=40)), st.lists(st.integers(0, 300)))
     def test_lines_do_not_depend_on_how_the_bytes_arrive(self, parts, cuts):
         data = b"".join(part.replace(b"\n", b"\r") + b"\n" for part in parts) + b"unfinished"
@@ -458,6 +467,15 @@ class TestErrors:
             with pytest.raises(errors.SeriesChoiceError) as caught:
                 worker.segment(doubles.scan())
         assert caught.value.series == ({"description": str({"number": 3, "files": ["a"]})},)
+
+    @pytest.mark.parametrize("error", ["3000 series", "series without a spacing"])
+    def test_a_choice_that_no_line_can_hold_does_not_end_the_worker(self, error):
+        with client(raise_at="read", error=error) as worker:
+            pid = worker.pid
+            with pytest.raises(errors.SeriesChoiceError, match="The folder holds") as caught:
+                worker.segment(doubles.scan())
+            assert len(caught.value.series) < 3000
+            assert worker.pid == pid and process_exists(pid)
 
     def test_a_python_that_does_not_exist(self):
         with pytest.raises(errors.WorkerError, match="could not be started: No such file"):
