@@ -7,7 +7,12 @@ where it is shown, in the language of whoever reads it.
 
 from typing import Any, Dict, Mapping, Tuple
 
-SENTENCES: Dict[str, str] = {}
+SENTENCES: Dict[str, str] = {
+    "folder.another-scan": "{folder} holds the results of another scan ({name}); choose another folder.",
+    "mesh.not-ours": "{path} is there already, and LiverSeg did not write it or it was changed since; choose "
+    "another name.",
+    "mesh.another-scan": "{path} holds a surface from another scan; choose another name.",
+}
 """Identifier -> English template for ``str.format``. A sentence stands here whole: none is put together from
 parts, cut, or changed in its case."""
 
