@@ -24,6 +24,7 @@ def measure(
     probability: Optional[np.ndarray] = None,
     phase: Optional[str] = None,
     left_out: Sequence[str] = (),
+    aorta_hu: Optional[float] = None,
 ) -> Measurements:
     """Measure a segmented scan.
 
@@ -39,6 +40,7 @@ def measure(
         phase: contrast phase of the scan, if known: "unenhanced", "arterial", "portal", "late", "unknown".
         left_out: sentences on lesions that were left out of the mask; they go with the tumours' volume and
             the burden.
+        aorta_hu: attenuation of the aorta, if known: a lesion as dense as enhanced blood gets a sentence.
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
@@ -63,6 +65,7 @@ def measure(
     liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, cautions.NO_LIVER)
     spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, cautions.NO_SPLEEN)
     tumour_organ = _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None)
+    blood = cautions.enhanced_blood(phase, aorta_hu)
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
         lesions = measure_lesions(
@@ -73,9 +76,11 @@ def measure(
             probability=probability,
             padding=padding if FIELD_OF_VIEW in liver_organ.touches else None,
             scan_cautions=general,
+            blood_hu=blood,
         )
-    dense = [lesion.volume_ml for lesion in lesions if cautions.too_dense(lesion.mean_hu)]
-    doubts = (*left_out, *cautions.dense_lesions(len(lesions), dense))
+    dense = [lesion.volume_ml for lesion in lesions if cautions.too_dense(lesion.mean_hu, blood)]
+    said = cautions.dense_lesions if blood is None else cautions.lesions_as_dense_as_aorta
+    doubts = (*left_out, *said(len(lesions), dense))
     tumour_organ = _with_tumour_cautions(tumour_organ, liver_organ, phase, doubts)
     return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
 

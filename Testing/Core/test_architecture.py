@@ -53,7 +53,7 @@ BELOW = {
     "labels": set(),
     "networks": {"errors"},
     "images": {"errors", "geometry", "phase"},
-    "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets"},
+    "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets", "sentences"},
     "models": {"errors", "labels"},
 }
 """Room -> the rooms of the core that it may import."""
