@@ -10,12 +10,20 @@ import numpy as np
 import SimpleITK as sitk
 
 import LiverSegLib
-from LiverSegLib.cleanup import MINIMUM_LESION_ML, CleanupReport, clean, leave_out_small_tumours
+from LiverSegLib.cleanup import (
+    MINIMUM_LESION_ML,
+    CleanupReport,
+    clean,
+    leave_out_small_tumours,
+    leave_out_tumours,
+)
 from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
 from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
+from LiverSegLib.measure.grid import Grid
+from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
 from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
@@ -106,7 +114,8 @@ class Segmenter:
         Args:
             source: a file, a DICOM folder, or a SimpleITK image in HU.
             mirror: average over mirrored tiles too: slower, a little steadier.
-            minimum_lesion_ml: smaller tumours become liver. If not given, MINIMUM_LESION_ML, or what the
+            minimum_lesion_ml: smaller tumours become liver. If not given, those below MINIMUM_LESION_ML (a
+                ball of 5 mm), those whose longest axial diameter is below 5 mm, and those below what the
                 model's manifest says for the scan's contrast phase.
             series: which series of a DICOM folder.
             progress: called as the work goes on.
@@ -287,6 +296,7 @@ class _Run:
                 probability=found.probability, direction=scan.image.GetDirection(), check=reporter.check,
             )  # fmt: skip
             labels = _as_image(cleaned, scan.image)
+            labels, report = self._without_narrow(labels, report)
         _require_liver(cleaned, scan.image)
         reporter.begin("measure")
         with _memory_errors("measuring"):
@@ -300,6 +310,7 @@ class _Run:
                 probability=found.probability,
                 phase=phase.phase,
                 left_out=self.left_out,
+                aorta_hu=phase.aorta_hu,
             )
         if not unchanged(scan):
             raise InputChangedError(
@@ -312,6 +323,15 @@ class _Run:
         return Result(
             scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings)
         )
+
+    def _without_narrow(self, labels: sitk.Image, report: CleanupReport) -> Tuple[sitk.Image, CleanupReport]:
+        """Return the mask without the lesions too narrow to be told, unless a size was asked for."""
+        narrow = [] if self.minimum_is_asked else narrow_lesions(labels)
+        if not narrow:
+            return labels, report
+        view = sitk.GetArrayViewFromImage(labels)
+        mask, report = leave_out_tumours(view, narrow, Grid.of(labels).voxel_ml, report)
+        return _as_image(mask, labels), report
 
     def _without_doubtful(
         self, labels: sitk.Image, report: CleanupReport, phase: PhaseEstimate
@@ -375,8 +395,17 @@ class _Run:
                 "kvp": scan.series.kvp if scan.series else None,
                 "contrast_agent": (scan.series.contrast or None) if scan.series else None,
             },
-            "phase": {"phase": phase.phase, "confidence": round(phase.confidence, 3), "reason": phase.reason},
-            "options": {"mirror": self.mirror, "minimum_lesion_ml": self.minimum_lesion_ml},
+            "phase": {
+                "phase": phase.phase,
+                "confidence": round(phase.confidence, 3),
+                "reason": phase.reason,
+                "aorta_hu": phase.aorta_hu,
+            },
+            "options": {
+                "mirror": self.mirror,
+                "minimum_lesion_ml": self.minimum_lesion_ml,
+                "minimum_lesion_mm": None if self.minimum_is_asked else MINIMUM_LESION_MM,
+            },
             "cleanup": report.to_dict(),
             "left_out": list(self.left_out),
             "notes": notes,

@@ -30,8 +30,8 @@ from .regions import Box, bounding_box, cavities, component_sums, largest_compon
 from .runs import find_runs
 from .voxels import NOT_SHEARED, voxel_volume_ml
 
-MINIMUM_LESION_ML = 0.05
-"""Default least size of a lesion: a ball of 4.6 mm."""
+MINIMUM_LESION_ML = 0.065
+"""Default least size of a lesion: a ball of 5 mm, see MINIMUM_LESION_MM in ``measure.lesions``."""
 MAXIMUM_HOLE_ML = 5.0
 """Default size up to which holes are filled, a ball of 21 mm: less than a gallbladder or a large cyst."""
 MINIMUM_SPLEEN_ML = 5.0
@@ -47,7 +47,7 @@ class CleanupStep:
 
     Attributes:
         rule: "liver-pieces", "tumour-outside", "spleen-pieces", "spleen-implausible", "liver-holes",
-            "spleen-holes", "small-tumours" or "doubtful-tumours".
+            "spleen-holes", "small-tumours", "narrow-tumours" or "doubtful-tumours".
         text: what happened, as a sentence.
         voxels: number of voxels changed.
         volume_ml: their volume.
@@ -133,6 +133,33 @@ def clean(
             check()
         rule(*arguments)
     return result, CleanupReport(tuple(cleaner.steps), minimum_lesion_ml, maximum_hole_ml)
+
+
+def leave_out_tumours(
+    labels: np.ndarray, pieces: Sequence[Tuple[Box, np.ndarray]], voxel_ml: float, report: CleanupReport
+) -> Tuple[np.ndarray, CleanupReport]:
+    """Turn given pieces of tumour into liver.
+
+    Args:
+        labels: uint8 (z, y, x), as :func:`clean` returned it; it is not changed.
+        pieces: box and bool mask in it of each piece.
+        voxel_ml: volume of a voxel.
+        report: as :func:`clean` returned it.
+
+    Returns:
+        The mask (the one given without pieces) and the report with what was left out as its step
+        "narrow-tumours".
+    """
+    if not pieces:
+        return labels, report
+    result = labels.copy()
+    for box, mask in pieces:
+        result[box][mask] = LIVER
+    voxels = sum(int(np.count_nonzero(mask)) for _, mask in pieces)
+    step = CleanupStep(
+        "narrow-tumours", "Tumours too narrow to be told were made liver.", voxels, voxels * voxel_ml
+    )
+    return result, replace(report, steps=(*report.steps, step))
 
 
 def leave_out_small_tumours(

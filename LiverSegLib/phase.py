@@ -17,7 +17,7 @@ Fatty livers are darker in every phase, so the spleen, which stores no fat, deci
 there is contrast at all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple, Union
 
 import numpy as np
@@ -71,12 +71,13 @@ ENOUGH_MM = 1.6
 @dataclass(frozen=True)
 class PhaseEstimate:
     """``phase`` is "unenhanced", "arterial", "portal", "late" or "unknown"; ``confidence`` 0 to 1; ``reason``
-    a sentence.
+    a sentence; ``aorta_hu`` the attenuation of the aorta where it was found.
     """
 
     phase: str
     confidence: float
     reason: str
+    aorta_hu: Optional[float] = None
 
 
 def estimate_phase(image: sitk.Image, labels: sitk.Image) -> PhaseEstimate:
@@ -96,7 +97,7 @@ def estimate_phase(image: sitk.Image, labels: sitk.Image) -> PhaseEstimate:
     if liver is None:
         return PhaseEstimate("unknown", 0.0, "Too little liver is in view to estimate the contrast phase.")
     searched, aorta = find_aorta(image, labels)
-    return decide(liver, spleen, aorta, searched)
+    return replace(decide(liver, spleen, aorta, searched), aorta_hu=aorta)
 
 
 def _thinned(image: sitk.Image) -> sitk.Image:

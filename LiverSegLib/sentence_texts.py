@@ -72,6 +72,26 @@ SENTENCES: Dict[str, str] = {
     "refused.no-tissue": "This is no CT in Hounsfield units: its values run from {low:g} to {high:g}, "
     "hardly any like soft tissue.",
     "refused.no-liver": "No liver was found in this scan.",
+    "folder.another-scan": "{folder} holds the results of another scan ({name}); choose another folder.",
+    "mesh.not-ours": (
+        "{path} is there already, and LiverSeg did not write it or it was changed since; choose another name."
+    ),
+    "mesh.another-scan": "{path} holds a surface from another scan; choose another name.",
+    "lesion.dense-as-aorta": (
+        "Mean of {hu:.0f} HU, at least that of the aorta ({aorta:.0f} HU): may be a vessel or a haemangioma, "
+        "or hold embolisation material, calcium or metal."
+    ),
+    "lesion.only-one-dense-as-aorta": (
+        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or no tumour."
+    ),
+    "lesion.one-dense-as-aorta": (
+        "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or "
+        "no tumour."
+    ),
+    "lesion.several-dense-as-aorta": (
+        "{count} of {all_of} lesions ({ml:.1f} ml) are at least as dense as the aorta: perhaps embolised "
+        "tumours or no tumours."
+    ),
     "failed.cancelled": "Cancelled.",
     "failed.memory": "Memory ran out. Close other programs, or use a computer with more memory.",
     "failed.memory-reading": (

@@ -80,9 +80,12 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     scan = read_scan(_read_image(request.voxels, request.grid))
     labels = _read_labels(request.labels, scan.image)
     desk.tell(0.4, "measure", "Measuring")
-    phase = earlier.get("measurements", {}).get("phase") or estimate_phase(scan.image, labels).phase
+    phase, aorta_hu = _known_phase(earlier)
+    if not phase:
+        estimate = estimate_phase(scan.image, labels)
+        phase, aorta_hu = estimate.phase, estimate.aorta_hu
     left_out = earlier.get("provenance", {}).get("left_out", ())
-    measurements = measure_mask(labels, scan.image, phase=phase, left_out=left_out)
+    measurements = measure_mask(labels, scan.image, phase=phase, left_out=left_out, aorta_hu=aorta_hu)
     told = {
         **measurements.to_dict(),
         "rejected_lesions": earlier.get("measurements", {}).get("rejected_lesions", []),
@@ -99,6 +102,13 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     with _result_folder(desk, request.id) as folder:
         (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
         return protocol.MeasureResult(request.id, str(folder), SUMMARY)
+
+
+def _known_phase(earlier: Mapping[str, Any]) -> Tuple[Optional[str], Optional[float]]:
+    """The contrast phase and the aorta's attenuation (HU) of an earlier summary; None where it has none."""
+    aorta_hu = (earlier.get("provenance", {}).get("phase") or {}).get("aorta_hu")
+    known = isinstance(aorta_hu, (int, float)) and not isinstance(aorta_hu, bool)
+    return earlier.get("measurements", {}).get("phase"), float(aorta_hu) if known else None
 
 
 def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:

@@ -90,6 +90,29 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
         "tissue."
     ),
     "refused.no-liver": lambda: _("No liver was found in this scan."),
+    "folder.another-scan": lambda: _(
+        "{folder} holds the results of another scan ({name}); choose another folder."
+    ),
+    "mesh.not-ours": lambda: _(
+        "{path} is there already, and LiverSeg did not write it or it was changed since; choose another name."
+    ),
+    "mesh.another-scan": lambda: _("{path} holds a surface from another scan; choose another name."),
+    "lesion.dense-as-aorta": lambda: _(
+        "Mean of {hu:.0f} HU, at least that of the aorta ({aorta:.0f} HU): may be a vessel or a "
+        "haemangioma, or hold embolisation material, calcium or metal."
+    ),
+    "lesion.only-one-dense-as-aorta": lambda: _(
+        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or no "
+        "tumour."
+    ),
+    "lesion.one-dense-as-aorta": lambda: _(
+        "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or "
+        "no tumour."
+    ),
+    "lesion.several-dense-as-aorta": lambda: _(
+        "{count} of {all_of} lesions ({ml:.1f} ml) are at least as dense as the aorta: perhaps embolised "
+        "tumours or no tumours."
+    ),
     "failed.cancelled": lambda: _("Cancelled."),
     "failed.memory": lambda: _("Memory ran out. Close other programs, or use a computer with more memory."),
     "failed.memory-reading": lambda: _(

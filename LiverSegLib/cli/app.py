@@ -146,7 +146,8 @@ def segment(
             metavar="ML",
             min=0.0,
             help="Leave out lesions smaller than this volume in ml. "
-            "By default 0.05, or more in contrast phases in which the model mistakes vessels for small ones.",
+            "By default 0.065 (a ball of 5 mm) and those under 5 mm across, "
+            "or more in contrast phases in which the model mistakes vessels for small ones.",
         ),
     ] = None,
     threads: Threads = None,

@@ -18,20 +18,27 @@ ALL = "all"
 def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     """Write the surface of ``label`` (a key of SURFACE_LABELS), or of ALL, each into ``NAME-KEY.ENDING``.
 
+    A file that is there is replaced only if this command wrote it from a mask on the same grid.
+
     Raises:
         LiverSegError: The segmentation cannot be read or has no such structure, or a file cannot be written.
     """
-    from ..surfaces import MESH_FORMATS, surface, write_mesh
+    from ..surfaces import MESH_FORMATS, grid_hash, refuse_to_replace, surface, write_mesh
 
     if output.suffix.lower() not in MESH_FORMATS:
         raise UsageError(f'"{output.name}" must end in one of {", ".join(sorted(MESH_FORMATS))}.')
     labels = read_segmentation(segmentation)
+    paths = {
+        key: output.with_name(f"{output.stem}-{key}{output.suffix}") if label == ALL else output
+        for key in present(labels, label)
+    }
+    for path in paths.values():
+        refuse_to_replace(path, labels)
     # All are made before the first is written.
-    surfaces = {key: surface(labels, SURFACE_LABELS[key]) for key in present(labels, label)}
+    surfaces = {key: surface(labels, SURFACE_LABELS[key]) for key in paths}
     written: Dict[str, Path] = {}
     for key, mesh in surfaces.items():
-        path = output.with_name(f"{output.stem}-{key}{output.suffix}") if label == ALL else output
-        written[key] = write_mesh(path, mesh)
+        written[key] = write_mesh(paths[key], mesh, grid_hash(labels))
     face.answer({"files": {key: str(path) for key, path in written.items()}})
     table = facts_table("Surfaces (mm, LPS)")
     for key, path in written.items():

@@ -5,7 +5,7 @@ import logging
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +21,8 @@ from .steatosis_view import summary_line
 
 if TYPE_CHECKING:
     from ..measure.steatosis import Assessment
+    from ..outputs import ScanIdentity
+    from .steatosis import SteatosisOptions
 
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
@@ -70,7 +72,7 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
 
     with Interrupts() as interrupts:
         with reserve(options.folder) as reservation:
-            check_output_folder(reservation, **options.outputs)
+            check_output_folder(reservation, **options.outputs, scan=lambda: identity(options))
             with ProgressBar(face.aside, shown=not face.quiet) as bar:
                 result = _segment(options, interrupts, bar)
                 load(*JUDGING, *(PICTURES + SURFACES if options.report else ()))
@@ -88,6 +90,19 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
         face.answer(_answer(options.folder, files, content))
         face.show(*_summary(result.measurements, steatosis, files))
         face.warn(content["warnings"])
+
+
+def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentity":
+    """Read the scan that was asked for and return who it is.
+
+    Raises:
+        InputError: It cannot be read or is no CT: told before any work.
+    """
+    from ..images import read_scan
+    from ..outputs import ScanIdentity
+
+    scan = read_scan(options.source, options.series)
+    return ScanIdentity(scan.name, scan.fingerprint)
 
 
 def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) -> Any:

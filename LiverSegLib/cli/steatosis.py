@@ -17,6 +17,7 @@ from .face import Face, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
 from .progress import ProgressBar
+from .segment import identity
 from .steatosis_view import assessment_view
 
 SEGMENT_SHARE, ASSESS_SHARE = 0.85, 0.95
@@ -75,7 +76,7 @@ def run_steatosis(options: SteatosisOptions, face: Face) -> None:
         with ExitStack() as stack:
             reservation = None if options.folder is None else stack.enter_context(reserve(options.folder))
             if reservation is not None:
-                check_steatosis_folder(reservation, segmentation=segmented)
+                check_steatosis_folder(reservation, segmentation=segmented, scan=lambda: identity(options))
             with ProgressBar(face.aside, shown=not face.quiet) as bar:
                 work = _segmented if segmented else _given
                 case = work(options, settings, cut_offs, interrupts, bar)

@@ -7,10 +7,11 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..errors import SeriesChoiceError
+from ..errors import ImageGeometryError, SeriesChoiceError
+from .checks import check_grid
 from .dicom import Slice, normal, repeats
 from .scan import SeriesInfo
-from .stack import nominal_spacing
+from .stack import nominal_spacing, stack_geometry
 
 Stack = Tuple[SeriesInfo, List[Slice]]
 """A judged series with its sorted slices."""
@@ -157,6 +158,19 @@ def _unsuitable_geometry(info: SeriesInfo, slices: List[Slice]) -> str:
         return f"slices {info.spacing[2]:.3g} mm apart"
     if _height(info) < _MINIMUM_HEIGHT_MM:
         return f"only {_height(info):.0f} mm high"
+    return unreadable(slices)
+
+
+def unreadable(slices: List[Slice]) -> str:
+    """Why segmenting would refuse the stack for where its slices lie, or an empty string.
+
+    The sentences are those of reading, so that a listing and the command that reads agree.
+    """
+    try:
+        geometry = stack_geometry(slices)
+        check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
+    except ImageGeometryError as error:
+        return str(error)
     return ""
 
 

@@ -12,19 +12,38 @@ the faces where the border of the scan cuts the liver.
 from typing import List, Optional, Tuple
 
 import numpy as np
+import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ..regions import Box, box_within, cavities, connected_components, grown_box, places_of, shell
+from ..labels import TUMOUR
+from ..regions import (
+    Box,
+    bounding_box,
+    box_within,
+    cavities,
+    connected_components,
+    grown_box,
+    places_of,
+    shell,
+)
 from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
 from .diameters import SliceDiameters, longest_in_slices
 from .grid import Grid
 from .measurements import Lesion, Line
-from .volumes import Structure, attenuation
+from .volumes import Structure, attenuation, find_structure
+
+MINIMUM_LESION_MM = 5.0
+"""Default least longest axial diameter of a lesion in mm, measured as RECIST 1.1 measures.
+
+RECIST calls nothing measurable under 10 mm, and what the network draws below 5 mm, on slices of 1 to 5 mm, is
+a few voxels that partial volume and noise explain as well."""
 
 _SAMPLE = 64
 """So many points of a lesion's outline are searched for at a time."""
+
+_ROUNDING_MM = 1e-6
 
 
 def measure_lesions(
@@ -36,6 +55,7 @@ def measure_lesions(
     probability: Optional[np.ndarray] = None,
     padding: Optional[float] = None,
     scan_warnings: Tuple[str, ...] = (),
+    blood_hu: Optional[float] = None,
 ) -> Tuple[Lesion, ...]:
     """Measure every lesion.
 
@@ -47,6 +67,7 @@ def measure_lesions(
         probability: uint8 (z, y, x), 255 = 1.0, or None.
         padding: the scan's padding value if the liver meets the padding, else None.
         scan_warnings: sentences that hold for every lesion.
+        blood_hu: attenuation of enhanced blood in the aorta, if known.
 
     Returns:
         The lesions, numbered from 1 by descending volume.
@@ -54,10 +75,32 @@ def measure_lesions(
     lesions = _separate(tumour)
     surface = _DistanceToSurface(liver, grid)
     measured = [
-        _measure(lesion, surface, grid, values, probability, padding, scan_warnings)
+        _measure(lesion, surface, grid, values, probability, padding, scan_warnings, blood_hu)
         for lesion in _by_volume(lesions, grid)
     ]
     return tuple(Lesion(number=number, **fields) for number, fields in enumerate(measured, start=1))
+
+
+def narrow_lesions(labels: sitk.Image, minimum_mm: float = MINIMUM_LESION_MM) -> List[Tuple[Box, np.ndarray]]:
+    """Find the lesions whose longest axial diameter (mm) is below a limit.
+
+    Args:
+        labels: the mask, uint8, values as in :mod:`LiverSegLib.labels`.
+        minimum_mm: the limit; a lesion exactly as long is not narrow.
+
+    Returns:
+        The box of each in the mask, and its bool mask (z, y, x) there.
+    """
+    mask = sitk.GetArrayViewFromImage(labels)
+    tumour = find_structure(mask, bounding_box(mask), (TUMOUR,))
+    if tumour is None:
+        return []
+    grid = Grid.of(labels)
+    return [
+        (lesion.box, lesion.mask)
+        for lesion in _separate(tumour)
+        if _diameters(lesion, grid)[0].longest_mm < minimum_mm - _ROUNDING_MM
+    ]
 
 
 def _separate(tumour: Structure) -> List[Structure]:
@@ -86,6 +129,7 @@ def _measure(
     probability: Optional[np.ndarray],
     padding: Optional[float],
     scan_warnings: Tuple[str, ...],
+    blood_hu: Optional[float],
 ) -> dict:
     """Return the fields of a Lesion but its number."""
     diameters, longest, perpendicular = _diameters(lesion, grid)
@@ -98,7 +142,7 @@ def _measure(
     if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
         said += (warnings.NEAR_CUT_FACE,)
     said += warnings.too_small(diameters.longest_mm, grid.slice_spacing)
-    said += warnings.too_dense(hu.mean_hu) + scan_warnings
+    said += warnings.too_dense(hu.mean_hu, blood_hu) + scan_warnings
     return {
         "volume_ml": lesion.voxels * grid.voxel_ml,
         "longest_diameter_mm": diameters.longest_mm,

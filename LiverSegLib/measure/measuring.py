@@ -25,6 +25,7 @@ def measure(
     probability: Optional[np.ndarray] = None,
     phase: Optional[str] = None,
     left_out: Sequence[str] = (),
+    aorta_hu: Optional[float] = None,
 ) -> Measurements:
     """Measure a segmented scan.
 
@@ -40,6 +41,7 @@ def measure(
         phase: contrast phase of the scan, if known: "unenhanced", "arterial", "portal", "late", "unknown".
         left_out: sentences on lesions that were left out of the mask; they go with the tumours' volume and
             the burden.
+        aorta_hu: attenuation of the aorta, if known: a lesion as dense as enhanced blood gets a sentence.
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
@@ -64,6 +66,7 @@ def measure(
     liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, warnings.NO_LIVER)
     spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, warnings.NO_SPLEEN)
     tumour_organ = _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None)
+    blood = warnings.enhanced_blood(phase, aorta_hu)
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
         lesions = measure_lesions(
@@ -74,9 +77,11 @@ def measure(
             probability=probability,
             padding=padding if FIELD_OF_VIEW in liver_organ.touches else None,
             scan_warnings=general,
+            blood_hu=blood,
         )
-    dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu)]
-    doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense))
+    dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu, blood)]
+    said = warnings.dense_lesions if blood is None else warnings.lesions_as_dense_as_aorta
+    doubts = (*left_out, *said(len(lesions), dense))
     tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
     return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
 

@@ -9,8 +9,10 @@ from .borders import FIELD_OF_VIEW, border_word
 MEASURABLE_MM = 10.0
 """Least longest diameter of a measurable lesion on CT with slices up to 5 mm (RECIST 1.1, section 3.1.1)."""
 DENSE_LESION_HU = 200.0
-"""Mean attenuation above which a lesion is likely to hold something dense; a limit of ours. Liver lesions
-enhance to about the density of the vessels that feed them, in most phases well below it."""
+"""Mean attenuation above which a lesion is likely to hold something dense where the aorta's is not known: a
+limit of ours, about what an aorta has early in the portal venous phase."""
+ENHANCED_BLOOD_HU = 75.0
+"""Blood without contrast medium has 30 to 60 HU: an aorta below this is no measure for an enhanced vessel."""
 
 NO_LIVER = Sentence("volume.no-liver")
 NO_SPLEEN = Sentence("volume.no-spleen")
@@ -61,11 +63,47 @@ def too_small(longest_diameter_mm: float, slice_spacing: float) -> Tuple[str, ..
     return (Sentence("lesion.too-small", mm=float(least)),)
 
 
-def too_dense(mean_hu: float) -> Tuple[str, ...]:
-    """Return a sentence if a lesion's mean attenuation (HU) is hardly that of tissue."""
+def enhanced_blood(phase: Optional[str], aorta_hu: Optional[float]) -> Optional[float]:
+    """Return the aorta's attenuation (HU) if it holds contrast medium, else None."""
+    if aorta_hu is None or phase == "unenhanced" or aorta_hu < ENHANCED_BLOOD_HU:
+        return None
+    return aorta_hu
+
+
+def too_dense(mean_hu: float, blood_hu: Optional[float] = None) -> Tuple[str, ...]:
+    """Return a sentence if a lesion's mean attenuation (HU) is hardly that of tissue.
+
+    Tissue enhances less than the blood that feeds it, so what is as dense as the aorta is blood or denser
+    than blood.
+
+    Args:
+        mean_hu: of the lesion.
+        blood_hu: of the enhanced aorta; without it DENSE_LESION_HU decides.
+    """
+    if blood_hu is not None:
+        if mean_hu < blood_hu:
+            return ()
+        return (Sentence("lesion.dense-as-aorta", hu=float(mean_hu), aorta=float(blood_hu)),)
     if mean_hu <= DENSE_LESION_HU:
         return ()
     return (Sentence("lesion.too-dense", hu=float(mean_hu)),)
+
+
+def lesions_as_dense_as_aorta(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:
+    """Return a sentence if lesions are as dense as enhanced blood, for the numbers that count them as tumour.
+
+    Args:
+        all_of: number of lesions.
+        dense_ml: volumes in ml of those for which ``too_dense`` has a sentence.
+    """
+    if not dense_ml:
+        return ()
+    total = float(sum(dense_ml))
+    if all_of == 1:
+        return (Sentence("lesion.only-one-dense-as-aorta", ml=total),)
+    if len(dense_ml) == 1:
+        return (Sentence("lesion.one-dense-as-aorta", all_of=all_of, ml=total),)
+    return (Sentence("lesion.several-dense-as-aorta", count=len(dense_ml), all_of=all_of, ml=total),)
 
 
 def dense_lesions(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:

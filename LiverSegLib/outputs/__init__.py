@@ -1,8 +1,9 @@
 """Results on the disk: a complete set of files or none.
 
 ``results`` decides which files a result becomes and ``steatosis`` those of a fatty-liver assessment alone,
-``label_files`` writes masks, ``file_set`` knows which files are ours, ``folder`` puts a finished set into
-place. A program that wants to keep a folder for itself from before the work until the end writes::
+``label_files`` writes masks, ``file_set`` knows which files are ours, ``whose`` whose they are, and
+``folder`` puts a finished set into place. A program that wants to keep a folder for itself from before the
+work until the end writes::
 
     with reserve(folder) as reservation:
         check_output_folder(reservation)
@@ -14,12 +15,14 @@ from .folder import Reservation, reserve
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
 from .results import OutputOptions, check_output_folder, write_results
 from .steatosis import check_steatosis_folder, write_steatosis
+from .whose import ScanIdentity
 
 __all__ = [
     "LABEL_FORMATS",
     "FileSet",
     "OutputOptions",
     "Reservation",
+    "ScanIdentity",
     "check_output_folder",
     "check_steatosis_folder",
     "reserve",

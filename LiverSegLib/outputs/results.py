@@ -12,6 +12,7 @@ from ..sentences import Sentence
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
 from .folder import PathLike, Reservation, check_room
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
+from .whose import ScanIdentity, refuse_another_scan
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -100,13 +101,15 @@ def write_results(
 
     Raises:
         UsageError: Unknown format.
-        OutputError: The folder is in use, cannot be written to, holds files of these names that LiverSeg did
-            not write or that were changed since, or the disk is full. The folder is as it was before.
+        OutputError: The folder is in use, cannot be written to, holds results of another scan or files of
+            these names that LiverSeg did not write or that were changed since, or the disk is full. The
+            folder is as it was before.
         CancelledError: ``cancel`` said so. The folder is as it was before.
     """
     options = OutputOptions(label_format, report, highlight, rendering)
     with reserved(folder) as reservation:
         with in_words(reservation.folder):
+            refuse_another_scan(reservation.folder, lambda: ScanIdentity.of(result.name, result.provenance))
             previous = RESULTS.previous(reservation.folder)
             refuse_to_overwrite(reservation.folder, list(options.file_names().values()), previous)
             written = _write_set(result, steatosis, reservation.staging, options, cancel or (lambda: False))
@@ -122,15 +125,22 @@ def check_output_folder(
     report: bool = True,
     highlight: bool = False,
     rendering: bool = True,
+    scan: Callable[[], Optional[ScanIdentity]] = lambda: None,
 ) -> None:
     """Find out before the work starts whether ``write_results`` with these arguments could write; nothing
     stays behind.
 
+    Args:
+        folder: The output folder; or a ``Reservation``.
+        label_format, report, highlight, rendering: As for ``write_results``.
+        scan: Returns the scan that will be written; called only if the folder belongs to one. Without it
+            only ``write_results`` refuses the folder of another scan.
+
     Raises:
         UsageError: Unknown format.
-        OutputError: The folder is a file, cannot be made or written to, is in use by another run, holds files
-            that would be overwritten though LiverSeg did not write them, or its disk is nearly full; or a
-            report is wanted and pillow, which draws its pictures, is missing.
+        OutputError: The folder is a file, cannot be made or written to, is in use by another run, holds the
+            results of another scan or files that would be overwritten though LiverSeg did not write them, or
+            its disk is nearly full; or a report is wanted and pillow, which draws its pictures, is missing.
     """
     options = OutputOptions(label_format, report, highlight, rendering)
     if report and find_spec("PIL") is None:
@@ -139,6 +149,7 @@ def check_output_folder(
         )
     with reserved(folder) as reservation:
         check_room(reservation, EXPECTED_BYTES)
+        refuse_another_scan(reservation.folder, scan)
         names = list(options.file_names().values())
         with in_words(reservation.folder):
             refuse_to_overwrite(reservation.folder, names, RESULTS.previous(reservation.folder))

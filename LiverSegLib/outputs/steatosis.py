@@ -12,6 +12,7 @@ from ..sentences import Sentence
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
 from .folder import PathLike, Reservation, check_room
 from .label_files import write_labels
+from .whose import ScanIdentity, refuse_another_scan
 
 STEATOSIS_JSON = "steatosis.json"
 STEATOSIS_CSV = "steatosis.csv"
@@ -86,11 +87,23 @@ def write_steatosis(
         "warnings": said,
         "provenance": dict(provenance),
     }
-    return write_file_set(folder, STEATOSIS, files, content), tuple(said)
+    with reserved(folder) as reservation:
+        refuse_another_scan(reservation.folder, lambda: ScanIdentity.of(name, provenance))
+        return write_file_set(reservation, STEATOSIS, files, content), tuple(said)
 
 
-def check_steatosis_folder(folder: Union[PathLike, Reservation], *, segmentation: bool = False) -> None:
+def check_steatosis_folder(
+    folder: Union[PathLike, Reservation],
+    *,
+    segmentation: bool = False,
+    scan: Callable[[], Optional[ScanIdentity]] = lambda: None,
+) -> None:
     """Find out before the work starts whether ``write_steatosis`` could write; nothing stays behind.
+
+    Args:
+        folder: The output folder; or a ``Reservation``.
+        segmentation: As for ``write_steatosis``.
+        scan: As for ``check_output_folder``.
 
     Raises:
         OutputError: As ``check_output_folder``.
@@ -98,6 +111,7 @@ def check_steatosis_folder(folder: Union[PathLike, Reservation], *, segmentation
     names = [STEATOSIS_JSON, STEATOSIS_CSV, ROIS_CSV, ROIS_PICTURE, *[SEGMENTATION] * segmentation]
     with reserved(folder) as reservation:
         check_room(reservation, EXPECTED_BYTES)
+        refuse_another_scan(reservation.folder, scan)
         with in_words(reservation.folder):
             refuse_to_overwrite(reservation.folder, names, STEATOSIS.previous(reservation.folder))
 

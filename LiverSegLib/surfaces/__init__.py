@@ -6,5 +6,16 @@ vtk is imported inside the functions, so importing this package costs nothing an
 from LiverSegLib.surfaces.files import MESH_FORMATS, write_mesh
 from LiverSegLib.surfaces.meshing import surface, surface_arrays, surface_volume
 from LiverSegLib.surfaces.rendering import VIEWS, render
+from LiverSegLib.surfaces.seal import grid_hash, refuse_to_replace
 
-__all__ = ["MESH_FORMATS", "VIEWS", "render", "surface", "surface_arrays", "surface_volume", "write_mesh"]
+__all__ = [
+    "MESH_FORMATS",
+    "VIEWS",
+    "grid_hash",
+    "refuse_to_replace",
+    "render",
+    "surface",
+    "surface_arrays",
+    "surface_volume",
+    "write_mesh",
+]

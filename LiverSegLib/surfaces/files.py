@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Union
 
 from LiverSegLib.errors import OutputError, UsageError
+from LiverSegLib.surfaces.seal import UNKNOWN, seal, unsealed
 
 COORDINATES = "LiverSeg surface; coordinate system LPS (left, posterior, superior positive); unit mm"
 """Written into the file where the format has room for a comment."""
 
+STL_HEADER = "LiverSeg surface; SPACE=LPS; unit mm"
+"""The header of an STL file has 80 bytes: this, the grid and the seal."""
 
-def write_mesh(path: Union[str, os.PathLike], polydata: Any) -> Path:
+
+def write_mesh(path: Union[str, os.PathLike], polydata: Any, grid: str = UNKNOWN) -> Path:
     """Write a surface as .stl (binary), .obj or .ply (binary); an existing file is replaced only when all is
-    well.
+    well. The file is sealed, so that ``refuse_to_replace`` knows it again.
 
     Args:
         path: where to write; the ending chooses the format.
         polydata: a vtkPolyData of triangles in LPS mm, as ``surface`` returns it.
+        grid: ``grid_hash`` of the mask that it was made from.
 
     Returns:
         The path written.
@@ -40,7 +45,8 @@ def write_mesh(path: Union[str, os.PathLike], polydata: Any) -> Path:
     except OSError as error:
         raise OutputError(f"The mesh {path} cannot be written.", str(error)) from error
     try:
-        write(temporary, polydata)
+        write(temporary, polydata, grid)
+        seal(temporary)
         _make_readable(temporary)
         os.replace(temporary, path)
     except OSError as error:
@@ -58,31 +64,31 @@ def _make_readable(path: str) -> None:
     os.chmod(path, 0o666 & ~mask)
 
 
-def _write_stl(path: str, polydata: Any) -> None:
+def _write_stl(path: str, polydata: Any, grid: str) -> None:
     from vtkmodules.vtkIOGeometry import vtkSTLWriter
 
     writer = vtkSTLWriter()
     writer.SetFileTypeToBinary()
-    # The STL header is 80 bytes, of which VTK fills what the text leaves with blanks.
-    writer.SetHeader("LiverSeg surface; SPACE=LPS; unit mm")
+    # VTK fills what the text leaves of the header with blanks.
+    writer.SetHeader(unsealed(STL_HEADER, grid))
     _run(writer, path, polydata)
 
 
-def _write_ply(path: str, polydata: Any) -> None:
+def _write_ply(path: str, polydata: Any, grid: str) -> None:
     from vtkmodules.vtkIOPLY import vtkPLYWriter
 
     writer = vtkPLYWriter()
     writer.SetFileTypeToBinary()
-    writer.AddComment(COORDINATES)
+    writer.AddComment(unsealed(COORDINATES, grid))
     _run(writer, path, polydata)
 
 
-def _write_obj(path: str, polydata: Any) -> None:
+def _write_obj(path: str, polydata: Any, grid: str) -> None:
     from vtkmodules.vtkIOGeometry import vtkOBJWriter
 
     _run(vtkOBJWriter(), path, polydata)
     body = Path(path).read_bytes()
-    Path(path).write_bytes(f"# {COORDINATES}\n".encode("ascii") + body)
+    Path(path).write_bytes(f"# {unsealed(COORDINATES, grid)}\n".encode("ascii") + body)
 
 
 def _run(writer: Any, path: str, polydata: Any) -> None:
@@ -98,7 +104,7 @@ def _run(writer: Any, path: str, polydata: Any) -> None:
         raise OSError(f"{writer.GetClassName()} failed with code {writer.GetErrorCode()} {messages}")
 
 
-MESH_FORMATS: Dict[str, Callable[[str, Any], None]] = {
+MESH_FORMATS: Dict[str, Callable[[str, Any, str], None]] = {
     ".stl": _write_stl,
     ".obj": _write_obj,
     ".ply": _write_ply,

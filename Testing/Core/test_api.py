@@ -186,8 +186,8 @@ def doubtful(tmp_path_factory):
         ("unenhanced", 5.0, 1, 5.0),
         ("unenhanced", 0.0, 1, 0.0),
         ("late", None, 1, 1.0),
-        ("portal", None, 1, 0.05),
-        ("arterial", None, 1, 0.05),
+        ("portal", None, 1, 0.065),
+        ("arterial", None, 1, 0.065),
     ],
 )
 def test_small_lesions_are_left_out_where_the_model_is_known_to_invent_them(

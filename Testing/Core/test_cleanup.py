@@ -233,7 +233,7 @@ def test_the_report_is_ready_for_json():
     labels = abdomen()
     labels[2, 2, 2] = LIVER
     data = json.loads(json.dumps(clean(labels, MM)[1].to_dict()))
-    assert data["minimum_lesion_ml"] == 0.05 and data["maximum_hole_ml"] == 5.0
+    assert data["minimum_lesion_ml"] == 0.065 and data["maximum_hole_ml"] == 5.0
     (step,) = data["steps"]
     assert step["rule"] == "liver-pieces" and step["voxels"] == 1
     assert step["volume_ml"] == pytest.approx(0.001) and step["text"].endswith(".")

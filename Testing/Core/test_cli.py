@@ -404,6 +404,33 @@ def test_mesh_refuses_what_is_no_segmentation(tmp_path, capsys):
     assert not list(tmp_path.glob("a.*"))
 
 
+def test_mesh_replaces_its_own_files_of_the_same_scan_only(tmp_path, capsys):
+    labels = make_labels(sitk.ReadImage(str(make_scan(tmp_path))))
+    moved = sitk.Image(labels)
+    moved.SetOrigin([value + 7 for value in labels.GetOrigin()])
+    for name, image in (("a", labels), ("b", moved)):
+        sitk.WriteImage(image, str(tmp_path / f"{name}.nrrd"))
+
+    def mesh(name, output):
+        return main(["mesh", str(tmp_path / f"{name}.nrrd"), "-o", str(tmp_path / output)])
+
+    for ending in ("stl", "obj", "ply"):
+        path = tmp_path / f"liver.{ending}"
+        assert mesh("a", path.name) == 0 and mesh("a", path.name) == 0, "its own file is replaced"
+        before = path.read_bytes()
+        assert mesh("b", path.name) == 7
+        assert "a surface from another scan" in capsys.readouterr().err and path.read_bytes() == before
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        changed = path.read_bytes()
+        assert mesh("a", path.name) == 7
+        assert "changed since" in capsys.readouterr().err and path.read_bytes() == changed
+    (tmp_path / "mine-spleen.stl").write_text("a print of mine")
+    arguments = ["mesh", str(tmp_path / "a.nrrd"), "-o", str(tmp_path / "mine.stl"), "--label", "all"]
+    assert main(arguments) == 7
+    assert (tmp_path / "mine-spleen.stl").read_text() == "a print of mine"
+    assert not (tmp_path / "mine-liver.stl").exists(), "nothing is written where one file is refused"
+
+
 def test_mesh_says_when_the_structure_is_not_there(tmp_path, capsys):
     labels = make_labels(sitk.ReadImage(str(make_scan(tmp_path)))) == 2
     sitk.WriteImage(labels * 2, str(tmp_path / "spleen.nrrd"))

@@ -375,6 +375,20 @@ class TestChoice:
         with pytest.raises(NotCTError, match="colour"):
             read_scan(tmp_path / "ct")
 
+    def test_what_segmenting_refuses_is_listed_as_unusable_with_the_same_words(self, tmp_path):
+        write_series(tmp_path / "1", SeriesNumber=1, skip=(5,))
+        write_series(tmp_path / "2", SeriesNumber=2, step=(0, 4.0, 5.0))
+        write_series(tmp_path / "3", SeriesNumber=3, PixelSpacing=[0.01, 0.01])
+        write_series(tmp_path / "4", SeriesNumber=4)
+        for info in list_series(tmp_path):
+            if info.number == 4:
+                assert info.suitable and read_scan(tmp_path, series="4").series == info
+                continue
+            with pytest.raises(ImageGeometryError) as refused:
+                read_scan(tmp_path, series=str(info.number))
+            assert (info.suitable, info.reason) == (False, str(refused.value))
+        assert read_scan(tmp_path).series.number == 4
+
     def test_list_of_no_folder(self, tmp_path):
         with pytest.raises(UnreadableImageError, match="not a folder"):
             list_series(tmp_path / "nowhere")
