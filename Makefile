@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel bench-steatosis \
+.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel bench-phase bench-steatosis \
 	train clean distclean
 
 VENV := .venv
@@ -73,6 +73,11 @@ bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DAT
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "bench-accuracy needs labelled scans: make bench-accuracy DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)"
+
+bench-phase: $(READY) ## the contrast phase estimated on every series: DATA=FOLDER
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "bench-phase needs scans: make bench-phase DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/phase.py "$(DATA)"
 
 bench-steatosis: $(READY) ## attenuation ROIs on phantoms with known fat, and on real scans: DATA=FOLDER
 	@$(BIN)/python Testing/Benchmarks/steatosis.py $(if $(wildcard $(DATA)/dataset.json),"$(DATA)")

@@ -24,10 +24,11 @@ from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.measure.grid import Grid
 from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
+from LiverSegLib.measure.steatosis_conditions import names_contrast_agent
 from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
-from LiverSegLib.phase import PhaseEstimate, estimate_phase
+from LiverSegLib.phase import PhaseEstimate, contrast_in_words, estimate_phase
 from LiverSegLib.regions import bounding_box
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.voxels import voxel_volume_ml
@@ -300,7 +301,7 @@ class _Run:
         _require_liver(cleaned, scan.image)
         reporter.begin("measure")
         with _memory_errors("measuring"):
-            phase = estimate_phase(scan.image, labels)
+            phase = estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
             reporter.check()
             labels, report = self._without_doubtful(labels, report, phase)
             reporter.check()
@@ -412,6 +413,15 @@ class _Run:
             "retreats": fallbacks,
             "warnings": warnings,
         }
+
+
+def _contrast_in_header(scan: Scan) -> Optional[bool]:
+    """What the DICOM header says of contrast medium in the veins; None if nothing."""
+    if scan.series is None:
+        return None
+    if names_contrast_agent(scan.series.contrast):
+        return True
+    return contrast_in_words(scan.series.description)
 
 
 def _check_minimum(minimum_lesion_ml: Optional[float]) -> None:

@@ -270,7 +270,7 @@ class Failure:
 
     ``code``: of a class in ``errors``. ``message``: one sentence for the user. ``details``: for developers.
     ``series``: for "choose-series", the choices as JSON objects; where they are too many for a line, the
-    first of them. ``sentence``: the message as ``sentences.with_identity`` writes it, where it has an identity.
+    first of them. ``sentence``: the message as ``sentences.with_identity`` writes it, if it has an identity.
     """
 
     type: ClassVar[str] = "error"

@@ -82,7 +82,8 @@ SENTENCES: Dict[str, str] = {
         "or hold embolisation material, calcium or metal."
     ),
     "lesion.only-one-dense-as-aorta": (
-        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or no tumour."
+        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or no "
+        "tumour."
     ),
     "lesion.one-dense-as-aorta": (
         "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or "
@@ -212,7 +213,9 @@ SENTENCES: Dict[str, str] = {
     # computing and files
     "device.failed": "{device} failed ({reason}): the CPU is used instead.",
     "device.differs": "{device} computes other results than the CPU: the CPU is used instead.",
-    "device.one-tile": "Not enough memory on {device} for several tiles at once: this scan took one at a time.",
+    "device.one-tile": (
+        "Not enough memory on {device} for several tiles at once: this scan took one at a time."
+    ),
     "device.to-cpu": "Not enough memory on {device}: this scan was computed on the CPU.",
     "note.oblique": "The scan is oblique by {degrees:.0f} degrees; it was segmented on an upright copy.",
     "note.larger-box": "Liver or spleen reached beyond the located box; the box was enlarged.",

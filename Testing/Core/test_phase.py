@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LiverSegLib.aorta import find_aorta
 from LiverSegLib.images import estimate_phase as exported
-from LiverSegLib.phase import PhaseEstimate, decide, estimate_phase, find_aorta, organ_hu
+from LiverSegLib.kidneys import find_kidneys
+from LiverSegLib.phase import (
+    LEAST_CONFIDENCE,
+    Attenuations,
+    PhaseEstimate,
+    attenuations,
+    contrast_in_words,
+    decide,
+    estimate_phase,
+    organ_hu,
+)
 
 
 def torso(liver, spleen, aorta, *, spacing=(2.0, 2.0, 5.0), slices=24, noise=8.0):
@@ -47,8 +58,9 @@ def torso(liver, spleen, aorta, *, spacing=(2.0, 2.0, 5.0), slices=24, noise=8.0
         (112, 120, 150, "portal"),
         (60, 118, 145, "portal"),
         (92, 95, 98, "late"),
+        (66, 63, 80, "late"),
     ],
-    ids=["native", "native-fatty", "arterial", "early-arterial", "portal", "portal-fatty", "late"],
+    ids=["native", "native-fatty", "arterial", "early-arterial", "portal", "portal-fatty", "late", "delayed"],
 )
 def test_phase_of_a_drawn_body(liver, spleen, aorta, phase):
     estimate = estimate_phase(*torso(liver, spleen, aorta))
@@ -111,11 +123,81 @@ def test_organ_hu_leaves_the_rim_out_and_refuses_scraps():
     ],
 )
 def test_decision_with_organs_missing(values, phase):
-    assert decide(*values).phase == phase
+    liver, spleen, aorta, searched = values
+    assert decide(Attenuations(liver, spleen, aorta, None, searched)).phase == phase
+
+
+def test_blood_above_that_without_contrast_is_contrast():
+    assert decide(Attenuations(66, 63, 80, None, True)).phase == "late"
+    assert decide(Attenuations(50, 48, 70, None, True)).phase != "unenhanced"
+    assert decide(Attenuations(58, 50, 62, None, True)).phase == "unknown"
+
+
+def test_scan_is_called_unenhanced_only_with_confidence():
+    unsure = decide(Attenuations(66, 63, None, None, True))
+    assert unsure.phase == "unknown" and unsure.confidence < LEAST_CONFIDENCE
+    assert decide(Attenuations(66, 63, None, None, True), contrast=False).phase == "unenhanced"
+    assert decide(Attenuations(58, 50, None, 35, True)).phase == "unenhanced"
+
+
+def test_bright_kidneys_alone_leave_it_open():
+    assert decide(Attenuations(58, 50, None, 140, True)).phase == "unknown"
+
+
+def test_header_that_speaks_of_contrast_is_believed_before_the_image():
+    image = Attenuations(58, 48, None, 35, True)
+    assert decide(image).phase == "unenhanced"
+    assert decide(image, contrast=True).phase == "unknown"
+    assert decide(Attenuations(112, 120, 150), contrast=False).phase == "portal"
+
+
+@pytest.mark.parametrize(
+    ("description", "contrast"),
+    [
+        ("LIVER UNENHANCED 5.0", False),
+        ("Abd w/o contrast", False),
+        ("PORTAL VENOUS 2.5mm", True),
+        ("Abdomen C+ delayed", True),
+        ("pre and post contrast portal precontrast", None),
+        ("ABD 3.0 B31f", None),
+        (None, None),
+    ],
+)
+def test_contrast_in_the_words_of_a_series(description, contrast):
+    assert contrast_in_words(description) is contrast
+
+
+def with_kidneys(hu):
+    """The unenhanced body with kidneys in fat behind liver and spleen."""
+    image, labels = torso(60, 50, 45)
+    array, mask = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labels)
+    y, x = np.mgrid[: array.shape[1], : array.shape[2]].astype(float)
+    x, y = (x - array.shape[2] / 2) * 2.0, (y - array.shape[1] / 2) * 2.0
+    for side in (-1, 1):
+        away = np.hypot(x - side * 58, y - 62)
+        array[:, away < 32], mask[:, away < 32] = -100, 0
+        array[:, away < 24] = hu
+    results = [sitk.GetImageFromArray(item) for item in (array, mask)]
+    for result in results:
+        result.CopyInformation(image)
+    return results
+
+
+def test_kidneys_are_measured_and_tell_of_an_earlier_injection():
+    image, labels = with_kidneys(34)
+    assert find_kidneys(image, labels) == pytest.approx(34, abs=8)
+    assert estimate_phase(image, labels).phase == "unenhanced"
+    image, labels = with_kidneys(150)
+    assert find_kidneys(image, labels) == pytest.approx(150, abs=8)
+    assert estimate_phase(image, labels).phase != "unenhanced"
+
+
+def test_no_kidneys_no_answer():
+    assert attenuations(*torso(60, 50, 45, slices=8)).kidneys is None
 
 
 def test_confidence_falls_towards_the_border_between_phases():
-    sure, unsure = decide(100, 110, 160), decide(100, 110, 118)
+    sure, unsure = decide(Attenuations(100, 110, 160)), decide(Attenuations(100, 110, 118))
     assert sure.phase == unsure.phase == "portal"
     assert sure.confidence > unsure.confidence >= 0.5
 
