@@ -49,11 +49,12 @@ USERS = [
 """Modules -> the only rooms that may import them, be it inside a function."""
 
 BELOW = {
+    "sentences": set(),
     "errors": set(),
     "labels": set(),
     "networks": {"errors"},
-    "images": {"errors", "geometry", "phase"},
-    "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets"},
+    "images": {"errors", "geometry", "phase", "sentences"},
+    "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets", "sentences"},
     "models": {"errors", "labels"},
 }
 """Room -> the rooms of the core that it may import."""
