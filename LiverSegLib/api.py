@@ -171,6 +171,7 @@ def assess_steatosis(
     cut_offs: "Optional[CutOffs]" = None,
     grade_anyway: bool = False,
     kvp: Optional[float] = None,
+    phase: Optional[str] = None,
 ) -> "Assessment":
     """Judge liver fat in a segmented scan by the attenuation of ROIs in liver and spleen.
 
@@ -182,18 +183,22 @@ def assess_steatosis(
         cut_offs: between the grades of the liver/spleen ratio.
         grade_anyway: grade in spite of reasons not to; the assessment says so.
         kvp: tube voltage in kV, in place of what the DICOM header says.
+        phase: "unenhanced", "arterial", "portal" or "late", as the reader chooses in place of the estimate;
+            the assessment says so.
 
     Raises:
+        UsageError: there is no such phase.
         NotCTError: voxels of an organ have no finite value.
     """
     from LiverSegLib.measure.steatosis import assess_scan
 
-    phase, source = result.provenance.get("phase") or {}, result.provenance.get("input") or {}
+    estimate, source = result.provenance.get("phase") or {}, result.provenance.get("input") or {}
     return assess_scan(
         result.image,
         result.labels,
-        phase=phase.get("phase"),
-        phase_reason=phase.get("reason") or "",
+        phase=estimate.get("phase"),
+        phase_reason=estimate.get("reason") or "",
+        chosen_phase=phase,
         kvp=source.get("kvp") if kvp is None else kvp,
         contrast=source.get("contrast_agent"),
         settings=settings,

@@ -184,6 +184,74 @@ SENTENCES: Dict[str, str] = {
     "fat.kvp-unknown": "The tube voltage is not known; cut-offs and fat fraction hold for {kvp:.0f} kVp "
     "only.",
     "fat.interval": "The 95 % interval of the ratio reaches from {low} to {high}.",
+    "fat.screening-below-80": (
+        "Screening, no grade: the liver has {hu:.1f} HU in the portal venous phase; below 80 HU "
+        "moderate fatty liver is found with a sensitivity of 85.6 % and a specificity of 89.6 % "
+        "(Pickhardt et al., n = 1676)."
+    ),
+    "fat.screening-below-90": (
+        "Screening, no grade: the liver has {hu:.1f} HU in the portal venous phase; below 90 HU "
+        "moderate fatty liver is found with a sensitivity of 94.9 % and a specificity of 74.7 % "
+        "(Pickhardt et al., n = 1676)."
+    ),
+    "fat.screening-above": (
+        "Screening, no grade: the liver has {hu:.1f} HU in the portal venous phase, not below 90 HU, "
+        "the limit that finds moderate fatty liver with a sensitivity of 94.9 % and a specificity of "
+        "74.7 % (Pickhardt et al., n = 1676)."
+    ),
+    "fat.more-dark-spleen": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says more fat than the ratio: the "
+        "spleen is dark ({spleen:.0f} HU), which raises the ratio."
+    ),
+    "fat.more-kvp": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says more fat than the ratio: at "
+        "{kvp:g} kVp attenuation differs from that at 120 kVp, where the limits of both were found."
+    ),
+    "fat.more-noise": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says more fat than the ratio: noise "
+        "of {noise:.0f} HU makes both less certain."
+    ),
+    "fat.more-kvp-unknown": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says more fat than the ratio: the "
+        "tube voltage, on which attenuation depends, is not known."
+    ),
+    "fat.more-unexplained": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says more fat than the ratio: tube "
+        "voltage, noise and spleen do not explain it; near a limit two measures may differ."
+    ),
+    "fat.less-bright-spleen": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says less fat than the ratio: the "
+        "spleen is bright ({spleen:.0f} HU), which lowers the ratio."
+    ),
+    "fat.less-kvp": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says less fat than the ratio: at "
+        "{kvp:g} kVp attenuation differs from that at 120 kVp, where the limits of both were found."
+    ),
+    "fat.less-noise": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says less fat than the ratio: noise "
+        "of {noise:.0f} HU makes both less certain."
+    ),
+    "fat.less-kvp-unknown": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says less fat than the ratio: the "
+        "tube voltage, on which attenuation depends, is not known."
+    ),
+    "fat.less-unexplained": (
+        "The liver alone ({liver:.0f} HU, fat about {fat:.0f} %) says less fat than the ratio: tube "
+        "voltage, noise and spleen do not explain it; near a limit two measures may differ."
+    ),
+    "fat.phase-by-reader-unenhanced": "The reader chose the phase: unenhanced.",
+    "fat.phase-by-reader-arterial": "The reader chose the phase: arterial.",
+    "fat.phase-by-reader-portal": "The reader chose the phase: portal venous.",
+    "fat.phase-by-reader-late": "The reader chose the phase: late.",
+    "fat.enhanced-by-reader-arterial": "The scan holds contrast medium: the reader chose the arterial phase.",
+    "fat.enhanced-by-reader-portal": (
+        "The scan holds contrast medium: the reader chose the portal venous phase."
+    ),
+    "fat.enhanced-by-reader-late": "The scan holds contrast medium: the reader chose the late phase.",
+    "fat.no-such-phase": "There is no contrast phase {phase}; choose one of {phases}.",
+    "fat.phase-against-image": (
+        "The reader chose another phase than the one that the image speaks for: {reason}"
+    ),
     "fat.arterial": "The scan holds contrast medium: it looks like the arterial phase.",
     "fat.portal": "The scan holds contrast medium: it looks like the portal venous phase.",
     "fat.late": "The scan holds contrast medium: it looks like the late phase.",

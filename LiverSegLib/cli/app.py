@@ -55,6 +55,15 @@ class DeviceName(str, Enum):
     mps = "mps"
 
 
+class PhaseName(str, Enum):
+    """What ``--phase`` takes."""
+
+    unenhanced = "unenhanced"
+    arterial = "arterial"
+    portal = "portal"
+    late = "late"
+
+
 class LabelFormat(str, Enum):
     """What ``--format`` takes."""
 
@@ -215,6 +224,10 @@ def steatosis(
             metavar="KV", min=1.0, max=500.0, help="Tube voltage, in place of what the DICOM header says."
         ),
     ] = None,
+    phase: Annotated[
+        Optional[PhaseName],
+        typer.Option(help="Contrast phase, as you know it, in place of the estimate; the result says so."),
+    ] = None,
     series: Series = None,
     device: Device = DeviceName.auto,
     model: Model = "default",
@@ -239,6 +252,7 @@ def steatosis(
         cut_offs=cut_offs,
         grade_anyway=grade_anyway,
         kvp=kvp,
+        phase=None if phase is None else phase.value,
         series=series,
         device=device.value,
         model=model,

@@ -37,6 +37,7 @@ class SteatosisOptions:
     cut_offs: Optional[str] = None
     grade_anyway: bool = False
     kvp: Optional[float] = None
+    phase: Optional[str] = None
     series: Optional[str] = None
     device: str = "auto"
     model: str = "default"
@@ -153,6 +154,7 @@ def _segmented(
             cut_offs=cut_offs,
             grade_anyway=options.grade_anyway,
             kvp=options.kvp,
+            phase=options.phase,
         )
     name = options.case or result.name
     warnings = tuple(text for text in result.warnings if text not in assessment.warnings)
@@ -183,6 +185,7 @@ def _given(
             labels,
             kvp=kvp,
             contrast=contrast,
+            chosen_phase=options.phase,
             settings=settings,
             cut_offs=cut_offs,
             grade_anyway=options.grade_anyway,
@@ -203,7 +206,11 @@ def _given(
             "contrast_agent": contrast,
         },
         "labels": {"path": os.path.abspath(options.labels)},
-        "phase": {"phase": assessment.conditions.phase, "reason": assessment.conditions.phase_reason},
+        "phase": {
+            "phase": assessment.conditions.phase,
+            "reason": assessment.conditions.phase_reason,
+            "chosen_by_reader": assessment.conditions.phase_by_reader,
+        },
     }
     warnings = tuple(text for text in scan.warnings if text not in assessment.warnings)
     return _Case(options.case or scan.name, scan.image, labels, assessment, provenance, warnings)

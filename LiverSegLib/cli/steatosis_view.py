@@ -41,9 +41,14 @@ def _numbers_table(assessment: Assessment) -> Table:
     head = "In spite of" if assessment.graded_anyway else "Because"
     for number, reason in enumerate(assessment.reasons_not_to_grade):
         table.add_row("" if number else head, Text(reason))
+    if assessment.conditions.chosen_text:
+        table.add_row("Contrast phase", Text(assessment.conditions.chosen_text))
+    if assessment.screening:
+        table.add_row("Liver alone", Text(assessment.screening))
     table.add_row("Liver/spleen ratio", _ratio(assessment))
-    # what HU say of fat, they say of unenhanced scans
-    said = assessment.conditions.phase == "unenhanced"
+    if assessment.disagreement:
+        table.add_row("Disagreement", Text(assessment.disagreement))
+    said = assessment.other_measures_judge
     table.add_row("Liver", _hu(assessment.liver_mean, assessment.liver_text if said else None))
     table.add_row("Spleen", _hu(assessment.spleen_mean))
     table.add_row(
@@ -51,7 +56,7 @@ def _numbers_table(assessment: Assessment) -> Table:
     )
     whole = f"{_hu(assessment.liver_median)}, {_hu(assessment.spleen_median)}"
     table.add_row("Whole organs (median)", f"{whole} (liver, spleen)")
-    if assessment.fat_fraction_percent is not None:
+    if assessment.fat_fraction_percent is not None and not assessment.screening:
         doubts = " ".join(assessment.fat_fraction_doubts)
         table.add_row("Approximate fat", f"{assessment.fat_fraction_percent:.0f} % {doubts}".rstrip())
     table.add_row("Cut-offs", str(assessment.cut_offs))

@@ -14,6 +14,7 @@ from ..voxels import are_thick_slices
 from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
 from .rois import RoiMeter, place
 from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
+from .steatosis_disagreement import disagreement_text
 from .steatosis_hu import difference_text, fat_fraction_doubts, fat_fraction_percent, liver_text
 from .steatosis_ratio import LEAST_FOR_INTERVAL, pair_ratios, ratio_interval
 from .steatosis_result import (
@@ -25,6 +26,7 @@ from .steatosis_result import (
     Reading,
     means_of,
 )
+from .steatosis_screening import screening_text
 from .warnings import each_once
 
 __all__ = [
@@ -88,6 +90,8 @@ def assess(
         more += _interval_warning(interval, cut_offs)
     if conditions.kvp is None:
         more.append(Sentence("fat.kvp-unknown", kvp=VALID_KVP))
+    if conditions.phase_by_reader and conditions.estimated_phase not in (None, "unknown", conditions.phase):
+        more.append(Sentence("fat.phase-against-image", reason=conditions.phase_reason))
     return Assessment(
         ratio=ratio,
         ratio_interval=interval,
@@ -111,6 +115,8 @@ def assess(
         rois=tuple(liver) + tuple(spleen),
         whole_organ=organs,
         settings=settings,
+        screening=screening_text(conditions.phase, liver_mean),
+        disagreement=disagreement_text(grade, liver_mean, spleen_mean, conditions),
     )
 
 
@@ -120,6 +126,7 @@ def assess_scan(
     *,
     phase: Optional[str] = None,
     phase_reason: str = "",
+    chosen_phase: Optional[str] = None,
     kvp: Optional[float] = None,
     contrast: Optional[str] = None,
     settings: Optional[PlacementSettings] = None,
@@ -132,12 +139,13 @@ def assess_scan(
         image: the scan in HU, of any orientation.
         labels: its mask on the same grid.
         phase, phase_reason: contrast phase; estimated from the scan if not given.
+        chosen_phase: what the reader states, in place of the estimate; one of ``PHASES``. The result says so.
         kvp: tube voltage in kV where it is known.
         contrast: the DICOM tag Contrast/Bolus Agent where it is known.
         settings, cut_offs, grade_anyway: see :func:`place` and :func:`assess`.
 
     Raises:
-        LiverSegError: as :func:`place_rois`.
+        LiverSegError: as :func:`place_rois`; UsageError for a phase that there is not.
     """
     meter = RoiMeter.of(image, labels)
     if phase is None:
@@ -148,7 +156,12 @@ def assess_scan(
     placement = place(meter, settings)
     statistics = {key: found for key in ORGANS for found in [meter.statistics(key)] if found is not None}
     conditions = Conditions.of(
-        statistics, phase=phase, phase_reason=phase_reason, contrast_agent=contrast, kvp=kvp
+        statistics,
+        phase=phase,
+        phase_reason=phase_reason,
+        contrast_agent=contrast,
+        kvp=kvp,
+        chosen_phase=chosen_phase,
     )
     return assess(
         meter.measure_all(placement.of(LIVER_KEY)),

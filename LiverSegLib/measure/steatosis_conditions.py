@@ -17,6 +17,7 @@ Sources of the limits:
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from ..errors import UsageError
 from ..sentences import Sentence, in_commas, key_of
 from .borders import border_word
 from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics
@@ -33,6 +34,9 @@ PLAUSIBLE_LIVER_HU = 75.0
 PLAUSIBLE_SPLEEN_HU = (30.0, 70.0)
 """Mean of an unenhanced spleen; outside this range it is no yardstick for the liver."""
 
+PHASES = ("unenhanced", "arterial", "portal", "late")
+"""The contrast phases that a reader can choose."""
+
 _NO_AGENT = ("", "no", "none", "without", "w/o", "nativ", "native", "unenhanced", "n/a", "na")
 _BY_MOUTH = ("oral", "p.o.", "per os", "gastrografin", "barium", "rectal")
 _INTO_VEIN = ("iv", "i.v.", "intraven", "omni", "ultra", "iome", "iopam", "iohex", "iodix", "visip", "isov")
@@ -47,6 +51,8 @@ class Conditions:
     Attributes:
         phase: "unenhanced", "arterial", "portal", "late", "unknown", or None if nobody has estimated it.
         phase_reason: the sentence that goes with the estimate.
+        phase_by_reader: the reader chose ``phase`` in place of the estimate.
+        estimated_phase: the estimate that her choice replaced; None without a choice or an estimate.
         contrast_agent: what the DICOM header names as contrast agent; None if it names none or is not known.
         kvp: tube voltage in kV, None if not known.
         liver_touches, spleen_touches: words for the borders of the scan that an organ reaches.
@@ -61,6 +67,8 @@ class Conditions:
     spleen_touches: Tuple[str, ...] = ()
     liver_noise_hu: Optional[float] = None
     spleen_noise_hu: Optional[float] = None
+    phase_by_reader: bool = False
+    estimated_phase: Optional[str] = None
 
     @classmethod
     def of(
@@ -71,12 +79,23 @@ class Conditions:
         phase_reason: str = "",
         contrast_agent: Optional[str] = None,
         kvp: Optional[float] = None,
+        chosen_phase: Optional[str] = None,
     ) -> "Conditions":
-        """Return the conditions of a scan whose organs have these statistics (by key)."""
+        """Return the conditions of a scan whose organs have these statistics (by key).
+
+        ``chosen_phase`` is the reader's, one of PHASES; it counts in place of the estimated ``phase``.
+
+        Raises:
+            UsageError: there is no such phase.
+        """
+        if chosen_phase is not None and chosen_phase not in PHASES:
+            raise UsageError(Sentence("fat.no-such-phase", phase=str(chosen_phase), phases=", ".join(PHASES)))
         liver, spleen = statistics.get(LIVER_KEY), statistics.get(SPLEEN_KEY)
         return cls(
-            phase=phase,
+            phase=chosen_phase or phase,
             phase_reason=phase_reason,
+            phase_by_reader=chosen_phase is not None,
+            estimated_phase=phase if chosen_phase else None,
             contrast_agent=contrast_agent,
             kvp=kvp,
             liver_touches=liver.touches if liver else (),
@@ -84,6 +103,11 @@ class Conditions:
             liver_noise_hu=liver.noise_hu if liver else None,
             spleen_noise_hu=spleen.noise_hu if spleen else None,
         )
+
+    @property
+    def chosen_text(self) -> Optional[Sentence]:
+        """A sentence on the phase that the reader chose; None if she chose none."""
+        return Sentence(f"fat.phase-by-reader-{self.phase}") if self.phase_by_reader else None
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain data with units in the keys."""
@@ -144,7 +168,9 @@ def names_contrast_agent(text: Optional[str]) -> bool:
 
 def _contrast(conditions: Conditions) -> List[str]:
     reasons = []
-    if conditions.phase in _ENHANCED:
+    if conditions.phase_by_reader and conditions.phase != "unenhanced":
+        reasons.append(Sentence(f"fat.enhanced-by-reader-{conditions.phase}"))
+    elif conditions.phase in _ENHANCED:
         holds = Sentence(f"fat.{conditions.phase}")
         because = {"sentence": holds, "reason": conditions.phase_reason}
         reasons.append(Sentence("fat.because", **because) if conditions.phase_reason else holds)

@@ -134,6 +134,9 @@ class Assessment:
         fat_fraction_percent: approximate MR proton density fat fraction; None without a liver.
         fat_fraction_doubts: sentences on why it does not hold here.
         warnings: sentences on what else makes the numbers doubtful.
+        screening: what the liver alone says in the portal venous phase, with its source: a screening, no
+            grade. None in other phases.
+        disagreement: a sentence if the liver alone says more or less fat than the grade, and why.
         cut_offs, conditions: what the grade rests on.
         rois: the accepted ROIs with their values.
         whole_organ: statistics by organ key.
@@ -164,6 +167,13 @@ class Assessment:
     whole_organ: Mapping[str, OrganStatistics] = field(default_factory=dict)
     settings: Optional[PlacementSettings] = None
     accepted: Optional[Acceptance] = None
+    screening: Optional[str] = None
+    disagreement: Optional[str] = None
+
+    @property
+    def other_measures_judge(self) -> bool:
+        """Whether ``liver_text`` and ``difference_text`` may be shown: unenhanced, and there is no ratio."""
+        return self.conditions.phase == "unenhanced" and self.ratio is None
 
     @property
     def edited(self) -> bool:
@@ -211,6 +221,8 @@ class Assessment:
             "fat_fraction_percent": self.fat_fraction_percent,
             "fat_fraction_doubts": list(self.fat_fraction_doubts),
             "warnings": list(self.warnings),
+            "screening": self.screening,
+            "disagreement": self.disagreement,
             "cut_offs": self.cut_offs.to_dict(),
             "conditions": self.conditions.to_dict(),
             "edited": self.edited,
@@ -273,6 +285,8 @@ def _from_dict(data: Mapping[str, Any]) -> Assessment:
         whole_organ={organ.key: organ for organ in organs},
         settings=None if settings is None else PlacementSettings(**settings),
         accepted=None if accepted is None else Acceptance.from_dict(accepted),
+        screening=data.get("screening"),
+        disagreement=data.get("disagreement"),
     )
 
 

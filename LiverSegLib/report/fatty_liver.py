@@ -39,10 +39,12 @@ def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.I
     if not tells_fat(steatosis):
         reasons = " ".join(steatosis.reasons_not_to_grade) or NOT_FOR_FAT
         body = f'<p class="empty">{escape(steatosis.grade_text)}. {escape(reasons)}</p>'
+        body += _remarks(steatosis.screening)
         return f'<section class="keep"><h2>Fatty liver</h2>{body}</section>'
     view = PatientView.of(image, labels)
     parts = [
         _verdict(steatosis),
+        _remarks(steatosis.conditions.chosen_text, steatosis.disagreement, steatosis.screening),
         _acceptance(steatosis.accepted),
         # what is remarkable in a single ROI stands in its row
         warning_lines(text for text in steatosis.warnings if key_of(text) != "roi.remark"),
@@ -83,6 +85,11 @@ def _acceptance(accepted: Optional[Acceptance]) -> str:
     return f'<p class="sub">{escape(text)}</p>'
 
 
+def _remarks(*sentences: Optional[str]) -> str:
+    """Each sentence as a paragraph."""
+    return "".join(f"<p>{escape(text)}</p>" for text in sentences if text)
+
+
 def _interval(steatosis: Assessment) -> str:
     if steatosis.ratio_interval is None:
         return "no interval"
@@ -93,8 +100,8 @@ def _interval(steatosis: Assessment) -> str:
 def _numbers(steatosis: Assessment) -> str:
     conditions, settings = steatosis.conditions, steatosis.settings
     liver, spleen = (len(steatosis.readings(organ)) for organ in ("liver", "spleen"))
-    # what they say of fat, they say of unenhanced scans
-    plain_scan = conditions.phase == "unenhanced"
+    # with a ratio, the grade is the one verdict
+    plain_scan = steatosis.other_measures_judge
     said_liver = _said(steatosis.liver_text) if plain_scan else ""
     said_difference = _said(steatosis.difference_text) if plain_scan else ""
     rows: List[Tuple[str, str]] = [
@@ -106,7 +113,7 @@ def _numbers(steatosis: Assessment) -> str:
             "Whole liver, whole spleen (median)",
             f"{_hu(steatosis.liver_median)}, {_hu(steatosis.spleen_median)}",
         ),
-        ("Approximate fat fraction", _fat(steatosis)),
+        *([] if steatosis.screening else [("Approximate fat fraction", _fat(steatosis))]),
         ("Cut-offs of the ratio", str(steatosis.cut_offs)),
         ("Tube voltage", "not known" if conditions.kvp is None else f"{conditions.kvp:g} kVp"),
         ("ROIs", f"{liver} in the liver, {spleen} in the spleen, {_origin(steatosis)}"),
