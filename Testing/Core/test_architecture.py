@@ -52,10 +52,12 @@ BELOW = {
     "sentence_texts": set(),
     "sentences": {"sentence_texts"},
     "errors": set(),
+    "failures": {"errors", "sentences"},
     "labels": set(),
+    "voxels": set(),
     "networks": {"errors"},
-    "images": {"errors", "geometry", "phase", "sentences"},
-    "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets", "sentences"},
+    "images": {"errors", "failures", "geometry", "phase", "sentences", "voxels"},
+    "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets", "sentences", "voxels"},
     "models": {"errors", "labels"},
 }
 """Room -> the rooms of the core that it may import."""

@@ -10,8 +10,7 @@ from scene_samples import addScan, itemPath, labelArray, paint, parts, results, 
 
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import Measurements, lesion_rows, measurement_rows
-from LiverSegLib.measure.roi_data import Roi
-from LiverSegSlicer.roi_nodes import addRoi
+from LiverSegSlicer.fatty_liver import addRoiAt
 
 ROLES = (parts.VOLUMES_TABLE, parts.LESIONS_TABLE, parts.SUMMARY, parts.LESION_MARKS)
 
@@ -136,8 +135,8 @@ def test_what_the_user_is_placing_stays_the_target_of_her_clicks(scene, placing)
     volumeNode, segmentationNode = applied()
     assert parts.part(segmentationNode, parts.LESION_MARKS) is not None
     assert (selectionNode.GetActivePlaceNodeClassName(), selectionNode.GetActivePlaceNodeID()) == before
-    roi = Roi("L1", "liver", (0.0, 0.0, 0.0), (10.0, 10.0, 10.0))
-    assert addRoi(segmentationNode, volumeNode, roi).GetScene() is slicer.mrmlScene
+    roiNode = addRoiAt(volumeNode, segmentationNode, "liver", (0.0, 0.0, 0.0), 10.0)
+    assert roiNode.GetScene() is slicer.mrmlScene
     assert (selectionNode.GetActivePlaceNodeClassName(), selectionNode.GetActivePlaceNodeID()) == before
 
 
