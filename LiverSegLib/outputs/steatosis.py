@@ -30,7 +30,7 @@ CASE_COLUMNS = (
     "case", "ratio", "ratio_low_95", "ratio_high_95", "ratio_of_means", "liver_hu", "spleen_hu",
     "liver_minus_spleen_hu", "liver_median_hu", "spleen_median_hu", "grade", "graded_anyway",
     "fat_fraction_percent", "liver_rois", "spleen_rois", "edited", "phase", "kvp",
-    "reasons_not_to_grade", "warnings",
+    "reasons_not_to_grade", "warnings", "phase_by_reader", "disagreement", "screening",
 )  # fmt: skip
 """Columns of steatosis.csv; ``liverseg agree`` reads the first of them."""
 
@@ -140,6 +140,9 @@ def case_row(name: str, assessment: Assessment) -> Dict[str, str]:
         "kvp": _number(assessment.conditions.kvp, 0),
         "reasons_not_to_grade": " ".join(assessment.reasons_not_to_grade),
         "warnings": " ".join(assessment.warnings),
+        "phase_by_reader": _yes(assessment.conditions.phase_by_reader),
+        "disagreement": assessment.disagreement or "",
+        "screening": assessment.screening or "",
     }
 
 

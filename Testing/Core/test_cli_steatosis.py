@@ -96,6 +96,19 @@ def test_a_scan_with_its_segmentation_is_graded_and_written(tmp_path, files, cap
     assert Image.open(output / "rois.jpg").width > 600
 
 
+def test_phase_that_the_reader_states_counts_and_is_named(tmp_path, files, asked, capsys):
+    for number, given in enumerate((["-l", files[1]], [])):
+        output = tmp_path / str(number)
+        assert main(["steatosis", files[0], *given, "--phase", "portal", "-o", str(output)]) == 0
+        assert "The reader chose the phase: portal venous." in capsys.readouterr().out
+        row = table(output / "steatosis.csv")[0]
+        assert (row["phase"], row["phase_by_reader"], row["grade"]) == ("portal", "yes", "")
+        assert "n = 1676" in row["screening"] and row["disagreement"] == ""
+        content = json.loads((output / "steatosis.json").read_text(encoding="utf-8"))["steatosis"]
+        assert content["conditions"]["phase_by_reader"] and content["screening"] == row["screening"]
+    assert main(["steatosis", files[0], "--phase", "venous"]) == 2
+
+
 def test_the_case_can_be_named_and_goes_into_agree(tmp_path, files):
     for case in ("one", "two"):
         options = ["--labels", files[1], "-o", str(tmp_path / "all" / case), "--case", case, "--quiet"]
