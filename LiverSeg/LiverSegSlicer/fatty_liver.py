@@ -9,7 +9,6 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
-from slicer.i18n import tr as _
 
 from LiverSegLib.errors import LiverSegError
 from LiverSegLib.measure.roi_data import COUNT_RANGE, ORGANS, PlacementSettings, Roi
@@ -156,8 +155,9 @@ def assess(
         *([pair for pair in readings if pair[0].organ == organ] for organ in ORGANS),
         conditions=Conditions.of(
             statistics,
-            phase=reading.chosenPhase or reading.phase,
-            phase_reason=_("The reader says so.") if reading.chosenPhase else reading.phaseReason,
+            phase=reading.phase,
+            phase_reason=reading.phaseReason,
+            chosen_phase=reading.chosenPhase,
             contrast_agent=reading.contrastAgent,
             kvp=reading.kvp,
         ),

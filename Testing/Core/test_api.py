@@ -194,7 +194,7 @@ def test_small_lesions_are_left_out_where_the_model_is_known_to_invent_them(
     doubtful, monkeypatch, phase, asked, kept, used
 ):
     estimate = PhaseEstimate(phase, 0.9, "Said so.")
-    monkeypatch.setattr(LiverSegLib.api, "estimate_phase", lambda image, labels: estimate)
+    monkeypatch.setattr(LiverSegLib.api, "estimate_phase", lambda image, labels, **header: estimate)
     image, truth = phantom.patient()
     result = LiverSegLib.Segmenter(doubtful, "cpu", precision="float32", threads=1).segment(
         image, minimum_lesion_ml=asked
