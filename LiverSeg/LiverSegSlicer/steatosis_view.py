@@ -70,7 +70,7 @@ class SteatosisView:
         ui.fattyRatioLabel.enabled = valid
         ui.fattyGradeLabel.enabled = valid
         screening = assessment.get("screening") if grade is None else None
-        ui.fattyGradeLabel.setText(_("Screening, no grade") if screening else _gradeText(assessment))
+        ui.fattyGradeLabel.setText(_gradeText(assessment))
         _showText(ui.fattyScreeningLabel, sentence(screening) if screening else "")
         _showText(ui.fattyInvalidLabel, "" if valid else _("Not valid for grading"))
         self._showReasons(reasons, grade is not None, assessment["graded_anyway"])
