@@ -30,8 +30,7 @@ def withChosenRoi(hand):
 
 def withLongWarnings(hand):
     withRois(hand)
-    for name in ("liver", "spleen", "tumour", "burden"):
-        hand.panel._results._warnings[name].warn([LONG])
+    hand.panel._results._warnings.show([LONG, f"Also: {LONG}"])
     hand.clickRow("lesionsTable", 0)
 
 

@@ -227,7 +227,7 @@ def test_screening_and_disagreement_of_the_core_are_said_once(hand, placed):
     reading = readingOf(placed)
     said = {"grade": None, "screening": "Below 90 HU.", "disagreement": "The liver alone says more fat."}
     hand.panel._steatosis._view.show(replace(reading, assessment={**reading.assessment, **said}))
-    assert hand.text("fattyGradeLabel") == "Screening, no grade"
+    assert hand.text("fattyGradeLabel") == "Not graded"
     assert hand.text("fattyScreeningLabel") == "Below 90 HU."
     assert hand.text("fattyNumbersLabel").startswith("The liver alone says more fat.")
 
