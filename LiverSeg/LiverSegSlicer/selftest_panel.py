@@ -11,7 +11,7 @@ import qt
 import slicer
 
 from . import parts, report_section, results
-from .roi_nodes import roiNodes
+from .roi_nodes import nameOf, roiNodes
 from .selftest_hand import MODULE, PanelHand
 from .steatosis_reading import readingOf
 
@@ -118,7 +118,7 @@ class PanelSteps:
         """ROIs are placed, one is dragged, one rejected; the reading is accepted."""
         self.hand.press("fattyPlaceButton")
         ui = self.hand.ui
-        self.hand.waitFor(lambda: ui.fattyWidget.isVisible() and ui.roisTable.rowCount > 6, "the ROIs")
+        self.hand.waitFor(lambda: ui.roisTable.rowCount > 6 and ui.roiResetButton.isEnabled(), "the ROIs")
         nodes = roiNodes(segmentationNode)
         self._test.assertEqual(ui.roisTable.rowCount, len(nodes))
         self._test.assertIsNone(self._assessment(segmentationNode)["grade"], "this scan has contrast agent")
@@ -138,7 +138,7 @@ class PanelSteps:
         self.hand.press("fattyAcceptButton")
         accepted = readingOf(segmentationNode).accepted
         self._test.assertEqual((accepted["by"], accepted["how"]), (READER, "edited"))
-        self._test.assertEqual(accepted["rejected"], [nodes[-1].GetName()])
+        self._test.assertEqual(accepted["rejected"], [nameOf(nodes[-1])])
         self.hand.look("accepted")
 
     def _drags(self, segmentationNode: Any) -> None:

@@ -41,10 +41,12 @@ def slicerSession():
 @pytest.fixture
 def host(slicerSession: Host):
     """Slicer with an empty scene. Fails the test on an exception in a slot, a broken rule, an unexpected
-    dialog.
+    dialog. Panels that the test showed are ended: one that lived on would act on the scenes of other tests.
     """
     slicerSession.reset()
     yield slicerSession
+    slicerSession.closePanels()
+    slicerSession.settle(0.02)  # they are deleted when the event loop turns
     slicerSession.clear()
     problems = slicerSession.takeProblems()
     assert not problems, "\n\n".join(problems)
@@ -66,13 +68,10 @@ def modulePath() -> Path:
 
 @pytest.fixture
 def window(host: Host, scene):
-    """The main window, four-up, with a module panel 360 pixels wide; closed again after the test, with the
-    panels that it showed: one that lived on would act on the scenes of other tests.
-    """
+    """The main window, four-up, with a module panel 360 pixels wide; closed again after the test."""
     yield host.openWindow()
     host.setTheme("light")
     host.parkWindow()
-    host.closePanels()
 
 
 @pytest.fixture

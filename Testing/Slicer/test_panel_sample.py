@@ -46,7 +46,8 @@ def test_one_click_from_the_scan_to_the_report(panel, host, tmp_path):
     host.settle(0.2)
     assert ui.messageLabel.text.startswith("Segmented in ")
     assert 1300 < float(ui.liverValueLabel.text.split()[0]) < 1900
-    assert ui.spleenWarningLabel.text.startswith("The spleen reaches the inferior border")
+    assert "The spleen reaches the inferior border" in ui.spleenValueLabel.toolTip
+    assert "The spleen reaches the inferior border" in ui.resultWarningsLabel.text
 
     table = unwrap(ui.lesionsTable)
     click(host, wrapped(table.viewport()), table.visualItemRect(table.item(1, 1)).center())

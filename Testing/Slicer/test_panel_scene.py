@@ -82,6 +82,7 @@ def test_deleting_the_scan_chooses_no_other(hand, position):
 def test_deleting_the_result_shows_the_earlier_one(hand, scan, result):
     import slicer
 
+    hand.panel.parameters.replaceUntouched = False
     again = hand.segment()
     assert again is not result
     slicer.mrmlScene.RemoveNode(again)

@@ -20,7 +20,8 @@ def withResult(hand):
 def withRois(hand):
     withResult(hand)
     hand.click("fattyPlaceButton")
-    hand.host.waitFor(lambda: hand.seen("fattyWidget"))
+    hand.host.waitFor(lambda: hand.seen("fattyWidget") and hand.enabled("roiResetButton"))
+    hand.settle()
 
 
 def withChosenRoi(hand):
@@ -95,22 +96,26 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_the_panel_fits_the_dock(host, scene, window, state):
-    from LiverSegSlicer.panel_width import MOST_WIDTH, leastWidth, tooWide
-
-    hand, end = makeHand(host, FakeLogic())
-    STATES[state](hand)
-    hand.settle()
-    assert leastWidth(hand.panel._uiWidget) <= MOST_WIDTH, tooWide(hand.panel._uiWidget)
+@pytest.fixture
+def hand(host, scene, window):
+    """A panel of the main window's, whose runs the test ends."""
+    made, end = makeHand(host, FakeLogic())
+    yield made
     end()
 
 
-def test_a_path_of_windows_breaks_into_lines(host, scene, window):
-    hand, end = makeHand(host, FakeLogic())
+@pytest.mark.parametrize("state", STATES)
+def test_the_panel_fits_the_dock(hand, state):
+    from LiverSegSlicer.panel_width import MOST_WIDTH, leastWidth, tooWide
+
+    STATES[state](hand)
+    hand.settle()
+    assert leastWidth(hand.panel._uiWidget) <= MOST_WIDTH, tooWide(hand.panel._uiWidget)
+
+
+def test_a_path_of_windows_breaks_into_lines(hand):
     hand.panel._message.tell("The report is in " + "C:\\folder" * 20)
     hand.settle()
     label = hand.widget("messageLabel")
     label.setSizePolicy(label.sizePolicy().Policy.Preferred, label.sizePolicy().verticalPolicy())
     assert label.minimumSizeHint().width() < 300
-    end()

@@ -7,14 +7,6 @@ import pytest
 
 
 @pytest.fixture
-def closing(host):
-    """The panels that the test made are ended."""
-    yield
-    host.closePanels()
-    host.settle(0.1)  # they are deleted when the event loop turns
-
-
-@pytest.fixture
 def withoutTorch(monkeypatch):
     for name in ("logic", "requirements"):
         module = importlib.import_module(f"LiverSegSlicer.{name}")
