@@ -12,6 +12,7 @@ import slicer
 
 from . import parts, report_section, results
 from .roi_nodes import nameOf, roiNodes
+from .segment_section import CLICK_GUARD_S
 from .selftest_hand import MODULE, PanelHand
 from .steatosis_reading import readingOf
 
@@ -89,8 +90,11 @@ class PanelSteps:
 
     def cancels(self, segmentationNode: Any) -> None:
         """*Cancel* ends a run at once and leaves everything as it was."""
+        started = time.monotonic()
         self.hand.press("segmentButton")
         self._waitForProgress()
+        # before that the button takes a click for the second half of a double click
+        self.hand.waitFor(lambda: time.monotonic() - started > 2 * CLICK_GUARD_S, "the button to be Cancel")
         began = time.monotonic()
         self.hand.press("segmentButton")
         self.hand.waitFor(lambda: not self.hand.isRunning(), "the end of the cancelled run")
