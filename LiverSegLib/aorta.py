@@ -1,5 +1,6 @@
 """The aorta at the height of the liver, followed from slab to slab in a CT."""
 
+from dataclasses import dataclass
 from typing import List, Optional, Tuple, Union
 
 import numpy as np
@@ -25,7 +26,28 @@ _STEADY_SHARE = 0.7
 _HYPOTHESES_HU = tuple(range(60, 481, 20))
 
 
-def find_aorta(image: sitk.Image, labels: sitk.Image) -> Tuple[bool, Optional[float]]:
+@dataclass(frozen=True)
+class Slabs:
+    """A scan at the height of the liver, x to the left and y to the back.
+
+    Attributes:
+        volume: float32 (z, y, x), HU clipped to -200..600.
+        spacing: mm of a slab and of a pixel, about 5 and 2.
+        spine: its middle (y, x) in pixels; None if it is not seen.
+    """
+
+    volume: np.ndarray
+    spacing: Tuple[float, float]
+    spine: Optional[Tuple[float, float]]
+
+
+def slabs_of(image: sitk.Image, labels: sitk.Image) -> Optional[Slabs]:
+    """Return what aorta and kidneys are sought in; None without a liver, or with voxels too coarse."""
+    volume, spacing = at_the_liver(image, labels)
+    return None if volume is None else Slabs(volume, spacing, _spine(volume, spacing))
+
+
+def find_aorta(slabs: Optional[Slabs]) -> Tuple[bool, Optional[float]]:
     """HU of the enhanced aorta at the height of the liver.
 
     A tube is sought in front of the spine: 12 mm wide, brighter than what surrounds it, of one attenuation
@@ -35,11 +57,10 @@ def find_aorta(image: sitk.Image, labels: sitk.Image) -> Tuple[bool, Optional[fl
     Returns:
         Whether its place was in view, and the HU; ``None`` if there is no such vessel.
     """
-    volume, spacing = slabs(image, labels)
-    if volume is None or volume.shape[0] * spacing[0] < _MINIMUM_TRACK_MM:
+    if slabs is None or slabs.spine is None:
         return False, None
-    spine = spine_of(volume, spacing)
-    if spine is None:
+    volume, spacing, spine = slabs.volume, slabs.spacing, slabs.spine
+    if volume.shape[0] * spacing[0] < _MINIMUM_TRACK_MM:
         return False, None
     features = [_tube_features(plane, spine, spacing[1]) for plane in volume]
     score, values = _track(features, _best_hypothesis(features))
@@ -49,7 +70,7 @@ def find_aorta(image: sitk.Image, labels: sitk.Image) -> Tuple[bool, Optional[fl
     return True, middle if found else None
 
 
-def slabs(image: sitk.Image, labels: sitk.Image) -> Tuple[Optional[np.ndarray], Tuple[float, float]]:
+def at_the_liver(image: sitk.Image, labels: sitk.Image) -> Tuple[Optional[np.ndarray], Tuple[float, float]]:
     """The image at the height of the liver, x to the left and y to the back, in 5 mm slabs of 2 mm pixels.
 
     Returns:
@@ -75,7 +96,7 @@ def slabs(image: sitk.Image, labels: sitk.Image) -> Tuple[Optional[np.ndarray], 
     return sitk.GetArrayFromImage(small), (float(steps[2]), float(steps[0]))
 
 
-def spine_of(volume: np.ndarray, spacing: Tuple[float, float]) -> Optional[Tuple[float, float]]:
+def _spine(volume: np.ndarray, spacing: Tuple[float, float]) -> Optional[Tuple[float, float]]:
     """Middle of the spine (y, x), pixels: where bone is dense near the midline at the back, half-way through
     the slabs.
     """

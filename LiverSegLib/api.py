@@ -228,7 +228,7 @@ class _Reporter:
     def check(self) -> None:
         """Raise CancelledError if the user cancelled."""
         if self._cancel is not None and self._cancel():
-            raise CancelledError("Cancelled.")
+            raise CancelledError(Sentence("failed.cancelled"))
 
     def tick(self, share: float) -> None:
         """Report the share of the stage that is done.

@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .aorta import slabs, spine_of
+from .aorta import Slabs, at_the_liver
 
 SIDE_MM = (24.0, 95.0)
 """Distance of kidneys from the middle of the spine, to either side."""
@@ -21,28 +21,26 @@ LIKE = 0.35
 """The two kidneys of a patient differ by less than this share of the brighter one, and by at least 20 HU."""
 
 
-def find_kidneys(image: sitk.Image, labels: sitk.Image) -> Optional[float]:
+def find_kidneys(slabs: Optional[Slabs], labels: sitk.Image) -> Optional[float]:
     """Attenuation of the kidneys in HU: the upper quartile, so that cortex or pelvis is seen.
 
     Unenhanced kidneys have about 30 to 40 HU, enhanced ones 90 to 250 from the first minute on, for many
     minutes after. Muscle and bowel lie at the same place; so both sides must agree.
 
     Args:
-        image: CT in HU.
-        labels: on the same grid; liver and spleen are left out of the search.
+        slabs: of the scan; None if there are none.
+        labels: on the scan's grid; liver and spleen are left out of the search.
 
     Returns:
         The HU of the darker side; None where a side shows no kidney or the two disagree.
     """
-    volume, spacing = slabs(image, labels)
-    if volume is None:
+    if slabs is None or slabs.spine is None:
         return None
-    spine = spine_of(volume, spacing)
-    organs, _ = slabs(sitk.Cast(labels, sitk.sitkInt16) * 100, labels)
-    if spine is None or organs is None or organs.shape != volume.shape:
+    organs, _ = at_the_liver(sitk.Cast(labels, sitk.sitkInt16) * 100, labels)
+    if organs is None:
         return None
-    free = ndimage.binary_dilation(organs > 20, iterations=2) == 0
-    sides = [_side(volume, free, spine, spacing, sign) for sign in (-1, 1)]
+    free = ~ndimage.binary_dilation(organs > 20, iterations=2)
+    sides = [_side(slabs.volume, free, slabs.spine, slabs.spacing, sign) for sign in (-1, 1)]
     if sides[0] is None or sides[1] is None:
         return None
     low, high = sorted((sides[0], sides[1]))

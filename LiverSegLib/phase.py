@@ -24,7 +24,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .aorta import bounding_box, find_aorta
+from .aorta import bounding_box, find_aorta, slabs_of
 from .kidneys import find_kidneys
 from .labels import LIVER, SPLEEN
 
@@ -143,8 +143,9 @@ def attenuations(image: sitk.Image, labels: sitk.Image) -> Attenuations:
     liver, spleen = organ_hu(image, labels, LIVER), organ_hu(image, labels, SPLEEN)
     if liver is None:
         return Attenuations(spleen=spleen)
-    searched, aorta = find_aorta(image, labels)
-    return Attenuations(liver, spleen, aorta, find_kidneys(image, labels), searched)
+    slabs = slabs_of(image, labels)
+    searched, aorta = find_aorta(slabs)
+    return Attenuations(liver, spleen, aorta, find_kidneys(slabs, labels), searched)
 
 
 def _thinned(image: sitk.Image) -> sitk.Image:

@@ -339,7 +339,7 @@ def _shortened(failure: Mapping[str, Any]) -> Dict[str, Any]:
     if short["details"] is not None:
         short["details"] = short["details"][-_LONGEST_TEXT:]
     if len(short["message"]) > _LONGEST_TEXT:
-        short["message"] = short["message"][: _LONGEST_TEXT - 1] + "…"
+        short["message"], short["sentence"] = short["message"][: _LONGEST_TEXT - 1] + "…", None
     series, room = [], MAX_LINE_BYTES // 4
     for facts in failure["series"]:
         room -= len(_dump(facts))

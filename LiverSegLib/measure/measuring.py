@@ -80,8 +80,7 @@ def measure(
             blood_hu=blood,
         )
     dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu, blood)]
-    said = warnings.dense_lesions if blood is None else warnings.lesions_as_dense_as_aorta
-    doubts = (*left_out, *said(len(lesions), dense))
+    doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense, blood))
     tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
     return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
 

@@ -89,38 +89,24 @@ def too_dense(mean_hu: float, blood_hu: Optional[float] = None) -> Tuple[str, ..
     return (Sentence("lesion.too-dense", hu=float(mean_hu)),)
 
 
-def lesions_as_dense_as_aorta(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:
-    """Return a sentence if lesions are as dense as enhanced blood, for the numbers that count them as tumour.
-
-    Args:
-        all_of: number of lesions.
-        dense_ml: volumes in ml of those for which ``too_dense`` has a sentence.
-    """
-    if not dense_ml:
-        return ()
-    total = float(sum(dense_ml))
-    if all_of == 1:
-        return (Sentence("lesion.only-one-dense-as-aorta", ml=total),)
-    if len(dense_ml) == 1:
-        return (Sentence("lesion.one-dense-as-aorta", all_of=all_of, ml=total),)
-    return (Sentence("lesion.several-dense-as-aorta", count=len(dense_ml), all_of=all_of, ml=total),)
-
-
-def dense_lesions(all_of: int, dense_ml: Sequence[float]) -> Tuple[str, ...]:
+def dense_lesions(
+    all_of: int, dense_ml: Sequence[float], blood_hu: Optional[float] = None
+) -> Tuple[str, ...]:
     """Return a sentence if lesions hardly consist of tissue, for the numbers that count them as tumour.
 
     Args:
         all_of: number of lesions.
         dense_ml: volumes in ml of those for which ``too_dense`` has a sentence.
+        blood_hu: as for ``too_dense``.
     """
     if not dense_ml:
         return ()
-    total = float(sum(dense_ml))
+    total, kind = float(sum(dense_ml)), "dense" if blood_hu is None else "dense-as-aorta"
     if all_of == 1:
-        return (Sentence("lesion.only-one-dense", ml=total),)
+        return (Sentence(f"lesion.only-one-{kind}", ml=total),)
     if len(dense_ml) == 1:
-        return (Sentence("lesion.one-dense", all_of=all_of, ml=total),)
-    return (Sentence("lesion.several-dense", count=len(dense_ml), all_of=all_of, ml=total),)
+        return (Sentence(f"lesion.one-{kind}", all_of=all_of, ml=total),)
+    return (Sentence(f"lesion.several-{kind}", count=len(dense_ml), all_of=all_of, ml=total),)
 
 
 def left_out_lesions(phase: str, sizes_ml: Sequence[float], minimum_ml: float) -> Tuple[str, ...]:
