@@ -6,7 +6,7 @@ They are kept in a text node in JSON that the segmentation references, so they s
 import base64
 import json
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -111,13 +111,6 @@ def restoreLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", index: int
     item = items.pop(index)
     _take(segmentationNode, LIVER, _unpacked(item.madeLiver, item.shape), item.corner, volumeNode)
     _give(segmentationNode, TUMOUR, _unpacked(item.voxels, item.shape), item.corner, volumeNode)
-    _keep(segmentationNode, items)
-
-
-def keepAsRejected(segmentationNode: "slicer.vtkMRMLSegmentationNode", index: int) -> None:
-    """Count a deleted lesion as rejected, so that it is listed again."""
-    items = rejectedLesions(segmentationNode)
-    items[index] = replace(items[index], deleted=False)
     _keep(segmentationNode, items)
 
 

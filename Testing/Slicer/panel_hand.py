@@ -81,6 +81,17 @@ class Hand:
         """Let the event loop turn."""
         self.host.settle(seconds)
 
+    def saveAndOpen(self, folder):
+        """The scene saved, closed and opened again."""
+        import slicer
+
+        path = str(folder / "case.mrb")
+        assert slicer.util.saveScene(path)
+        slicer.mrmlScene.Clear(False)
+        self.settle()
+        slicer.util.loadScene(path)
+        self.settle()
+
     def segment(self):
         """A whole run on the chosen scan; returns the segmentation node."""
         self.click("segmentButton")

@@ -105,15 +105,9 @@ def test_deleting_the_parameter_node_makes_a_new_one(hand, scan, result):
 
 
 def test_saved_scene_brings_the_panel_back(hand, scan, result, tmp_path):
-    import slicer
 
     hand.panel.parameters.mirror = True
-    path = str(tmp_path / "case.mrb")
-    assert slicer.util.saveScene(path)
-    slicer.mrmlScene.Clear(False)
-    hand.settle()
-    slicer.util.loadScene(path)
-    hand.settle()
+    hand.saveAndOpen(tmp_path)
     assert hand.panel.parameters.inputVolume.GetName() == "Patient"
     assert hand.text("liverValueLabel") == "768.0 ml"
     assert hand.panel.ui.segmentsTable.segmentationNode() is hand.panel.parameters.segmentation

@@ -180,12 +180,7 @@ def test_saved_scene_keeps_the_rois_locked(hand, placed, tmp_path):
 
     hand.click("fattyAcceptButton")
     hand.settle()
-    path = str(tmp_path / "case.mrb")
-    assert slicer.util.saveScene(path)
-    slicer.mrmlScene.Clear(False)
-    hand.settle()
-    slicer.util.loadScene(path)
-    hand.settle()
+    hand.saveAndOpen(tmp_path)
     waitForNumbers(hand)
     boxes = roisOf(results.resultFor(slicer.util.getNode("Patient")))
     assert len(boxes) == 10 and all(node.GetLocked() for node in boxes.values())
