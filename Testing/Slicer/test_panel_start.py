@@ -118,7 +118,8 @@ def test_self_test_says_what_it_skipped_without_torch(host, scene, window, ownMo
     import slicer
 
     def runWithoutTorch():
-        # each time: the self-test reloads the module's files
+        # each time: the self-test leaves a panel, and files, that it loaded anew
+        host.closePanels()
         monkeypatch.setattr("LiverSegSlicer.requirements.installedVersion", lambda name: None)
         slicer.selfTests["LiverSeg"](msec=1)
 
