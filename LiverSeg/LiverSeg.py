@@ -30,8 +30,8 @@ class LiverSeg(ScriptedLoadableModule):
         self.parent.dependencies = []
         self.parent.contributors = ["LiverSeg contributors"]
         self.parent.helpText = _(
-            "Choose an abdominal CT and press Segment: liver, spleen and liver tumours appear as a"
-            " segmentation, with volumes, tumour burden, a lesion table and a report. Everything is computed"
+            "Choose an abdominal CT and press Segment: liver, spleen and liver tumors appear as a"
+            " segmentation, with volumes, tumor burden, a lesion table and a report. Everything is computed"
             " on this computer. For research use only; not for diagnosis or treatment."
         )
         self.parent.acknowledgementText = _(

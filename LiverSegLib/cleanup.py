@@ -157,7 +157,7 @@ def leave_out_tumours(
         result[box][mask] = LIVER
     voxels = sum(int(np.count_nonzero(mask)) for _, mask in pieces)
     step = CleanupStep(
-        "narrow-tumours", "Tumours too narrow to be told were made liver.", voxels, voxels * voxel_ml
+        "narrow-tumours", "Tumors too narrow to be told were made liver.", voxels, voxels * voxel_ml
     )
     return result, replace(report, steps=(*report.steps, step))
 
@@ -199,7 +199,7 @@ def leave_out_small_tumours(
         return labels, report, ()
     result = labels.copy()
     result[box][small] = LIVER
-    text = f"Tumours below {minimum_lesion_ml:g} ml were made liver: doubtful in this contrast phase."
+    text = f"Tumors below {minimum_lesion_ml:g} ml were made liver: doubtful in this contrast phase."
     volumes = tuple(float(size) * voxel_ml for size in sizes)
     step = CleanupStep("doubtful-tumours", text, int(sizes.sum()), sum(volumes))
     return result, replace(report, steps=(*report.steps, step)), volumes
@@ -248,7 +248,7 @@ class _Cleaner:
         mask = (self._labels == LIVER) | (self._labels == TUMOUR)
         found = largest_component(mask, weights=self._probability, must_hold=self._labels == LIVER)
         if found is None:
-            self._erase("tumour-outside", "Tumour without a liver was removed.", places_of(mask))
+            self._erase("tumour-outside", "Tumor without a liver was removed.", places_of(mask))
             return
         box, liver = found
         mask[box] &= ~liver
@@ -259,7 +259,7 @@ class _Cleaner:
         self._erase("liver-pieces", "Liver away from the largest piece was removed.", pieces)
         # No voxel outside the box of the liver can meet it in more than one direction.
         mask[box] = self._not_enclosed(mask[box], liver, minimum_lesion_ml)
-        self._erase("tumour-outside", "Tumour outside the liver was removed.", places_of(mask))
+        self._erase("tumour-outside", "Tumor outside the liver was removed.", places_of(mask))
 
     def keep_one_spleen(self) -> None:
         mask = self._labels == SPLEEN
@@ -306,7 +306,7 @@ class _Cleaner:
         drop, sizes = _small_tumours(mask[box], minimum_lesion_ml, self._voxel_ml)
         if len(sizes):
             self._labels[box][drop] = LIVER
-            text = f"Tumours below {minimum_lesion_ml:g} ml were made liver."
+            text = f"Tumors below {minimum_lesion_ml:g} ml were made liver."
             self._note("small-tumours", text, np.count_nonzero(drop))
 
     def _not_enclosed(self, tumour: np.ndarray, liver: np.ndarray, minimum_lesion_ml: float) -> np.ndarray:

@@ -38,7 +38,7 @@ LABELS: Dict[int, LabelInfo] = {
         SPLEEN, "spleen", "Spleen", (157, 108, 162), _ANATOMY, Code("SCT", "78961009", "Spleen")
     ),
     TUMOUR: LabelInfo(
-        TUMOUR, "tumour", "Liver tumour", (246, 223, 72), _ABNORMAL, Code("SCT", "108369006", "Neoplasm")
+        TUMOUR, "tumour", "Liver tumor", (246, 223, 72), _ABNORMAL, Code("SCT", "108369006", "Neoplasm")
     ),
 }
 """Label value -> what it stands for. "Liver" in volumes and metrics means LIVER and TUMOUR together."""

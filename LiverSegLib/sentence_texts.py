@@ -12,7 +12,7 @@ SENTENCES: Dict[str, str] = {
     # words, to be arguments
     "organ.liver": "liver",
     "organ.spleen": "spleen",
-    "organ.tumour": "liver tumour",
+    "organ.tumour": "liver tumor",
     "border.superior": "superior",
     "border.inferior": "inferior",
     "border.right": "right",
@@ -52,7 +52,7 @@ SENTENCES: Dict[str, str] = {
     "refused.few-slices": "This is only {count} slices; a volume of at least {least} slices is needed.",
     "refused.too-large": "The image is too large ({x} × {y} × {z} voxels).",
     "refused.place": "The position or spacing stored with the image is not a number.",
-    "refused.colour": "This is a colour image, no CT.",
+    "refused.colour": "This is a color image, no CT.",
     "refused.several-values": "This is an image with {count} values per voxel, no CT.",
     "refused.complex": "This image has complex values; it is no CT.",
     "refused.label-map": "This is a segmentation (label map), no CT.",
@@ -78,20 +78,20 @@ SENTENCES: Dict[str, str] = {
     ),
     "mesh.another-scan": "{path} holds a surface from another scan; choose another name.",
     "lesion.dense-as-aorta": (
-        "Mean of {hu:.0f} HU, at least that of the aorta ({aorta:.0f} HU): may be a vessel or a haemangioma, "
-        "or hold embolisation material, calcium or metal."
+        "Mean of {hu:.0f} HU, at least that of the aorta ({aorta:.0f} HU): may be a vessel or a hemangioma, "
+        "or hold embolization material, calcium or metal."
     ),
     "lesion.only-one-dense-as-aorta": (
-        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or no "
-        "tumour."
+        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or no "
+        "tumor."
     ),
     "lesion.one-dense-as-aorta": (
-        "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or "
-        "no tumour."
+        "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or "
+        "no tumor."
     ),
     "lesion.several-dense-as-aorta": (
-        "{count} of {all_of} lesions ({ml:.1f} ml) are at least as dense as the aorta: perhaps embolised "
-        "tumours or no tumours."
+        "{count} of {all_of} lesions ({ml:.1f} ml) are at least as dense as the aorta: perhaps embolized "
+        "tumors or no tumors."
     ),
     "failed.cancelled": "Cancelled.",
     "failed.memory": "Memory ran out. Close other programs, or use a computer with more memory.",
@@ -108,8 +108,8 @@ SENTENCES: Dict[str, str] = {
     "volume.no-spleen": "No spleen was found.",
     "volume.cut-off": "The {organ} reaches {place}: its volume is a lower bound.",
     "volume.thick-slices": "Slices are {mm:.1f} mm apart: volumes and diameters are less precise.",
-    "volume.tumours-of-cut-liver": "Part of the liver lies outside the scan: tumours there are not counted.",
-    "volume.burden-of-cut-liver": "Part of the liver lies outside the scan: tumour burden holds for the "
+    "volume.tumours-of-cut-liver": "Part of the liver lies outside the scan: tumors there are not counted.",
+    "volume.burden-of-cut-liver": "Part of the liver lies outside the scan: tumor burden holds for the "
     "part that was scanned.",
     "volume.unenhanced-tumours": "The scan seems to be without contrast medium: liver lesions are often "
     "invisible, so some may be missing, and dark vessels may be taken for some.",
@@ -121,14 +121,14 @@ SENTENCES: Dict[str, str] = {
     "lesion.near-cut": "The liver goes on beyond the scan near this lesion: its surface may be nearer than "
     "measured.",
     "lesion.too-small": "Under {mm:.0f} mm: not measurable by RECIST 1.1.",
-    "lesion.too-dense": "Mean of {hu:.0f} HU: rarely tissue alone; think of embolisation material, calcium, "
+    "lesion.too-dense": "Mean of {hu:.0f} HU: rarely tissue alone; think of embolization material, calcium, "
     "metal or a vessel.",
-    "lesion.only-one-dense": "1 of 1 lesion ({ml:.1f} ml) is denser than tissue: perhaps embolised tumour "
-    "or no tumour.",
-    "lesion.one-dense": "1 of {all_of} lesions ({ml:.1f} ml) is denser than tissue: perhaps embolised "
-    "tumour or no tumour.",
+    "lesion.only-one-dense": "1 of 1 lesion ({ml:.1f} ml) is denser than tissue: perhaps embolized tumor "
+    "or no tumor.",
+    "lesion.one-dense": "1 of {all_of} lesions ({ml:.1f} ml) is denser than tissue: perhaps embolized "
+    "tumor or no tumor.",
     "lesion.several-dense": "{count} of {all_of} lesions ({ml:.1f} ml) are denser than tissue: perhaps "
-    "embolised tumour or no tumour.",
+    "embolized tumor or no tumor.",
     "lesion.one-left-out": "1 supposed lesion under {least:g} ml ({ml:.1f} ml) was left out: in this "
     "contrast phase most small ones that the model draws are vessels. To see them, set the smallest lesion "
     "yourself.",

@@ -41,7 +41,7 @@ class SegmentSection:
         button = self._ui.segmentButton
         button.setText(_("Segment"))
         button.enabled = not reason
-        button.toolTip = reason or _("Finds liver, spleen and liver tumours in the chosen scan.")
+        button.toolTip = reason or _("Finds liver, spleen and liver tumors in the chosen scan.")
 
     def showRunning(self, stage: str) -> None:
         """Show that something has just started; ``stage`` are the first words under the button."""

@@ -156,7 +156,7 @@ def labelArray(
             labels[array > 0] = info.value
     if not found:
         raise InputError(
-            _("The segmentation holds none of the segments liver, spleen and liver tumour any more.")
+            _("The segmentation holds none of the segments liver, spleen and liver tumor any more.")
         )
     return labels
 

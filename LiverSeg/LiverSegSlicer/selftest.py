@@ -144,7 +144,7 @@ class SelfTest:
         labels = results.labelsOf(segmentationNode, self._volumeNode)
         self._test.assertTrue(np.array_equal(greys == greys.max(), labels == 3))
         self._test.assertTrue(np.array_equal(greys == 0, (labels == 0) | (labels == 2)))
-        self._tell("The highlight view shows liver and tumours.")
+        self._tell("The highlight view shows liver and tumors.")
 
     def _comesBackFromFile(self) -> None:
         segmentationNode = results.resultFor(self._volumeNode)

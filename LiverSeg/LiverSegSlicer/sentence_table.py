@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 TEMPLATES: Dict[str, Callable[[], str]] = {
     "organ.liver": lambda: _("liver"),
     "organ.spleen": lambda: _("spleen"),
-    "organ.tumour": lambda: _("liver tumour"),
+    "organ.tumour": lambda: _("liver tumor"),
     "border.superior": lambda: _("superior"),
     "border.inferior": lambda: _("inferior"),
     "border.right": lambda: _("right"),
@@ -57,7 +57,7 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     ),
     "refused.too-large": lambda: _("The image is too large ({x} × {y} × {z} voxels)."),
     "refused.place": lambda: _("The position or spacing stored with the image is not a number."),
-    "refused.colour": lambda: _("This is a colour image, no CT."),
+    "refused.colour": lambda: _("This is a color image, no CT."),
     "refused.several-values": lambda: _("This is an image with {count} values per voxel, no CT."),
     "refused.complex": lambda: _("This image has complex values; it is no CT."),
     "refused.label-map": lambda: _("This is a segmentation (label map), no CT."),
@@ -98,20 +98,19 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     ),
     "mesh.another-scan": lambda: _("{path} holds a surface from another scan; choose another name."),
     "lesion.dense-as-aorta": lambda: _(
-        "Mean of {hu:.0f} HU, at least that of the aorta ({aorta:.0f} HU): may be a vessel or a "
-        "haemangioma, or hold embolisation material, calcium or metal."
+        "Mean of {hu:.0f} HU, at least that of the aorta ({aorta:.0f} HU): may be a vessel or a hemangioma, "
+        "or hold embolization material, calcium or metal."
     ),
     "lesion.only-one-dense-as-aorta": lambda: _(
-        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or no "
-        "tumour."
+        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or no tumor."
     ),
     "lesion.one-dense-as-aorta": lambda: _(
-        "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolised tumour or "
-        "no tumour."
+        "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or "
+        "no tumor."
     ),
     "lesion.several-dense-as-aorta": lambda: _(
-        "{count} of {all_of} lesions ({ml:.1f} ml) are at least as dense as the aorta: perhaps embolised "
-        "tumours or no tumours."
+        "{count} of {all_of} lesions ({ml:.1f} ml) are at least as dense as the aorta: perhaps embolized "
+        "tumors or no tumors."
     ),
     "failed.cancelled": lambda: _("Cancelled."),
     "failed.memory": lambda: _("Memory ran out. Close other programs, or use a computer with more memory."),
@@ -129,10 +128,10 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     "volume.cut-off": lambda: _("The {organ} reaches {place}: its volume is a lower bound."),
     "volume.thick-slices": lambda: _("Slices are {mm:.1f} mm apart: volumes and diameters are less precise."),
     "volume.tumours-of-cut-liver": lambda: _(
-        "Part of the liver lies outside the scan: tumours there are not counted."
+        "Part of the liver lies outside the scan: tumors there are not counted."
     ),
     "volume.burden-of-cut-liver": lambda: _(
-        "Part of the liver lies outside the scan: tumour burden holds for the part that was scanned."
+        "Part of the liver lies outside the scan: tumor burden holds for the part that was scanned."
     ),
     "volume.unenhanced-tumours": lambda: _(
         "The scan seems to be without contrast medium: liver lesions are often invisible, so some may be "
@@ -151,18 +150,18 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     ),
     "lesion.too-small": lambda: _("Under {mm:.0f} mm: not measurable by RECIST 1.1."),
     "lesion.too-dense": lambda: _(
-        "Mean of {hu:.0f} HU: rarely tissue alone; think of embolisation material, calcium, metal or a "
+        "Mean of {hu:.0f} HU: rarely tissue alone; think of embolization material, calcium, metal or a "
         "vessel."
     ),
     "lesion.only-one-dense": lambda: _(
-        "1 of 1 lesion ({ml:.1f} ml) is denser than tissue: perhaps embolised tumour or no tumour."
+        "1 of 1 lesion ({ml:.1f} ml) is denser than tissue: perhaps embolized tumor or no tumor."
     ),
     "lesion.one-dense": lambda: _(
-        "1 of {all_of} lesions ({ml:.1f} ml) is denser than tissue: perhaps embolised tumour or no tumour."
+        "1 of {all_of} lesions ({ml:.1f} ml) is denser than tissue: perhaps embolized tumor or no tumor."
     ),
     "lesion.several-dense": lambda: _(
-        "{count} of {all_of} lesions ({ml:.1f} ml) are denser than tissue: perhaps embolised tumour or no "
-        "tumour."
+        "{count} of {all_of} lesions ({ml:.1f} ml) are denser than tissue: perhaps embolized tumor or no "
+        "tumor."
     ),
     "lesion.one-left-out": lambda: _(
         "1 supposed lesion under {least:g} ml ({ml:.1f} ml) was left out: in this contrast phase most small "

@@ -42,9 +42,9 @@ def fillRoisTable(tableNode: "slicer.vtkMRMLTableNode", rows: Sequence[Mapping[s
         Column("automatic", _("Automatic"), "", 0, lambda row: row["automatic"]),
         Column("mean_hu", _("Mean (HU)"), "HU", 1, lambda row: row["mean_hu"]),
         Column("sd_hu", _("SD (HU)"), "HU", 1, lambda row: row["sd_hu"]),
-        Column("centre_r_mm", _("Centre R (mm)"), "mm", 1, lambda row: _centre(row, 0, -1)),
-        Column("centre_a_mm", _("Centre A (mm)"), "mm", 1, lambda row: _centre(row, 1, -1)),
-        Column("centre_s_mm", _("Centre S (mm)"), "mm", 1, lambda row: _centre(row, 2, 1)),
+        Column("centre_r_mm", _("Center R (mm)"), "mm", 1, lambda row: _centre(row, 0, -1)),
+        Column("centre_a_mm", _("Center A (mm)"), "mm", 1, lambda row: _centre(row, 1, -1)),
+        Column("centre_s_mm", _("Center S (mm)"), "mm", 1, lambda row: _centre(row, 2, 1)),
         Column("remarks", _("Remarks"), "", None, lambda row: " ".join(sentences(row["flags"]))),
     )
     fillTable(tableNode, columns, rows)

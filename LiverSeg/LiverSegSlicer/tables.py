@@ -63,9 +63,9 @@ def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
         Column("sd_hu", _("SD (HU)"), "HU", 1, lambda row: row["sd_hu"]),
         Column("surface_distance_mm", _("To surface (mm)"), "mm", 1, lambda row: row["surface_distance_mm"]),
         Column("probability", _("Probability"), "", 2, lambda row: row["probability"]),
-        Column("centre_r_mm", _("Centre R (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][0]),
-        Column("centre_a_mm", _("Centre A (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][1]),
-        Column("centre_s_mm", _("Centre S (mm)"), "mm", 1, lambda row: row["centre_lps_mm"][2]),
+        Column("centre_r_mm", _("Center R (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][0]),
+        Column("centre_a_mm", _("Center A (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][1]),
+        Column("centre_s_mm", _("Center S (mm)"), "mm", 1, lambda row: row["centre_lps_mm"][2]),
         Column("warnings", _("Warnings"), "", None, lambda row: " ".join(sentences(row["warnings"]))),
     )
     fillTable(tableNode, columns, measurements["lesions"])
@@ -85,7 +85,7 @@ def _volumeRows(measurements: Mapping[str, Any]) -> Tuple[Row, ...]:
             "warnings": liver["warnings"],
         },
         {
-            "name": _("Liver without tumours"),
+            "name": _("Liver without tumors"),
             "volume_ml": _rounded(measurements["parenchyma_ml"], 1),
             "share": None if burden is None else 100.0 - burden,
             **attenuation,

@@ -76,12 +76,12 @@ def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
     if volumeNode.IsA(_NO_SCALARS):
         raise NotCTError(_("This volume is a label map; choose the CT that it was made of."))
     if any(volumeNode.IsA(name) for name in _SEVERAL_VALUES) or not volumeNode.IsA("vtkMRMLScalarVolumeNode"):
-        raise NotCTError(_("This volume has several values per voxel (colour, vectors); a CT has one."))
+        raise NotCTError(_("This volume has several values per voxel (color, vectors); a CT has one."))
     imageData = volumeNode.GetImageData()
     if imageData is None or imageData.GetPointData().GetScalars() is None:
         raise InputError(_("This volume holds no image data; load the CT again."))
     if imageData.GetNumberOfScalarComponents() != 1:
-        raise NotCTError(_("This volume has several values per voxel (colour, vectors); a CT has one."))
+        raise NotCTError(_("This volume has several values per voxel (color, vectors); a CT has one."))
     _checkGeometry(volumeNode)
     transformNode = volumeNode.GetParentTransformNode()
     if transformNode is not None and not transformNode.IsTransformToWorldLinear():

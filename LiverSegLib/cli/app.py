@@ -38,7 +38,7 @@ DEBUG_HINT = "For details run it again as: liverseg --debug ..."
 
 app = typer.Typer(
     name="liverseg",
-    help="Liver, spleen and liver tumours on CT: segmented, measured, shown. For research use only.",
+    help="Liver, spleen and liver tumors on CT: segmented, measured, shown. For research use only.",
     epilog=EPILOG,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -146,7 +146,7 @@ def segment(
     highlight: Annotated[
         bool,
         typer.Option(
-            "--highlight", help="Also write highlight.nii.gz: liver grey, tumours white, the rest black."
+            "--highlight", help="Also write highlight.nii.gz: liver gray, tumors white, the rest black."
         ),
     ] = False,
     minimum_lesion: Annotated[

@@ -173,7 +173,7 @@ def _organ_table(measurements: Any) -> Table:
     burden = measurements.tumour_burden_percent
     if burden is not None:
         table.add_section()
-        table.add_row("Tumour burden", f"{burden:.1f} %", "", "", "of the liver's volume")
+        table.add_row("Tumor burden", f"{burden:.1f} %", "", "", "of the liver's volume")
     return table
 
 

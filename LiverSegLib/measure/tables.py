@@ -38,9 +38,9 @@ _LESION_COLUMNS = (
     _Column("sd_hu", "SD (HU)"),
     _Column("surface_distance_mm", "To surface (mm)"),
     _Column("probability", "Probability"),
-    _Column("centre_x_lps_mm", "Centre L (mm)"),
-    _Column("centre_y_lps_mm", "Centre P (mm)"),
-    _Column("centre_z_lps_mm", "Centre S (mm)"),
+    _Column("centre_x_lps_mm", "Center L (mm)"),
+    _Column("centre_y_lps_mm", "Center P (mm)"),
+    _Column("centre_z_lps_mm", "Center S (mm)"),
     _Column("warnings", "Warnings"),
 )
 
@@ -55,7 +55,7 @@ def measurement_rows(measurements: Measurements) -> Table:
     burden = measurements.tumour_burden_percent
     rest = None if burden is None else 100.0 - burden
     parenchyma = (
-        ("Liver without tumours", _number(measurements.parenchyma_ml, 1), _number(rest, 2))
+        ("Liver without tumors", _number(measurements.parenchyma_ml, 1), _number(rest, 2))
         + _attenuation(liver)
         + ("", "")
     )

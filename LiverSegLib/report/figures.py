@@ -121,7 +121,7 @@ def _highlight(view: PatientView, plane: str, index: int, lesion: Optional[Lesio
     where = "largest liver area" if lesion is None else f"through lesion {lesion.number}"
     caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
     return Figure(
-        to_data_uri(picture), f"{plane.capitalize()} highlight image: liver grey, tumours white.", caption
+        to_data_uri(picture), f"{plane.capitalize()} highlight image: liver gray, tumors white.", caption
     )
 
 

@@ -173,7 +173,7 @@ def _header(name: str, image: sitk.Image, provenance: Mapping[str, Any]) -> str:
         facts.insert(0, f"Scanned {moment(date)}")
     spans = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
     return (
-        '<header><div class="brand">LiverSeg · liver, spleen and liver tumours on CT</div>'
+        '<header><div class="brand">LiverSeg · liver, spleen and liver tumors on CT</div>'
         f'<h1>{escape(name)}</h1><p class="facts">{spans}</p></header>\n'
         f'<p class="research">{escape(RESEARCH_USE)} <span>{escape(_RESEARCH_MORE)}</span></p>'
     )
@@ -198,7 +198,7 @@ def _key_numbers(
         _volume_card(spleen, SPLEEN, "", places),
         _volume_card(tumour, TUMOUR, lesions, places),
         _card(
-            "Tumour burden",
+            "Tumor burden",
             NONE if burden is None else f"{plain(burden, 1)} <small>%</small>",
             "of the liver volume",
             places[BURDEN],
@@ -263,7 +263,7 @@ def _overview_pictures(axial: Figure, coronal: Figure, sagittal: Figure) -> str:
 
 def _legend() -> str:
     styles = {LIVER: "3px solid", SPLEEN: "3px dashed", TUMOUR: "5px solid"}
-    keys = {LIVER: "Liver (thin line)", SPLEEN: "Spleen (dashed)", TUMOUR: "Liver tumour (thick, numbered)"}
+    keys = {LIVER: "Liver (thin line)", SPLEEN: "Spleen (dashed)", TUMOUR: "Liver tumor (thick, numbered)"}
     items = "".join(
         f'<span><i style="border-top:{styles[label]} {css(LABELS[label].colour)}"></i>{keys[label]}</span>'
         for label in styles
@@ -331,8 +331,8 @@ def _three_d(png: Optional[bytes]) -> str:
         body = figure_element(
             Figure(
                 source,
-                "3-D picture of the liver, translucent, with the tumours inside it, and of the spleen.",
-                "Liver translucent, tumours and spleen solid. The letters give the patient’s directions.",
+                "3-D picture of the liver, translucent, with the tumors inside it, and of the spleen.",
+                "Liver translucent, tumors and spleen solid. The letters give the patient’s directions.",
             ),
             on_white=True,
         )
@@ -382,7 +382,7 @@ def _highlight(figures: Figures) -> str:
     pictures = "".join(figure_element(figure) for figure in figures.highlight)
     return (
         '<section class="keep"><h2>Highlight image</h2>'
-        '<p class="note">Liver grey, tumours white, everything else black.</p>'
+        '<p class="note">Liver gray, tumors white, everything else black.</p>'
         f'<div class="grid two">{pictures}</div></section>'
     )
 

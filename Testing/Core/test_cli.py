@@ -55,7 +55,7 @@ def make_result(source, **options) -> Result:
         probability=np.full(sitk.GetArrayViewFromImage(labels).shape, 200, np.uint8),
         measurements=measurements,
         provenance={"options": {key: value for key, value in options.items() if not callable(value)}},
-        warnings=("The scan is made of one grey.",),
+        warnings=("The scan is made of one gray.",),
     )
 
 
@@ -101,9 +101,9 @@ def test_segment_writes_the_results_and_names_them(tmp_path, asked, capsys):
     said = capsys.readouterr()
     for name in written:
         assert name in said.out
-    assert "Liver" in said.out and "Spleen" in said.out and "Tumour burden" in said.out
+    assert "Liver" in said.out and "Spleen" in said.out and "Tumor burden" in said.out
     assert "research use only" in said.out.lower()
-    assert "one grey" in said.err and "one grey" not in said.out
+    assert "one gray" in said.err and "one gray" not in said.out
 
 
 def test_what_makes_a_lesion_doubtful_stands_beside_it(tmp_path, asked, capsys):
@@ -159,7 +159,7 @@ def test_json_is_exactly_one_object_on_standard_output(tmp_path, asked, capsys):
     assert content["folder"] == str(output)
     assert all(Path(path).is_file() for path in content["files"].values())
     assert [organ["key"] for organ in content["measurements"]["organs"]] == ["liver", "spleen", "tumour"]
-    assert "one grey" in content["warnings"][0] or any("one grey" in w for w in content["warnings"])
+    assert "one gray" in content["warnings"][0] or any("one gray" in w for w in content["warnings"])
 
 
 def test_quiet_says_nothing(tmp_path, asked, capsys):

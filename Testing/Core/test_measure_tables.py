@@ -30,15 +30,15 @@ def measured(*, tumours=2):
 def test_organ_rows_name_the_structures_and_put_burden_beside_the_tumour():
     found = measured()
     header, rows = measurement_rows(found)
-    assert [row[0] for row in rows] == ["Liver", "Liver without tumours", "Spleen", "Liver tumour"]
+    assert [row[0] for row in rows] == ["Liver", "Liver without tumors", "Spleen", "Liver tumor"]
     assert all(len(row) == len(header) and all(isinstance(cell, str) for cell in row) for row in rows)
     table = {row[0]: dict(zip(header, row)) for row in rows}
     assert table["Spleen"]["Volume (ml)"] == "0.6"
     assert table["Spleen"]["Mean (HU)"] == "120.0"
     assert table["Spleen"]["Cut off at"] == "inferior, right, anterior"
     assert "lower bound" in table["Spleen"]["Warnings"]
-    assert table["Liver tumour"]["Share of liver (%)"] == f"{found.tumour_burden_percent:.2f}"
-    assert table["Liver without tumours"]["Mean (HU)"] == "110.0" and table["Liver"]["Mean (HU)"] == ""
+    assert table["Liver tumor"]["Share of liver (%)"] == f"{found.tumour_burden_percent:.2f}"
+    assert table["Liver without tumors"]["Mean (HU)"] == "110.0" and table["Liver"]["Mean (HU)"] == ""
 
 
 def test_lesion_rows_have_one_row_a_lesion():
@@ -72,7 +72,7 @@ def test_csv_files_have_units_in_their_column_names(tmp_path):
     with open(tmp_path / "lesions.csv", encoding="utf-8", newline="") as file:
         lesions = list(csv.DictReader(file))
     assert float(organs[0]["volume_ml"]) == pytest.approx(found.organ("liver").volume_ml, abs=0.05)
-    assert [row["structure"] for row in organs][3] == "Liver tumour"
+    assert [row["structure"] for row in organs][3] == "Liver tumor"
     assert float(lesions[1]["longest_diameter_mm"]) == pytest.approx(
         found.lesions[1].longest_diameter_mm, abs=0.05
     )

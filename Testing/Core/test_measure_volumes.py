@@ -172,7 +172,7 @@ def test_a_liver_at_a_border_is_truncated_and_says_where(axis, high, word):
     assert liver.warnings == (
         f"The liver reaches the {word} border of the scan: its volume is a lower bound.",
     )
-    assert any("tumour burden" in text for text in found.burden_warnings)
+    assert any("tumor burden" in text for text in found.burden_warnings)
     assert any("not counted" in text for text in found.organ("tumour").warnings)
 
 

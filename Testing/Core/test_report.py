@@ -80,7 +80,7 @@ def numbers(**changes):
         "organs": (
             Organ("liver", "Liver", 1234.4, 60.2, 12.0, 61.0, 60000),
             Organ("spleen", "Spleen", 210.7, 50.0, 11.0, 50.0, 9000),
-            Organ("tumour", "Liver tumour", 2.7, 20.0, 9.0, 20.0, 135),
+            Organ("tumour", "Liver tumor", 2.7, 20.0, 9.0, 20.0, 135),
         ),
         "lesions": (lesion(1, (23, 26.5, 12), 126), lesion(2, (31, 31, 8), 9)),
         "tumour_burden_percent": 0.22,
@@ -215,18 +215,18 @@ def test_each_warning_is_said_once_in_the_report(case):
     organs = (
         replace(liver, warnings=("Of the liver.", "Of all.")),
         replace(spleen, warnings=("Of all.",)),
-        replace(tumour, warnings=("Of the tumours.", "Of all.")),
+        replace(tumour, warnings=("Of the tumors.", "Of all.")),
     )
     one, two = (lesion(number, (23, 26.5, 12), 126, warnings=("Of lesions.", "Of all.")) for number in (1, 2))
     found = numbers(
         organs=organs,
         lesions=(one, replace(two, warnings=(*two.warnings, "Of the second."))),
-        burden_warnings=("Of the burden.", "Of the tumours."),
+        burden_warnings=("Of the burden.", "Of the tumors."),
         liver_spleen_warnings=("Of the ratio.",),
-        warnings=("Of the liver.", "Of all.", "Of the tumours.", "Of the burden."),
+        warnings=("Of the liver.", "Of all.", "Of the tumors.", "Of the burden."),
     )
     html = report(case, found, warnings=(*found.warnings, "Of the scan."))
-    for said in ("liver", "all", "tumours", "burden", "ratio", "scan", "second"):
+    for said in ("liver", "all", "tumors", "burden", "ratio", "scan", "second"):
         assert html.count(f"Of {'' if said == 'all' else 'the '}{said}.") == 1, said
     assert html.count("Of lesions.") == 1 and "Lesions 1, 2: Of lesions." in html
     assert "Lesion 2: Of the second." in html
@@ -276,7 +276,7 @@ def test_no_lesion_no_spleen_no_rendering_are_said_in_words(case):
     plain[plain != LIVER] = 0
     bare = sitk.GetImageFromArray(plain)
     bare.CopyInformation(labels)
-    organs = (numbers().organs[0], Organ("spleen", "Spleen", 0.0), Organ("tumour", "Liver tumour", 0.0))
+    organs = (numbers().organs[0], Organ("spleen", "Spleen", 0.0), Organ("tumour", "Liver tumor", 0.0))
     found = numbers(
         organs=organs,
         lesions=(),

@@ -156,7 +156,7 @@ def test_a_liver_without_tumours_keeps_an_empty_segment_to_paint_in(scene):
     labels[labels == 2] = 0
     segmentationNode = results.applyResult(volumeNode, runOn(volumeNode, labels))
     segmentation = segmentationNode.GetSegmentation()
-    assert segmentation.GetSegment("tumour").GetName() == "Liver tumour"
+    assert segmentation.GetSegment("tumour").GetName() == "Liver tumor"
     assert not segments.segmentMask(segmentationNode, "tumour")[0].any()
     assert parts.part(segmentationNode, parts.LESIONS_TABLE).GetNumberOfRows() == 0
     assert parts.part(segmentationNode, parts.LESION_MARKS).GetNumberOfControlPoints() == 0

@@ -65,7 +65,7 @@ def test_the_scene_file_keeps_every_part(host, scene, tmp_path, name):
     assert segmentationNode.GetTransformNodeID() == volumeNode.GetTransformNodeID() is not None
     segment = segmentationNode.GetSegmentation().GetSegment("tumour")
     tag = vtk.reference("")
-    assert segment.GetName() == "Liver tumour" and segment.GetTag("TerminologyEntry", tag)
+    assert segment.GetName() == "Liver tumor" and segment.GetTag("TerminologyEntry", tag)
     assert "SCT^108369006^Neoplasm" in tag
 
 
