@@ -13,6 +13,7 @@ from .camera import lookFromFront
 from .highlight import scanOf
 from .lesion_marks import lesionPlace, showOnly
 from .record import fileParts, hideDiameters, showDiameters, summaryOf, writeMarks
+from .rejected_lesions import rejectedLesions
 from .segments import segmentBox
 
 ABDOMEN_WINDOW, ABDOMEN_LEVEL = 400.0, 40.0
@@ -106,8 +107,9 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
     Marks that were deleted are made again. Returns False if the result has no such lesion (any more).
     """
     summary = summaryOf(segmentationNode)
-    place = None if summary is None else lesionPlace(segmentationNode, summary["measurements"], number)
-    if summary is None or place is None:
+    lesions = [] if summary is None else summary["measurements"]["lesions"]
+    lesion = next((lesion for lesion in lesions if lesion["number"] == number), None)
+    if summary is None or lesion is None:
         return False
     marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
     if marksNode is None:
@@ -116,7 +118,23 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
     marksNode.SetDisplayVisibility(True)
     showOnly(marksNode, number)
     showDiameters(segmentationNode, summary["measurements"], number)
-    jumpSlices(place, parts.volumeOf(segmentationNode))
+    jumpSlices(lesionPlace(segmentationNode, lesion), parts.volumeOf(segmentationNode))
+    return True
+
+
+def jumpToRejectedLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", index: int) -> bool:
+    """Move the slices to where a rejected lesion was measured, without number and diameters: it is liver.
+
+    Returns False if ``rejectedLesions`` has none at this index (any more).
+    """
+    rejected = rejectedLesions(segmentationNode)
+    if not 0 <= index < len(rejected):
+        return False
+    marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
+    if marksNode is not None:
+        showOnly(marksNode, None)
+    hideDiameters(segmentationNode)
+    jumpSlices(lesionPlace(segmentationNode, rejected[index].lesion), parts.volumeOf(segmentationNode))
     return True
 
 

@@ -48,10 +48,10 @@ def styleMarks(marksNode: "slicer.vtkMRMLMarkupsFiducialNode") -> None:
 
 
 def showOnly(marksNode: "slicer.vtkMRMLMarkupsFiducialNode", number: Optional[int]) -> None:
-    """Show the number of one lesion, of all with None."""
+    """Show the number of one lesion, of none with None."""
     wasModifying = marksNode.StartModify()
     for index in range(marksNode.GetNumberOfControlPoints()):
-        chosen = number is None or marksNode.GetNthControlPointLabel(index) == str(number)
+        chosen = marksNode.GetNthControlPointLabel(index) == str(number)
         marksNode.SetNthControlPointVisibility(index, chosen)
     marksNode.EndModify(wasModifying)
 
@@ -72,15 +72,12 @@ def fillDiameter(
 
 
 def lesionPlace(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", measurements: Mapping[str, Any], number: int
-) -> Optional[Tuple[float, float, float]]:
-    """Return where a lesion was measured, world RAS mm; None if no lesion has the number."""
-    for lesion in measurements["lesions"]:
-        if lesion["number"] == number:
-            matrix = toWorld(segmentationNode)
-            r, a, s = matrix[:3, :3] @ _place(lesion) + matrix[:3, 3]
-            return float(r), float(a), float(s)
-    return None
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", lesion: Mapping[str, Any]
+) -> Tuple[float, float, float]:
+    """Return where a lesion was measured, world RAS mm."""
+    matrix = toWorld(segmentationNode)
+    r, a, s = matrix[:3, :3] @ _place(lesion) + matrix[:3, 3]
+    return float(r), float(a), float(s)
 
 
 def _place(lesion: Mapping[str, Any]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The lesion table: choosing a row shows that lesion in the views, its tick says whether it counts."""
 
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
 
 import qt
 from slicer.i18n import tr as _
@@ -21,28 +22,36 @@ _REJECTED = "–"
 """Stands for the number of a lesion that was rejected."""
 
 
+@dataclass(frozen=True)
+class LesionActions:
+    """What the table asks for; an index is that in ``rejectedLesions``.
+
+    Attributes:
+        choose: called with the number of the lesion whose row the user chose, also if it was chosen before.
+        chooseRejected: the same for a rejected one, with its index.
+        reject: called with the number of a lesion that lost its tick, or is to be deleted (then with True).
+        restore: called with the index of one that shall come back.
+    """
+
+    choose: Callable[[int], None]
+    chooseRejected: Callable[[int], None]
+    reject: Callable[[int, bool], None]
+    restore: Callable[[int], None]
+
+
 class LesionTable:
     """Args:
     ui: the panel's widgets.
-    onLesion: called with the number of the lesion whose row the user chose, also if it was chosen before.
-    onReject: called with the number of a lesion that lost its tick, or is to be deleted (then with True).
-    onRestore: called with the index, in ``rejectedLesions``, of one that shall come back.
+    actions: what choosing rows, ticks and buttons do.
     """
 
-    def __init__(
-        self,
-        ui,
-        onLesion: Callable[[int], None],
-        onReject: Callable[[int, bool], None],
-        onRestore: Callable[[int], None],
-    ) -> None:
+    def __init__(self, ui, actions: LesionActions) -> None:
         self._ui = ui
-        self._onLesion = onLesion
-        self._onReject = onReject
-        self._onRestore = onRestore
+        self._actions = actions
         self._detailNote = Note(ui, "lesionDetail")
         self._lesions: Sequence[Mapping[str, Any]] = ()
         self._rejected: Sequence[Tuple[int, RejectedLesion]] = ()
+        self._said: FrozenSet[str] = frozenset()
         self._lastDeleted: Optional[int] = None
         self._reason = ""
         table = ui.lesionsTable
@@ -58,9 +67,15 @@ class LesionTable:
         ui.lesionDeleteButton.connect("clicked(bool)", guarded(lambda _checked=False: self._delete()))
         ui.lesionUndoButton.connect("clicked(bool)", guarded(lambda _checked=False: self._undo()))
 
-    def show(self, lesions: Sequence[Mapping[str, Any]], rejected: Sequence[RejectedLesion]) -> None:
+    def show(
+        self,
+        lesions: Sequence[Mapping[str, Any]],
+        rejected: Sequence[RejectedLesion],
+        said: Iterable[str],
+    ) -> None:
         """Fill the table with the "lesions" of a summary, and behind them those that were rejected; without
-        any, only the title is left."""
+        any, only the title is left. The warnings ``said`` elsewhere are not said here again."""
+        self._said = frozenset(said)
         told = tuple((index, item) for index, item in enumerate(rejected) if not item.deleted)
         deleted = [index for index, item in enumerate(rejected) if item.deleted]
         self._lastDeleted = deleted[-1] if deleted else None
@@ -109,14 +124,18 @@ class LesionTable:
             f"{lesion['longest_diameter_mm']:.1f} × {lesion['perpendicular_mm']:.1f}",
             f"{lesion['mean_hu']:.0f}",
         )
-        detail = _detail(lesion) if counts else _rejectedText()
+        detail, warnings = _detail(lesion) if counts else _rejectedText(), self._warnings(lesion)
         for column, text in enumerate(texts):
             item = qt.QTableWidgetItem(text)
             item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-            item.setToolTip("\n".join((detail, *sentences(lesion["warnings"]))))
-            if column == 0 and lesion["warnings"]:
+            item.setToolTip("\n".join((detail, *warnings)))
+            if column == 0 and warnings:
                 item.setIcon(self._ui.lesionsTable.style().standardIcon(qt.QStyle.SP_MessageBoxWarning))
             self._ui.lesionsTable.setItem(row, column, item)
+
+    def _warnings(self, lesion: Mapping[str, Any]) -> Sequence[str]:
+        """What makes this lesion doubtful and not all of them."""
+        return sentences([text for text in lesion["warnings"] if text not in self._said])
 
     def _setTicks(self) -> None:
         table = self._ui.lesionsTable
@@ -167,9 +186,9 @@ class LesionTable:
             self._setTicks()
             self._detailNote.show(self._reason, WARNING)
         elif ticked:
-            self._onRestore(self._rejected[row - len(self._lesions)][0])
+            self._actions.restore(self._rejected[row - len(self._lesions)][0])
         else:
-            self._onReject(self._lesions[row]["number"], False)
+            self._actions.reject(self._lesions[row]["number"], False)
 
     def _step(self, by: int) -> None:
         row = self._chosenRow()
@@ -178,21 +197,22 @@ class LesionTable:
     def _delete(self) -> None:
         row = self._chosenRow()
         if row is not None and row < len(self._lesions):
-            self._onReject(self._lesions[row]["number"], True)
+            self._actions.reject(self._lesions[row]["number"], True)
 
     def _undo(self) -> None:
         if self._lastDeleted is not None:
-            self._onRestore(self._lastDeleted)
+            self._actions.restore(self._lastDeleted)
 
     def _choose(self, row: int) -> None:
         lesion = self._all()[row]
         self._showButtons()
         if row >= len(self._lesions):
             self._detailNote.show(_rejectedText(), PLAIN)
+            self._actions.chooseRejected(self._rejected[row - len(self._lesions)][0])
             return
-        text = "\n".join((_detail(lesion), *sentences(lesion["warnings"])))
-        self._detailNote.show(text, WARNING if lesion["warnings"] else PLAIN)
-        self._onLesion(lesion["number"])
+        warnings = self._warnings(lesion)
+        self._detailNote.show("\n".join((_detail(lesion), *warnings)), WARNING if warnings else PLAIN)
+        self._actions.choose(lesion["number"])
 
 
 def _rejectedText() -> str:

@@ -158,6 +158,10 @@ class Logic:
         """Show lesion ``number`` in all slice views."""
         display.jumpToLesion(segmentationNode, number)
 
+    def jumpToRejectedLesion(self, segmentationNode: Any, index: int) -> None:
+        """Show in all slice views where a rejected lesion was; ``index`` is that in ``rejectedLesions``."""
+        display.jumpToRejectedLesion(segmentationNode, index)
+
     def makeHighlight(self, volumeNode: Any, segmentationNode: Any) -> Any:
         """Make, or make anew, the highlight volume: liver grey, tumours white, the rest black; returns its
         node."""

@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .folded_warnings import FoldedWarnings
-from .lesion_table import LesionTable
+from .lesion_table import LesionActions, LesionTable
 from .notes import WARNING, Note
 from .numbers_text import numbersText
 from .rejected_lesions import rejectedLesions
@@ -35,9 +35,7 @@ class ResultsSection:
     Args:
         ui: the panel's widgets.
         onMeasure: called without arguments for "Update numbers".
-        onLesion: called with a lesion's number when the user chooses it.
-        onReject: called with a lesion's number, and whether it is deleted and not just rejected.
-        onRestore: called with the index of a rejected or deleted lesion that shall come back.
+        lesionActions: what the table of lesions asks for.
         onHighlight: called with True or False when the user switches the highlight view.
     """
 
@@ -45,14 +43,12 @@ class ResultsSection:
         self,
         ui,
         onMeasure: Callable[[], None],
-        onLesion: Callable[[int], None],
-        onReject: Callable[[int, bool], None],
-        onRestore: Callable[[int], None],
+        lesionActions: LesionActions,
         onHighlight: Callable[[bool], None],
     ) -> None:
         self._ui = ui
         self._measurements: Optional[Measurements] = None
-        self._lesions = LesionTable(ui, onLesion, onReject, onRestore)
+        self._lesions = LesionTable(ui, lesionActions)
         self._editedNote = Note(ui, "edited")
         self._warnings = FoldedWarnings(ui, "resultWarnings")
         ui.copyNumbersButton.connect("clicked(bool)", guarded(lambda _checked=False: self._copy()))
@@ -67,7 +63,7 @@ class ResultsSection:
         self._ui.segmentsTable.setSegmentationNode(None)
         self._ui.show3DButton.setSegmentationNode(None)
         self._measurements = None
-        self._lesions.show((), ())
+        self._lesions.show((), (), ())
 
     def show(self, segmentationNode, measurements: Measurements) -> None:
         """Show a result: its segments and what was measured of them."""
@@ -78,8 +74,8 @@ class ResultsSection:
         self._ui.show3DButton.setSegmentationNode(segmentationNode)
         self._measurements = measurements
         self._fitSegmentsTable(segmentationNode)
-        self._showNumbers(measurements)
-        self._lesions.show(measurements["lesions"], rejectedLesions(segmentationNode))
+        said = self._showNumbers(measurements)
+        self._lesions.show(measurements["lesions"], rejectedLesions(segmentationNode), said)
 
     def showEdited(self, edited: bool, busy: bool) -> None:
         """Say that the segments are no longer those that were measured, or take that back."""
@@ -97,7 +93,8 @@ class ResultsSection:
         """Show whether the highlight view is on."""
         self._ui.highlightButton.checked = on
 
-    def _showNumbers(self, measurements: Measurements) -> None:
+    def _showNumbers(self, measurements: Measurements) -> Sequence[str]:
+        """Show the volumes and their warnings; return these."""
         organs = {organ["key"]: organ for organ in measurements["organs"]}
         said: List[str] = []
         for key, digits in _DIGITS.items():
@@ -106,7 +103,9 @@ class ResultsSection:
         burden = measurements["tumour_burden_percent"]
         text = _("unknown") if burden is None else f"{burden:.2f} %"
         self._showNumber("burden", text, measurements["tumour_burden_warnings"])
-        self._warnings.show(sentences([*said, *measurements["tumour_burden_warnings"]]))
+        said += measurements["tumour_burden_warnings"]
+        self._warnings.show(sentences(said))
+        return said
 
     def _showNumber(self, name: str, text: str, warnings: Sequence[str]) -> None:
         """Show a number, marked where warnings concern it; they stand in its tooltip and in the one block."""

@@ -16,13 +16,14 @@ class ScanSection:
         self._factsLabel = ui.scanFactsLabel
         self._doubts = Note(ui, "scanDoubts")
 
-    def show(self, volumeNode, phase: Optional[str], anyVolume: bool) -> None:
+    def show(self, volumeNode, phase: Optional[str], anyVolume: bool, measured: bool = False) -> None:
         """Describe the volume.
 
         Args:
             volumeNode: the chosen volume, or None.
             phase: its contrast phase, which is known once it is segmented; or None.
             anyVolume: whether the scene holds any volume that could be chosen.
+            measured: whether its numbers stand further down, with what makes them doubtful.
         """
         if volumeNode is None:
             nothingLoaded = _("No scan is loaded: drag an abdominal CT into the Slicer window.")
@@ -33,7 +34,8 @@ class ScanSection:
         facts = describeVolume(volumeNode)
         self._factsLabel.setText(_line(volumeNode, phase) if facts.size[0] else facts.text)
         self._factsLabel.toolTip = facts.text
-        self._doubts.warn(facts.doubts)
+        elsewhere = facts.saidOfNumbers if measured else ()
+        self._doubts.warn([text for text in facts.doubts if text not in elsewhere])
 
 
 def _line(volumeNode, phase: Optional[str]) -> str:

@@ -39,6 +39,7 @@ class VolumeFacts:
         spacing: mm along (i, j, k).
         text: size and spacing in one line.
         doubts: sentences on what makes the volume or its results doubtful.
+        saidOfNumbers: those of them that stand at the numbers too, once the scan is measured.
     """
 
     name: str
@@ -46,6 +47,7 @@ class VolumeFacts:
     spacing: Tuple[float, float, float]
     text: str
     doubts: Tuple[str, ...]
+    saidOfNumbers: Tuple[str, ...] = ()
 
 
 def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> VolumeFacts:
@@ -60,7 +62,8 @@ def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> VolumeFa
     text = _("{size} voxels, {spacing} mm").format(
         size=" × ".join(map(str, size)), spacing=" × ".join(f"{value:.3g}" for value in spacing)
     )
-    return VolumeFacts(name, size, spacing, text, tuple(_doubts(volumeNode, spacing)))
+    thick = _thickSlices(spacing)
+    return VolumeFacts(name, size, spacing, text, (*thick, *_doubts(volumeNode)), thick)
 
 
 def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
@@ -153,15 +156,15 @@ def _checkGeometry(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
         raise ImageGeometryError(_("The voxel axes of the volume do not span space; load the CT again."))
 
 
-def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode", spacing: Tuple[float, ...]) -> List[str]:
-    doubts = []
-    if are_thick_slices(max(spacing)):
-        doubts.append(
-            _(
-                "The slices are {spacing:.3g} mm apart: small lesions may be missed, volumes are less exact."
-            ).format(spacing=max(spacing))
-        )
-    doubts += _shearDoubt(volumeNode) + _transformDoubt(volumeNode) + _sequenceDoubt(volumeNode)
+def _thickSlices(spacing: Tuple[float, ...]) -> Tuple[str, ...]:
+    if not are_thick_slices(max(spacing)):
+        return ()
+    text = _("The slices are {spacing:.3g} mm apart: small lesions may be missed, volumes are less exact.")
+    return (text.format(spacing=max(spacing)),)
+
+
+def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+    doubts = _shearDoubt(volumeNode) + _transformDoubt(volumeNode) + _sequenceDoubt(volumeNode)
     return doubts + _valueDoubt(volumeNode)
 
 

@@ -13,6 +13,7 @@ from .activity import Activity
 from .advanced_section import AdvancedSection
 from .arrangement import Arrangement
 from .install_section import InstallSection
+from .lesion_table import LesionActions
 from .message_line import MessageLine
 from .panel_width import keepNarrow
 from .parameters import LiverSegParameters, Preferences, segmentOptions
@@ -58,7 +59,10 @@ class Panel:
         self._scan = ScanSection(ui)
         self._segment = SegmentSection(ui, self._onSegment, self._onCancel)
         self._results = ResultsSection(
-            ui, self._onMeasure, self._onLesion, self._onReject, self._onRestore, self._onHighlight
+            ui,
+            self._onMeasure,
+            LesionActions(self._onLesion, self._onRejectedChosen, self._onReject, self._onRestore),
+            self._onHighlight,
         )
         self._resultChoice = ResultChoice(ui, self._onResultChosen)
         self._steatosis = SteatosisSection(ui, logic.meters, self._preferences, lambda: self.parameters)
@@ -130,7 +134,8 @@ class Panel:
         segmentationNode = self._resultChoice.find(parameters)
         measurements = readMeasurements(summaryOf(segmentationNode))
         running = self._activity.isRunning()
-        self._scan.show(volumeNode, measurements["phase"] if measurements else None, bool(candidates()))
+        phase, measured = (measurements["phase"] if measurements else None), measurements is not None
+        self._scan.show(volumeNode, phase, bool(candidates()), measured)
         self._install.show()
         if not running:
             self._segment.showIdle(self._reasonNotToSegment(volumeNode))
@@ -218,15 +223,16 @@ class Panel:
         self._activity.cancel()
 
     def _onMeasure(self) -> None:
+        self._measure(_("The numbers are now those of the segmentation as it is."))
+
+    def _measure(self, ended: str) -> None:
+        """Measure the segmentation as it is now; ``ended`` is told once that is done."""
         segmentationNode = self.parameters.segmentation
 
         def launch(progress, completed):
             return self.logic.measureAsync(segmentationNode, completed=completed, progress=progress)
 
-        self._activity.start(_("Measuring…"), launch, self._onMeasured)
-
-    def _onMeasured(self, _segmentationNode) -> None:
-        self._message.tell(_("Measured anew."))
+        self._activity.start(_("Measuring…"), launch, lambda _node: self._message.tell(ended))
 
     def _onReport(self, folder: str) -> None:
         segmentationNode, name = self.parameters.segmentation, self.parameters.inputVolume.GetName()
@@ -250,21 +256,31 @@ class Panel:
 
     def _onReject(self, number: int, delete: bool) -> None:
         segmentationNode = self.parameters.segmentation
-        self._changeLesions(lambda: rejectLesion(segmentationNode, number, delete=delete))
+        deleted = _("Lesion {number} was deleted: it is liver now. Undo delete brings it back.")
+        rejected = _("Lesion {number} was rejected: it is liver now. Its tick brings it back.")
+        self._changeLesions(
+            lambda: rejectLesion(segmentationNode, number, delete=delete),
+            (deleted if delete else rejected).format(number=number),
+        )
 
     def _onRestore(self, index: int) -> None:
         segmentationNode = self.parameters.segmentation
-        self._changeLesions(lambda: restoreLesion(segmentationNode, index))
+        self._changeLesions(
+            lambda: restoreLesion(segmentationNode, index), _("The lesion is a tumor again and counts.")
+        )
 
-    def _changeLesions(self, change) -> None:
-        """Change which lesions count, and measure anew."""
+    def _onRejectedChosen(self, index: int) -> None:
+        self.logic.jumpToRejectedLesion(self.parameters.segmentation, index)
+
+    def _changeLesions(self, change, ended: str) -> None:
+        """Change which lesions count, measure anew, and tell what was done."""
         try:
             change()
         except LiverSegError as error:
             self._message.fail(error)
             self._draw()
             return
-        self._onMeasure()
+        self._measure(ended)
 
     def _onHighlight(self, on: bool) -> None:
         parameters = self.parameters

@@ -112,6 +112,57 @@ def test_a_deleted_lesion_is_gone_until_undone(hand, scan, result):
     assert not hand.seen("lesionUndoButton")
 
 
+def test_what_was_done_with_a_lesion_is_told(hand, scan, result):
+    tick(hand, 1)
+    measured(hand)
+    assert hand.text("messageLabel") == (
+        "Lesion 2 was rejected: it is liver now. Its tick brings it back."
+    )
+    tick(hand, 1)
+    measured(hand)
+    assert hand.text("messageLabel") == "The lesion is a tumor again and counts."
+    hand.clickRow("lesionsTable", 0)
+    hand.click("lesionDeleteButton")
+    measured(hand)
+    assert hand.text("messageLabel").startswith("Lesion 1 was deleted")
+
+
+def test_choosing_a_rejected_lesion_goes_there_and_hides_number_and_diameters(hand, window, scan, result):
+    import slicer
+
+    from LiverSegSlicer import parts
+
+    tick(hand, 1)
+    measured(hand)
+    hand.clickRow("lesionsTable", 0)
+    lines = [parts.part(result, role) for role in (parts.LONGEST, parts.PERPENDICULAR)]
+    assert all(line.GetDisplayVisibility() for line in lines)
+    red = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+    before = red.GetSliceOffset()
+    hand.clickRow("lesionsTable", 1)
+    assert "Rejected" in hand.text("lesionDetailLabel") and red.GetSliceOffset() != before
+    assert not any(line.GetDisplayVisibility() for line in lines)
+    marks = parts.part(result, parts.LESION_MARKS)
+    assert not any(marks.GetNthControlPointVisibility(index) for index in range(2))
+
+
+def test_thick_slices_are_said_once_on_the_screen(hand):
+    from LiverSegSlicer.results import applyResult
+
+    scan = madeUpScan("Thick")
+    scan.SetSpacing(4.0, 4.0, 10.0)
+    hand.settle()
+    assert "10 mm apart" in hand.text("scanDoubtsLabel")
+    applyResult(scan, madeUpResult(scan))
+    hand.settle()
+    hand.click("resultWarningsButton")
+    hand.clickRow("lesionsTable", 0)
+    assert "10.0 mm apart" in hand.text("resultWarningsLabel")
+    assert not hand.seen("scanDoubtsLabel")
+    assert "mm apart" not in hand.text("lesionDetailLabel") + hand.tip("lesionsTable")
+    assert "mm apart" not in hand.widget("lesionsTable").item(0, 1).toolTip()
+
+
 def test_ticks_stay_while_something_runs(hand, scan, result):
     hand.click("segmentButton")
     tick(hand, 1)
@@ -167,7 +218,7 @@ def test_edit_is_noticed_and_measured_again(hand, scan, result):
     hand.settle()
     assert not hand.seen("editedWidget")
     assert hand.text("spleenValueLabel") == "44.8 ml"
-    assert hand.text("messageLabel") == "Measured anew."
+    assert hand.text("messageLabel") == "The numbers are now those of the segmentation as it is."
 
 
 def test_rerun_keeps_the_edited_segmentation(hand, scan, result):
