@@ -17,8 +17,22 @@ from .volumes import checkVolume, volumeGrid, voxelArray
 MOST_KEPT = 2
 """A meter of a long scan holds some hundred megabytes."""
 
-_LIBRARIES = ("SimpleITK", "scipy.ndimage", "scipy.special")
-"""What the core's measuring imports; one by one, because together they would stop the window for a second."""
+_LIBRARIES = (
+    "numpy.testing",
+    "numpy.f2py",
+    "scipy.linalg",
+    "scipy.sparse.linalg",
+    "scipy.sparse.csgraph",
+    "scipy.special",
+    "scipy.ndimage",
+    "SimpleITK",
+    "LiverSegLib.regions",
+    "LiverSegLib.measure.roi_meter",
+    "LiverSegLib.measure.rois",
+    "LiverSegLib.measure.steatosis",
+)
+"""What the core's measuring imports, parts before what needs them (SciPy needs the first two); one by one,
+because together they would stop the window for a second."""
 
 
 class Meters:
@@ -54,10 +68,8 @@ class Meters:
         for name in _LIBRARIES:
             importlib.import_module(name)
             yield
-        from LiverSegLib.measure import steatosis  # noqa: F401  takes its time when it is first imported
         from LiverSegLib.measure.rois import RoiMeter
 
-        yield
         state = _state(volumeNode, segmentationNode)
         labels = labelArray(segmentationNode, volumeNode)
         yield

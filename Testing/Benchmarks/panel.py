@@ -14,14 +14,14 @@ import compileall
 import os
 import sys
 import time
-from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Iterator, List, Optional
 
 import numpy as np
+from panel_clicks import clicks, looking, quitting
+from panel_timing import Line, Pause, Stages, add_volume, finish, in_ms, now, since
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "Resources" / "SampleData" / "hcc013-portal.nii.gz"
@@ -35,73 +35,10 @@ EVENT_SLICES = 400
 TURNS_TO_DRAW = 3
 """Turns of the event loop until a panel just opened is drawn."""
 
-SPACING = (0.78, 0.78, 2.5)
 HANDING_OVER = "Handing the scan over"
 PUTTING = "Putting the result into the scene"
 AFTER = "After it"
 SEGMENTING = "Segmenting"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table."""
-
-    what: str
-    found: str
-    target: str = ""
-    met: bool = True
-
-
-class Pause(NamedTuple):
-    """A time in which the event loop stood still: seconds on the clock, and of it this process computing."""
-
-    clock: float
-    own: float
-
-
-class Stages:
-    """The longest pause of the event loop in each stage of a run, and what to do at a stage."""
-
-    def __init__(self, host: Any, at: str = "", do: Callable[[], None] = lambda: None) -> None:
-        self.pauses: Dict[str, Pause] = defaultdict(lambda: Pause(0.0, 0.0))
-        self.stage = ""
-        self._at, self._do = at, do
-        self._last = now()
-        import qt
-
-        self._timer = qt.QTimer()
-        self._timer.setInterval(2)
-        self._timer.connect("timeout()", self._beat)
-        self._timer.start()
-
-    def __call__(self, _fraction: float, text: str) -> None:
-        self._beat()
-        self.stage = text
-        if text == self._at:
-            self._do()
-
-    def longest(self, *stages: str) -> Pause:
-        """The longest pause in some stages, or in all."""
-        return max(self.pauses[stage] for stage in stages or list(self.pauses))
-
-    def stop(self) -> None:
-        """Measure no longer."""
-        self._beat()
-        self._timer.stop()
-
-    def _beat(self) -> None:
-        self.pauses[self.stage] = max(self.pauses[self.stage], since(self._last))
-        self._last = now()
-
-
-def now() -> Pause:
-    """Clock and computing time of this process."""
-    return Pause(time.perf_counter(), time.process_time())
-
-
-def since(start: Pause) -> Pause:
-    """What has passed since ``start``."""
-    return Pause(time.perf_counter() - start.clock, time.process_time() - start.own)
 
 
 def main() -> int:
@@ -128,9 +65,12 @@ def measure(host: Any) -> List[Line]:
     host.parkWindow()
     with logic(host, None) as real:
         lines += on_the_sample(host, real)
+        lines += clicks(host, real, SAMPLE)
+        lines.append(quitting(real))
     with logic(host, [sys.executable, __file__, "worker"]) as made_up:
         lines += large_scans(host, made_up)
         lines.append(scene_events(host, made_up))
+    lines.append(looking(host))
     return lines
 
 
@@ -275,33 +215,6 @@ def median_turn(host: Any) -> Pause:
             slicer.app.processEvents()
         pauses.append(since(start))
     return sorted(pauses)[len(pauses) // 2]
-
-
-def add_volume(slices: int) -> Any:
-    """A volume of soft tissue in air, 512 x 512 pixels."""
-    import slicer
-
-    voxels = np.full((slices, 512, 512), -1000, np.int16)
-    voxels[:, 60:450, 60:450] = 50
-    volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", f"{slices} slices")
-    slicer.util.updateVolumeFromArray(volume, voxels)
-    volume.SetSpacing(*SPACING)
-    return volume
-
-
-def finish(host: Any, run: Any) -> None:
-    """Wait for a run that must end well."""
-    host.waitFor(lambda: not run.isRunning(), 600)
-    if run.error is not None:
-        raise SystemExit(f"{run.error}\n{run.error.details}")
-
-
-def in_ms(what: str, pause: Pause, limit: Optional[float] = None) -> Line:
-    """A line with a time and its limit in ms, if it has one."""
-    found = f"{1000 * pause.clock:.0f} ms (computing {1000 * pause.own:.0f})"
-    if limit is None:
-        return Line(what, found)
-    return Line(what, found, f"<= {limit:.0f} ms", 1000 * pause.clock <= limit)
 
 
 class MadeUp:
