@@ -189,6 +189,14 @@ print("fine")
 """
 
 
+def test_what_a_later_slicer_lost_is_refused_too(host):
+    from SlicerHost import facts
+
+    assert facts.kind("qMRMLThreeDView", "isRenderPaused") == "slot"
+    assert not facts.exposes("qMRMLThreeDView", "isRenderPaused"), "gone in 5.12"
+    assert facts.exposes("qMRMLThreeDView", "pauseRender")
+
+
 def test_slicer_5_12_has_what_5_8_lacks():
     testing = Path(__file__).resolve().parents[1]
     environment = {**os.environ, "LIVERSEG_SLICER_RELEASE": "v5.12.3", "QT_QPA_PLATFORM": "offscreen"}

@@ -110,9 +110,14 @@ def util_signatures() -> Dict[str, inspect.Signature]:
     return found
 
 
+def _later() -> List[Dict[str, Dict]]:
+    """The classes of each supported release after the policed one: what they lost is not to be used."""
+    return [_classes_of(name) for name in RELEASES[RELEASES.index(release()) + 1 :]]
+
+
 def is_widget_class(name: str) -> bool:
-    """Whether Slicer or CTK has such a class in this release."""
-    return name in _classes()
+    """Whether Slicer or CTK has such a class in this release and all later ones."""
+    return all(name in classes for classes in (_classes(), *_later()))
 
 
 def widget_classes() -> List[str]:
@@ -138,9 +143,13 @@ def qt_base(name: str) -> str:
 
 @lru_cache(maxsize=None)
 def exposes(name: str, member: str) -> bool:
-    """Whether Python sees `member` on objects of class `name` (of Qt, Slicer or CTK) in this release."""
+    """Whether Python sees `member` on objects of class `name` (of Qt, Slicer or CTK) in this release, and
+    no later one has lost it.
+    """
     if member in PYTHONQT_EXTRAS:
         return True
+    if kind(name, member) is not None and not all(_kind(classes, name, member) for classes in _later()):
+        return False
     if release() == RELEASE_OF_NAMES or not is_widget_class(name):
         for module in ("qt", "ctk", "slicer"):
             listed = listed_names(module, name)
@@ -175,7 +184,11 @@ def kind(name: str, member: str) -> Optional[str]:
     """'property', 'slot', 'signal' or 'enum' for a member that Slicer or CTK adds to Qt; None for all
     others.
     """
-    for _, facts in chain(name):
+    return _kind(_classes(), name, member)
+
+
+def _kind(known: Dict[str, Dict], name: str, member: str) -> Optional[str]:
+    for _, facts in _chain(known, name):
         if member in facts["properties"]:
             return "property"
         if any(slot.split("(")[0] == member for slot in facts["slots"]):
