@@ -145,6 +145,23 @@ class TestReporting:
         assert organs["tumour"] == volumeMl(case, "tumour") == pytest.approx(9 * 80 / 1000)
         assert any("changed by hand" in text for text in written["warnings"])
 
+    def test_a_rejected_lesion_is_told_in_the_report_and_counts_nowhere(self, logic, case, tmp_path):
+        from LiverSegSlicer.rejected_lesions import rejectLesion, restoreLesion
+        from LiverSegSlicer.results import isUntouched
+
+        before = volumeMl(case, "liver"), volumeMl(case, "tumour")
+        rejectLesion(case, 1)
+        page = logic.report(case, tmp_path / "rejected").read_text(encoding="utf-8")
+        assert "Rejected by the reader" in page and "changed by hand" in page
+        written = json.loads((tmp_path / "rejected" / "measurements.json").read_text(encoding="utf-8"))
+        assert [lesion["number"] for lesion in written["measurements"]["rejected_lesions"]] == [1]
+        assert written["measurements"]["lesions"] == [] and volumeMl(case, "tumour") == 0
+        assert volumeMl(case, "liver") == before[0], "its voxels are liver"
+        restoreLesion(case, 0)
+        page = logic.report(case, tmp_path / "again").read_text(encoding="utf-8")
+        assert "Rejected by the reader" not in page
+        assert (volumeMl(case, "liver"), volumeMl(case, "tumour")) == before and isUntouched(case)
+
     def test_it_may_be_written_again_but_not_over_the_users_files(self, host, logic, case, tmp_path):
         logic.report(case, tmp_path)
         logic.report(case, tmp_path, labelFormat="seg.nrrd", highlight=True)
