@@ -82,8 +82,7 @@ SENTENCES: Dict[str, str] = {
         "or hold embolization material, calcium or metal."
     ),
     "lesion.only-one-dense-as-aorta": (
-        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or no "
-        "tumor."
+        "1 of 1 lesion ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or no tumor."
     ),
     "lesion.one-dense-as-aorta": (
         "1 of {all_of} lesions ({ml:.1f} ml) is at least as dense as the aorta: perhaps embolized tumor or "

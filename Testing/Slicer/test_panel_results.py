@@ -115,9 +115,7 @@ def test_a_deleted_lesion_is_gone_until_undone(hand, scan, result):
 def test_what_was_done_with_a_lesion_is_told(hand, scan, result):
     tick(hand, 1)
     measured(hand)
-    assert hand.text("messageLabel") == (
-        "Lesion 2 was rejected: it is liver now. Its tick brings it back."
-    )
+    assert hand.text("messageLabel") == ("Lesion 2 was rejected: it is liver now. Its tick brings it back.")
     tick(hand, 1)
     measured(hand)
     assert hand.text("messageLabel") == "The lesion is a tumor again and counts."

@@ -1,6 +1,5 @@
 """The scan as the scene holds it: described, checked, its grid."""
 
-
 import numpy as np
 import pytest
 import slicer
