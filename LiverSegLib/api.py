@@ -10,32 +10,32 @@ import numpy as np
 import SimpleITK as sitk
 
 import LiverSegLib
-from LiverSegLib.cleanup import (
+from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
+from LiverSegLib.failures import is_out_of_memory
+from LiverSegLib.images import Scan, read_scan, unchanged
+from LiverSegLib.images.grid import Grid
+from LiverSegLib.images.voxels import voxel_volume_ml
+from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.masks.cleanup import (
     MINIMUM_LESION_ML,
     CleanupReport,
     clean,
     leave_out_small_tumours,
     leave_out_tumours,
 )
-from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
-from LiverSegLib.failures import is_out_of_memory
-from LiverSegLib.images import Scan, read_scan, unchanged
-from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.masks.components import bounding_box
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.grid import Grid
 from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
-from LiverSegLib.measure.steatosis_conditions import names_contrast_agent
+from LiverSegLib.measure.phase import PhaseEstimate, contrast_in_words, estimate_phase
 from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
-from LiverSegLib.phase import PhaseEstimate, contrast_in_words, estimate_phase
-from LiverSegLib.regions import bounding_box
 from LiverSegLib.sentences import Sentence
-from LiverSegLib.voxels import voxel_volume_ml
+from LiverSegLib.steatosis.conditions import names_contrast_agent
 
 if TYPE_CHECKING:
-    from LiverSegLib.measure.rois import PlacementSettings
-    from LiverSegLib.measure.steatosis import Assessment, CutOffs
+    from LiverSegLib.steatosis.assess import Assessment, CutOffs
+    from LiverSegLib.steatosis.placement import PlacementSettings
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]
 Progress = Callable[[float, str, str], None]
@@ -190,7 +190,7 @@ def assess_steatosis(
         UsageError: there is no such phase.
         NotCTError: voxels of an organ have no finite value.
     """
-    from LiverSegLib.measure.steatosis import assess_scan
+    from LiverSegLib.steatosis.assess import assess_scan
 
     estimate, source = result.provenance.get("phase") or {}, result.provenance.get("input") or {}
     return assess_scan(

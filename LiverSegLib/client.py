@@ -26,10 +26,10 @@ from uuid import uuid4
 import numpy as np
 import SimpleITK as sitk
 
-from . import protocol, scratch
 from .errors import ERROR_TYPES, CancelledError, LiverSegError, SeriesChoiceError, WorkerError
 from .failures import write_failure
 from .sentences import restored
+from .worker import protocol, scratch
 
 if TYPE_CHECKING:
     from .measure import Measurements

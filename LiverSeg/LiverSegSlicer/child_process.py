@@ -8,8 +8,8 @@ from typing import Callable, Optional, Sequence
 import qt
 from slicer.i18n import tr as _
 
-from LiverSegLib import protocol, scratch
 from LiverSegLib.errors import LiverSegError, WorkerError
+from LiverSegLib.worker import protocol, scratch
 
 from .places import coreFolder
 from .slots import guarded

@@ -1,7 +1,7 @@
 """Fatty liver in the scene: place ROIs, add one, assess what lies there now.
 
 Everything here takes the ``RoiMeter`` of the scan and its segments (``meters``); the numbers and sentences
-are the core's (``LiverSegLib.measure.steatosis``).
+are the core's (``LiverSegLib.steatosis.assess``).
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ import numpy as np
 import slicer
 
 from LiverSegLib.errors import LiverSegError
-from LiverSegLib.measure.roi_data import COUNT_RANGE, ORGANS, PlacementSettings, Roi
+from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
 from .dicom_facts import contrastAgentOf, tubeVoltageOf
 from .record import summaryOf
@@ -68,7 +68,7 @@ def placeRois(
     Returns:
         The ``RoiChange``, with which it can be taken back.
     """
-    from LiverSegLib.measure.rois import place
+    from LiverSegLib.steatosis.placement import place
 
     kept = _editedRois(volumeNode, segmentationNode) if keepEdited else {}
     most = max((_count(kept, organ) for organ in ORGANS), default=0)
@@ -144,8 +144,8 @@ def assess(
     Raises:
         UsageError: the cut-offs are out of order.
     """
-    from LiverSegLib.measure.steatosis import Conditions, CutOffs, thick_slices
-    from LiverSegLib.measure.steatosis import assess as judge
+    from LiverSegLib.steatosis.assess import Conditions, CutOffs, thick_slices
+    from LiverSegLib.steatosis.assess import assess as judge
 
     reading = readingOf(segmentationNode) or newReading(volumeNode, segmentationNode, meter)
     rows, readings, refused = _measure(volumeNode, segmentationNode, meter)
@@ -270,8 +270,8 @@ def _freeName(letter: str, taken: Sequence[str]) -> str:
 
 
 def _thickSize(volumeNode: "slicer.vtkMRMLScalarVolumeNode", side: float) -> Tuple[float, float, float]:
-    from LiverSegLib.measure.grid import Grid
-    from LiverSegLib.measure.roi_sites import cube_size
+    from LiverSegLib.images.grid import Grid
+    from LiverSegLib.steatosis.candidates import cube_size
 
     grid = volumeGrid(volumeNode)
     size = volumeNode.GetImageData().GetDimensions()
@@ -282,7 +282,7 @@ def _estimatedPhase(volumeNode: "slicer.vtkMRMLScalarVolumeNode", meter: Any) ->
     """Estimate the contrast phase of a scan that LiverSeg has not segmented; takes a second or two."""
     import SimpleITK as sitk
 
-    from LiverSegLib.phase import estimate_phase
+    from LiverSegLib.measure.phase import estimate_phase
 
     images = []
     grid = volumeGrid(volumeNode)

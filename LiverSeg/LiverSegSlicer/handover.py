@@ -13,10 +13,10 @@ from typing import Any, Dict, Generator, Tuple
 import numpy as np
 from slicer.i18n import tr as _
 
-from LiverSegLib import protocol
 from LiverSegLib.errors import OutputError, WorkerError
 from LiverSegLib.failures import write_failure
 from LiverSegLib.sentences import restored, with_identity
+from LiverSegLib.worker import protocol
 
 TURN_S = 0.015
 """A turn ends after the slab during which this has passed."""

@@ -138,7 +138,7 @@ class Logic:
                 ``gradeAnyway`` to grade in spite of reasons not to, which the result repeats.
 
         Returns:
-            ``LiverSegLib.measure.steatosis.Assessment``.
+            ``LiverSegLib.steatosis.assess.Assessment``.
 
         Raises:
             LiverSegError: With a sentence; no liver, cut-offs out of order, a setting out of its range.

@@ -26,10 +26,10 @@ _LIBRARIES = (
     "scipy.special",
     "scipy.ndimage",
     "SimpleITK",
-    "LiverSegLib.regions",
-    "LiverSegLib.measure.roi_meter",
-    "LiverSegLib.measure.rois",
-    "LiverSegLib.measure.steatosis",
+    "LiverSegLib.masks.components",
+    "LiverSegLib.steatosis.roi_statistics",
+    "LiverSegLib.steatosis.placement",
+    "LiverSegLib.steatosis.assess",
 )
 """What the core's measuring imports, parts before what needs them (SciPy needs the first two); one by one,
 because together they would stop the window for a second."""
@@ -68,7 +68,7 @@ class Meters:
         for name in _LIBRARIES:
             importlib.import_module(name)
             yield
-        from LiverSegLib.measure.rois import RoiMeter
+        from LiverSegLib.steatosis.placement import RoiMeter
 
         state = _state(volumeNode, segmentationNode)
         labels = labelArray(segmentationNode, volumeNode)

@@ -15,7 +15,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError
-from LiverSegLib.protocol import Grid
+from LiverSegLib.worker.protocol import Grid
 
 from . import parts
 from .display import styleSegmentation

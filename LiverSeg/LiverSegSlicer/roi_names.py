@@ -4,7 +4,7 @@ import re
 
 from slicer.i18n import tr as _
 
-from LiverSegLib.measure.roi_data import LIVER_KEY, SPLEEN_KEY
+from LiverSegLib.steatosis.roi import LIVER_KEY, SPLEEN_KEY
 
 _PREFIXES = {LIVER_KEY: "Liver ROI", SPLEEN_KEY: "Spleen ROI"}
 _LETTERS = {LIVER_KEY: "L", SPLEEN_KEY: "S"}

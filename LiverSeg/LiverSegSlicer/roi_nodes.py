@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.measure.roi_data import LIVER_KEY, ORGANS, SPLEEN_KEY, Roi
+from LiverSegLib.steatosis.roi import LIVER_KEY, ORGANS, SPLEEN_KEY, Roi
 
 from . import parts
 from .hierarchy import fileInSubfolder

@@ -13,9 +13,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib import protocol, scratch
 from LiverSegLib.errors import CancelledError, LiverSegError
 from LiverSegLib.failures import explain
+from LiverSegLib.worker import protocol, scratch
 
 from .child_process import ChildProcess
 from .handover import resultFolder

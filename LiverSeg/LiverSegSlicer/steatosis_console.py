@@ -6,7 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputError, UsageError
-from LiverSegLib.measure.roi_data import PlacementSettings
+from LiverSegLib.steatosis.roi import PlacementSettings
 
 from . import fatty_liver, parts
 from .meters import Meters
@@ -72,7 +72,7 @@ def acceptSteatosis(segmentationNode: Any, by: str = "") -> Dict[str, Any]:
 
 def _cutOffs(given: CutOffsLike) -> Dict[str, float]:
     """Return cut-offs by the core's names, from a ``CutOffs``, a dict or (normal, moderate, severe)."""
-    from LiverSegLib.measure.steatosis import CutOffs
+    from LiverSegLib.steatosis.assess import CutOffs
 
     if isinstance(given, CutOffs):
         return given.to_dict()

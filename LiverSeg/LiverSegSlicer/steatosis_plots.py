@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.measure.roi_data import LIVER_KEY, SPLEEN_KEY
+from LiverSegLib.steatosis.roi import LIVER_KEY, SPLEEN_KEY
 
 from . import parts
 from .hierarchy import fileInSubfolder

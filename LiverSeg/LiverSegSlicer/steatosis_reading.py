@@ -1,7 +1,7 @@
 """A reading of fatty liver as the scene keeps it: a text node in JSON that the segmentation references.
 
 It holds choices (cut-offs, tube voltage, grading anyway), how ROIs were placed, the last assessment as
-``LiverSegLib.measure.steatosis.Assessment.to_dict`` writes it, and who accepted it. The boxes themselves are
+``LiverSegLib.steatosis.assess.Assessment.to_dict`` writes it, and who accepted it. The boxes themselves are
 markups (``roi_nodes``).
 """
 

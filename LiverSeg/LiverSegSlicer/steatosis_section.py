@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError, LiverSegError
-from LiverSegLib.measure.roi_data import LIVER_KEY, SPLEEN_KEY, PlacementSettings
+from LiverSegLib.steatosis.roi import LIVER_KEY, SPLEEN_KEY, PlacementSettings
 
 from . import fatty_liver
 from .crossing_point import slicesCrossing

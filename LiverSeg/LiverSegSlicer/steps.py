@@ -10,21 +10,13 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib import protocol, scratch
 from LiverSegLib.errors import InputError, UsageError, WorkerError
 from LiverSegLib.failures import write_failure
+from LiverSegLib.worker import protocol, scratch
 
 from . import results, volumes
 from .fatty_liver import acceptedReading
-from .handover import (
-    readArray,
-    readSummary,
-    readSurfaces,
-    resultFile,
-    resultFolder,
-    writeArray,
-    writeSummary,
-)
+from .handover import readArray, readSummary, readSurfaces, resultFile, resultFolder, writeArray, writeSummary
 from .input_watch import InputWatch
 from .rejected_lesions import toldLesions
 from .reruns import replaceableResult

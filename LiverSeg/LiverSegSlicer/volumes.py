@@ -9,8 +9,8 @@ import vtk
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
-from LiverSegLib.protocol import Grid
-from LiverSegLib.voxels import are_thick_slices
+from LiverSegLib.images.voxels import are_thick_slices
+from LiverSegLib.worker.protocol import Grid
 
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume; the core says the same."""

@@ -10,9 +10,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib import protocol
 from LiverSegLib.errors import ERROR_TYPES, CancelledError, LiverSegError, UsageError, WorkerError
 from LiverSegLib.sentences import restored
+from LiverSegLib.worker import protocol
 
 from .child_process import ChildProcess
 from .slots import guarded

@@ -11,9 +11,9 @@ from ..evaluation.agreement import Interval, RankTest
 from ..evaluation.comparison import NAMED, Agreement, Comparison, GradeComparison, compare_readings
 from ..evaluation.difference_plot import difference_plot
 from ..evaluation.readings import read_readings
-from ..measure.steatosis import GRADES
 from ..outputs import FileSet, write_file_set
-from .face import Face, facts_table, files_table
+from ..steatosis.assess import GRADES
+from .console import Face, facts_table, files_table
 from .steatosis import parse_cut_offs
 
 AGREEMENT = FileSet(index="agreement.json", content="agreement")

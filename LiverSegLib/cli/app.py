@@ -11,7 +11,7 @@ import typer
 
 from ..errors import CancelledError, LiverSegError, UsageError
 from ..failures import explain
-from .face import Face
+from .console import Face
 from .interrupts import CANCELLED
 
 EXIT_CODES: Dict[int, str] = {

@@ -12,10 +12,10 @@ from ..errors import CancelledError
 CANCELLED = "Cancelled; nothing was written."
 
 
-JUDGING = ("LiverSegLib.measure.steatosis", "LiverSegLib.outputs")
+JUDGING = ("LiverSegLib.steatosis.assess", "LiverSegLib.outputs")
 PICTURES = ("LiverSegLib.report.roi_pictures",)
 SURFACES = (
-    "LiverSegLib.organ_surfaces",
+    "LiverSegLib.surfaces.organs",
     "LiverSegLib.surfaces",
     "vtkmodules.util.numpy_support",
     "vtkmodules.vtkFiltersCore",

@@ -8,9 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..doctor import FAILED, OK, Check, examine, healthy
 from ..errors import UnreadableImageError
-from .face import Face, error_content, facts_table, series_content
+from .checks import FAILED, OK, Check, examine, healthy
+from .console import Face, error_content, facts_table, series_content
 
 MARKS = {OK: ("✓", "green"), FAILED: ("✗", "bold red")}
 """Outcome of a check -> its mark and colour; anything else is a warning."""

@@ -8,8 +8,8 @@ import SimpleITK as sitk
 
 from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
-from ..organ_surfaces import SURFACE_LABELS
-from .face import Face, facts_table
+from ..surfaces.organs import SURFACE_LABELS
+from .console import Face, facts_table
 
 ALL = "all"
 """Every structure that the segmentation has, each into its own file."""

@@ -14,14 +14,14 @@ from ..errors import UnreadableImageError
 from ..failures import reason_of
 from ..measure.warning_places import lesion_numbers, warnings_of_lesions
 from ..sentences import Sentence
-from .face import Face, facts_table, files_table
+from .console import Face, facts_table, files_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .progress import ProgressBar
 from .steatosis_view import summary_line
 
 if TYPE_CHECKING:
-    from ..measure.steatosis import Assessment
     from ..outputs import ScanIdentity
+    from ..steatosis.assess import Assessment
     from .steatosis import SteatosisOptions
 
 WORK_SHARE = 0.9

@@ -10,10 +10,10 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import SimpleITK as sitk
 
 from ..errors import InputChangedError, UnreadableImageError, UsageError
-from ..measure.rois import PlacementSettings
-from ..measure.steatosis import Assessment, CutOffs, assess_scan
 from ..sentences import key_of
-from .face import Face, files_table
+from ..steatosis.assess import Assessment, CutOffs, assess_scan
+from ..steatosis.placement import PlacementSettings
+from .console import Face, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
 from .progress import ProgressBar

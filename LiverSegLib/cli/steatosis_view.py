@@ -5,8 +5,8 @@ from typing import Any, List, Optional
 from rich.table import Table
 from rich.text import Text
 
-from ..measure.steatosis import Assessment
-from .face import facts_table
+from ..steatosis.assess import Assessment
+from .console import facts_table
 
 GRADE_STYLES = {
     "normal": "bold blue",

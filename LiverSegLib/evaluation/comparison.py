@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import InputError
-from ..measure.steatosis import GRADES, CutOffs
+from ..steatosis.assess import GRADES, CutOffs
 from .agreement import (
     WEIGHTS,
     BlandAltman,

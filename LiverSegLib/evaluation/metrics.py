@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..errors import UsageError
-from ..regions import Box, bounding_box, component_sums, connected_components, shell
+from ..masks.components import Box, bounding_box, component_sums, connected_components, shell
 
 Spacing = Tuple[float, float, float]
 

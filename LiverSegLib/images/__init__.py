@@ -26,7 +26,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Offer ``estimate_phase`` here too without importing scipy before it is needed."""
     if name == "estimate_phase":
-        from ..phase import estimate_phase
+        from ..measure.phase import estimate_phase
 
         return estimate_phase
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, NoLiverError
-from LiverSegLib.geometry import MAX_TILT_DEGREES, Box, Volume, grow_box, patient_order, upright
+from LiverSegLib.images.patient_order import MAX_TILT_DEGREES, Box, Volume, grow_box, patient_order, upright
 from LiverSegLib.inference.devices import Device
 from LiverSegLib.inference.resample import (
     NetworkGrid,

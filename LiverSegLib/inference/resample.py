@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from LiverSegLib.geometry import Box, Volume, axis_weights
+from LiverSegLib.images.patient_order import Box, Volume, axis_weights
 from LiverSegLib.models import Intensity
 
 SLAB_VOXELS = 6_000_000

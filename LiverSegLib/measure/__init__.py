@@ -9,7 +9,7 @@ from .measurements import Lesion, Measurements, Organ
 from .tables import lesion_rows, measurement_rows, write_lesions_csv, write_measurements_csv
 
 if TYPE_CHECKING:
-    from .measuring import measure
+    from .scan import measure
 
 __all__ = [
     "Lesion",
@@ -25,7 +25,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "measure":
-        from .measuring import measure
+        from .scan import measure
 
         return measure
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,9 +4,9 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from ..regions import Box, grown_box
+from ..images.grid import Grid
+from ..masks.components import Box, grown_box
 from ..sentences import Sentence
-from .grid import Grid
 
 FIELD_OF_VIEW = "field of view"
 """The word for the edge of the reconstructed circle, beyond which scanners write a padding value."""

@@ -16,8 +16,9 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from ..images.grid import Grid
 from ..labels import TUMOUR
-from ..regions import (
+from ..masks.components import (
     Box,
     bounding_box,
     box_within,
@@ -30,7 +31,6 @@ from ..regions import (
 from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
 from .diameters import SliceDiameters, longest_in_slices
-from .grid import Grid
 from .measurements import Lesion, Line
 from .volumes import Structure, attenuation, find_structure
 

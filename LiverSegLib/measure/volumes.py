@@ -12,7 +12,7 @@ from typing import Optional, Tuple
 import numpy as np
 
 from ..errors import NotCTError
-from ..regions import Box, bounding_box, box_within
+from ..masks.components import Box, bounding_box, box_within
 
 _COUNTED = 1 << 20
 """Voxels counted at a time."""

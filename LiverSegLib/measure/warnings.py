@@ -2,8 +2,8 @@
 
 from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
+from ..images.voxels import are_thick_slices
 from ..sentences import Sentence, listed
-from ..voxels import are_thick_slices
 from .borders import FIELD_OF_VIEW, border_word
 
 MEASURABLE_MM = 10.0

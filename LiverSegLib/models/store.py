@@ -15,11 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
-from LiverSegLib.errors import (
-    ModelCorruptError,
-    ModelError,
-    ModelNotFoundError,
-)
+from LiverSegLib.errors import ModelCorruptError, ModelError, ModelNotFoundError
 from LiverSegLib.models import files
 from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, PathLike
 from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, Stage, read_manifest, require_liverseg

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from ..errors import OutputError
 from ..failures import write_failure
-from ..ownership import Owner
+from .ownership import Owner
 
 PathLike = Union[str, "os.PathLike[str]"]
 

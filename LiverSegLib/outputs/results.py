@@ -16,7 +16,7 @@ from .whose import ScanIdentity, refuse_another_scan
 
 if TYPE_CHECKING:
     from ..api import Result
-    from ..measure.steatosis import Assessment
+    from ..steatosis.assess import Assessment
 
 MEASUREMENTS_JSON = "measurements.json"
 RESULTS = FileSet(index=MEASUREMENTS_JSON, content="results")
@@ -199,8 +199,8 @@ def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> 
     do not need it.
     """
     try:
-        from ..organ_surfaces import organ_surfaces
         from ..surfaces import render
+        from ..surfaces.organs import organ_surfaces
 
         return render(organ_surfaces(result.labels, cancel=cancel), cancel=cancel)
     except CancelledError:
@@ -212,7 +212,7 @@ def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> 
 
 
 def _write_highlight(path: Path, result: "Result") -> None:
-    from ..highlight import highlight
+    from .highlight import highlight
 
     write_nifti(path, highlight(result.image, result.labels))
 

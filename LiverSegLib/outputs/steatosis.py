@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import SimpleITK as sitk
 
 from ..labels import LABELS, LIVER, SPLEEN
-from ..measure.steatosis import Assessment, Reading
 from ..sentences import Sentence
+from ..steatosis.assess import Assessment, Reading
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
 from .folder import PathLike, Reservation, check_room
 from .label_files import write_labels

@@ -5,9 +5,9 @@ from typing import List, Optional, Sequence, Tuple
 
 import SimpleITK as sitk
 
-from ..measure.steatosis import Assessment, Reading
-from ..measure.steatosis_result import Acceptance
 from ..sentences import key_of
+from ..steatosis.assess import Assessment, Reading
+from ..steatosis.assessment import Acceptance
 from .figures import Figure
 from .grade_scale import grade_scale
 from .pictures import to_data_uri

@@ -6,10 +6,10 @@ from typing import List, NamedTuple, Optional, Sequence
 import SimpleITK as sitk
 
 from ..measure.measurements import Lesion, Measurements
+from .key_slices import largest_liver_slices, middle_of, shown_lesions
 from .lesion_numbers import LesionNumbers
 from .pictures import body_box, box_around, highlight_picture, slice_picture, to_data_uri
 from .planes import PatientView
-from .telling import largest_liver_slices, middle_of, shown_lesions
 
 OVERVIEW_WIDTH = 1000
 LESION_WIDTH = 620

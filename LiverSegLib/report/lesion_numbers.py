@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 
 from ..labels import TUMOUR
+from ..masks.components import bounding_box, box_within
 from ..measure.measurements import Lesion
-from ..regions import bounding_box, box_within
 from .planes import PLANES, PatientView
 
 _CORNERS_3D = np.ones((3, 3, 3))

@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 from scipy import ndimage
 
-from ..level_sets import smooth_level_set
+from ..masks.level_sets import smooth_level_set
 
 MAX_PARTS = 60
 """At most this many parts of a mask, the largest, are outlined in one slice."""

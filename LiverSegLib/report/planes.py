@@ -11,7 +11,7 @@ from typing import Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from ..measure.grid import Grid, check_same_grid
+from ..images.grid import Grid, check_same_grid
 
 
 class Layout(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from ..labels import LIVER, SPLEEN
-from ..measure.roi_data import LIVER_KEY, SPLEEN_KEY, Roi
-from ..measure.steatosis import Reading
-from ..regions import bounding_box
+from ..masks.components import bounding_box
+from ..steatosis.assess import Reading
+from ..steatosis.roi import LIVER_KEY, SPLEEN_KEY, Roi
 from .pictures import Box, Mark, box_around, slice_picture
 from .planes import PLANES, PatientView
 

@@ -5,7 +5,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from LiverSegLib.level_sets import smooth_level_set
+from LiverSegLib.masks.level_sets import smooth_level_set
 
 MAX_TRIANGLES = 60_000
 """Surfaces are sampled just coarsely enough to stay below about this many triangles in all."""

@@ -245,7 +245,7 @@ class MadeUp:
 def worker() -> int:
     """The worker with made-up masks."""
     sys.path.insert(0, str(ROOT))
-    from LiverSegLib.worker import main as run_worker
+    from LiverSegLib.worker.server import main as run_worker
 
     return run_worker(lambda _model, _device: MadeUp())
 

@@ -18,7 +18,7 @@ from accuracy import print_table
 
 from LiverSegLib import Segmenter
 from LiverSegLib.errors import NoLiverError
-from LiverSegLib.phase import attenuations, decide
+from LiverSegLib.measure.phase import attenuations, decide
 
 UNENHANCED = "unenhanced"
 

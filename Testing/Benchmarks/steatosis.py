@@ -17,9 +17,9 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import numpy as np
 from steatosis_phantom import Phantom, Tissue, make_phantom
 
-from LiverSegLib.measure.grid import Grid
-from LiverSegLib.measure.rois import Placement, PlacementSettings, Roi, RoiMeter, place
-from LiverSegLib.measure.steatosis import Conditions, assess, pair_ratios, ratio_interval
+from LiverSegLib.images.grid import Grid
+from LiverSegLib.steatosis.assess import Conditions, assess, pair_ratios, ratio_interval
+from LiverSegLib.steatosis.placement import Placement, PlacementSettings, Roi, RoiMeter, place
 
 NOISE_HU = 15.0
 BIAS_TARGET, SD_TARGET = 0.01, 0.015

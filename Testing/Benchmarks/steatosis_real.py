@@ -12,8 +12,8 @@ import SimpleITK as sitk
 
 from LiverSegLib.errors import NoLiverError
 from LiverSegLib.evaluation.agreement import bland_altman, icc_2_1, mann_whitney_u, wilcoxon_signed_rank
-from LiverSegLib.measure.steatosis import Assessment, assess_scan
 from LiverSegLib.models import load_model
+from LiverSegLib.steatosis.assess import Assessment, assess_scan
 
 UNENHANCED, ENHANCED = "unenhanced", "enhanced"
 ENHANCED_PHASES = ("arterial", "portal", "late", "late arterial")

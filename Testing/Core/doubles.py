@@ -152,7 +152,8 @@ def command(kind: str, plan: Optional[Dict[str, Any]] = None, *arguments: str) -
 
 
 def _noisy_worker(plan: Dict[str, Any]) -> int:
-    from LiverSegLib import tasks, worker
+    from LiverSegLib.worker import server as worker
+    from LiverSegLib.worker import tasks
 
     def make(model: str, device: str) -> FakeSegmenter:
         print("a library prints")

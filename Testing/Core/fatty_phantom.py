@@ -6,8 +6,8 @@ from typing import Any, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from LiverSegLib.measure.rois import Roi, RoiMeter, RoiValues
-from LiverSegLib.measure.steatosis import Assessment, Conditions, assess
+from LiverSegLib.steatosis.assess import Assessment, Conditions, assess
+from LiverSegLib.steatosis.placement import Roi, RoiMeter, RoiValues
 
 SPACING, ORIGIN = (2.5, 2.5, 4.0), (-150.0, -110.0, 0.0)
 

@@ -21,7 +21,7 @@ from LiverSegLib.errors import (
     UsageError,
 )
 from LiverSegLib.inference import cascade
-from LiverSegLib.phase import PhaseEstimate
+from LiverSegLib.measure.phase import PhaseEstimate
 
 DIRECTIONS = {
     "usual": np.eye(3),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegLib.cleanup import clean, leave_out_small_tumours
 from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.masks.cleanup import clean, leave_out_small_tumours
 
 MM = (1.0, 1.0, 1.0)
 

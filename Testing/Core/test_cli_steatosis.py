@@ -12,13 +12,14 @@ from fatty_phantom import assessed, fatty_scan
 from PIL import Image
 
 import LiverSegLib
-from LiverSegLib import api, protocol, tasks
+from LiverSegLib import api
 from LiverSegLib.api import Result, assess_steatosis
 from LiverSegLib.cli import EXIT_CODES, main
 from LiverSegLib.evaluation.readings import read_readings
 from LiverSegLib.measure import measure
-from LiverSegLib.measure.steatosis import Assessment, CutOffs
 from LiverSegLib.outputs import write_results, write_steatosis
+from LiverSegLib.steatosis.assess import Assessment, CutOffs
+from LiverSegLib.worker import protocol, tasks
 
 MANUAL = "case,ratio,liver_hu,spleen_hu\n" + "".join(
     f"{n},{(20 + 4 * n) / 50:.3f},{20 + 4 * n},50\n" for n in range(12)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from LiverSegLib import doctor
+from LiverSegLib.cli import checks as doctor
 from LiverSegLib.cli import main
-from LiverSegLib.doctor import FAILED, OK, WARNING, Check, healthy
+from LiverSegLib.cli.checks import FAILED, OK, WARNING, Check, healthy
 from LiverSegLib.errors import ModelCorruptError, ModelNotFoundError
 
 

@@ -16,10 +16,11 @@ import doubles
 import pytest
 import SimpleITK as sitk
 
-from LiverSegLib import errors, failures, scratch, surfaces
+from LiverSegLib import errors, failures, surfaces
 from LiverSegLib.client import WorkerClient
 from LiverSegLib.outputs import check_output_folder, folder, reserve, results, write_results
-from LiverSegLib.ownership import process_exists
+from LiverSegLib.outputs.ownership import process_exists
+from LiverSegLib.worker import scratch
 
 MEMORY_ERRORS = ("MemoryError", "numpy", "torch on the CPU", "torch on a GPU", "ITK")
 
@@ -34,7 +35,7 @@ def quick_picture(monkeypatch):
 
 @pytest.fixture
 def quick_report(monkeypatch):
-    monkeypatch.setattr("LiverSegLib.report.html.build_report", lambda **_: "<html></html>")
+    monkeypatch.setattr("LiverSegLib.report.page.build_report", lambda **_: "<html></html>")
 
 
 @pytest.fixture(scope="module")

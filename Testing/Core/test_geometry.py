@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegLib.geometry import axis_weights, grow_box, patient_order, upright
+from LiverSegLib.images.patient_order import axis_weights, grow_box, patient_order, upright
 
 
 def signed_permutations():

@@ -6,8 +6,8 @@ import SimpleITK as sitk
 from measure_shapes import ct_of, empty_labels, turned
 
 from LiverSegLib.errors import ImageGeometryError, InputError
-from LiverSegLib.highlight import highlight
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.outputs.highlight import highlight
 
 
 def test_liver_is_grey_tumours_white_and_all_else_black_on_the_same_grid():

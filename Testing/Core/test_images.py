@@ -19,14 +19,7 @@ from LiverSegLib.errors import (
     UnreadableImageError,
     UsageError,
 )
-from LiverSegLib.images import (
-    check_image,
-    facts,
-    file_state,
-    fingerprint,
-    read_scan,
-    unchanged,
-)
+from LiverSegLib.images import check_image, facts, file_state, fingerprint, read_scan, unchanged
 from LiverSegLib.images.nifti import read_header
 
 FORMATS = ("nii", "nii.gz", "nrrd", "mha", "mhd")

@@ -8,7 +8,7 @@ from phantom import ByAttenuation
 from torch import nn
 
 from LiverSegLib.errors import DeviceError, UsageError
-from LiverSegLib.geometry import patient_order, upright
+from LiverSegLib.images.patient_order import patient_order, upright
 from LiverSegLib.inference import tiles
 from LiverSegLib.inference.devices import Device, bounded_threads, choose_device, describe_devices
 from LiverSegLib.inference.resample import classify, classify_at, network_grid, normalise, to_network

@@ -8,8 +8,8 @@ from measure_shapes import ball, centre_of, ct_of, draw, empty_labels
 
 import LiverSegLib
 from LiverSegLib import networks
-from LiverSegLib.cleanup import MINIMUM_LESION_ML, clean, leave_out_tumours
 from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean, leave_out_tumours
 from LiverSegLib.measure import measure
 from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
 from LiverSegLib.measure.warnings import enhanced_blood

@@ -29,7 +29,7 @@ from LiverSegLib.outputs import (
     write_results,
 )
 from LiverSegLib.outputs.label_files import segment_metadata
-from LiverSegLib.ownership import Owner
+from LiverSegLib.outputs.ownership import Owner
 
 PNG = b"\x89PNG, as it were"
 DIRECTIONS = {

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverSegLib.aorta import find_aorta, slabs_of
 from LiverSegLib.images import estimate_phase as exported
-from LiverSegLib.kidneys import find_kidneys
-from LiverSegLib.phase import (
+from LiverSegLib.measure.aorta import find_aorta, slabs_of
+from LiverSegLib.measure.kidneys import find_kidneys
+from LiverSegLib.measure.phase import (
     LEAST_CONFIDENCE,
     Attenuations,
     PhaseEstimate,

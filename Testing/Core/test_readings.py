@@ -11,7 +11,7 @@ from LiverSegLib.errors import InputError, UnreadableImageError
 from LiverSegLib.evaluation.comparison import compare_readings
 from LiverSegLib.evaluation.difference_plot import difference_plot, ticks
 from LiverSegLib.evaluation.readings import read_readings
-from LiverSegLib.measure.steatosis import CutOffs
+from LiverSegLib.steatosis.assess import CutOffs
 
 MANUAL = """case,ratio,liver_hu,spleen_hu,grade
 a,1.20,60,50,normal

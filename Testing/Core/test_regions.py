@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from LiverSegLib.regions import (
+from LiverSegLib.masks.components import (
     bounding_box,
     cavities,
     component_sums,

@@ -17,14 +17,14 @@ from PIL import Image
 
 from LiverSegLib.errors import ImageGeometryError, OutputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.level_sets import smooth_level_set
+from LiverSegLib.masks.level_sets import smooth_level_set
 from LiverSegLib.measure import Lesion, Measurements, Organ
 from LiverSegLib.report import build_report, highlight_picture, pictures, slice_picture, write_report
+from LiverSegLib.report.key_slices import largest_liver_slices
 from LiverSegLib.report.lesion_numbers import LesionNumbers
 from LiverSegLib.report.outlines import dashes, enclosed_area, iso_lines, outlines
 from LiverSegLib.report.pictures import body_box
 from LiverSegLib.report.planes import PatientView
-from LiverSegLib.report.telling import largest_liver_slices
 
 SPACING = (2.0, 2.0, 5.0)
 SIZE = (80, 60, 24)  # voxels towards left, posterior, superior

@@ -13,9 +13,6 @@ from test_report import PROVENANCE, Page
 
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import measure
-from LiverSegLib.measure.rois import PlacementSettings, Roi
-from LiverSegLib.measure.steatosis import Assessment, CutOffs
-from LiverSegLib.measure.steatosis_result import Acceptance
 from LiverSegLib.report import build_report
 from LiverSegLib.report.fatty_liver import fatty_liver_section
 from LiverSegLib.report.grade_scale import GRADE_COLOURS, grade_scale
@@ -29,6 +26,9 @@ from LiverSegLib.report.roi_pictures import (
     section,
     slices_through,
 )
+from LiverSegLib.steatosis.assess import Assessment, CutOffs
+from LiverSegLib.steatosis.assessment import Acceptance
+from LiverSegLib.steatosis.placement import PlacementSettings, Roi
 
 
 @pytest.fixture(scope="module")

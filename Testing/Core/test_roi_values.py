@@ -11,9 +11,9 @@ from measure_shapes import AXIAL, centre_of, turned
 from roi_patients import LIVER_AT, SPLEEN_AT, masked_patient, points_of, scan_of, with_hu
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.measure.grid import Grid
-from LiverSegLib.measure.roi_weights import voxel_weights
-from LiverSegLib.measure.rois import OrganStatistics, Roi, RoiMeter, RoiValues, edited, place
+from LiverSegLib.images.grid import Grid
+from LiverSegLib.steatosis.placement import OrganStatistics, Roi, RoiMeter, RoiValues, edited, place
+from LiverSegLib.steatosis.roi_weights import voxel_weights
 
 OBLIQUE = tuple((turned(25, 0) @ turned(-35, 2)).ravel())
 LEFT_HANDED = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)

@@ -12,7 +12,7 @@ from roi_patients import LIVER_AT, label_at, masked_patient, points_of, scan_of,
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NoLiverError, NotCTError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.measure.rois import (
+from LiverSegLib.steatosis.placement import (
     REJECTIONS,
     PlacementSettings,
     Roi,

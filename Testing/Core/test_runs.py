@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from LiverSegLib.runs import find_runs
+from LiverSegLib.masks.runs import find_runs
 
 masks = arrays.arrays(bool, arrays.array_shapes(min_dims=3, max_dims=3, max_side=7))
 

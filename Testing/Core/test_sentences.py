@@ -6,12 +6,14 @@ import pickle
 
 import pytest
 
-from LiverSegLib import client, protocol, sentences, worker
+from LiverSegLib import client, sentences
 from LiverSegLib.errors import NotCTError
 from LiverSegLib.measure import Measurements, Organ
-from LiverSegLib.measure.steatosis import Assessment, Conditions, assess
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored, with_identity
+from LiverSegLib.steatosis.assess import Assessment, Conditions, assess
+from LiverSegLib.worker import protocol
+from LiverSegLib.worker import server as worker
 
 
 @pytest.fixture(autouse=True)

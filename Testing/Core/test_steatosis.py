@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from roi_patients import masked_patient, scan_of
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NoLiverError, UsageError
-from LiverSegLib.measure.rois import PlacementSettings, Roi, RoiValues, edited
-from LiverSegLib.measure.steatosis import (
+from LiverSegLib.steatosis.assess import (
     GRADES,
     NOT_GRADED,
     Assessment,
@@ -22,8 +21,9 @@ from LiverSegLib.measure.steatosis import (
     assess_scan,
     ratio_interval,
 )
-from LiverSegLib.measure.steatosis_conditions import names_contrast_agent
-from LiverSegLib.measure.steatosis_hu import difference_text, fat_fraction_percent, liver_text
+from LiverSegLib.steatosis.attenuation import difference_text, fat_fraction_percent, liver_text
+from LiverSegLib.steatosis.conditions import names_contrast_agent
+from LiverSegLib.steatosis.placement import PlacementSettings, Roi, RoiValues, edited
 
 GOOD = Conditions(phase="unenhanced", kvp=120.0, liver_noise_hu=12.0, spleen_noise_hu=12.0)
 hu = st.floats(15.0, 70.0)

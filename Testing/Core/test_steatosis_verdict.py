@@ -6,9 +6,9 @@ from rich.console import Console
 
 from LiverSegLib.cli.steatosis_view import assessment_view
 from LiverSegLib.errors import UsageError
-from LiverSegLib.measure.steatosis import Assessment, Conditions, assess, assess_scan
 from LiverSegLib.report.fatty_liver import fatty_liver_section
 from LiverSegLib.sentences import Sentence
+from LiverSegLib.steatosis.assess import Assessment, Conditions, assess, assess_scan
 
 
 def judged(liver, spleen, **conditions):

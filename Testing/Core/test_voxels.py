@@ -5,13 +5,13 @@ import phantom
 import pytest
 import SimpleITK as sitk
 
-from LiverSegLib.cleanup import clean, leave_out_small_tumours
-from LiverSegLib.geometry import patient_order
 from LiverSegLib.images.checks import check_image
+from LiverSegLib.images.grid import Grid
+from LiverSegLib.images.patient_order import patient_order
+from LiverSegLib.images.voxels import THICK_SLICES_MM, are_thick_slices, voxel_volume_ml
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.measure.grid import Grid
+from LiverSegLib.masks.cleanup import clean, leave_out_small_tumours
 from LiverSegLib.measure.warnings import thick_slices, too_small
-from LiverSegLib.voxels import THICK_SLICES_MM, are_thick_slices, voxel_volume_ml
 
 TILT = np.radians(28.0)
 TILTED = (1.0, 0.0, 0.0, 0.0, 1.0, float(np.sin(TILT)), 0.0, 0.0, float(np.cos(TILT)))

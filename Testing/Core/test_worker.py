@@ -16,11 +16,12 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from LiverSegLib import errors, protocol, scratch, tasks
+from LiverSegLib import errors
 from LiverSegLib.client import WorkerClient
-from LiverSegLib.ownership import process_exists
-from LiverSegLib.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
+from LiverSegLib.outputs.ownership import process_exists
 from LiverSegLib.sentences import restored
+from LiverSegLib.worker import protocol, scratch, tasks
+from LiverSegLib.worker.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
 
 GRID = Grid((1.0, 2.0, 3.0), (0.5, 0.5, 5.0), doubles.OBLIQUE)
 MESSAGES = [
@@ -575,7 +576,7 @@ class TestConversation:
 
     def test_hello_is_answered_without_torch_and_vtk(self):
         code = (
-            "import sys, LiverSegLib.worker, LiverSegLib.client, LiverSegLib.protocol\n"
+            "import sys, LiverSegLib.worker, LiverSegLib.client, LiverSegLib.worker.protocol\n"
             "sys.exit(any(name.split('.')[0] in ('torch', 'vtk', 'vtkmodules') for name in sys.modules))"
         )
         environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}

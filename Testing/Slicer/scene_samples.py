@@ -21,8 +21,8 @@ import slicer  # noqa: E402
 import vtk  # noqa: E402
 
 from LiverSegLib.measure import measure  # noqa: E402
-from LiverSegLib.organ_surfaces import organ_surfaces  # noqa: E402
 from LiverSegLib.surfaces import surface_arrays  # noqa: E402
+from LiverSegLib.surfaces.organs import organ_surfaces  # noqa: E402
 from LiverSegSlicer import (  # noqa: E402
     display,
     highlight,

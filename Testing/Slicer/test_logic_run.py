@@ -359,8 +359,8 @@ class TestTheDiskIsFull:
         assert error.code == "output" and "hand the scan to the worker" in str(error)
 
     def test_no_private_folder_can_be_made(self, host, make, monkeypatch):
-        from LiverSegLib import scratch
         from LiverSegLib.errors import OutputError
+        from LiverSegLib.worker import scratch
 
         def full(*_):
             raise OutputError("The disk is full.")

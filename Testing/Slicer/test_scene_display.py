@@ -22,7 +22,7 @@ from scene_samples import (
     volumes,
 )
 
-import LiverSegLib.highlight as core_highlight
+import LiverSegLib.outputs.highlight as core_highlight
 
 
 def applied(geometry="axial", transformed=False):

@@ -306,8 +306,8 @@ def test_nobody_cannot_accept(hand, placed):
 
 
 def test_constants_that_spare_an_import_are_those_of_the_core(host):
-    from LiverSegLib.measure.steatosis import CutOffs
     from LiverSegLib.report.grade_scale import GRADE_COLOURS
+    from LiverSegLib.steatosis.assess import CutOffs
     from LiverSegSlicer.steatosis_reading import DEFAULT_CUT_OFFS
     from LiverSegSlicer.steatosis_view import FIELDS
 

@@ -11,7 +11,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from .grid import Grid
+from ..images.grid import Grid
 
 ALIGNED = 1e-4
 """Directions whose components off an axis are smaller are along it: over 20 mm they stray by 2 micrometres.

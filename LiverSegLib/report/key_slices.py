@@ -6,8 +6,8 @@ from typing import Dict, NamedTuple, Sequence
 import numpy as np
 
 from ..labels import LIVER, TUMOUR
+from ..masks.components import bounding_box
 from ..measure.measurements import Lesion
-from ..regions import bounding_box
 from .planes import PLANES, PatientView
 
 

@@ -24,10 +24,10 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+from ..errors import CancelledError, LiverSegError, SeriesChoiceError
+from ..failures import explain
+from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
-from .errors import CancelledError, LiverSegError, SeriesChoiceError
-from .failures import explain
-from .sentences import Sentence, with_identity
 
 SegmenterFactory = Callable[[str, str], Any]
 """(model, device) -> an object with the ``segment`` method of ``LiverSegLib.Segmenter``."""
@@ -287,13 +287,13 @@ class Worker:
 
 
 def _load_segmenter(model: str, device: str) -> Any:
-    from .api import Segmenter
+    from ..api import Segmenter
 
     return Segmenter(model, device)
 
 
 def _liverseg_version() -> str:
-    from . import __version__
+    from .. import __version__
 
     return __version__
 
@@ -318,7 +318,3 @@ def _series_facts(series: Any) -> Dict[str, Any]:
     facts = dict(vars(series)) if hasattr(series, "__dict__") else {"description": str(series)}
     facts.pop("files", None)
     return json.loads(json.dumps(facts, default=str))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,25 +9,17 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
+from ..images.voxels import are_thick_slices
+from ..measure.warnings import each_once
 from ..sentences import Sentence
-from ..voxels import are_thick_slices
-from .roi_data import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
-from .rois import RoiMeter, place
-from .steatosis_conditions import VALID_KVP, Conditions, reasons_not_to_grade
-from .steatosis_disagreement import disagreement_text
-from .steatosis_hu import difference_text, fat_fraction_doubts, fat_fraction_percent, liver_text
-from .steatosis_ratio import LEAST_FOR_INTERVAL, pair_ratios, ratio_interval
-from .steatosis_result import (
-    GRADE_TEXTS,
-    GRADES,
-    NOT_GRADED,
-    Assessment,
-    CutOffs,
-    Reading,
-    means_of,
-)
-from .steatosis_screening import screening_text
-from .warnings import each_once
+from .assessment import GRADE_TEXTS, GRADES, NOT_GRADED, Assessment, CutOffs, Reading, means_of
+from .attenuation import difference_text, fat_fraction_doubts, fat_fraction_percent, liver_text
+from .conditions import VALID_KVP, Conditions, reasons_not_to_grade
+from .disagreement import disagreement_text
+from .placement import RoiMeter, place
+from .ratio import LEAST_FOR_INTERVAL, pair_ratios, ratio_interval
+from .roi import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
+from .screening import screening_text
 
 __all__ = [
     "GRADES",
@@ -149,7 +141,7 @@ def assess_scan(
     """
     meter = RoiMeter.of(image, labels)
     if phase is None:
-        from ..phase import estimate_phase  # loads scipy.signal, for which Slicer's window would wait
+        from ..measure.phase import estimate_phase  # loads scipy.signal, for which Slicer's window would wait
 
         estimate = estimate_phase(image, labels)
         phase, phase_reason = estimate.phase, estimate.reason

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from .errors import ModelError
+from ..errors import ModelError
 
 OK = "ok"
 WARNING = "warning"
@@ -156,7 +156,7 @@ def check_torch() -> List[Check]:
 
 def check_models() -> List[Check]:
     """Every model's description and checksums; the default model must be there."""
-    from .models import bundled_models_folder, list_models, load_model, user_models_folder
+    from ..models import bundled_models_folder, list_models, load_model, user_models_folder
 
     places = {"bundled": str(bundled_models_folder()), "user": str(user_models_folder())}
     checks: List[Check] = []

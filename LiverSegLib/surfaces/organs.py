@@ -4,8 +4,8 @@ from typing import Any, Callable, Dict, Tuple
 
 import SimpleITK as sitk
 
-from .errors import CancelledError
-from .labels import LABELS, LIVER, SPLEEN, TUMOUR
+from ..errors import CancelledError
+from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
     LABELS[LIVER].key: (LIVER, TUMOUR),
@@ -21,7 +21,7 @@ def organ_surfaces(labels: sitk.Image, *, cancel: Callable[[], bool] = lambda: F
     Raises:
         CancelledError: ``cancel``, which is asked before each organ, said so.
     """
-    from .surfaces import surface
+    from . import surface
 
     meshes = {}
     for key, values in SURFACE_LABELS.items():

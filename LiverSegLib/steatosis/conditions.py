@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..errors import UsageError
+from ..measure.borders import border_word
 from ..sentences import Sentence, in_commas, key_of
-from .borders import border_word
-from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics
+from .roi import LIVER_KEY, SPLEEN_KEY, OrganStatistics
 
 VALID_KVP = 120.0
 """The cut-offs and the relation to fat fraction were found at this tube voltage; attenuation of fat depends

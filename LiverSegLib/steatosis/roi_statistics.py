@@ -6,14 +6,14 @@ from typing import Any, Dict, Generator, List, Optional, Protocol, Sequence, Tup
 import numpy as np
 import SimpleITK as sitk
 
+from ..images.grid import Grid, check_labels, check_same_grid
 from ..labels import TUMOUR
+from ..measure.volumes import attenuation
 from ..sentences import Sentence
-from .grid import Grid, check_labels, check_same_grid
-from .roi_data import OrganStatistics, PlacementSettings, Roi, RoiValues
-from .roi_organs import MAD_TO_SD, Noise, OrganRegion, check_arrays, find_organs, measure_noise
-from .roi_sites import Sites
+from .candidates import Sites
+from .noise import MAD_TO_SD, Noise, OrganRegion, check_arrays, find_organs, measure_noise
+from .roi import OrganStatistics, PlacementSettings, Roi, RoiValues
 from .roi_weights import voxel_weights
-from .volumes import attenuation
 
 SD_ERRORS = 2.5
 """An SD up to so many standard errors above the organ's noise is not remarkable."""

@@ -7,12 +7,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import UsageError
+from ..images.grid import Grid, check_labels, check_same_grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
-from ..regions import bounding_box
+from ..masks.components import bounding_box
 from ..sentences import Sentence
 from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
-from .grid import Grid, check_labels, check_same_grid
 from .lesions import measure_lesions
 from .measurements import Lesion, Measurements, Organ
 from .volumes import Structure, attenuation, find_structure

@@ -55,7 +55,7 @@ import re
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type, Union, get_type_hints
 
-from .errors import WorkerError
+from ..errors import WorkerError
 
 VERSION = 1
 """Version of the protocol that this module speaks."""

@@ -24,11 +24,11 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .errors import InputError, UsageError
-from .labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
-from .regions import Box, bounding_box, cavities, component_sums, largest_component, places_of
+from ..errors import InputError, UsageError
+from ..images.voxels import NOT_SHEARED, voxel_volume_ml
+from ..labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
+from .components import Box, bounding_box, cavities, component_sums, largest_component, places_of
 from .runs import find_runs
-from .voxels import NOT_SHEARED, voxel_volume_ml
 
 MINIMUM_LESION_ML = 0.065
 """Default least size of a lesion: a ball of 5 mm, see MINIMUM_LESION_MM in ``measure.lesions``."""

@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage, signal
 
-from .labels import LIVER
+from ..labels import LIVER
 
 LEAST_AORTA_HU = 62.0
 """A tube darker than this is not looked for: blood without contrast medium has 30 to 60 HU, and nothing sets

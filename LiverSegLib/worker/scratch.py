@@ -13,9 +13,9 @@ from typing import Optional, Union
 
 import numpy as np
 
-from .errors import UsageError
-from .failures import write_failure
-from .ownership import Owner
+from ..errors import UsageError
+from ..failures import write_failure
+from ..outputs.ownership import Owner
 
 PREFIX = "liverseg-"
 """How the names of private folders begin."""

@@ -7,9 +7,9 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from ..sentences import Sentence, restored
-from .roi_data import LIVER_KEY, SPLEEN_KEY, OrganStatistics, PlacementSettings, Roi, RoiValues
-from .steatosis_conditions import Conditions
-from .steatosis_ratio import pair_ratios
+from .conditions import Conditions
+from .ratio import pair_ratios
+from .roi import LIVER_KEY, SPLEEN_KEY, OrganStatistics, PlacementSettings, Roi, RoiValues
 
 FORMAT = "liverseg-steatosis-1"
 """Name and version of the dict that :meth:`Assessment.to_dict` makes."""

@@ -4,11 +4,11 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+from ..images.grid import Grid
 from ..labels import TUMOUR
-from ..regions import Box
-from .grid import Grid
-from .roi_data import Vector
-from .roi_organs import OrganRegion
+from ..masks.components import Box
+from .noise import OrganRegion
+from .roi import Vector
 from .roi_weights import voxel_weights
 
 _INSIDE, _LESION = 1, 2

@@ -19,7 +19,7 @@ Sources, for scans without contrast medium at 120 kVp:
 from typing import List, Tuple
 
 from ..sentences import Sentence
-from .steatosis_conditions import PLAUSIBLE_LIVER_HU, VALID_KVP, Conditions, is_valid_kvp
+from .conditions import PLAUSIBLE_LIVER_HU, VALID_KVP, Conditions, is_valid_kvp
 
 LOW_LIVER_HU = 40.0
 """Livers below this hold moderate to severe fat."""

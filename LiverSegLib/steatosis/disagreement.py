@@ -7,8 +7,8 @@ a second opinion.
 from typing import Optional
 
 from ..sentences import Sentence
-from .steatosis_conditions import Conditions, is_valid_kvp
-from .steatosis_hu import LOW_LIVER_HU, SPECIFIC_LIVER_HU, fat_fraction_percent
+from .attenuation import LOW_LIVER_HU, SPECIFIC_LIVER_HU, fat_fraction_percent
+from .conditions import Conditions, is_valid_kvp
 
 FAT_OF_GRADE = {"normal": (0.0, 5.0), "mild": (5.0, 15.0), "moderate": (15.0, 100.0), "severe": (15.0, 100.0)}
 """Grade -> fat fraction in percent that goes with it. 5 % by MR is where fatty liver begins; 15 % goes with

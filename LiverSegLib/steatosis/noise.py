@@ -6,10 +6,10 @@ from typing import Dict, Generator, Optional, Tuple
 import numpy as np
 
 from ..errors import InputError, NoLiverError
+from ..images.grid import Grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
-from ..regions import Box, bounding_box, box_within, largest_component
-from .borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
-from .grid import Grid
+from ..masks.components import Box, bounding_box, box_within, largest_component
+from ..measure.borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
 
 NOISE_LAG_MM = 4.0
 """Voxels so far apart hardly share their noise (kernels blur it over 1 to 2 mm), but lie in the same tissue.

@@ -3,8 +3,8 @@
 import numpy as np
 import SimpleITK as sitk
 
-from .labels import LIVER, TUMOUR
-from .measure.grid import check_labels, check_same_grid
+from ..images.grid import check_labels, check_same_grid
+from ..labels import LIVER, TUMOUR
 
 LIVER_GREY = 128
 """Grey value of liver parenchyma."""

@@ -25,8 +25,10 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from ..measure.warnings import cut_off, each_once
 from ..sentences import Sentence
-from .roi_data import (
+from .candidates import Sites
+from .roi import (
     LIVER_KEY,
     ORGANS,
     REJECTIONS,
@@ -37,9 +39,7 @@ from .roi_data import (
     RoiValues,
     edited,
 )
-from .roi_meter import RoiMeter
-from .roi_sites import Sites
-from .warnings import cut_off, each_once
+from .roi_statistics import RoiMeter
 
 __all__ = [
     "ORGANS",

@@ -15,10 +15,10 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 import numpy as np
 import SimpleITK as sitk
 
+from ..errors import CancelledError, InputError, UnreadableImageError, UsageError
+from ..failures import write_failure
+from ..sentences import Sentence, restored, with_identity
 from . import protocol, scratch
-from .errors import CancelledError, InputError, UnreadableImageError, UsageError
-from .failures import write_failure
-from .sentences import Sentence, restored, with_identity
 
 EDITED = Sentence("volume.edited")
 """What a summary says of a mask that is no longer as it was computed."""
@@ -71,9 +71,9 @@ def segment(request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
 
 def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     """Measure a mask that somebody drew or changed."""
-    from .images import read_scan
-    from .measure import measure as measure_mask
-    from .phase import estimate_phase
+    from ..images import read_scan
+    from ..measure import measure as measure_mask
+    from ..measure.phase import estimate_phase
 
     desk.tell(0.0, "read", "Reading and checking the scan")
     earlier = _read_summary(request.summary)
@@ -113,10 +113,10 @@ def _known_phase(earlier: Mapping[str, Any]) -> Tuple[Optional[str], Optional[fl
 
 def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
     """Write the files of a case into the folder that the user chose."""
-    from .api import Result
-    from .measure import Measurements
-    from .measure.steatosis import Assessment
-    from .outputs import write_results
+    from ..api import Result
+    from ..measure import Measurements
+    from ..outputs import write_results
+    from ..steatosis.assess import Assessment
 
     desk.tell(0.0, "read", "Reading the scan")
     summary = _read_summary(request.summary)
@@ -219,7 +219,7 @@ def _read_summary(path: Optional[str]) -> Mapping[str, Any]:
 
 
 def _edit_facts(edited: bool) -> Dict[str, Any]:
-    from . import __version__
+    from .. import __version__
 
     if not edited:
         return {}
@@ -274,8 +274,8 @@ def _write_result(result: Any, folder: Path, request: protocol.Segment) -> proto
 
 
 def _write_surfaces(labels: sitk.Image, folder: Path) -> Tuple[protocol.SurfaceFiles, ...]:
-    from .organ_surfaces import organ_surfaces
-    from .surfaces import surface_arrays
+    from ..surfaces import surface_arrays
+    from ..surfaces.organs import organ_surfaces
 
     files: List[protocol.SurfaceFiles] = []
     for key, mesh in organ_surfaces(labels).items():
