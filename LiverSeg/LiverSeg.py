@@ -52,7 +52,7 @@ def _registerSampleData() -> None:
 
 
 class LiverSegWidget(ScriptedLoadableModuleWidget):
-    """Holds the panel; LiverSegSlicer.widget.Panel is what it does."""
+    """Holds the panel; LiverSegSlicer.panel.panel.Panel is what it does."""
 
     def __init__(self, parent=None):
         self.panel = None
@@ -60,7 +60,7 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        from LiverSegSlicer.widget import Panel
+        from LiverSegSlicer.panel.panel import Panel
 
         uiWidget = slicer.util.loadUI(os.path.join(str(places.resourceFolder()), "UI", "LiverSeg.ui"))
         self.layout.addWidget(uiWidget)
@@ -94,7 +94,7 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
 
 
 def _endWorker() -> None:
-    from LiverSegSlicer.worker_process import endSharedWorker
+    from LiverSegSlicer.work.worker_process import endSharedWorker
 
     endSharedWorker()
 

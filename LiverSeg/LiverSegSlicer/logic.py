@@ -16,12 +16,14 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError
 
-from . import display, highlight, steatosis_console
-from .meters import Meters
-from .requirements import TorchState, checkTorch, installTorch, torchState
-from .run import Completed, Progress, Run, Steps
-from .steps import SegmentOptions, measureSteps, reportSteps, segmentSteps
-from .worker_process import WorkerProcess, sharedWorker
+from .fatty_liver import console as steatosis_console
+from .fatty_liver.meters import Meters
+from .scene import highlight
+from .scene import views as display
+from .work.jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
+from .work.requirements import TorchState, checkTorch, installTorch, torchState
+from .work.run import Completed, Progress, Run, Steps
+from .work.worker_process import WorkerProcess, sharedWorker
 
 
 class Logic:

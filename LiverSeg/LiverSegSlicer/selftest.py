@@ -19,12 +19,12 @@ import vtk
 
 from LiverSegLib.errors import DeviceError, InputError
 
-from . import parts, results
-from .highlight import isHighlight
-from .roi_nodes import nameOf, roiNodes
+from .fatty_liver.reading import readingOf
+from .fatty_liver.rois import nameOf, roiNodes
 from .sample_data import NODE_NAME, sampleFile
+from .scene import parts, results
+from .scene.highlight import isHighlight
 from .selftest_panel import READER, PanelSteps
-from .steatosis_reading import readingOf
 
 _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
 """Segment ID -> SNOMED CT code that its terminology must hold."""

@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 import numpy as np
 import slicer
 
-from .panel_width import MOST_WIDTH, leastWidth, outermost, tooWide
+from .panel.width import MOST_WIDTH, leastWidth, outermost, tooWide
 
 PICTURES = "LIVERSEG_TEST_PICTURES"
 """Environment variable: the folder in which a picture of each state is saved; none are saved without it."""

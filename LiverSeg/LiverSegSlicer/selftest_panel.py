@@ -10,11 +10,12 @@ import numpy as np
 import qt
 import slicer
 
-from . import parts, report_section, results
-from .roi_nodes import nameOf, roiNodes
-from .segment_section import CLICK_GUARD_S
+from .fatty_liver.reading import readingOf
+from .fatty_liver.rois import nameOf, roiNodes
+from .panel import report_section
+from .panel.run_bar import CLICK_GUARD_S
+from .scene import parts, results
 from .selftest_hand import MODULE, PanelHand
-from .steatosis_reading import readingOf
 
 LIVER_ML = (1300.0, 1900.0)
 """Between these the bundled patient's liver must come out; by hand it has about 1600 ml."""

@@ -1,4 +1,4 @@
-"""Masks: their connected components and enclosed holes, the clean-up after the network, distances within them.
+"""Masks: connected components, enclosed holes, the clean-up after the network, distances within them.
 
 Arrays are (z, y, x). Nothing here knows of files or of Slicer.
 """

@@ -102,7 +102,7 @@ def opening(host: Any) -> Line:
 def logic(host: Any, command: Optional[List[str]]) -> Iterator[Any]:
     """A logic with a worker of its own."""
     from LiverSegSlicer.logic import Logic
-    from LiverSegSlicer.worker_process import WorkerProcess
+    from LiverSegSlicer.work.worker_process import WorkerProcess
 
     worker = WorkerProcess(command)
     try:

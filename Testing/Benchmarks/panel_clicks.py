@@ -68,7 +68,7 @@ def frame(host: Any) -> Pause:
 
 def move(host: Any, panel: Any, step: int) -> Pause:
     """Move the first ROI by a millimetre; the time until its mean in the table is another one."""
-    from LiverSegSlicer.roi_nodes import roiNodes
+    from LiverSegSlicer.fatty_liver.rois import roiNodes
 
     node = roiNodes(panel.parameters.segmentation)[0]
     centre = [0.0, 0.0, 0.0]
@@ -82,14 +82,14 @@ def move(host: Any, panel: Any, step: int) -> Pause:
 
 def text_of(panel: Any) -> str:
     """The reading of the result, as the scene keeps it."""
-    from LiverSegSlicer import parts
+    from LiverSegSlicer.scene import parts
 
     return parts.part(panel.parameters.segmentation, parts.STEATOSIS).GetText()
 
 
 def looking(host: Any) -> Line:
     """Describe a scan of 512 x 512 x 600, as each drawing of the panel does; the median of some."""
-    from LiverSegSlicer.volumes import describeVolume
+    from LiverSegSlicer.scene.volumes import describeVolume
 
     volume = add_volume(LARGE_SLICES)
     taken = []

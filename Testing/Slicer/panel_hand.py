@@ -13,7 +13,7 @@ class Hand:
 
     Args:
         host: the session.
-        panel: the LiverSegSlicer.widget.Panel.
+        panel: the LiverSegSlicer.panel.panel.Panel.
         logic: its logic.
     """
 
@@ -106,7 +106,7 @@ def makeHand(host, logic=None):
     import slicer
 
     from LiverSegSlicer import places
-    from LiverSegSlicer.widget import Panel
+    from LiverSegSlicer.panel.panel import Panel
     from SlicerHost.pythonqt import unwrap
 
     logic = logic or FakeLogic()

@@ -23,8 +23,8 @@ import vtk  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegLib.surfaces import surface_arrays  # noqa: E402
 from LiverSegLib.surfaces.organs import organ_surfaces  # noqa: E402
-from LiverSegSlicer import (  # noqa: E402
-    display,
+from LiverSegSlicer.scene import fingerprint as untouched  # noqa: E402
+from LiverSegSlicer.scene import (  # noqa: E402
     highlight,
     lesion_marks,
     parts,
@@ -32,9 +32,9 @@ from LiverSegSlicer import (  # noqa: E402
     results,
     segments,
     terminology,
-    untouched,
     volumes,
 )
+from LiverSegSlicer.scene import views as display  # noqa: E402
 
 __all__ = ["display", "highlight", "lesion_marks", "parts", "record", "segments", "terminology", "untouched"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from panel_doubles import summaryOfLabels
 
-from LiverSegSlicer import results
-from LiverSegSlicer.volumes import volumeGrid
+from LiverSegSlicer.scene import results
+from LiverSegSlicer.scene.volumes import volumeGrid
 
 SHAPE = (36, 90, 110)
 SPACING = (2.5, 2.5, 3.0)
@@ -48,7 +48,7 @@ def addResult(volumeNode, phase="unenhanced", spleen=True):
 
 def roisOf(segmentationNode):
     """The boxes by their short names, as the table has them."""
-    from LiverSegSlicer.roi_nodes import nameOf, roiNodes
+    from LiverSegSlicer.fatty_liver.rois import nameOf, roiNodes
 
     return {nameOf(node): node for node in roiNodes(segmentationNode)}
 

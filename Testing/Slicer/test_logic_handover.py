@@ -14,7 +14,7 @@ PACKAGE = logic_doubles.REPOSITORY / "LiverSeg" / "LiverSegSlicer"
 
 @pytest.fixture
 def handover(host):
-    from LiverSegSlicer import handover
+    from LiverSegSlicer.work import files as handover
 
     return handover
 

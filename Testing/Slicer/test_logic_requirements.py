@@ -47,14 +47,14 @@ def pip(host, installed, monkeypatch):
 
 
 def machine(system="Linux", processor="x86_64", python=(3, 12), numpy=2, driver=None, capability=None):
-    from LiverSegSlicer.machine import Machine
+    from LiverSegSlicer.work.machine import Machine
 
     return Machine(system, processor, python, numpy, driver, capability)
 
 
 def planned(**facts):
     """Requirement and index of what would be installed."""
-    from LiverSegSlicer.requirements import INDEX, planFor
+    from LiverSegSlicer.work.requirements import INDEX, planFor
 
     plan = planFor(machine(**facts))
     if plan is None:
@@ -78,7 +78,7 @@ class TestState:
         ],
     )
     def test_from_metadata_alone(self, installed, torch, numpy, status, text):
-        from LiverSegSlicer.requirements import torchState
+        from LiverSegSlicer.work.requirements import torchState
 
         installed["numpy"] = numpy
         if torch is not None:
@@ -88,7 +88,7 @@ class TestState:
         assert bool(state.request) == (status != "ok")
 
     def test_the_request_says_what_how_big_and_why(self, installed):
-        from LiverSegSlicer import requirements
+        from LiverSegSlicer.work import requirements
 
         state = requirements._stateOn(machine())
         assert state.request == (
@@ -102,7 +102,7 @@ class TestState:
         code = (
             f"import sys; sys.path[:0] = [{str(MODULES)!r}, {str(MODULES.parent / 'Testing')!r}]\n"
             "from SlicerHost import boot; boot()\n"
-            "from LiverSegSlicer.requirements import torchState\n"
+            "from LiverSegSlicer.work.requirements import torchState\n"
             "assert torchState().usable\n"
             "sys.exit('torch' in sys.modules)"
         )
@@ -110,7 +110,7 @@ class TestState:
 
     def test_segmenting_without_it_says_what_to_do_and_starts_no_worker(self, host, scene, installed):
         from LiverSegSlicer.logic import Logic
-        from LiverSegSlicer.worker_process import WorkerProcess
+        from LiverSegSlicer.work.worker_process import WorkerProcess
 
         logic, ending = Logic(WorkerProcess(command())), Ending()
         logic.segmentAsync(addVolume(), completed=ending)
@@ -151,7 +151,7 @@ class TestPlan:
         assert planned(system="Darwin") is None
 
     def test_an_old_driver_is_named(self, host):
-        from LiverSegSlicer.requirements import planFor
+        from LiverSegSlicer.work.requirements import planFor
 
         note = planFor(machine(driver=470, capability=(8, 6))).note
         assert "driver is too old" in note and "525" in note
@@ -166,7 +166,7 @@ class TestPlan:
         ],
     )
     def test_the_driver_is_asked(self, host, monkeypatch, tmp_path, answer, expected):
-        from LiverSegSlicer import machine as machines
+        from LiverSegSlicer.work import machine as machines
 
         tool = tmp_path / "nvidia-smi"
         tool.write_text(f"#!/bin/sh\nprintf '{answer}'\n".replace("\n'", "\\n'"))
@@ -181,7 +181,7 @@ class TestPlan:
 
 class TestInstalling:
     def test_after_a_yes(self, pip):
-        from LiverSegSlicer.requirements import installTorch
+        from LiverSegSlicer.work.requirements import installTorch
 
         asked = []
         assert installTorch(lambda question: asked.append(question) or True) is True
@@ -192,13 +192,13 @@ class TestInstalling:
 
     @pytest.mark.parametrize("answer", [False, None, 0, "", "yes", 1])
     def test_not_without_a_yes(self, pip, answer):
-        from LiverSegSlicer.requirements import installTorch
+        from LiverSegSlicer.work.requirements import installTorch
 
         assert installTorch(lambda _question: answer) is False
         assert pip.made == []
 
     def test_with_the_packaging_of_slicer_5_12(self, pip, monkeypatch):
-        from LiverSegSlicer.requirements import installTorch
+        from LiverSegSlicer.work.requirements import installTorch
 
         packaging = types.ModuleType("slicer.packaging")
         packaging.isPipInstallInProgress = lambda: False
@@ -221,7 +221,7 @@ class TestInstalling:
     )
     def test_a_failure_says_what_to_do_next(self, pip, failure, words):
         from LiverSegLib.errors import DeviceError
-        from LiverSegSlicer.requirements import installTorch, torchState
+        from LiverSegSlicer.work.requirements import installTorch, torchState
 
         pip.fails = failure
         with pytest.raises(DeviceError, match=words):
@@ -232,7 +232,7 @@ class TestInstalling:
 
     def test_pip_was_content_but_torch_is_not_there(self, pip):
         from LiverSegLib.errors import DeviceError
-        from LiverSegSlicer.requirements import installTorch
+        from LiverSegSlicer.work.requirements import installTorch
 
         pip.brings = "1.0"
         with pytest.raises(DeviceError, match="Restart Slicer"):
@@ -240,7 +240,7 @@ class TestInstalling:
 
     def test_no_room_and_no_rights_are_said_before_asking(self, pip, monkeypatch):
         from LiverSegLib.errors import DeviceError, OutputError
-        from LiverSegSlicer import requirements
+        from LiverSegSlicer.work import requirements
 
         monkeypatch.setattr(requirements.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=10**6))
         with pytest.raises(OutputError, match="1 MB free, PyTorch needs about"):
@@ -255,7 +255,7 @@ class TestInstalling:
     def test_not_while_a_run_is_going_on(self, host, scene, pip):
         from LiverSegLib.errors import UsageError
         from LiverSegSlicer.logic import Logic
-        from LiverSegSlicer.worker_process import WorkerProcess
+        from LiverSegSlicer.work.worker_process import WorkerProcess
 
         logic = Logic(WorkerProcess(command()))
         logic.worker.occupy(self)

@@ -35,7 +35,7 @@ def pool(slicerSession, tmp_path_factory):
 def make(host, scene, pool):
     """A worker's plan, or the command line of another program -> a Logic."""
     from LiverSegSlicer.logic import Logic
-    from LiverSegSlicer.worker_process import WorkerProcess
+    from LiverSegSlicer.work.worker_process import WorkerProcess
 
     used = []
 
@@ -73,7 +73,7 @@ class TestSegmenting:
     def test_in_the_background(self, host, make):
         import doubles
 
-        from LiverSegSlicer import results
+        from LiverSegSlicer.scene import results
 
         logic, volumeNode, ending, told = make(), addVolume(), Ending(), Told()
         logic.worker.quit()
@@ -119,7 +119,7 @@ class TestSegmenting:
         assert logic_doubles.nodeCounts()["vtkMRMLSegmentationNode"] == 1
 
     def test_a_warm_worker_loads_no_model_again(self, host, make):
-        from LiverSegSlicer.results import summaryOf
+        from LiverSegSlicer.scene.results import summaryOf
 
         logic, volumeNode = make(warm="for this test alone"), addVolume()
         pids = {summaryOf(logic.segment(volumeNode))["provenance"]["pid"] for _ in range(2)}
@@ -129,7 +129,7 @@ class TestSegmenting:
         assert logic.worker.isWarmFor("default", "auto") and not logic.worker.isWarmFor("other", "auto")
 
     def test_options_reach_the_worker(self, make):
-        from LiverSegSlicer.results import summaryOf
+        from LiverSegSlicer.scene.results import summaryOf
 
         node = make().segment(addVolume(), mirror=True, minimumLesionMl=0.5)
         options = summaryOf(node)["provenance"]["options"]
@@ -234,7 +234,7 @@ class TestTheWorkerFails:
         assert worksAgain(host, logic, volumeNode)
 
     def test_killed_while_the_scan_is_handed_over(self, host, make, monkeypatch):
-        from LiverSegSlicer import handover
+        from LiverSegSlicer.work import files as handover
 
         monkeypatch.setattr(handover, "SLAB_BYTES", 1024)
         monkeypatch.setattr(handover, "TURN_S", 0.0)
@@ -274,7 +274,7 @@ class TestTheWorkerFails:
     )  # fmt: skip
     def test_programs_that_are_no_worker(self, host, make, monkeypatch, argv, sentence, blocking):
         from LiverSegLib.errors import WorkerError
-        from LiverSegSlicer import worker_process
+        from LiverSegSlicer.work import worker_process
 
         monkeypatch.setattr(worker_process, "START_S", 1.0 if "did not start" in sentence else 20.0)
         logic, volumeNode, ending = make(argv), addVolume(), Ending()
@@ -327,7 +327,7 @@ class TestTheWorkerFails:
         assert error.code == "output" and "is full" in str(error)
 
     def test_a_result_that_is_not_there(self, host, make, monkeypatch):
-        from LiverSegSlicer import steps
+        from LiverSegSlicer.work import jobs as steps
 
         wrong = lambda folder, name: steps.Path(folder) / "nothing.npy"  # noqa: E731
         monkeypatch.setattr(steps, "resultFile", wrong)
@@ -338,7 +338,7 @@ class TestTheWorkerFails:
 
 class TestTheDiskIsFull:
     def test_before_the_scan_is_handed_over(self, host, make, monkeypatch):
-        from LiverSegSlicer import handover
+        from LiverSegSlicer.work import files as handover
 
         monkeypatch.setattr(handover, "SPARE_BYTES", 10**18)
         logic, ending = make(), Ending()
@@ -348,7 +348,7 @@ class TestTheDiskIsFull:
         assert worksAgain(host, logic, addVolume())
 
     def test_while_the_scan_is_handed_over(self, host, make, monkeypatch):
-        from LiverSegSlicer import handover
+        from LiverSegSlicer.work import files as handover
 
         def full(_file, _slab):
             raise OSError(errno.ENOSPC, "No space left on device")

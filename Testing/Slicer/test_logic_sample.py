@@ -14,7 +14,7 @@ SAMPLE = logic_doubles.REPOSITORY / "Resources" / "SampleData" / "hcc013-portal.
 @pytest.fixture
 def logic(host, scene, tmp_path_factory, monkeypatch):
     from LiverSegSlicer.logic import Logic
-    from LiverSegSlicer.worker_process import WorkerProcess
+    from LiverSegSlicer.work.worker_process import WorkerProcess
 
     place = tmp_path_factory.mktemp("temporary")
     monkeypatch.setenv("TMPDIR", str(place))
@@ -29,7 +29,7 @@ def logic(host, scene, tmp_path_factory, monkeypatch):
 def test_segment_refuse_an_mr_segment_again_and_cancel(host, logic, tmp_path):
     import slicer
 
-    from LiverSegSlicer.results import labelsOf, summaryOf
+    from LiverSegSlicer.scene.results import labelsOf, summaryOf
 
     volumeNode = slicer.util.loadVolume(str(SAMPLE))
     with host.GapMeter() as meter:

@@ -26,7 +26,7 @@ def temporaryFolder(host, tmp_path_factory, monkeypatch):
 @pytest.fixture
 def worker(temporaryFolder):
     """A worker that is not started yet."""
-    from LiverSegSlicer.worker_process import WorkerProcess
+    from LiverSegSlicer.work.worker_process import WorkerProcess
 
     worker = WorkerProcess(command())
     yield worker
@@ -38,7 +38,7 @@ def shared(temporaryFolder, monkeypatch):
     """No shared worker at the beginning, and none at the end."""
     import slicer
 
-    from LiverSegSlicer import worker_process
+    from LiverSegSlicer.work import worker_process
 
     monkeypatch.setattr(slicer.modules, worker_process.ATTRIBUTE, None, raising=False)
     monkeypatch.setattr(worker_process, "workerCommand", command)
@@ -69,7 +69,7 @@ class TestStarting:
         host.waitFor(lambda: "Model default is loaded for device cpu" in worker.logText(), 20)
 
     def test_the_python_of_slicer_runs_it(self, monkeypatch, host):
-        from LiverSegSlicer import worker_process
+        from LiverSegSlicer.work import worker_process
 
         monkeypatch.setattr(worker_process.shutil, "which", lambda name: f"/slicer/bin/{name}")
         assert worker_process.workerCommand() == ["/slicer/bin/PythonSlicer", "-m", "LiverSegLib.worker"]
@@ -79,7 +79,7 @@ class TestStarting:
     def test_it_finds_the_core_without_help_and_starts_in_no_folder_of_the_users(
         self, host, temporaryFolder, tmp_path, monkeypatch
     ):
-        from LiverSegSlicer.worker_process import WorkerProcess
+        from LiverSegSlicer.work.worker_process import WorkerProcess
 
         (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong numpy')")
         monkeypatch.chdir(tmp_path)
@@ -121,7 +121,7 @@ class TestEnding:
         assert not child.folder.exists()
 
     def test_one_that_does_not_end_is_killed(self, host, temporaryFolder, monkeypatch):
-        from LiverSegSlicer import worker_process
+        from LiverSegSlicer.work import worker_process
 
         monkeypatch.setattr(worker_process, "END_S", 0.3)
         code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
@@ -164,7 +164,7 @@ class TestEnding:
         assert ending.only()[1].code == "cancelled"
 
     def test_a_launcher_between_us_and_the_worker_dies_with_it(self, host, temporaryFolder):
-        from LiverSegSlicer.worker_process import WorkerProcess
+        from LiverSegSlicer.work.worker_process import WorkerProcess
 
         argv = command(pause_at="segment", seconds=60, deaf=True)
         launcher = logic_doubles.script(f"import subprocess; subprocess.run({argv!r})")
@@ -191,7 +191,9 @@ class TestSharing:
     def test_all_of_slicer_has_one_and_it_survives_reloading_the_module(self, host, shared):
         import slicer
 
-        from LiverSegSlicer import logic, run, steps
+        from LiverSegSlicer import logic
+        from LiverSegSlicer.work import jobs as steps
+        from LiverSegSlicer.work import run
 
         worker = shared.sharedWorker()
         assert logic.Logic().worker is logic.Logic().worker is worker is shared.sharedWorker()

@@ -94,14 +94,14 @@ class TestOpeningFiles:
 
     @pytest.mark.skipif(os.name == "nt", reason="a shell script")
     def test_on_linux_in_the_environment_that_slicer_was_started_in(self, host, opener):
-        from LiverSegSlicer.desktop import openOnDesktop
+        from LiverSegSlicer.panel.desktop import openOnDesktop
 
         assert openOnDesktop("/data/report.html")
         host.waitFor(lambda: opener.exists() and opener.read_text(), 10)
         assert opener.read_text() == "/data/report.html outside\n"
 
     def test_elsewhere_by_qt(self, host, opener, monkeypatch):
-        from LiverSegSlicer.desktop import openOnDesktop
+        from LiverSegSlicer.panel.desktop import openOnDesktop
 
         monkeypatch.setattr(sys, "platform", "darwin")
         assert openOnDesktop("/data/report.html")

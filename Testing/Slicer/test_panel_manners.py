@@ -8,7 +8,7 @@ import slicer
 from panel_doubles import FakeLogic, madeUpResult, madeUpScan
 
 from LiverSegLib.errors import WorkerError
-from LiverSegSlicer.results import applyResult
+from LiverSegSlicer.scene.results import applyResult
 
 pytest_plugins = ["panel_fixtures"]
 
@@ -186,7 +186,7 @@ def test_a_scan_that_arrives_hides_no_result(hand, scan):
 
 
 def test_deleting_a_result_hides_nothing_that_stands_on_it(hand, scan):
-    from LiverSegSlicer.parts import LESION_MARKS
+    from LiverSegSlicer.scene.parts import LESION_MARKS
 
     segmentationNode = hand.segment()
     marksNode = segmentationNode.GetNodeReference(LESION_MARKS)
@@ -290,7 +290,7 @@ def test_a_panel_that_is_reloaded_while_another_module_is_shown_stays_quiet(show
 
 def test_reload_reads_the_core_anew_and_stops_the_worker(shown, host):
     import LiverSegLib
-    from LiverSegSlicer.worker_process import sharedWorker
+    from LiverSegSlicer.work.worker_process import sharedWorker
 
     worker, stopped = sharedWorker(), []
     worker.stop = lambda: stopped.append(True)
@@ -298,7 +298,7 @@ def test_reload_reads_the_core_anew_and_stops_the_worker(shown, host):
     host.settle(0.1)
     assert stopped
     assert sys.modules["LiverSegLib"] is not LiverSegLib
-    from LiverSegSlicer.worker_process import sharedWorker as anew
+    from LiverSegSlicer.work.worker_process import sharedWorker as anew
 
     assert anew() is not worker
 

@@ -40,7 +40,7 @@ def test_no_tumour_is_said(hand, scan):
 
 
 def test_warnings_are_folded_each_once_and_marked_at_their_numbers(hand, scan):
-    from LiverSegSlicer.results import applyResult
+    from LiverSegSlicer.scene.results import applyResult
 
     made = madeUpResult(scan)
     measurements = made.summary["measurements"]
@@ -84,7 +84,7 @@ def measured(hand):
 
 
 def test_an_unticked_lesion_leaves_every_number_and_its_tick_brings_it_back(hand, scan, result):
-    from LiverSegSlicer.results import isUntouched, summaryOf
+    from LiverSegSlicer.scene.results import isUntouched, summaryOf
 
     tick(hand, 1)
     measured(hand)
@@ -99,7 +99,7 @@ def test_an_unticked_lesion_leaves_every_number_and_its_tick_brings_it_back(hand
 
 
 def test_a_deleted_lesion_is_gone_until_undone(hand, scan, result):
-    from LiverSegSlicer.results import isUntouched
+    from LiverSegSlicer.scene.results import isUntouched
 
     assert not hand.enabled("lesionDeleteButton") and not hand.seen("lesionUndoButton")
     hand.clickRow("lesionsTable", 0)
@@ -128,7 +128,7 @@ def test_what_was_done_with_a_lesion_is_told(hand, scan, result):
 def test_choosing_a_rejected_lesion_goes_there_and_hides_number_and_diameters(hand, window, scan, result):
     import slicer
 
-    from LiverSegSlicer import parts
+    from LiverSegSlicer.scene import parts
 
     tick(hand, 1)
     measured(hand)
@@ -145,7 +145,7 @@ def test_choosing_a_rejected_lesion_goes_there_and_hides_number_and_diameters(ha
 
 
 def test_thick_slices_are_said_once_on_the_screen(hand):
-    from LiverSegSlicer.results import applyResult
+    from LiverSegSlicer.scene.results import applyResult
 
     scan = madeUpScan("Thick")
     scan.SetSpacing(4.0, 4.0, 10.0)
@@ -241,7 +241,7 @@ def test_earlier_result_can_be_chosen_again(hand, scan, result):
 
 
 def test_result_of_a_script_appears(hand, scan):
-    from LiverSegSlicer.results import applyResult
+    from LiverSegSlicer.scene.results import applyResult
 
     made = applyResult(scan, madeUpResult(scan))
     hand.settle()
@@ -250,7 +250,7 @@ def test_result_of_a_script_appears(hand, scan):
 
 
 def test_highlight_view_and_back(window, hand, scan, result):
-    from LiverSegSlicer.slice_background import isHighlighted
+    from LiverSegSlicer.scene.slice_background import isHighlighted
 
     hand.click("highlightButton")
     assert hand.widget("highlightButton").isChecked()
@@ -290,7 +290,7 @@ def test_report_folder_is_remembered(hand, tmp_path):
 
 
 def test_names_that_are_no_file_names_get_a_folder_too(tmp_path):
-    from LiverSegSlicer.report_section import caseFolder
+    from LiverSegSlicer.panel.report_section import caseFolder
 
     assert caseFolder(str(tmp_path), "a/b\\c: d?").parent == tmp_path
     assert caseFolder(str(tmp_path), "///").name.startswith("scan ")
@@ -317,7 +317,7 @@ def test_switching_the_scan_shows_its_result(hand, scan, result):
 def test_removed_numbers_are_said_to_be_missing(hand, result):
     import slicer
 
-    from LiverSegSlicer import parts
+    from LiverSegSlicer.scene import parts
 
     slicer.mrmlScene.RemoveNode(parts.part(result, parts.SUMMARY))
     hand.settle()

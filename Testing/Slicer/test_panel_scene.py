@@ -122,7 +122,7 @@ def test_views_stay_as_they_are_when_the_choice_comes_with_a_scene_or_a_script(
     """Slicer's selector says "activated" for these, too."""
     import slicer
 
-    from LiverSegSlicer.parts import LESION_MARKS
+    from LiverSegSlicer.scene.parts import LESION_MARKS
 
     other = madeUpScan("Follow-up")
     hand.panel.parameters.inputVolume = other
@@ -275,7 +275,7 @@ def test_reloading_the_module_brings_the_panel_back(window, host, ownModules):
     import slicer
     from panel_doubles import madeUpResult
 
-    from LiverSegSlicer.results import applyResult
+    from LiverSegSlicer.scene.results import applyResult
 
     volumeNode = madeUpScan()
     host.showModule("LiverSeg")

@@ -120,7 +120,7 @@ def test_self_test_says_what_it_skipped_without_torch(host, scene, window, ownMo
     def runWithoutTorch():
         # each time: the self-test leaves a panel, and files, that it loaded anew
         host.closePanels()
-        monkeypatch.setattr("LiverSegSlicer.requirements.installedVersion", lambda name: None)
+        monkeypatch.setattr("LiverSegSlicer.work.requirements.installedVersion", lambda name: None)
         slicer.selfTests["LiverSeg"](msec=1)
 
     told = []

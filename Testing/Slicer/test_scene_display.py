@@ -79,7 +79,7 @@ def test_the_views_turn_to_the_liver(window, scene, transformed):
 def seenBox(cameraNode, segmentationNode) -> np.ndarray:
     """Corners of the box around liver and spleen as a camera sees them: across to the
     viewer's right and up, as parts of half the view's height."""
-    from LiverSegSlicer.segments import segmentBox
+    from LiverSegSlicer.scene.segments import segmentBox
 
     boxes = [segmentBox(segmentationNode, key) for key in ("liver", "spleen")]
     low, high = np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)

@@ -6,7 +6,7 @@ import slicer
 from scene_samples import GEOMETRIES, MOVED, addScan, addTransform, paint, parts, results, runOn
 
 from LiverSegLib.errors import UsageError
-from LiverSegSlicer.rejected_lesions import rejectedLesions, rejectLesion, restoreLesion, toldLesions
+from LiverSegSlicer.scene.rejected_lesions import rejectedLesions, rejectLesion, restoreLesion, toldLesions
 
 
 @pytest.fixture(params=["axial", "oblique", "sheared"])

@@ -10,7 +10,7 @@ from scene_samples import addScan, itemPath, labelArray, paint, parts, results, 
 
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import Measurements, lesion_rows, measurement_rows
-from LiverSegSlicer.fatty_liver import addRoiAt
+from LiverSegSlicer.fatty_liver.assess import addRoiAt
 
 ROLES = (parts.VOLUMES_TABLE, parts.LESIONS_TABLE, parts.SUMMARY, parts.LESION_MARKS)
 

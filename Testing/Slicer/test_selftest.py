@@ -34,14 +34,14 @@ def test_without_torch_it_fails_where_torch_must_be(
 
 
 def test_a_panel_that_is_too_wide_fails_it(host, scene, window, ownModules, withoutTorch, monkeypatch):
-    widget = importlib.import_module("LiverSegSlicer.widget")
+    widget = importlib.import_module("LiverSegSlicer.panel.panel")
     monkeypatch.setattr(widget, "keepNarrow", lambda uiWidget: uiWidget.setMinimumWidth(400))
     with pytest.raises(AssertionError, match="too wide, scan chosen"):
         runSelfTest()
 
 
 def test_an_exception_in_a_slot_fails_it(host, scene, window, ownModules, withoutTorch, monkeypatch):
-    section = importlib.import_module("LiverSegSlicer.advanced_section").AdvancedSection
+    section = importlib.import_module("LiverSegSlicer.panel.advanced_section").AdvancedSection
 
     def show(*_arguments):
         raise RuntimeError("no models")

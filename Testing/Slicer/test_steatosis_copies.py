@@ -53,7 +53,7 @@ def test_boxes_of_the_same_name_keep_their_own_numbers(hand, placed):
 def test_boxes_of_the_same_name_can_be_accepted_and_reported(hand, placed):
     import slicer
 
-    from LiverSegSlicer.fatty_liver import acceptedReading
+    from LiverSegSlicer.fatty_liver.assess import acceptedReading
 
     roisOf(placed)["L2"].SetName("L1")
     hand.settle()
@@ -75,7 +75,8 @@ def test_boxes_of_a_deleted_result_are_kept_as_they_are(hand, placed):
 
 
 def test_a_copy_of_a_result_is_left_to_the_user(hand, placed, copy):
-    from LiverSegSlicer import display, parts
+    from LiverSegSlicer.scene import parts
+    from LiverSegSlicer.scene import views as display
 
     copy.SetDisplayVisibility(True)
     display.showOnlyResult(placed)
@@ -86,7 +87,8 @@ def test_a_copy_of_a_result_is_left_to_the_user(hand, placed, copy):
 
 def test_a_copy_with_its_originals_references_writes_into_parts_of_its_own(hand, placed, copy):
     """Some releases of Slicer copy the references too."""
-    from LiverSegSlicer import display, parts
+    from LiverSegSlicer.scene import parts
+    from LiverSegSlicer.scene import views as display
 
     for role in (parts.VOLUME, parts.SUMMARY, parts.STEATOSIS, parts.ROIS_TABLE, parts.LESION_MARKS):
         copy.SetNodeReferenceID(role, placed.GetNodeReferenceID(role))

@@ -90,7 +90,7 @@ def test_moving_a_box_updates_row_ratio_and_grade_at_once(hand, placed):
 
 
 def test_resized_box_is_measured_in_its_new_size(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     roisOf(placed)["L2"].SetSize(12, 14, 9)
     hand.settle()
@@ -121,7 +121,7 @@ def test_turned_box_is_refused_with_a_sentence_and_kept(hand, placed):
 
 
 def test_rejected_box_does_not_count_and_turns_pale(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     table = hand.widget("roisTable")
     table.item(0, 0).setCheckState(type(table.item(0, 0).checkState())(0))
@@ -190,7 +190,7 @@ def test_settings_change_number_and_size(hand, segmented):
 
 
 def test_cut_offs_change_the_grade_and_are_stored(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     hand.click("fattySettingsButton")
     hand.widget("fattyModerateSpinBox").setValue(0.9)
@@ -202,7 +202,7 @@ def test_cut_offs_change_the_grade_and_are_stored(hand, placed):
 
 
 def test_cut_offs_out_of_order_are_refused_and_what_was_typed_stays(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     hand.click("fattySettingsButton")
     hand.widget("fattySevereSpinBox").setValue(0.8)
@@ -230,7 +230,7 @@ def test_other_tube_voltage_is_a_reason_not_to_grade(hand, placed):
 
 
 def test_enhanced_scan_is_graded_only_by_explicit_choice(hand, unenhanced):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     segmentationNode = addResult(unenhanced, phase="portal")
     hand.settle()
@@ -261,7 +261,7 @@ def test_without_a_spleen_only_the_liver_is_told(hand, unenhanced):
 
 
 def test_accept_stores_who_when_and_how_and_a_change_opens_it_again(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     hand.widget("fattyReaderEdit").setText("Dr Example")
     hand.click("fattyAcceptButton")
@@ -280,8 +280,8 @@ def test_accept_stores_who_when_and_how_and_a_change_opens_it_again(hand, placed
 def test_every_kind_of_change_opens_an_accepted_reading(hand, placed):
     import slicer
 
-    from LiverSegSlicer.roi_nodes import setAccepted
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
+    from LiverSegSlicer.fatty_liver.rois import setAccepted
 
     hand.click("fattySettingsButton")
     changes = (
@@ -308,14 +308,14 @@ def test_nobody_cannot_accept(hand, placed):
 def test_constants_that_spare_an_import_are_those_of_the_core(host):
     from LiverSegLib.report.grade_scale import GRADE_COLOURS
     from LiverSegLib.steatosis.assess import CutOffs
-    from LiverSegSlicer.steatosis_reading import DEFAULT_CUT_OFFS
-    from LiverSegSlicer.steatosis_view import FIELDS
+    from LiverSegSlicer.fatty_liver.reading import DEFAULT_CUT_OFFS
+    from LiverSegSlicer.panel.verdict import FIELDS
 
     assert CutOffs().to_dict() == DEFAULT_CUT_OFFS
     assert {grade: colour for grade, (colour, _word) in FIELDS.items()} == GRADE_COLOURS
 
 
 def test_window_waits_for_no_long_piece_while_a_scan_is_looked_at(hand, segmented):
-    from LiverSegSlicer.meters import Meters
+    from LiverSegSlicer.fatty_liver.meters import Meters
 
     assert len(list(Meters().make(hand.panel.parameters.inputVolume, segmented))) > 12

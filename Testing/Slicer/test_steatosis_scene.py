@@ -52,7 +52,7 @@ def test_boxes_lie_in_their_own_folder_within_that_of_the_result(hand, placed):
 def test_saved_scene_brings_everything_back(hand, placed, tmp_path):
     import slicer
 
-    from LiverSegSlicer import parts, results
+    from LiverSegSlicer.scene import parts, results
 
     move(roisOf(placed)["L1"], right=2.0)
     roisOf(placed)["S5"].SetAttribute("LiverSeg.Rejected", "1")
@@ -81,9 +81,9 @@ def test_saved_scene_brings_everything_back(hand, placed, tmp_path):
 
 
 def test_box_moved_while_the_panel_was_away_opens_the_reading(hand, placed):
-    from LiverSegSlicer.fatty_liver import acceptedReading
-    from LiverSegSlicer.results import volumeOf
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.assess import acceptedReading
+    from LiverSegSlicer.fatty_liver.reading import readingOf
+    from LiverSegSlicer.scene.results import volumeOf
 
     hand.click("fattyAcceptButton")
     assert acceptedReading(placed, volumeOf(placed))["accepted"]["how"] == "automatic"
@@ -130,7 +130,7 @@ def test_scan_under_a_transform_is_measured_in_its_own_space(hand, angle):
         assert hand.text("fattyRatioLabel") == before, "it lies in the same place of the scan"
     hand.click("roiAddLiverButton")
     hand.settle()
-    from LiverSegSlicer.crossing_point import slicesCrossing
+    from LiverSegSlicer.scene.crossing_point import slicesCrossing
 
     world = [0.0, 0.0, 0.0]
     roisOf(segmentationNode)["L6"].GetCenterWorld(world)
@@ -162,7 +162,7 @@ def test_two_scans_keep_their_own_boxes_and_readings(hand, placed):
 def test_nodes_that_the_user_deletes(hand, placed):
     import slicer
 
-    from LiverSegSlicer import parts
+    from LiverSegSlicer.scene import parts
 
     slicer.mrmlScene.RemoveNode(roisOf(placed)["L1"])
     hand.settle()
@@ -220,7 +220,7 @@ def test_edited_segmentation_is_measured_with_a_new_meter(hand, placed):
 def test_plots_follow_the_boxes(window, host, scene):
     import slicer
 
-    from LiverSegSlicer import parts
+    from LiverSegSlicer.scene import parts
 
     hand, end = makeHand(host)
     unenhancedScan()
@@ -309,7 +309,7 @@ def test_segmentation_of_another_module_can_be_assessed(hand, unenhanced):
 
 def test_accepted_reading_goes_to_the_report(hand, placed):
     from LiverSegLib.steatosis.assess import Assessment
-    from LiverSegSlicer.fatty_liver import acceptedReading
+    from LiverSegSlicer.fatty_liver.assess import acceptedReading
 
     volumeNode = hand.panel.parameters.inputVolume
     assert acceptedReading(placed, volumeNode) is None

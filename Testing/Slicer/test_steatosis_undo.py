@@ -33,7 +33,7 @@ def stateOf(segmentationNode):
 
 def referencesOf(segmentationNode):
     """Node IDs of the boxes in the order in which the result references them."""
-    from LiverSegSlicer import parts
+    from LiverSegSlicer.scene import parts
 
     return [node.GetID() for node in parts.roisOf(segmentationNode)]
 
@@ -44,7 +44,7 @@ def test_nodes_of_rois_have_names_that_other_modules_can_show(hand, placed):
 
 
 def test_names_of_rois_go_there_and_back_and_the_users_stay(host):
-    from LiverSegSlicer.roi_names import nodeName, shortName
+    from LiverSegSlicer.fatty_liver.roi_names import nodeName, shortName
 
     assert [nodeName(name) for name in ("L1", "S12", "Mine")] == ["Liver ROI 1", "Spleen ROI 12", "Mine"]
     assert [shortName(nodeName(name)) for name in ("L1", "S12", "Mine")] == ["L1", "S12", "Mine"]
@@ -54,7 +54,7 @@ def test_rois_are_ready_when_they_come_into_the_scene_few_in_a_turn(hand, segmen
     import slicer
     import vtk
 
-    from LiverSegSlicer.roi_exchange import ROIS_PER_TURN
+    from LiverSegSlicer.fatty_liver.roi_exchange import ROIS_PER_TURN
 
     added, changed, batches = [], [], []
     scene = slicer.mrmlScene
@@ -82,7 +82,7 @@ def test_rois_are_ready_when_they_come_into_the_scene_few_in_a_turn(hand, segmen
 
 
 def test_reset_is_undone_exactly_and_can_be_done_again(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     move(roisOf(placed)["L1"], right=3.0)
     roisOf(placed)["L2"].SetSize(12, 14, 11)
@@ -145,7 +145,7 @@ def test_scan_changed_while_rois_come_leaves_all_of_them(hand, placed):
 
 
 def test_accepting_locks_the_rois_and_edit_again_unlocks_them(hand, placed):
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     chooseRow(hand, "L2")
     assert roisOf(placed)["L2"].GetDisplayNode().GetHandlesInteractive()
@@ -176,7 +176,7 @@ def test_accepting_locks_the_rois_and_edit_again_unlocks_them(hand, placed):
 def test_saved_scene_keeps_the_rois_locked(hand, placed, tmp_path):
     import slicer
 
-    from LiverSegSlicer import results
+    from LiverSegSlicer.scene import results
 
     hand.click("fattyAcceptButton")
     hand.settle()
@@ -198,7 +198,7 @@ def test_console_locks_what_it_accepts(hand, placed):
 def test_reader_says_the_contrast_phase(hand, unenhanced, phase):
     from steatosis_patients import addResult, placeByHand
 
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     segmentationNode = addResult(unenhanced, phase=phase)
     hand.settle()
@@ -217,7 +217,7 @@ def test_reader_says_the_contrast_phase(hand, unenhanced, phase):
 def test_screening_and_disagreement_of_the_core_are_said_once(hand, placed):
     from dataclasses import replace
 
-    from LiverSegSlicer.steatosis_reading import readingOf
+    from LiverSegSlicer.fatty_liver.reading import readingOf
 
     reading = readingOf(placed)
     said = {"grade": None, "screening": "Below 90 HU.", "disagreement": "The liver alone says more fat."}

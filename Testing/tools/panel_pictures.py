@@ -104,7 +104,7 @@ class Pictures:
 
     def _withoutTorch(self) -> None:
         """The panel on a computer that has no PyTorch."""
-        from LiverSegSlicer import requirements
+        from LiverSegSlicer.work import requirements
 
         found = requirements.installedVersion
         requirements.installedVersion = lambda name: None if name == "torch" else found(name)

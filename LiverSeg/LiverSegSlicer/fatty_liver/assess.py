@@ -1,0 +1,296 @@
+"""Fatty liver in the scene: place ROIs, add one, assess what lies there now.
+
+Everything here takes the ``RoiMeter`` of the scan and its segments (``meters``); the numbers and sentences
+are the core's (``LiverSegLib.steatosis.assess``).
+"""
+
+from dataclasses import replace
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import slicer
+
+from LiverSegLib.errors import LiverSegError
+from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
+
+from ..scene.dicom_facts import contrastAgentOf, tubeVoltageOf
+from ..scene.record import summaryOf
+from ..scene.volumes import volumeGrid
+from ..work.turns import doAtOnce
+from .reading import SteatosisReading, keepReading, readingOf
+from .roi_exchange import Box, RoiChange, exchange
+from .rois import SAME_MM, isAccepted, lockRois, makeRoi, nameOf, organOf, readRoi, roiNodes
+from .tables import writeNumbers
+
+Row = Dict[str, Any]
+"""An ROI as the table shows it: "name", "organ", "accepted", "automatic", "mean_hu", "sd_hu", "flags"
+(sentences), "measured" (False if it could not be)."""
+
+
+def newReading(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    meter: Any,
+) -> SteatosisReading:
+    """Return a reading with what is known of the scan and no ROIs yet."""
+    summary = summaryOf(segmentationNode) or {}
+    provenance = summary.get("provenance", {})
+    source = provenance.get("input") or {}
+    phase = summary.get("measurements", {}).get("phase")
+    reason = (provenance.get("phase") or {}).get("reason") or ""
+    if phase is None:
+        phase, reason = _estimatedPhase(volumeNode, meter)
+    kvp, agent = tubeVoltageOf(volumeNode), contrastAgentOf(volumeNode)
+    return SteatosisReading(
+        kvp=source.get("kvp") if kvp is None else kvp,
+        contrastAgent=source.get("contrast_agent") if agent is None else agent,
+        phase=phase,
+        phaseReason=reason,
+    )
+
+
+def placeRois(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    meter: Any,
+    reading: SteatosisReading,
+    settings: PlacementSettings,
+    *,
+    keepEdited: bool = True,
+) -> Iterator[None]:
+    """Place ROIs in the place of the automatic ones, in pieces; the reading is kept in the scene.
+
+    Args:
+        reading: the present reading of the result.
+        settings: how.
+        keepEdited: boxes that somebody made, moved or resized stay; else all are replaced.
+
+    Returns:
+        The ``RoiChange``, with which it can be taken back.
+    """
+    from LiverSegLib.steatosis.placement import place
+
+    kept = _editedRois(volumeNode, segmentationNode) if keepEdited else {}
+    most = max((_count(kept, organ) for organ in ORGANS), default=0)
+    # Some of the new ROIs will overlap those that stay: place so many more.
+    placement = place(meter, replace(settings, count=min(COUNT_RANGE[1], settings.count + most)))
+    yield
+    replaced = [node for node in roiNodes(segmentationNode) if node.GetID() not in kept]
+    rois: List[Roi] = [roi for roi in kept.values() if roi is not None]
+    names = {nameOf(node) for node in roiNodes(segmentationNode) if node.GetID() in kept}
+    adding: List[Box] = []
+    for organ, letter in ORGANS.items():
+        wanted = max(0, settings.count - _count(kept, organ))
+        free = [roi for roi in placement.of(organ) if not any(roi.overlaps(other) for other in rois)]
+        for roi in free[:wanted]:
+            name = _freeName(letter, names)
+            names.add(name)
+            adding.append(_newBox(segmentationNode, volumeNode, replace(roi, name=name)))
+    change = yield from exchange(segmentationNode, replaced, adding)
+    placed, warnings = len(adding), tuple(placement.warnings)
+    keepReading(
+        segmentationNode, replace(reading, settings=settings.to_dict(), warnings=warnings, placed=placed)
+    )
+    return change
+
+
+def addRoiAt(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    organ: str,
+    centre: Tuple[float, float, float],
+    sideMm: float,
+) -> "slicer.vtkMRMLMarkupsROINode":
+    """Add an ROI of the user's, wherever that is.
+
+    Args:
+        organ: key of the organ that it measures.
+        centre: LPS mm in the volume's own space.
+        sideMm: of the cube; along thicker slices it is one slice.
+    """
+    names = {nameOf(node) for node in roiNodes(segmentationNode)}
+    side = max(sideMm, 0.0)
+    spacing = max(volumeGrid(volumeNode).spacing)
+    size = (side, side, side) if spacing <= side else _thickSize(volumeNode, side)
+    roi = Roi(_freeName(ORGANS[organ], names), organ, centre, size, automatic=False)
+    change: RoiChange = doAtOnce(exchange(segmentationNode, [], [_newBox(segmentationNode, volumeNode, roi)]))
+    return change.added[0]
+
+
+def acceptReading(segmentationNode: "slicer.vtkMRMLSegmentationNode", by: str) -> SteatosisReading:
+    """Keep the reading of a result as accepted by somebody now, and lock its boxes."""
+    reading = keepReading(segmentationNode, readingOf(segmentationNode).withAcceptance(by))
+    lockRois(roiNodes(segmentationNode), True)
+    return reading
+
+
+def openAgain(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> SteatosisReading:
+    """Open an accepted reading for editing, and unlock its boxes."""
+    reading = keepReading(segmentationNode, readingOf(segmentationNode).opened())
+    lockRois(roiNodes(segmentationNode), False)
+    return reading
+
+
+def assess(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    meter: Any,
+) -> Tuple[Any, SteatosisReading]:
+    """Measure the boxes as they lie now and judge; tables, plots and the reading in the scene follow.
+
+    Returns:
+        The ``Assessment`` and the reading, reopened if it no longer is what was accepted.
+
+    Raises:
+        UsageError: the cut-offs are out of order.
+    """
+    from LiverSegLib.steatosis.assess import Conditions, CutOffs, thick_slices
+    from LiverSegLib.steatosis.assess import assess as judge
+
+    reading = readingOf(segmentationNode) or newReading(volumeNode, segmentationNode, meter)
+    rows, readings, refused = _measure(volumeNode, segmentationNode, meter)
+    settings = PlacementSettings(**reading.settings)
+    statistics = {key: found for key in ORGANS for found in [meter.statistics(key)] if found is not None}
+    assessment = judge(
+        *([pair for pair in readings if pair[0].organ == organ] for organ in ORGANS),
+        conditions=Conditions.of(
+            statistics,
+            phase=reading.phase,
+            phase_reason=reading.phaseReason,
+            chosen_phase=reading.chosenPhase,
+            contrast_agent=reading.contrastAgent,
+            kvp=reading.kvp,
+        ),
+        cut_offs=CutOffs.from_dict(reading.cutOffs),
+        whole_organ=statistics,
+        grade_anyway=reading.gradeAnyway,
+        settings=settings,
+        warnings=(*reading.warnings, *thick_slices(meter.grid.slice_spacing, settings.side_mm), *refused),
+        seed=settings.seed,
+    )
+    reading = keepReading(segmentationNode, reading.withAssessment(assessment.to_dict(), tuple(rows)))
+    writeNumbers(segmentationNode, assessment, rows)
+    lockRois(roiNodes(segmentationNode), reading.accepted is not None)
+    return assessment, reading
+
+
+def acceptedReading(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
+) -> Optional[Dict[str, Any]]:
+    """Return the accepted assessment of a result for its report, with who accepted it; None if there is none,
+    or a box was changed since.
+    """
+    reading = readingOf(segmentationNode)
+    if reading is None or reading.accepted is None or reading.assessment is None:
+        return None
+    nodes = roiNodes(segmentationNode)
+    # by place, as they were measured: names may be given twice
+    if len(nodes) != len(reading.rows) or any(
+        nameOf(node) != row["name"] or not _isAsMeasured(node, row, volumeNode)
+        for node, row in zip(nodes, reading.rows)
+    ):
+        return None
+    return {**reading.assessment, "accepted": dict(reading.accepted)}
+
+
+def _isAsMeasured(
+    roiNode: "slicer.vtkMRMLMarkupsROINode", row: Row, volumeNode: "slicer.vtkMRMLScalarVolumeNode"
+) -> bool:
+    if isAccepted(roiNode) != row["accepted"] or organOf(roiNode) != row["organ"]:
+        return False
+    try:
+        roi = readRoi(roiNode, volumeNode)
+    except LiverSegError:  # turned: then it was so when it was measured, or it has been changed
+        return not row["measured"]
+    place = (*row.get("centre_lps_mm", ()), *row.get("size_mm", ()))
+    return len(place) == 6 and np.allclose((*roi.centre, *roi.size), place, rtol=0, atol=SAME_MM)
+
+
+def _measure(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    meter: Any,
+) -> Tuple[List[Row], List[Tuple[Roi, Any]], List[str]]:
+    """Return a row for every box, those that count with their values, and sentences on those that cannot."""
+    rows: List[Row] = []
+    readings: List[Tuple[Roi, Any]] = []
+    refused: List[str] = []
+    for roiNode in roiNodes(segmentationNode):
+        accepted = isAccepted(roiNode)
+        row: Row = {"name": nameOf(roiNode), "organ": organOf(roiNode)}
+        row.update(accepted=accepted, automatic=False, mean_hu=None, sd_hu=None, flags=[], measured=False)
+        rows.append(row)
+        try:
+            roi = readRoi(roiNode, volumeNode)
+        except LiverSegError as error:
+            row["flags"] = [error.sentence]
+            refused += [error.sentence] if accepted else []
+            continue
+        values = meter.measure(roi)
+        row.update(automatic=roi.automatic, mean_hu=values.mean_hu, sd_hu=values.sd_hu)
+        row.update(flags=list(values.flags), measured=values.mean_hu is not None)
+        row["centre_lps_mm"], row["size_mm"] = list(roi.centre), list(roi.size)
+        if accepted:
+            readings.append((roi, values))
+    return rows, readings, refused
+
+
+def _editedRois(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode", segmentationNode: "slicer.vtkMRMLSegmentationNode"
+) -> Dict[str, Optional[Roi]]:
+    """Return the boxes that are no longer as they were placed, by node ID; None for one that is turned."""
+    found: Dict[str, Optional[Roi]] = {}
+    for roiNode in roiNodes(segmentationNode):
+        try:
+            roi = readRoi(roiNode, volumeNode)
+        except LiverSegError:
+            found[roiNode.GetID()] = None
+            continue
+        if not roi.automatic:
+            found[roiNode.GetID()] = roi
+    return found
+
+
+def _newBox(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode", roi: Roi
+) -> Box:
+    roiNode, displayNode = makeRoi(segmentationNode, volumeNode, roi)
+    return Box(roiNode, (displayNode,))
+
+
+def _count(rois: Dict[str, Optional[Roi]], organ: str) -> int:
+    return sum(roi is not None and roi.organ == organ for roi in rois.values())
+
+
+def _freeName(letter: str, taken: Sequence[str]) -> str:
+    number = 1
+    while f"{letter}{number}" in taken:
+        number += 1
+    return f"{letter}{number}"
+
+
+def _thickSize(volumeNode: "slicer.vtkMRMLScalarVolumeNode", side: float) -> Tuple[float, float, float]:
+    from LiverSegLib.images.grid import Grid
+    from LiverSegLib.steatosis.candidates import cube_size
+
+    grid = volumeGrid(volumeNode)
+    size = volumeNode.GetImageData().GetDimensions()
+    return cube_size(Grid.placed(size, grid.origin, grid.spacing, grid.direction), side)
+
+
+def _estimatedPhase(volumeNode: "slicer.vtkMRMLScalarVolumeNode", meter: Any) -> Tuple[str, str]:
+    """Estimate the contrast phase of a scan that LiverSeg has not segmented; takes a second or two."""
+    import SimpleITK as sitk
+
+    from LiverSegLib.measure.phase import estimate_phase
+
+    images = []
+    grid = volumeGrid(volumeNode)
+    for array in (meter.voxels, meter.labels):
+        image = sitk.GetImageFromArray(array)
+        image.SetOrigin(grid.origin)
+        image.SetSpacing(grid.spacing)
+        image.SetDirection(grid.direction)
+        images.append(image)
+    estimate = estimate_phase(*images)
+    return estimate.phase, estimate.reason

@@ -1,0 +1,159 @@
+"""A reading of fatty liver as the scene keeps it: a text node in JSON that the segmentation references.
+
+It holds choices (cut-offs, tube voltage, grading anyway), how ROIs were placed, the last assessment as
+``LiverSegLib.steatosis.assess.Assessment.to_dict`` writes it, and who accepted it. The boxes themselves are
+markups (``roi_nodes``).
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.sentences import restored, with_identity
+
+from ..scene import parts
+from ..scene.record import fileParts, scanName
+
+FORMAT = "liverseg-slicer-steatosis-1"
+DEFAULT_CUT_OFFS = {"normal_above": 1.0, "moderate_below": 0.7, "severe_below": 0.5}
+"""The core's ``CutOffs()``, whose file costs an import of SciPy."""
+SAME = 0.02
+"""HU, mm or kV by which numbers of one reading may differ after they were in a file."""
+
+
+@dataclass(frozen=True)
+class SteatosisReading:
+    """Attributes:
+    settings: how the automatic ROIs were placed (``PlacementSettings.to_dict``); empty for the usual way.
+    cutOffs: borders between grades (``CutOffs.to_dict``).
+    kvp: tube voltage in kV; None if it is not known.
+    contrastAgent: what the DICOM header names.
+    phase, phaseReason: contrast phase of the scan, as estimated or from its header.
+    chosenPhase: the contrast phase that the reader says it is; None to go by ``phase``.
+    gradeAnyway: the user chose to have a grade in spite of reasons not to.
+    warnings: sentences from placing.
+    placed: how many ROIs were placed automatically.
+    assessment: the last one; None before the first.
+    rows: what the table of ROIs shows, with those that do not count.
+    accepted: "by", "at" (ISO time), "how" ("automatic" or "edited"), "rois", "rejected"; None if nobody has
+        accepted it as it is now.
+    reopened: an earlier acceptance that a change has undone, or that was opened for editing ("unchanged").
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    cutOffs: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_CUT_OFFS))
+    kvp: Optional[float] = None
+    contrastAgent: Optional[str] = None
+    phase: Optional[str] = None
+    phaseReason: str = ""
+    chosenPhase: Optional[str] = None
+    gradeAnyway: bool = False
+    warnings: Tuple[str, ...] = ()
+    placed: int = 0
+    assessment: Optional[Dict[str, Any]] = None
+    rows: Tuple[Dict[str, Any], ...] = ()
+    accepted: Optional[Dict[str, Any]] = None
+    reopened: Optional[Dict[str, Any]] = None
+
+    def withAssessment(
+        self, assessment: Dict[str, Any], rows: Tuple[Dict[str, Any], ...]
+    ) -> "SteatosisReading":
+        """Return the reading with a new assessment; one that differs from what was accepted reopens it."""
+        changed = self.accepted is not None and not (
+            self.assessment is not None
+            and _same(_essence(self.assessment, self.rows), _essence(assessment, rows))
+        )
+        return replace(
+            self,
+            assessment=assessment,
+            rows=rows,
+            accepted=None if changed else self.accepted,
+            reopened=self.accepted if changed else self._reopenedWith(assessment, rows),
+        )
+
+    def _reopenedWith(
+        self, assessment: Dict[str, Any], rows: Tuple[Dict[str, Any], ...]
+    ) -> Optional[Dict[str, Any]]:
+        """The acceptance that was opened; once something differs it no longer counts as unchanged."""
+        if self.reopened is None or not self.reopened.get("unchanged") or self.assessment is None:
+            return self.reopened
+        if _same(_essence(self.assessment, self.rows), _essence(assessment, rows)):
+            return self.reopened
+        return {key: value for key, value in self.reopened.items() if key != "unchanged"}
+
+    def withAcceptance(self, by: str) -> "SteatosisReading":
+        """Return the reading as accepted by somebody now."""
+        counted = [row["name"] for row in self.rows if row["accepted"]]
+        rejected = [row["name"] for row in self.rows if not row["accepted"]]
+        automatic = all(row["automatic"] and row["accepted"] for row in self.rows)
+        acceptance = {
+            "by": by,
+            "at": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "how": "automatic" if automatic and len(self.rows) == self.placed else "edited",
+            "rois": counted,
+            "rejected": rejected,
+        }
+        return replace(self, accepted=acceptance, reopened=None)
+
+    def opened(self) -> "SteatosisReading":
+        """Return the reading, which somebody accepted, as opened for editing; nothing is changed yet."""
+        return replace(self, accepted=None, reopened={**(self.accepted or {}), "unchanged": True})
+
+
+def readingOf(
+    segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
+) -> Optional[SteatosisReading]:
+    """Return the reading of a result; None if it has none, or somebody overwrote its text."""
+    textNode = None if segmentationNode is None else parts.part(segmentationNode, parts.STEATOSIS)
+    try:
+        data = restored(json.loads(textNode.GetText() or "")) if textNode is not None else None
+        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+            return None
+        return SteatosisReading(**{**data, "rows": tuple(data["rows"]), "warnings": tuple(data["warnings"])})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def keepReading(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", reading: SteatosisReading
+) -> SteatosisReading:
+    """Write the reading of a result into the scene, and return it."""
+    isNew = parts.part(segmentationNode, parts.STEATOSIS) is None
+    name = _("{volume} fatty liver reading").format(volume=scanName(segmentationNode))
+    textNode = parts.makePart(segmentationNode, parts.STEATOSIS, "vtkMRMLTextNode", name)
+    text = json.dumps(with_identity({"format": FORMAT, **asdict(reading)}), indent=1)
+    if textNode.GetText() != text:
+        textNode.SetText(text)
+    if isNew:
+        fileParts(segmentationNode)
+    return reading
+
+
+def _essence(
+    assessment: Mapping[str, Any], rows: Tuple[Mapping[str, Any], ...]
+) -> Tuple[List[str], List[float]]:
+    """Return the words and the numbers that make one reading another; sentences are left out: they may be
+    put better by the next version.
+    """
+    conditions = assessment["conditions"]
+    words = [str(assessment[key]) for key in ("grade", "graded_anyway")] + [str(conditions["phase"])]
+    words += [f"{row['name']} {row['organ']} {row['accepted']}" for row in rows]
+    numbers = [conditions["kvp"], assessment["ratio"], *assessment["cut_offs"].values()]
+    for roi in assessment["rois"]:
+        words.append(roi["name"])
+        numbers += [*roi["centre_lps_mm"], *roi["size_mm"], roi["mean_hu"], roi["sd_hu"], roi["inside"]]
+    numbers += [organ["median_hu"] for organ in assessment["whole_organ"]]
+    return words, [-1e9 if value is None else float(value) for value in numbers]
+
+
+def _same(one: Tuple[List[str], List[float]], other: Tuple[List[str], List[float]]) -> bool:
+    return (
+        one[0] == other[0]
+        and len(one[1]) == len(other[1])
+        and np.allclose(one[1], other[1], rtol=0, atol=SAME)
+    )

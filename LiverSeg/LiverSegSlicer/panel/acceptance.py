@@ -1,0 +1,97 @@
+"""The end of the section Fatty liver: who reads, Accept, and whether the reading stands accepted."""
+
+import getpass
+from datetime import datetime
+from typing import Any, Callable, Mapping, Optional
+
+from slicer.i18n import tr as _
+
+from ..fatty_liver.reading import SteatosisReading
+from ..parameters import Preferences
+from ..slots import guarded
+from .notes import GOOD, WARNING, Note
+
+
+class SteatosisAcceptance:
+    """Args:
+    ui: the panel's widgets.
+    preferences: remembers the reader's name.
+    onAccept: called with the reader's name.
+    onEdit: called without arguments when an accepted reading is to be opened again.
+    """
+
+    def __init__(
+        self, ui, preferences: Preferences, onAccept: Callable[[str], None], onEdit: Callable[[], None]
+    ) -> None:
+        self._ui = ui
+        self._preferences = preferences
+        self._onAccept = onAccept
+        self._reading: Optional[SteatosisReading] = None
+        self._note = Note(ui, "fattyAcceptance")
+        ui.fattyReaderEdit.setText(preferences.reader or loginName())
+        ui.fattyReaderEdit.connect("textChanged(QString)", guarded(lambda _text: self._showButton()))
+        ui.fattyAcceptButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onClicked()))
+        ui.fattyEditButton.connect("clicked(bool)", guarded(lambda _checked=False: onEdit()))
+
+    def show(self, reading: Optional[SteatosisReading]) -> None:
+        """Show whether a reading is accepted; None if there is none."""
+        self._reading = reading
+        accepted = reading is not None and reading.accepted is not None
+        self._ui.fattyAcceptButton.setVisible(not accepted)
+        self._ui.fattyEditButton.setVisible(accepted)
+        self._ui.fattyReaderWidget.setVisible(not accepted)
+        if reading is not None and reading.accepted is not None:
+            self._note.show(acceptedText(reading.accepted), GOOD)
+        elif reading is not None and reading.reopened is not None:
+            if reading.reopened.get("unchanged"):
+                text = _("Opened for editing. {name} had accepted it on {when}.")
+            else:
+                text = _("Changed after {name} accepted it on {when}: accept it again.")
+            self._note.show(text.format(**_whoAndWhen(reading.reopened)), WARNING)
+        else:
+            self._note.show("")
+        self._showButton()
+
+    def _showButton(self) -> None:
+        reason = self._reasonNotToAccept()
+        self._ui.fattyAcceptButton.enabled = not reason
+        self._ui.fattyAcceptButton.toolTip = reason or _(
+            "Stores this reading in the scene as accepted by you now, and locks its ROIs."
+        )
+
+    def _reasonNotToAccept(self) -> str:
+        if self._reading is None or self._reading.assessment is None:
+            return _("There is nothing to accept yet.")
+        if self._reading.accepted is not None:
+            return _("This reading is accepted already.")
+        if not self._ui.fattyReaderEdit.text.strip():
+            return _("Say who reads before you accept.")
+        return ""
+
+    def _onClicked(self) -> None:
+        name = self._ui.fattyReaderEdit.text.strip()
+        if not self._reasonNotToAccept():
+            self._preferences.reader = name
+            self._onAccept(name)
+
+
+def acceptedText(acceptance: Mapping[str, Any]) -> str:
+    """Return who accepted a reading when, in a sentence."""
+    if acceptance["how"] == "automatic":
+        text = _("Accepted by {name} on {when}, with the automatic ROIs.")
+    else:
+        text = _("Accepted by {name} on {when}, with edited ROIs.")
+    return text.format(**_whoAndWhen(acceptance))
+
+
+def loginName() -> str:
+    """Return the name under which the user is logged in to this computer; empty if it has none."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # no such entry in the system's list of users
+        return ""
+
+
+def _whoAndWhen(acceptance: Mapping[str, Any]) -> Mapping[str, str]:
+    when = datetime.fromisoformat(acceptance["at"])
+    return {"name": acceptance["by"], "when": f"{when:%Y-%m-%d %H:%M}"}

@@ -1,0 +1,121 @@
+"""Section Advanced: model, device, the computing process, where files live."""
+
+import os
+from typing import Callable, List, Tuple
+
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import ModelError
+
+from ..parameters import LiverSegParameters, Preferences
+from ..slots import guarded
+from .desktop import openOnDesktop
+from .notes import PLAIN, WARNING, Note
+
+
+class AdvancedSection:
+    """Args:
+    ui: the panel's widgets.
+    preferences: what belongs to this computer.
+    worker: the computing process, told when its idle time changes.
+    onShowLog: called without arguments.
+    """
+
+    def __init__(self, ui, preferences: Preferences, worker, onShowLog: Callable[[], None]) -> None:
+        self._ui = ui
+        self._preferences = preferences
+        self._worker = worker
+        self._parameters = None
+        self._torchNote = Note(ui, "torchState")
+        ui.startWithPanelCheckBox.checked = preferences.startWithPanel
+        ui.idleSpinBox.setValue(preferences.idleMinutes)
+        ui.arrangeViewsCheckBox.checked = preferences.arrangeViews
+        ui.arrangeViewsCheckBox.connect("toggled(bool)", guarded(self._onArrangeViews))
+        ui.startWithPanelCheckBox.connect("toggled(bool)", guarded(self._onStartWithPanel))
+        ui.idleSpinBox.connect("valueChanged(int)", guarded(self._onIdle))
+        ui.advancedSection.connect("contentsCollapsed(bool)", guarded(self._onCollapsed))
+        ui.modelSelector.connect("currentIndexChanged(int)", guarded(self._onModel))
+        ui.deviceSelector.connect("currentIndexChanged(int)", guarded(self._onDevice))
+        ui.modelsFolderButton.connect("clicked(bool)", guarded(self._onModelsFolder))
+        ui.logButton.connect("clicked(bool)", guarded(lambda _checked=False: onShowLog()))
+
+    def show(self, parameters: LiverSegParameters) -> None:
+        """Show the scene's choices; the other ones are bound to the parameter node."""
+        self._parameters = parameters
+        self._onCollapsed(self._ui.advancedSection.collapsed)
+
+    def showTorch(self, text: str, usable: bool) -> None:
+        """Say which PyTorch there is."""
+        self._torchNote.show(text, PLAIN if usable else WARNING)
+
+    def _onCollapsed(self, collapsed: bool) -> None:
+        """Look for models only while the section is open: they are read from files."""
+        if collapsed or self._parameters is None:
+            return
+        _choose(self._ui.modelSelector, _models(), self._parameters.model)
+        _choose(self._ui.deviceSelector, _devices(), self._parameters.device)
+        self._ui.modelsFolderButton.toolTip = _("Opens {folder}, where models that you install live.").format(
+            folder=_modelsFolder()
+        )
+
+    def _onModel(self, index: int) -> None:
+        if self._parameters and index >= 0:
+            self._parameters.model = self._ui.modelSelector.itemData(index)
+
+    def _onDevice(self, index: int) -> None:
+        if self._parameters and index >= 0:
+            self._parameters.device = self._ui.deviceSelector.itemData(index)
+
+    def _onStartWithPanel(self, on: bool) -> None:
+        self._preferences.startWithPanel = on
+
+    def _onArrangeViews(self, on: bool) -> None:
+        self._preferences.arrangeViews = on
+
+    def _onIdle(self, minutes: int) -> None:
+        self._preferences.idleMinutes = minutes
+        self._worker.setIdleMinutes(minutes)
+
+    def _onModelsFolder(self) -> None:
+        folder = _modelsFolder()
+        os.makedirs(folder, exist_ok=True)
+        openOnDesktop(folder)
+
+
+def _choose(selector, choices: List[Tuple[str, str]], value: str) -> None:
+    """Offer (value, text) pairs and choose ``value``, which is added where it is not among them."""
+    known = [known for known, _text in choices]
+    if value not in known:
+        choices = [*choices, (value, _("{name} (not on this computer)").format(name=value))]
+    selector.blockSignals(True)
+    selector.clear()
+    for known, text in choices:
+        selector.addItem(text, known)
+    selector.setCurrentIndex(selector.findData(value))
+    selector.blockSignals(False)
+
+
+def _models() -> List[Tuple[str, str]]:
+    from LiverSegLib.models import list_models  # here, so that the panel opens sooner
+
+    try:
+        models = list_models()
+    except ModelError:
+        models = []
+    usable = [model for model in models if model.error is None and model.manifest is not None]
+    return [(model.name, f"{model.name} {model.manifest.version}") for model in usable]
+
+
+def _modelsFolder() -> str:
+    from LiverSegLib.models import user_models_folder
+
+    return str(user_models_folder())
+
+
+def _devices() -> List[Tuple[str, str]]:
+    return [
+        ("auto", _("Automatic")),
+        ("cpu", _("Processor (CPU)")),
+        ("cuda", _("Graphics card (CUDA)")),
+        ("mps", _("Graphics of a Mac (MPS)")),
+    ]

@@ -1,0 +1,56 @@
+"""Warnings in one line of the panel: how many there are, and the first; a click shows all."""
+
+from typing import Sequence, Tuple
+
+import qt
+from slicer.i18n import tr as _
+
+from ..slots import guarded
+from .notes import WARNING, Note
+
+LEAST_WIDTH = 280
+"""Pixels that the block has at least, also before it is laid out: the panel is never narrower."""
+_ROOM = 8
+"""Pixels between the parts of the line."""
+
+
+class FoldedWarnings:
+    """Args:
+    ui: the panel's widgets; of them ``<name>Note``, and in it ``<name>Bar``, ``<name>Button`` (tool button),
+        ``<name>First`` (a label of one line) and ``<name>Label`` (a label that wraps).
+    name: beginning of the names of these widgets.
+    """
+
+    def __init__(self, ui, name: str) -> None:
+        self._noteWidget = getattr(ui, f"{name}Note")
+        self._button = getattr(ui, f"{name}Button")
+        self._first = getattr(ui, f"{name}First")
+        self._label = getattr(ui, f"{name}Label")
+        self._note = Note(ui, name)
+        self._texts: Tuple[str, ...] = ()
+        self._button.connect("toggled(bool)", guarded(lambda _unfolded: self._draw()))
+        self.show(())
+
+    def show(self, texts: Sequence[str]) -> None:
+        """Show these warnings, each once; nothing without any. It stays folded or unfolded as it was."""
+        self._texts = tuple(dict.fromkeys(str(text) for text in texts if text))
+        self._draw()
+
+    def _draw(self) -> None:
+        texts, unfolded = self._texts, bool(self._button.checked)
+        bullet = "• " if len(texts) > 1 else ""
+        self._note.show("\n".join(bullet + text for text in texts), WARNING)
+        if not texts:
+            return
+        count = len(texts)
+        self._button.setText(_("1 warning") if count == 1 else _("{count} warnings").format(count=count))
+        self._button.setArrowType(qt.Qt.DownArrow if unfolded else qt.Qt.RightArrow)
+        self._first.setVisible(not unfolded)
+        self._first.setText(self._elided(texts[0]))
+        self._first.toolTip = "\n".join(texts)
+        self._label.setVisible(unfolded)
+
+    def _elided(self, text: str) -> str:
+        """Return as much of a sentence as the line has room for."""
+        room = max(self._noteWidget.width, LEAST_WIDTH) - self._button.sizeHint.width() - 2 * _ROOM
+        return qt.QFontMetrics(self._first.font).elidedText(text, qt.Qt.ElideRight, room)

@@ -1,0 +1,1 @@
+"""Core and MRML: volumes, segmentations, tables, marks, folders, views. The only room where LPS meets RAS."""

@@ -1,0 +1,202 @@
+"""A run's result in the scene: put there in one step, read back, measured anew.
+
+A result is a segmentation node that references its tables, summary and lesion marks (``parts``). Nothing
+that a user changed is ever written over: a result is refilled in place only while nobody has edited or
+accepted anything of it (``reruns``).
+"""
+
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import InputChangedError
+from LiverSegLib.worker.protocol import Grid
+
+from . import parts
+from .fingerprint import editedSinceMeasured, isUntouched, rememberApplied, rememberMeasured
+from .parts import allResults, resultFor, volumeOf
+from .record import fileParts, partNodes, summaryOf, writeNumbers
+from .reruns import isReplaceable
+from .segments import fillSegmentation, labelArray, sharedLabelmap
+from .views import styleSegmentation
+from .volumes import volumeGrid
+
+__all__ = [
+    "RunResult",
+    "allResults",
+    "applyResult",
+    "editedSinceMeasured",
+    "isUntouched",
+    "labelsOf",
+    "resultFor",
+    "summaryOf",
+    "updateMeasurements",
+    "volumeOf",
+]
+
+SAME_PLACE_VOXELS = 0.05
+"""Labels and volume lie in one place if their corners are no further apart than this part of a voxel."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run brought.
+
+    Attributes:
+        name: of the scan.
+        labels: uint8 (z, y, x), values of ``LiverSegLib.labels``; they are copied into the scene.
+        grid: where the labels lie, LPS mm.
+        summary: "name", "measurements", "provenance", "warnings", as the worker wrote them.
+        surfaces: label key -> points float32 (n, 3) LPS mm and triangles int32 (m, 3).
+    """
+
+    name: str
+    labels: np.ndarray
+    grid: Grid
+    summary: Dict[str, Any]
+    surfaces: Dict[str, Tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+def applyResult(
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    result: RunResult,
+    *,
+    replace: Optional["slicer.vtkMRMLSegmentationNode"] = None,
+) -> "slicer.vtkMRMLSegmentationNode":
+    """Put a result into the scene, in one step and as one undo state.
+
+    Args:
+        volumeNode: the scan that was segmented.
+        result: what the run brought.
+        replace: an earlier result of this volume to refill in place. If it carries anything of the user's
+            (``reruns``), or belongs to another volume, it is left alone and a new segmentation is made.
+
+    Returns:
+        The segmentation node, with its tables, summary and marks, filed beside the volume.
+
+    Raises:
+        InputChangedError: the volume was removed, or has another size or place than the labels. The scene
+        is as
+            it was.
+    """
+    _checkSameVoxels(volumeNode, result)
+    slicer.mrmlScene.SaveStateForUndo()
+    if replace is not None and volumeOf(replace) is volumeNode and isReplaceable(replace):
+        _refill(replace, volumeNode, result)
+        return replace
+    return _add(volumeNode, result)
+
+
+def labelsOf(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode"
+) -> np.ndarray:
+    """Return the segments as they are now, edits included, as uint8 (z, y, x) on the volume's grid.
+
+    Segments are found by ID; tumour wins over spleen, spleen over liver; other segments are left out.
+
+    Raises:
+        InputError: none of liver, spleen, tumour is there.
+    """
+    return labelArray(segmentationNode, volumeNode)
+
+
+def updateMeasurements(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", summary: Mapping[str, Any]
+) -> None:
+    """Write new numbers of the segments as they are now: tables, summary and marks, missing ones too.
+
+    Whether the segmentation counts as untouched does not change.
+    """
+    writeNumbers(segmentationNode, summary)
+    rememberMeasured(segmentationNode)
+    fileParts(segmentationNode)
+
+
+def _add(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> "slicer.vtkMRMLSegmentationNode":
+    earlier = resultFor(volumeNode)
+    name = slicer.mrmlScene.GenerateUniqueName(_("{volume} segmentation").format(volume=volumeNode.GetName()))
+    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    try:
+        _place(segmentationNode, volumeNode)
+        # Segments before display nodes: these would show, and convert, what is still being put together.
+        fillSegmentation(
+            segmentationNode.GetSegmentation(), sharedLabelmap(result.labels, volumeNode), result.surfaces
+        )
+        styleSegmentation(segmentationNode)
+        _remember(segmentationNode, result, earlier)
+    except Exception:
+        for node in (*partNodes(segmentationNode), segmentationNode):
+            slicer.mrmlScene.RemoveNode(node)
+        raise
+    return segmentationNode
+
+
+def _refill(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    volumeNode: "slicer.vtkMRMLScalarVolumeNode",
+    result: RunResult,
+) -> None:
+    """Replace the segments of an untouched result; the node itself, its name and place in lists stay."""
+    labelmap = sharedLabelmap(result.labels, volumeNode)
+    wasModifying = segmentationNode.StartModify()
+    segmentation = segmentationNode.GetSegmentation()
+    segmentation.RemoveAllSegments()
+    _place(segmentationNode, volumeNode)
+    fillSegmentation(segmentation, labelmap, result.surfaces)
+    styleSegmentation(segmentationNode)
+    segmentationNode.EndModify(wasModifying)
+    _remember(segmentationNode, result, None)
+
+
+def _place(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
+) -> None:
+    segmentationNode.SetNodeReferenceID(parts.VOLUME, volumeNode.GetID())
+    segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    # After the transform, because it depends on both; Slicer resamples segments to it when it saves them.
+    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+
+
+def _remember(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    result: RunResult,
+    earlier: Optional["slicer.vtkMRMLSegmentationNode"],
+) -> None:
+    rememberApplied(segmentationNode)
+    segmentationNode.SetAttribute(parts.TIME, str(time.time_ns() // 1000))
+    writeNumbers(segmentationNode, result.summary)
+    fileParts(segmentationNode, earlier)
+
+
+def _checkSameVoxels(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> None:
+    if volumeNode.GetScene() is None or volumeNode.GetImageData() is None:
+        raise InputChangedError(_("The volume was removed while it was being segmented."))
+    size = tuple(volumeNode.GetImageData().GetDimensions())
+    if (
+        size == result.labels.shape[::-1]
+        and _apart(volumeGrid(volumeNode), result.grid, size) <= SAME_PLACE_VOXELS
+    ):
+        return
+    raise InputChangedError(
+        _("The volume {name} was changed while it was being segmented; segment it again.").format(
+            name=volumeNode.GetName()
+        ),
+        details=f"volume {size} {volumeGrid(volumeNode)}, labels {result.labels.shape[::-1]} {result.grid}",
+    )
+
+
+def _apart(one: Grid, other: Grid, size: Tuple[int, ...]) -> float:
+    """Return how far the corners of two grids of one size lie apart at most, in voxels."""
+    indices = np.array(list(itertools.product(*((0, count - 1) for count in size))), float)
+    distance = np.linalg.norm(_points(one, indices) - _points(other, indices), axis=1).max()
+    return float(distance / min(one.spacing))
+
+
+def _points(grid: Grid, indices: np.ndarray) -> np.ndarray:
+    steps = np.reshape(grid.direction, (3, 3)) * np.asarray(grid.spacing)
+    return np.asarray(grid.origin) + indices @ steps.T

@@ -1,0 +1,257 @@
+"""What a run does, step by step: segment a scan, measure an edited segmentation, write the report."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, Optional
+from uuid import uuid4
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import InputError, UsageError, WorkerError
+from LiverSegLib.failures import write_failure
+from LiverSegLib.worker import protocol, scratch
+
+from ..fatty_liver.assess import acceptedReading
+from ..scene import results, volumes
+from ..scene.rejected_lesions import toldLesions
+from ..scene.reruns import replaceableResult
+from .files import readArray, readSummary, readSurfaces, resultFile, resultFolder, writeArray, writeSummary
+from .input_watch import InputWatch
+from .run import Ask, Run, Steps
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """How to segment.
+
+    Attributes:
+        model: Name of a model in the store, or a folder.
+        device: "auto", "cpu", "cuda" or "mps".
+        mirror: Average over mirrored tiles too: slower, a little steadier.
+        minimumLesionMl: Smaller tumours become liver; the core's default if None.
+        replaceUntouched: Put the result in the place of an earlier one that nobody has edited or accepted.
+    """
+
+    model: str = "default"
+    device: str = "auto"
+    mirror: bool = False
+    minimumLesionMl: Optional[float] = None
+    replaceUntouched: bool = True
+
+
+def segmentSteps(
+    volumeNode: Any, options: SegmentOptions, checkReady: Callable[[], None]
+) -> Callable[[Run], Steps]:
+    """The steps of segmenting a volume; the result is the segmentation node.
+
+    Args:
+        checkReady: Raises an error if this computer cannot segment yet.
+    """
+
+    def steps(run: Run) -> Steps:
+        volumes.checkVolume(volumeNode)
+        checkReady()
+        with _watching(run, volumeNode) as watch, _roomFor(run) as folder:
+            request = protocol.Segment(
+                folder.name,
+                voxels=str(folder / "voxels.npy"),
+                grid=volumes.volumeGrid(volumeNode),
+                name=volumeNode.GetName() or None,
+                model=options.model,
+                device=options.device,
+                mirror=options.mirror,
+                minimum_lesion_ml=options.minimumLesionMl,
+            )
+            run.tell(0.0, _("Handing the scan over"))
+            voxels = volumes.voxelArray(volumeNode)
+            yield from writeArray(folder / "voxels.npy", voxels)
+            watch.check()
+            run.tell(0.02, _waitingFor(run, options))
+            reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
+            run.tell(0.95, _("Putting the result into the scene"))
+            result = yield from _readResult(reply, run.child.folder, voxels.shape)
+            yield from _sceneAtRest()
+            watch.check()
+            watch.stop()
+            return results.applyResult(volumeNode, result, replace=_replaceable(volumeNode, options))
+
+    return steps
+
+
+def measureSteps(segmentationNode: Any) -> Callable[[Run], Steps]:
+    """The steps of measuring a segmentation anew; the result is the segmentation node."""
+
+    def steps(run: Run) -> Steps:
+        case = _Case(segmentationNode)
+        with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as folder:
+            yield from case.handOver(run, folder)
+            yield from case.measure(run, folder, 0.3, 1.0)
+            yield from _sceneAtRest()
+            watch.check()
+            watch.stop()
+            results.updateMeasurements(segmentationNode, case.summary)
+            return segmentationNode
+
+    return steps
+
+
+def reportSteps(
+    segmentationNode: Any, folder: Path, labelFormat: str, highlight: bool
+) -> Callable[[Run], Steps]:
+    """The steps of writing the report, measuring first what was edited; the result is the path of
+    report.html."""
+
+    def steps(run: Run) -> Steps:
+        case = _Case(segmentationNode)
+        edited = results.editedSinceMeasured(segmentationNode)
+        steatosis = acceptedReading(segmentationNode, case.volumeNode)
+        with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as room:
+            yield from case.handOver(run, room)
+            if edited:
+                yield from case.measure(run, room, 0.3, 0.5)
+                yield from _sceneAtRest()
+            watch.check()
+            watch.stop()
+            if edited:
+                results.updateMeasurements(segmentationNode, case.summary)
+            request = protocol.Report(
+                f"{room.name}-r",
+                **case.arrays(room),
+                folder=str(folder),
+                label_format=labelFormat,
+                highlight=highlight,
+            )
+            writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis})
+            reply = yield Ask(request, begin=0.5, words=stageWords)
+            return Path(reply.folder) / reply.files["report"]
+
+    return steps
+
+
+def stageWords(stage: str, text: str) -> str:
+    """What to tell people of a stage of the worker's; ``text`` is its own English one."""
+    words = {
+        "read": _("Checking the scan"),
+        "locate": _("Looking for the liver"),
+        "segment": _("Segmenting"),
+        "clean": _("Cleaning up the mask"),
+        "measure": _("Measuring"),
+        "write": _("Writing the report"),
+        "done": _("Making the surfaces"),
+    }
+    return words.get(stage, text)
+
+
+class _Case:
+    """A segmentation with its scan and numbers, on the way to the worker.
+
+    Raises:
+        InputError, UsageError: It is none of LiverSeg's, or its scan is gone.
+    """
+
+    def __init__(self, segmentationNode: Any) -> None:
+        summary = results.summaryOf(segmentationNode) if segmentationNode is not None else None
+        if summary is None:
+            raise UsageError(_("Choose a segmentation that LiverSeg has made."))
+        self.summary: Dict[str, Any] = summary
+        self.volumeNode = results.volumeOf(segmentationNode)
+        if self.volumeNode is None:
+            raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
+        volumes.checkVolume(self.volumeNode)
+        self.summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
+        self.labels: np.ndarray = results.labelsOf(segmentationNode, self.volumeNode)
+        self._untouched = results.isUntouched(segmentationNode)
+
+    def arrays(self, folder: Path) -> Dict[str, Any]:
+        """The fields of a request that name what was handed over."""
+        return {
+            "voxels": str(folder / "voxels.npy"),
+            "labels": str(folder / "labels.npy"),
+            "summary": str(folder / "summary.json"),
+            "grid": volumes.volumeGrid(self.volumeNode),
+        }
+
+    def handOver(self, run: Run, folder: Path) -> Steps:
+        """Write scan, mask and numbers into ``folder``."""
+        run.tell(0.0, _("Handing the scan over"))
+        yield from writeArray(folder / "voxels.npy", volumes.voxelArray(self.volumeNode))
+        run.tell(0.2, _("Handing the segmentation over"))
+        yield from writeArray(folder / "labels.npy", self.labels)
+        writeSummary(folder / "summary.json", self.summary)
+
+    def measure(self, run: Run, folder: Path, begin: float, end: float) -> Steps:
+        """Take new numbers from the worker."""
+        request = protocol.Measure(f"{folder.name}-m", **self.arrays(folder), edited=not self._untouched)
+        reply = yield Ask(request, begin=begin, end=end, words=stageWords)
+        place = resultFolder(reply.folder, run.child.folder)
+        try:
+            self.summary = readSummary(reply.folder, reply.summary)
+        finally:
+            scratch.remove_tree(place)
+
+
+@contextmanager
+def _watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None) -> Iterator[InputWatch]:
+    """End the run when its input is changed or removed during the block."""
+    watch = InputWatch(volumeNode, run.stop, segmentationNode)
+    watch.start()
+    try:
+        yield watch
+    finally:
+        watch.stop()
+
+
+@contextmanager
+def _roomFor(run: Run) -> Iterator[Path]:
+    """A folder for what this run hands over, in the private folder of the worker, which is started if need
+    be; removed after the block."""
+    run.child = run.worker.start()
+    folder = run.child.folder / uuid4().hex[:12]
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        if run.child.error is not None:
+            raise run.child.error from error
+        raise write_failure(error, folder.parent.parent, _("hand the scan to the worker")) from error
+    try:
+        yield folder
+    finally:
+        scratch.remove_tree(folder)
+
+
+def _readResult(reply: Any, privateFolder: Path, shape: Any) -> Steps:
+    """Take a result in and remove its files."""
+    place = resultFolder(reply.folder, privateFolder)
+    try:
+        labels = yield from readArray(resultFile(reply.folder, reply.labels))
+        if labels.shape != shape or labels.dtype != np.uint8:
+            text = _("The worker's result could not be read.")
+            raise WorkerError(text, f"labels {labels.dtype} {labels.shape}, scan {shape}")
+        surfaces = yield from readSurfaces(reply)
+        summary = readSummary(reply.folder, reply.summary)
+    finally:
+        scratch.remove_tree(place)
+    return results.RunResult(summary["name"], labels, reply.grid, summary, surfaces)
+
+
+def _sceneAtRest() -> Steps:
+    """Wait until no scene is coming in, whose nodes must not mix with a result's; a turn at least."""
+    yield None
+    while slicer.mrmlScene.IsImporting():
+        yield None
+
+
+def _replaceable(volumeNode: Any, options: SegmentOptions) -> Optional[Any]:
+    """The earlier result that may be replaced, unless the user chose to keep every one."""
+    return replaceableResult(volumeNode) if options.replaceUntouched else None
+
+
+def _waitingFor(run: Run, options: SegmentOptions) -> str:
+    if not run.worker.isReady():
+        return _("Starting the worker")
+    if not run.worker.isWarmFor(options.model, options.device):
+        return _("Loading the model")
+    return _("Waiting for the worker")
