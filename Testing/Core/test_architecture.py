@@ -56,6 +56,7 @@ BELOW = {
     "labels": set(),
     "voxels": set(),
     "networks": {"errors"},
+    "phase": {"aorta", "kidneys", "labels", "sentences"},
     "images": {"errors", "failures", "geometry", "phase", "sentences", "voxels"},
     "measure": {"errors", "labels", "geometry", "phase", "regions", "level_sets", "sentences", "voxels"},
     "models": {"errors", "labels"},

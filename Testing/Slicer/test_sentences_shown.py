@@ -56,6 +56,27 @@ def test_sentence_is_made_in_the_language_of_the_user(german, sentence):
     assert type(sentence(said)) is str
 
 
+def test_reason_for_the_contrast_phase_is_translated_whole_within_another_sentence(monkeypatch, sentence):
+    from LiverSegLib.measure.steatosis import Conditions, assess
+    from LiverSegLib.phase import Attenuations, decide
+
+    monkeypatch.setattr(
+        i18n,
+        "translations",
+        {
+            "Liver {hu:.0f} HU": "Leber {hu:.0f} HE",
+            "aorta {hu:.0f} HU": "Aorta {hu:.0f} HE",
+            "{measured}: liver and blood are alike.": "Leber und Blut gleichen sich ({measured}).",
+            "The scan holds contrast medium: it looks like the late phase.": "Spätphase.",
+        },
+    )
+    estimate = decide(Attenuations(110, None, 112))
+    conditions = Conditions(phase=estimate.phase, phase_reason=estimate.reason)
+    judged = assess([], [], conditions=conditions).reasons_not_to_grade
+    said = [sentence(with_identity(reason)) for reason in judged]
+    assert "Spätphase. Leber und Blut gleichen sich (Leber 110 HE, Aorta 112 HE)." in said
+
+
 def test_plain_text_of_older_results_is_shown_as_it_is(german, sentence):
     assert sentence("No liver was found.") == "No liver was found."
     assert sentence({"sentence": "from the future", "arguments": {}, "text": "As it came."}) == "As it came."
