@@ -8,6 +8,8 @@ a word ("organ.liver") or a whole sentence from this table.
 
 from typing import Dict
 
+from .error_texts import ERRORS
+
 SENTENCES: Dict[str, str] = {
     # words, to be arguments
     "organ.liver": "liver",
@@ -309,5 +311,6 @@ SENTENCES: Dict[str, str] = {
     "note.larger-box": "Liver or spleen reached beyond the located box; the box was enlarged.",
     "files.no-3d-picture": "There is no 3-D picture. {reason}",
     "files.no-roi-picture": "There is no picture of the ROIs: the Python package pillow is missing.",
+    **ERRORS,
 }
 """Identifier -> English template."""

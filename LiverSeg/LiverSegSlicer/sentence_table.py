@@ -4,6 +4,8 @@ from typing import Callable, Dict
 
 from slicer.i18n import tr as _
 
+from .error_table import ERRORS
+
 TEMPLATES: Dict[str, Callable[[], str]] = {
     "organ.liver": lambda: _("liver"),
     "organ.spleen": lambda: _("spleen"),
@@ -379,5 +381,6 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     "files.no-roi-picture": lambda: _(
         "There is no picture of the ROIs: the Python package pillow is missing."
     ),
+    **ERRORS,
 }
 """Identifier of a sentence -> its template in the language that Slicer has now."""
