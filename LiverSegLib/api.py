@@ -95,7 +95,7 @@ class Segmenter:
 
         self.model: Model = load_model(model)
         self.device = choose_device(device, precision=precision, threads=threads)
-        with _memory_errors("loading the model"):
+        with _memory_errors("failed.memory-loading"):
             from LiverSegLib.inference.cascade import Cascade
 
             self._cascade = Cascade(self.model, self.device)
@@ -131,9 +131,7 @@ class Segmenter:
         """
         _check_minimum(minimum_lesion_ml)
         if mirror and not any(stage.mirror_axes for stage in self._cascade.stages.values()):
-            raise UsageError(
-                f"The model {self.model.name} was not trained to be mirrored; leave out the mirror option."
-            )
+            raise UsageError(Sentence("model.not-mirrored", name=self.model.name))
         return _Run(self, _Reporter(progress, cancel), mirror, minimum_lesion_ml).segment(source, series)
 
 
@@ -251,19 +249,15 @@ class _Reporter:
 class _memory_errors:  # noqa: N801  a context manager reads as a verb
     """Turn running out of memory, in any dialect, into an OutOfMemoryError that says when it happened."""
 
-    def __init__(self, doing: str) -> None:
-        self.doing = doing
+    def __init__(self, key: str) -> None:
+        self.key = key
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         if error is not None and is_out_of_memory(error) and not isinstance(error, OutOfMemoryError):
-            raise OutOfMemoryError(
-                f"Memory ran out while {self.doing}. Close other programs, "
-                "or use a computer with more memory.",
-                str(error),
-            ) from error
+            raise OutOfMemoryError(Sentence(self.key), str(error)) from error
 
 
 class _Run:
@@ -282,10 +276,10 @@ class _Run:
 
         cascade, reporter = self.segmenter._cascade, self.reporter
         reporter.begin("read")
-        with _memory_errors("reading the scan"):
+        with _memory_errors("failed.memory-reading-scan"):
             scan = read_scan(source, series, check=reporter.check)
         reporter.begin("locate")
-        with _memory_errors("segmenting"), bounded_threads(self.segmenter.device.threads):
+        with _memory_errors("failed.memory-segmenting"), bounded_threads(self.segmenter.device.threads):
             found = cascade.segment(
                 scan.image,
                 mirror=self.mirror,
@@ -296,7 +290,7 @@ class _Run:
         if reporter.stage != "segment":
             reporter.begin("segment")
         reporter.begin("clean")
-        with _memory_errors("cleaning up the mask"):
+        with _memory_errors("failed.memory-cleaning"):
             cleaned, report = clean(
                 found.labels, scan.image.GetSpacing(), minimum_lesion_ml=self.minimum_lesion_ml,
                 probability=found.probability, direction=scan.image.GetDirection(), check=reporter.check,
@@ -305,7 +299,7 @@ class _Run:
             labels, report = self._without_narrow(labels, report)
         _require_liver(cleaned, scan.image)
         reporter.begin("measure")
-        with _memory_errors("measuring"):
+        with _memory_errors("failed.memory-measuring"):
             phase = estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
             reporter.check()
             labels, report = self._without_doubtful(labels, report, phase)
@@ -319,9 +313,7 @@ class _Run:
                 aorta_hu=phase.aorta_hu,
             )
         if not unchanged(scan):
-            raise InputChangedError(
-                f"{scan.name} was changed while it was being segmented; please run again."
-            )
+            raise InputChangedError(Sentence("run.changed", name=scan.name))
         reporter.begin("done")
         fallbacks = cascade.fallbacks
         warnings = _unique([*scan.warnings, *measurements.warnings, *fallbacks])
@@ -433,9 +425,7 @@ def _check_minimum(minimum_lesion_ml: Optional[float]) -> None:
     if minimum_lesion_ml is None:
         return
     if not 0 <= float(minimum_lesion_ml) <= MAX_LESION_ML:  # also refuses NaN
-        raise UsageError(
-            f"The minimum lesion size must be between 0 and {MAX_LESION_ML:g} ml, not {minimum_lesion_ml}."
-        )
+        raise UsageError(Sentence("run.lesion-size", most=float(MAX_LESION_ML), value=str(minimum_lesion_ml)))
 
 
 def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:

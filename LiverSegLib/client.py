@@ -427,7 +427,7 @@ def _save_voxels(path: Path, image: sitk.Image) -> None:
     try:
         scratch.save_array(path, sitk.GetArrayViewFromImage(image))
     except OSError as error:
-        raise write_failure(error, path.parent.parent, "hand the scan to the worker") from error
+        raise write_failure(error, path.parent.parent, "write.scan-over") from error
 
 
 def _result_folder(reply: protocol.SegmentResult, private_folder: Path) -> Path:

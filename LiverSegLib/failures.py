@@ -64,21 +64,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
-def write_failure(error: BaseException, folder: object, doing: str = "write the results") -> LiverSegError:
+def write_failure(
+    error: BaseException, folder: object, key: str = "write.results", **names: str
+) -> LiverSegError:
     """Return the error for a failed write into ``folder``.
 
     Args:
         error: What was raised: an ``OSError``, or a ``RuntimeError`` of ITK or VTK, which hide the reason in
             their text.
         folder: The folder that was written to, as the user knows it.
-        doing: What could not be done, for the sentence "LiverSeg could not ...".
+        key: The sentence that says what could not be done, "LiverSeg could not ...: {reason}".
+        **names: What else its template asks for.
     """
     if isinstance(error, LiverSegError) or is_out_of_memory(error):
         return explain(error)
     if not isinstance(error, (OSError, RuntimeError)):
         return explain(error)
     details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return OutputError(f"LiverSeg could not {doing}: {_write_reason(error, str(folder))}", details)
+    return OutputError(Sentence(key, reason=_write_reason(error, str(folder)), **names), details)
 
 
 def _write_reason(error: BaseException, folder: str) -> str:
@@ -89,13 +92,15 @@ def _write_reason(error: BaseException, folder: str) -> str:
         or any(words in text for words in _FULL_WORDS)
         or (number is None and _no_room(folder))
     ):
-        return f"the disk that holds {folder} is full."
+        return Sentence("write.disk-full", folder=folder)
     if number == errno.EROFS:
-        return f"{folder} is on a read-only disk."
+        return Sentence("write.read-only", folder=folder)
     if number in _FORBIDDEN:
-        return f"{folder} does not allow writing."
+        return Sentence("write.forbidden", folder=folder)
     reason: Optional[str] = error.strerror if isinstance(error, OSError) else None
-    return f"writing into {folder} failed ({reason})." if reason else f"writing into {folder} failed."
+    if reason:
+        return Sentence("write.failed-because", folder=folder, reason=reason)
+    return Sentence("write.failed", folder=folder)
 
 
 def _no_room(folder: str) -> bool:

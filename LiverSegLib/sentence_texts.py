@@ -8,6 +8,8 @@ a word ("organ.liver") or a whole sentence from this table.
 
 from typing import Dict
 
+from .error_texts import ERRORS
+
 SENTENCES: Dict[str, str] = {
     # words, to be arguments
     "organ.liver": "liver",
@@ -165,6 +167,26 @@ SENTENCES: Dict[str, str] = {
     "certain.",
     "roi.only-one": "Only one ROI in the {organ}: there is no interval.",
     "roi.only-few": "Only {count} ROIs in the {organ}: there is no interval.",
+    # the contrast phase; {measured} lists attenuations
+    "phase.liver": "Liver {hu:.0f} HU",
+    "phase.spleen": "spleen {hu:.0f} HU",
+    "phase.aorta": "aorta {hu:.0f} HU",
+    "phase.kidneys": "kidneys {hu:.0f} HU",
+    "phase.too-little-liver": "Too little liver is in view to estimate the contrast phase.",
+    "phase.header-against-it": "{measured}: it looks unenhanced, but the DICOM header speaks of contrast "
+    "medium.",
+    "phase.uncertain": "{measured}: contrast medium cannot be told from its absence.",
+    "phase.only-kidneys": "{measured}: only the kidneys are bright; contrast medium cannot be excluded.",
+    "phase.liver-alone": "{measured}: an enhanced liver, most often portal venous.",
+    "phase.bright-arteries": "{measured}: bright arteries, liver hardly enhanced.",
+    "phase.alike": "{measured}: liver and blood are alike.",
+    "phase.enhanced": "{measured}: liver and blood are enhanced.",
+    "phase.nothing-to-compare": "{measured}; without spleen or aorta contrast cannot be told from its "
+    "absence.",
+    "phase.no-bright-aorta": "{measured}, no bright aorta: probably no contrast medium.",
+    "phase.no-contrast": "{measured}: no contrast medium.",
+    "phase.spleen-first": "{measured}: the spleen is enhanced, the liver hardly.",
+    "phase.both-enhanced": "{measured}: both are enhanced.",
     # fatty liver
     "grade.normal": "No fatty liver by the ratio",
     "grade.mild": "Mild fatty liver",
@@ -288,5 +310,6 @@ SENTENCES: Dict[str, str] = {
     "note.larger-box": "Liver or spleen reached beyond the located box; the box was enlarged.",
     "files.no-3d-picture": "There is no 3-D picture. {reason}",
     "files.no-roi-picture": "There is no picture of the ROIs: the Python package pillow is missing.",
+    **ERRORS,
 }
 """Identifier -> English template."""

@@ -4,6 +4,8 @@ from typing import Callable, Dict
 
 from slicer.i18n import tr as _
 
+from .error_table import ERRORS
+
 TEMPLATES: Dict[str, Callable[[], str]] = {
     "organ.liver": lambda: _("liver"),
     "organ.spleen": lambda: _("spleen"),
@@ -213,6 +215,29 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     ),
     "roi.only-one": lambda: _("Only one ROI in the {organ}: there is no interval."),
     "roi.only-few": lambda: _("Only {count} ROIs in the {organ}: there is no interval."),
+    "phase.liver": lambda: _("Liver {hu:.0f} HU"),
+    "phase.spleen": lambda: _("spleen {hu:.0f} HU"),
+    "phase.aorta": lambda: _("aorta {hu:.0f} HU"),
+    "phase.kidneys": lambda: _("kidneys {hu:.0f} HU"),
+    "phase.too-little-liver": lambda: _("Too little liver is in view to estimate the contrast phase."),
+    "phase.header-against-it": lambda: _(
+        "{measured}: it looks unenhanced, but the DICOM header speaks of contrast medium."
+    ),
+    "phase.uncertain": lambda: _("{measured}: contrast medium cannot be told from its absence."),
+    "phase.only-kidneys": lambda: _(
+        "{measured}: only the kidneys are bright; contrast medium cannot be excluded."
+    ),
+    "phase.liver-alone": lambda: _("{measured}: an enhanced liver, most often portal venous."),
+    "phase.bright-arteries": lambda: _("{measured}: bright arteries, liver hardly enhanced."),
+    "phase.alike": lambda: _("{measured}: liver and blood are alike."),
+    "phase.enhanced": lambda: _("{measured}: liver and blood are enhanced."),
+    "phase.nothing-to-compare": lambda: _(
+        "{measured}; without spleen or aorta contrast cannot be told from its absence."
+    ),
+    "phase.no-bright-aorta": lambda: _("{measured}, no bright aorta: probably no contrast medium."),
+    "phase.no-contrast": lambda: _("{measured}: no contrast medium."),
+    "phase.spleen-first": lambda: _("{measured}: the spleen is enhanced, the liver hardly."),
+    "phase.both-enhanced": lambda: _("{measured}: both are enhanced."),
     "grade.normal": lambda: _("No fatty liver by the ratio"),
     "grade.mild": lambda: _("Mild fatty liver"),
     "grade.moderate": lambda: _("Moderate fatty liver"),
@@ -355,5 +380,6 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     "files.no-roi-picture": lambda: _(
         "There is no picture of the ROIs: the Python package pillow is missing."
     ),
+    **ERRORS,
 }
 """Identifier of a sentence -> its template in the language that Slicer has now."""

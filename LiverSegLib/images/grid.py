@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from ..errors import ImageGeometryError, InputError
 from ..labels import BACKGROUND, LABELS
 from .voxels import voxel_volume_ml
+from ..sentences import Sentence, in_commas
 
 GRID_TOLERANCE_VOXELS = 0.05
 """Two images share a grid if their corners lie no further apart than this part of the smallest voxel edge.
@@ -47,9 +48,7 @@ class Grid:
             ImageGeometryError: the image is not 3-D or its axes do not span space.
         """
         if image.GetDimension() != 3:
-            raise ImageGeometryError(
-                f"A volume is needed, but this image has {image.GetDimension()} dimensions."
-            )
+            raise ImageGeometryError(Sentence("mask.dimensions", count=image.GetDimension()))
         return cls.placed(image.GetSize(), image.GetOrigin(), image.GetSpacing(), image.GetDirection())
 
     @classmethod
@@ -69,7 +68,7 @@ class Grid:
         matrix = np.array(direction, dtype=float).reshape(3, 3)
         steps = matrix * np.array(spacing, dtype=float)
         if not np.isfinite(steps).all() or abs(np.linalg.det(steps)) < 1e-9:
-            raise ImageGeometryError("The directions of the voxel axes in this image do not span space.")
+            raise ImageGeometryError(Sentence("mask.axes"))
         return cls(
             size=tuple(int(value) for value in size),
             spacing=tuple(float(value) for value in spacing),
@@ -112,16 +111,12 @@ def check_same_grid(labels: sitk.Image, image: sitk.Image) -> Grid:
     """
     grid, other = Grid.of(labels), Grid.of(image)
     if grid.size != other.size:
-        raise ImageGeometryError(
-            "The mask and the scan differ in size: "
-            f"{' x '.join(map(str, grid.size))} against {' x '.join(map(str, other.size))} voxels."
-        )
+        sizes = {"mask": " x ".join(map(str, grid.size)), "scan": " x ".join(map(str, other.size))}
+        raise ImageGeometryError(Sentence("mask.size", **sizes))
     corners = np.array(list(itertools.product(*((0, count - 1) for count in grid.size))), dtype=float)
     apart = float(np.linalg.norm(grid.points(corners) - other.points(corners), axis=1).max())
     if apart > GRID_TOLERANCE_VOXELS * min(grid.spacing):
-        raise ImageGeometryError(
-            f"The mask and the scan do not lie in the same place: corners are up to {apart:.2f} mm apart."
-        )
+        raise ImageGeometryError(Sentence("mask.place", mm=apart))
     return grid
 
 
@@ -135,14 +130,15 @@ def check_labels(labels: sitk.Image) -> sitk.Image:
         sitk.sitkFloat32,
         sitk.sitkFloat64,
     ):
-        raise InputError(f"A mask of whole numbers is needed, not {labels.GetPixelIDTypeAsString()}.")
+        raise InputError(Sentence("mask.type", type=labels.GetPixelIDTypeAsString()))
     values = sitk.GetArrayViewFromImage(labels)
     if values.size and (int(values.max()) > max(LABELS) or int(values.min()) < BACKGROUND):
         found = sorted({int(value) for plane in values for value in np.unique(plane)} - {BACKGROUND, *LABELS})
-        known = ", ".join(f"{label.value} {label.name.lower()}" for label in LABELS.values())
+        words = {label.value: Sentence(f"organ.{label.key}") for label in LABELS.values()}
+        known = in_commas([Sentence("mask.label", value=value, name=name) for value, name in words.items()])
+        values_found = ", ".join(map(str, found[:8]))
         raise InputError(
-            f"The mask holds values that are no labels: {', '.join(map(str, found[:8]))}. "
-            f"Known are {BACKGROUND} background, {known}."
+            Sentence("mask.unknown-labels", values=values_found, background=BACKGROUND, known=known)
         )
     return labels if labels.GetPixelID() == sitk.sitkUInt8 else sitk.Cast(labels, sitk.sitkUInt8)
 

@@ -4,6 +4,7 @@ import os
 from typing import Dict, Optional, Tuple
 
 from ..errors import UnreadableImageError
+from ..sentences import Sentence
 
 _BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
 _HEADER_LIMIT = 1 << 16
@@ -24,14 +25,13 @@ def check_complete(path: str, data_path: str) -> None:
         expected = _expected_bytes(fields)
         skipped = int(fields.get("HEADERSIZE", "0"))
     except (KeyError, ValueError) as error:
-        raise UnreadableImageError(f"{os.path.basename(path)} has a damaged header.", repr(error)) from error
+        text = Sentence("read.damaged-header", name=os.path.basename(path))
+        raise UnreadableImageError(text, repr(error)) from error
     if expected is None or fields.get("ELEMENTDATAFILE", "").upper().startswith("LIST") or "%" in data_path:
         return  # a list of files, or compressed data of unstated length: left to ITK
     start = header_bytes if os.path.samefile(path, data_path) else max(0, skipped)
     if os.path.getsize(data_path) - start < expected:
-        raise UnreadableImageError(
-            f"{os.path.basename(data_path)} is incomplete: it ends before its last voxel."
-        )
+        raise UnreadableImageError(Sentence("read.incomplete-voxels", name=os.path.basename(data_path)))
 
 
 def _header(path: str) -> Tuple[Dict[str, str], int]:

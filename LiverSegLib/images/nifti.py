@@ -15,6 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, UnreadableImageError
+from ..sentences import Sentence
 
 _DTYPES = {
     2: "u1",
@@ -105,10 +106,9 @@ def read_voxels(path: str, header: NiftiHeader) -> np.ndarray:
         target[filled : filled + len(part)] = part
         filled += len(part)
     if filled < len(target):
-        raise UnreadableImageError(
-            f"{os.path.basename(path)} is incomplete: only {100 * filled // len(target)} % of its voxels.",
-            f"{filled} of {len(target)} bytes of voxels",
-        )
+        share = {"name": os.path.basename(path), "percent": 100 * filled // len(target)}
+        details = f"{filled} of {len(target)} bytes of voxels"
+        raise UnreadableImageError(Sentence("read.incomplete-share", **share), details)
     if not array.dtype.isnative:
         array = array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
     return _scale(array, header.slope, header.intercept)
@@ -131,9 +131,7 @@ def place(image: sitk.Image, header: NiftiHeader) -> None:
         or (spacing <= 0).any()
         or abs(np.linalg.det(columns / spacing)) < 1e-3
     ):
-        raise ImageGeometryError(
-            "The orientation stored in the file is not usable: its axes do not span space."
-        )
+        raise ImageGeometryError(Sentence("read.orientation"))
     direction = columns / spacing
     if shear(direction) <= SHEAR_TOLERANCE:
         u, _, vt = np.linalg.svd(direction)
@@ -184,9 +182,7 @@ def _parse(head: bytes, order: str, version: int) -> NiftiHeader:
         qcode, scode = get("2i", 344)
         quatern, srows = get("6d", 352), get("12d", 400)
     if not 1 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
-        raise UnreadableImageError(
-            "The file's NIfTI header is damaged: its dimensions make no sense.", f"dim = {dim}"
-        )
+        raise UnreadableImageError(Sentence("read.nifti-dimensions"), f"dim = {dim}")
     shape = list(dim[1 : dim[0] + 1])
     while len(shape) > 1 and shape[-1] == 1:
         shape.pop()
@@ -262,13 +258,12 @@ def _inflated(file: BinaryIO, name: str) -> Iterator[bytes]:
         try:
             yield stream.decompress(block)
         except zlib.error as error:
-            raise UnreadableImageError(
-                f"{name} is damaged: its compressed data cannot be unpacked.", str(error)
-            ) from error
+            text = Sentence("read.damaged-compressed", name=name)
+            raise UnreadableImageError(text, str(error)) from error
         pending = stream.unused_data
         if stream.eof:
             pending = (pending or file.read(_CHUNK)).lstrip(b"\0")  # zero padding after a member is allowed
             if not pending[:2] == b"\x1f\x8b":
                 return
             stream = zlib.decompressobj(31)
-    raise UnreadableImageError(f"{name} is incomplete: its compressed data ends too early.")
+    raise UnreadableImageError(Sentence("read.incomplete-compressed", name=name))

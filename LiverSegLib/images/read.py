@@ -26,7 +26,7 @@ from .stack import read_stack, stack_geometry
 
 Source = Union[str, os.PathLike, sitk.Image]
 
-FORMATS = ".nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .dcm or a DICOM folder"
+FORMATS = Sentence("read.formats")
 """What can be read, in words."""
 
 _VOLUMES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -61,10 +61,10 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
     if isinstance(source, sitk.Image):
         return _from_memory(source)
     if not isinstance(source, (str, os.PathLike)):
-        raise UsageError(f"A scan is a file, a folder or a SimpleITK image, not {type(source).__name__}.")
+        raise UsageError(Sentence("read.type", type=type(source).__name__))
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
     if not os.path.exists(path):
-        raise UnreadableImageError(f"{path} does not exist.")
+        raise UnreadableImageError(Sentence("read.missing", path=path))
     try:
         if os.path.isdir(path):
             return _from_dicom(path, dicom.walk(path), series, check)
@@ -72,9 +72,8 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
             return _from_dicom_file(path, series, check)
         return _from_file(path)
     except PermissionError as error:
-        raise UnreadableImageError(
-            f"{error.filename or path} cannot be opened: permission denied.", str(error)
-        ) from error
+        text = Sentence("read.forbidden", path=os.fspath(error.filename or path))
+        raise UnreadableImageError(text, str(error)) from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -82,7 +81,8 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
     except OSError as error:
         if is_out_of_memory(error):
             raise _out_of_memory(path, error) from error
-        raise UnreadableImageError(f"{os.path.basename(path)} cannot be read.", str(error)) from error
+        text = Sentence("read.failed", name=os.path.basename(path))
+        raise UnreadableImageError(text, str(error)) from error
 
 
 def _out_of_memory(path: str, error: BaseException) -> OutOfMemoryError:
@@ -97,7 +97,7 @@ def list_series(folder: Union[str, os.PathLike]) -> List[SeriesInfo]:
     """
     path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
     if not os.path.isdir(path):
-        raise UnreadableImageError(f"{path} is not a folder.")
+        raise UnreadableImageError(Sentence("read.no-folder", path=path))
     return [info for info, _ in _stacks(path, dicom.walk(path))[0]]
 
 
@@ -113,8 +113,8 @@ def _from_file(path: str) -> Scan:
     _refuse_by_name(path, name)
     state = file_state(_files_of(path))
     if any(size < 0 for _, size, _ in state):
-        missing = next(item for item, size, _ in state if size < 0)
-        raise UnreadableImageError(f"{name} refers to {os.path.basename(missing)}, which is not there.")
+        missing = os.path.basename(next(item for item, size, _ in state if size < 0))
+        raise UnreadableImageError(Sentence("read.lacks-data", name=name, data=missing))
     if name.lower().endswith((".nii", ".nii.gz")):
         image, found = _read_nifti(path, name)
     else:
@@ -128,7 +128,7 @@ def _from_file(path: str) -> Scan:
 def _from_dicom_file(path: str, series: Optional[str], check: Optional[dicom.Check]) -> Scan:
     own = dicom.read_headers([path])
     if not own.slices:
-        raise UnreadableImageError(f"{os.path.basename(path)} is a DICOM file without a readable image.")
+        raise UnreadableImageError(Sentence("dicom.no-image", name=os.path.basename(path)))
     folder = os.path.dirname(path)
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.startswith(".")]
     uid = own.slices[0].uid
@@ -159,15 +159,13 @@ def _choose(candidates: List[Stack], series: Optional[str]) -> Stack:
         return choose(candidates, series)
     if not any(info.modality == "CT" for info, _ in candidates):
         kinds = ", ".join(sorted({info.modality or "unknown" for info, _ in candidates}))
-        raise NotCTError(f"This is no CT: the folder holds only images of modality {kinds}.")
+        raise NotCTError(Sentence("dicom.no-ct", kinds=kinds))
     suitable = [pair for pair in candidates if pair[0].suitable]
     usable = [pair for pair in candidates if not wrong_kind(pair[1])]
     if not suitable and len(usable) == 1:
         return usable[0]
     if not usable and len(candidates) == 1:
-        raise NotCTError(
-            f"The only series in the folder cannot be used: it is {wrong_kind(candidates[0][1])}."
-        )
+        raise NotCTError(Sentence("dicom.only-series", reason=wrong_kind(candidates[0][1])))
     return choose(candidates)
 
 
@@ -190,10 +188,8 @@ def _nothing_found(path: str, files: List[str], damaged: int) -> str:
     name = os.path.basename(path) or path
     volumes = [os.path.basename(item) for item in files if item.lower().endswith(_VOLUMES)]
     if volumes:
-        return f"{name} holds no DICOM images; name the file itself, for example {volumes[0]}."
-    if damaged:
-        return f"None of the DICOM files in {name} can be read; they are damaged or empty."
-    return f"{name} holds no DICOM images."
+        return Sentence("dicom.nothing-but-volume", name=name, volume=volumes[0])
+    return Sentence("dicom.all-damaged" if damaged else "dicom.nothing", name=name)
 
 
 def _scan_of_stack(
@@ -222,20 +218,20 @@ def _scan(
 ) -> Scan:
     scan = Scan(image, path, name, modality, series, warnings, fingerprint(image), state)
     if file_state(item[0] for item in state) != state:
-        raise InputChangedError(f"{name} changed while it was being read.")
+        raise InputChangedError(Sentence("read.changed", name=name))
     return scan
 
 
 def _refuse_by_name(path: str, name: str) -> None:
     lower = name.lower()
     if os.path.getsize(path) == 0:
-        raise UnreadableImageError(f"{name} is empty.")
+        raise UnreadableImageError(Sentence("read.empty", name=name))
     if lower.endswith(_PICTURES):
-        raise NotCTError(f"{name} is a picture, not a CT in Hounsfield units; give {FORMATS}.")
+        raise NotCTError(Sentence("read.picture", name=name, formats=FORMATS))
     if lower.endswith(_ARCHIVES):
-        raise UnreadableImageError(f"{name} is an archive; unpack it and give the folder.")
+        raise UnreadableImageError(Sentence("read.archive", name=name))
     if not lower.endswith(_VOLUMES):
-        raise UnreadableImageError(f"{name} is of no known kind; give {FORMATS}.")
+        raise UnreadableImageError(Sentence("read.unknown-kind", name=name, formats=FORMATS))
 
 
 def _is_dicom_file(path: str) -> bool:
@@ -265,7 +261,7 @@ def _read_nifti(path: str, name: str) -> Tuple[sitk.Image, Tuple[str, ...]]:
     """The image and warnings about its header."""
     header = nifti.read_header(path)
     if header is None:
-        raise UnreadableImageError(f"{name} is no NIfTI image, or its beginning is damaged.")
+        raise UnreadableImageError(Sentence("read.no-nifti", name=name))
     shape = header.shape + (1,) * (3 - len(header.shape))
     if header.dtype is None:
         return _read_with_itk(path, name), ()
@@ -276,12 +272,12 @@ def _read_nifti(path: str, name: str) -> Tuple[sitk.Image, Tuple[str, ...]]:
     if len(shape) > 3:
         raise ImageGeometryError(_frames_sentence(shape[3]))
     if not all(math.isfinite(value) and value != 0 for value in header.spacing[: len(header.shape)]):
-        raise ImageGeometryError(f"The voxel spacing stored in {name} is zero or not a number.")
+        raise ImageGeometryError(Sentence("read.spacing", name=name))
     check_grid(shape, (1.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel()))  # before memory is taken
     contradiction = nifti.contradicts_itself(header)
     geometry = None if contradiction or nifti.is_sheared(header) else _itk_geometry(path)
     if geometry is None and header.affine is None:
-        raise ImageGeometryError(f"The geometry stored in {name} cannot be understood.")
+        raise ImageGeometryError(Sentence("read.geometry", name=name))
     image = sitk.GetImageFromArray(nifti.read_voxels(path, header).reshape(shape[::-1]))
     if geometry is None:
         nifti.place(image, header)
@@ -324,9 +320,7 @@ def _read_with_itk(path: str, name: str) -> sitk.Image:
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
-        raise UnreadableImageError(
-            f"{name} cannot be read: it is damaged, incomplete or not what its extension says.", str(error)
-        ) from error
+        raise UnreadableImageError(Sentence("read.damaged", name=name), str(error)) from error
 
 
 def _reader(path: str) -> sitk.ImageFileReader:
@@ -352,7 +346,7 @@ def _one_frame(image: sitk.Image) -> sitk.Image:
 
 
 def _frames_sentence(count: int) -> str:
-    return f"The image is a series of {count} frames (four-dimensional); give one of them as a volume."
+    return Sentence("read.frames", count=count)
 
 
 def _checked(image: sitk.Image, modality: Optional[str]) -> Tuple[sitk.Image, Tuple[str, ...]]:

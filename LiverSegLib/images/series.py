@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import ImageGeometryError, SeriesChoiceError
+from ..sentences import Sentence
 from .checks import check_grid
 from .dicom import Slice, normal, repeats
 from .scan import SeriesInfo
@@ -24,24 +25,25 @@ _THICKEST_MM = 12.0
 _AXIAL_COSINE = 0.8
 
 _NO_IMAGE_TYPES = (
-    "LOCALIZER",
-    "MIP",
-    "MAXIMUM",
-    "MINIP",
-    "SCREEN SAVE",
-    "DOSE",
-    "VRT",
-    "3D",
-    "PROJECTION IMAGE",
-    "PERFUSION",
+    "localizer",
+    "mip",
+    "maximum",
+    "minip",
+    "screen save",
+    "dose",
+    "vrt",
+    "3d",
+    "projection image",
+    "perfusion",
 )
+"""Image types of what is no CT volume, as a sentence names them."""
 
 _DESCRIPTIONS = (
-    (r"\b(scout|topogram|surview|scano(gram)?|locali[sz]er|survey|scanogramme)\b", "a scout image"),
-    (r"\bdose\b|protocol", "a dose report or protocol page"),
-    (r"\b(mip|minip|vrt|3d|volume rendering)\b", "a projection or rendering"),
-    (r"monitoring|bolus|smart ?prep|tracker|care ?bolus|\btest bolus", "bolus tracking"),
-    (r"\b(cor|coronal|koronar|sag|sagittal)\b", "a coronal or sagittal reformat"),
+    (r"\b(scout|topogram|surview|scano(gram)?|locali[sz]er|survey|scanogramme)\b", "series.scout"),
+    (r"\bdose\b|protocol", "series.dose"),
+    (r"\b(mip|minip|vrt|3d|volume rendering)\b", "series.rendering"),
+    (r"monitoring|bolus|smart ?prep|tracker|care ?bolus|\btest bolus", "series.bolus"),
+    (r"\b(cor|coronal|koronar|sag|sagittal)\b", "series.reformat"),
 )
 
 _ELSEWHERE = re.compile(
@@ -96,8 +98,8 @@ def choose(stacks: Sequence[Stack], series: Optional[str] = None) -> Stack:
     if len(suitable) == 1:
         return suitable[0]
     if not suitable:
-        raise _choice("No series in the folder is an axial CT of the trunk", stacks, with_reasons=True)
-    raise _choice(f"The folder holds {len(suitable)} suitable series; choose one by its number", suitable)
+        raise _choice("series.none-suits", stacks, with_reasons=True)
+    raise _choice("series.several-suit", suitable, count=len(suitable))
 
 
 def phase_hint(description: str) -> Optional[str]:
@@ -127,37 +129,38 @@ def wrong_kind(slices: List[Slice]) -> str:
     """Why the stack is no CT volume whatever it is called and wherever it lies, or an empty string."""
     first = slices[0]
     if first.modality != "CT":
-        return f"its modality is {first.modality or 'not stated'}, not CT"
+        key = "series.modality" if first.modality else "series.no-modality"
+        return Sentence(key, modality=first.modality)
     if first.class_uid not in _CT_CLASSES or first.samples > 1:
-        return "a secondary capture or colour image"
+        return Sentence("series.secondary")
     for kind in _NO_IMAGE_TYPES:
-        if kind in first.image_type:
-            return "a scout image" if kind == "LOCALIZER" else f"a derived image ({kind.lower()})"
+        if kind.upper() in first.image_type:
+            return Sentence("series.scout" if kind == "localizer" else "series.derived", kind=kind)
     return ""
 
 
 def _unsuitable(info: SeriesInfo, slices: List[Slice]) -> str:
     """Why the stack, a CT, should not be chosen among others, or an empty string."""
-    for pattern, reason in _DESCRIPTIONS:
+    for pattern, key in _DESCRIPTIONS:
         if re.search(pattern, info.description.lower()):
-            return reason
+            return Sentence(key)
     return _unsuitable_geometry(info, slices)
 
 
 def _unsuitable_geometry(info: SeriesInfo, slices: List[Slice]) -> str:
     axis = normal(slices[0])
     if len(slices) < 3:
-        return "fewer than 3 slices"
+        return Sentence("series.few-slices")
     if axis is None:
-        return "no slice orientation"
+        return Sentence("series.no-orientation")
     if abs(axis[2]) < _AXIAL_COSINE:
-        return "not axial"
+        return Sentence("series.not-axial")
     if repeats(slices) >= len(slices) - 2:
-        return "all slices at one place"
+        return Sentence("series.one-place")
     if info.spacing[2] > _THICKEST_MM:
-        return f"slices {info.spacing[2]:.3g} mm apart"
+        return Sentence("series.far-apart", mm=info.spacing[2])
     if _height(info) < _MINIMUM_HEIGHT_MM:
-        return f"only {_height(info):.0f} mm high"
+        return Sentence("series.low", mm=_height(info))
     return unreadable(slices)
 
 
@@ -170,7 +173,7 @@ def unreadable(slices: List[Slice]) -> str:
         geometry = stack_geometry(slices)
         check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
     except ImageGeometryError as error:
-        return str(error)
+        return error.sentence
     return ""
 
 
@@ -200,18 +203,19 @@ def _named(stacks: Sequence[Stack], series: str) -> Stack:
         if len(fitting) == 1:
             return fitting[0]
         if matches:
-            raise _choice(f"Several series fit {series!r}; choose one by its UID", matches, with_uids=True)
-    raise _choice(f"The folder holds no series {series!r}", stacks)
+            raise _choice("series.several-fit", matches, with_uids=True, series=series)
+    raise _choice("series.unknown", stacks, series=series)
 
 
 def _choice(
-    start: str, stacks: Sequence[Stack], with_reasons: bool = False, with_uids: bool = False
+    key: str, stacks: Sequence[Stack], with_reasons: bool = False, with_uids: bool = False, **arguments: Any
 ) -> SeriesChoiceError:
+    """The error whose sentence ends in a list of these series, which is plain text: it may have thousands."""
     lines = []
     for info, _ in stacks:
         line = info.line()
         line += f" ({info.reason})" if with_reasons and info.reason else ""
         line += f" [{info.uid}]" if with_uids else ""
         lines.append(line)
-    listed = "; ".join(lines) if lines else "it holds none"
-    return SeriesChoiceError(f"{start}. Series: {listed}.", [info for info, _ in stacks])
+    listed = "; ".join(lines) if lines else Sentence("series.none")
+    return SeriesChoiceError(Sentence(key, listed=listed, **arguments), [info for info, _ in stacks])

@@ -62,12 +62,10 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     """
     places, axis = places_mm(slices), normal(slices[0])
     if places is None or axis is None or slices[0].spacing is None:
-        raise ImageGeometryError(
-            "The DICOM files do not say where their slices lie (no position, orientation or pixel spacing)."
-        )
+        raise ImageGeometryError(Sentence("dicom.no-places"))
     if len(slices) < 3:
-        word = "a single slice" if len(slices) == 1 else f"only {len(slices)} slices"
-        raise ImageGeometryError(f"This series is {word}; a volume of at least 3 slices is needed.")
+        key = "dicom.one-slice" if len(slices) == 1 else "dicom.few-slices"
+        raise ImageGeometryError(Sentence(key, count=len(slices)))
     _check_repeats(slices)
     _check_gaps(places)
     positions = np.array([item.position for item in slices])
@@ -75,9 +73,7 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     angle = float(np.degrees(np.arccos(np.clip(step @ axis / np.linalg.norm(step), -1, 1))))
     messages: List[str] = []
     if angle > MAXIMUM_TILT_DEGREES:
-        raise ImageGeometryError(
-            f"The slices are tilted by {angle:.0f}° against their row; the header is probably wrong."
-        )
+        raise ImageGeometryError(Sentence("dicom.tilt", degrees=angle))
     if angle < TILT_DEGREES:
         step = axis * float(step @ axis)
     else:
@@ -113,7 +109,7 @@ def read_stack(
         NotCTError: A slice is a colour image.
     """
     if any(item.samples > 1 for item in slices):
-        raise NotCTError("This series holds colour images, no CT.")
+        raise NotCTError(Sentence("dicom.colour"))
     whole = all(float(value).is_integer() for item in slices for value in (item.slope, item.intercept))
     array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
     current: Tuple[Optional[str], Optional[np.ndarray]] = (None, None)
@@ -124,9 +120,7 @@ def read_stack(
             current = (item.path, _read_file(item))
         plane = current[1][item.frame or 0]
         if plane.shape != array.shape[1:]:
-            raise UnreadableImageError(
-                f"{os.path.basename(item.path)} does not hold the image size that its header states."
-            )
+            raise UnreadableImageError(Sentence("dicom.other-size", name=os.path.basename(item.path)))
         array[index] = np.clip(plane, -32768, 32767) if whole else plane
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(geometry.spacing)
@@ -138,9 +132,7 @@ def read_stack(
 def _read_file(item: Slice) -> np.ndarray:
     """All frames of one file in HU, (frames, y, x)."""
     if not has_all_pixels(item.path):
-        raise UnreadableImageError(
-            f"{os.path.basename(item.path)} is incomplete: it ends before its last pixel."
-        )
+        raise UnreadableImageError(Sentence("dicom.incomplete", name=os.path.basename(item.path)))
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(item.path)
@@ -149,10 +141,8 @@ def _read_file(item: Slice) -> np.ndarray:
     except RuntimeError as error:
         if is_out_of_memory(error):  # a healthy file: read_scan says what happened
             raise
-        raise UnreadableImageError(
-            f"{os.path.basename(item.path)} cannot be read: it is damaged, incomplete or wrongly encoded.",
-            str(error),
-        ) from error
+        text = Sentence("dicom.damaged", name=os.path.basename(item.path))
+        raise UnreadableImageError(text, str(error)) from error
     array = sitk.GetArrayFromImage(image)
     return array[np.newaxis] if array.ndim == 2 else array
 
@@ -160,9 +150,7 @@ def _read_file(item: Slice) -> np.ndarray:
 def _check_repeats(slices: List[Slice]) -> None:
     count = repeats(slices)
     if count:
-        raise ImageGeometryError(
-            f"The series holds {count} duplicate slices: several images lie at the same position."
-        )
+        raise ImageGeometryError(Sentence("dicom.repeated", count=int(count)))
 
 
 def _check_gaps(places: np.ndarray) -> None:
@@ -177,13 +165,10 @@ def _check_gaps(places: np.ndarray) -> None:
         np.abs(multiples - np.rint(multiples)) <= GAP_TOLERANCE * np.rint(multiples)
     ).all():
         missing = int((np.rint(multiples) - 1).sum())
-        word = "slice is" if missing == 1 else "slices are"
-        raise ImageGeometryError(
-            f"{missing} {word} missing in the series (first gap after slice {odd[0] + 1} of {len(places)})."
-        )
-    raise ImageGeometryError(
-        f"The slices are unevenly spaced ({gaps.min():.3g} to {gaps.max():.3g} mm), not regular."
-    )
+        key = "dicom.slice-missing" if missing == 1 else "dicom.slices-missing"
+        where = {"after": int(odd[0]) + 1, "count": len(places)}
+        raise ImageGeometryError(Sentence(key, missing=missing, **where))
+    raise ImageGeometryError(Sentence("dicom.uneven", least=float(gaps.min()), most=float(gaps.max())))
 
 
 def _checked_step(positions: np.ndarray) -> np.ndarray:
@@ -194,7 +179,5 @@ def _checked_step(positions: np.ndarray) -> np.ndarray:
     off = positions - line
     off = off - np.outer(off @ along, along)
     if np.linalg.norm(off, axis=1).max() > LATERAL_TOLERANCE_MM:
-        raise ImageGeometryError(
-            "The slices do not lie in a straight row; the series was put together from several parts."
-        )
+        raise ImageGeometryError(Sentence("dicom.not-in-a-row"))
     return step

@@ -89,12 +89,11 @@ class Cascade:
     def __init__(self, model: Model, device: Device) -> None:
         manifest = model.manifest
         if manifest is None:
-            raise ModelError(f"The model {model.name} has no description.")
+            raise ModelError(Sentence("model.no-description", name=model.name))
         self.stages: Dict[str, Stage] = {stage.name: stage for stage in manifest.stages}
         if SEGMENT not in self.stages:
-            raise ModelError(
-                f"The model {model.name} has no stage {SEGMENT!r}.", f"Available: {sorted(self.stages)}"
-            )
+            text = Sentence("model.no-stage", name=model.name, stage=SEGMENT)
+            raise ModelError(text, f"Available: {sorted(self.stages)}")
         self._poll: Optional[Callable[[], None]] = None
         self.runners = {name: _runner(model, stage, device) for name, stage in self.stages.items()}
 
@@ -222,9 +221,8 @@ def _runner(model: Model, stage: Stage, device: Device) -> TileRunner:
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelCorruptError(
-            f"The weights {stage.weights} of the model {model.name} do not fit its network.", str(error)
-        ) from error
+        text = Sentence("model.does-not-fit", weights=stage.weights, name=model.name)
+        raise ModelCorruptError(text, str(error)) from error
     return TileRunner(network.float(), device)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List
 
 from LiverSegLib.errors import DeviceError, UsageError
+from LiverSegLib.sentences import Sentence
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MAX_THREADS = 16
@@ -32,9 +33,9 @@ def require_torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise DeviceError("PyTorch is not installed; it is needed to segment.", str(error)) from error
+        raise DeviceError(Sentence("device.no-torch"), str(error)) from error
     except OSError as error:  # a broken installation: a shared library is missing
-        raise DeviceError("PyTorch is installed but does not load.", str(error)) from error
+        raise DeviceError(Sentence("device.broken-torch"), str(error)) from error
     return torch
 
 
@@ -51,15 +52,15 @@ def choose_device(wanted: str = "auto", *, precision: str = "auto", threads: int
         DeviceError: PyTorch is missing, or the wanted device is not there.
     """
     if wanted not in DEVICES:
-        raise UsageError(f"There is no device {wanted!r}; choose one of {', '.join(DEVICES)}.")
+        raise UsageError(Sentence("device.unknown", wanted=wanted, devices=", ".join(DEVICES)))
     if precision not in ("auto", "float32", "bfloat16", "float16"):
-        raise UsageError(f"There is no precision {precision!r}; choose auto, float32, bfloat16 or float16.")
+        raise UsageError(Sentence("device.precision", precision=precision))
     torch = require_torch()
     has = {"cuda": torch.cuda.is_available(), "mps": _has_mps(torch), "cpu": True}
     kind = wanted if wanted != "auto" else next(k for k in ("cuda", "mps", "cpu") if has[k])
     if not has[kind]:
         there = ", ".join(k for k in ("cuda", "mps", "cpu") if has[k])
-        raise DeviceError(f"This computer has no usable {kind.upper()} device; available: {there}.")
+        raise DeviceError(Sentence("device.absent", kind=kind.upper(), there=there))
     if precision == "auto":
         precision = {"cuda": "float16", "mps": "float32", "cpu": _cpu_precision(torch)}[kind]
     return Device(kind, _device_name(torch, kind), precision, threads or usable_threads())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import InputError
-from ..sentences import restored
+from ..sentences import Sentence, restored
 
 Vector = Tuple[float, float, float]
 """A point in LPS mm."""
@@ -160,9 +160,8 @@ class Measurements:
             InputError: the dict was written by something else.
         """
         if data.get("format") != FORMAT:
-            raise InputError(
-                f"These measurements cannot be read: {FORMAT!r} expected, {data.get('format')!r} found."
-            )
+            formats = {"expected": FORMAT, "found": data.get("format")}
+            raise InputError(Sentence("result.measurements-format", **formats))
         try:
             data = restored(data)
             return cls(
@@ -181,9 +180,7 @@ class Measurements:
                 rejected=tuple(_lesion_from_dict(item) for item in data.get("rejected_lesions", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                "These measurements cannot be read: they are incomplete.", details=repr(error)
-            ) from error
+            raise InputError(Sentence("result.measurements-incomplete"), details=repr(error)) from error
 
 
 def _organ_to_dict(organ: Organ) -> Dict[str, Any]:

@@ -27,6 +27,7 @@ from scipy import ndimage
 from ..labels import LIVER, SPLEEN
 from .aorta import bounding_box, find_aorta, slabs_of
 from .kidneys import find_kidneys
+from ..sentences import Sentence, in_commas
 
 UNENHANCED_SPLEEN_HU = 65.0
 """A spleen below this holds no contrast medium worth the name (unenhanced: 40 to 60)."""
@@ -165,44 +166,39 @@ def decide(hu: Attenuations, *, contrast: Optional[bool] = None) -> PhaseEstimat
         contrast: what the DICOM header says of contrast medium in the veins; None if it says nothing.
     """
     if hu.liver is None:
-        return PhaseEstimate("unknown", 0.0, "Too little liver is in view to estimate the contrast phase.")
-    estimate, words = _by_attenuation(hu), _words(hu)
+        return PhaseEstimate("unknown", 0.0, Sentence("phase.too-little-liver"))
+    estimate, measured = _by_attenuation(hu), _measured(hu)
     if estimate.phase != "unenhanced":
         return estimate
     if contrast:
-        reason = f"{words}: it looks unenhanced, but the DICOM header speaks of contrast medium."
+        reason = Sentence("phase.header-against-it", measured=measured)
         return PhaseEstimate("unknown", estimate.confidence, reason)
     if estimate.confidence < LEAST_CONFIDENCE and contrast is None:
-        reason = f"{words}: contrast medium cannot be told from its absence."
+        reason = Sentence("phase.uncertain", measured=measured)
         return PhaseEstimate("unknown", estimate.confidence, reason)
     return estimate
 
 
 def _by_attenuation(hu: Attenuations) -> PhaseEstimate:
-    words, liver, spleen, aorta = _words(hu), hu.liver, hu.spleen, hu.aorta
+    measured, liver, spleen, aorta = _measured(hu), hu.liver, hu.spleen, hu.aorta
     assert liver is not None
     if not _shows_contrast(hu):
         if hu.kidneys is not None and hu.kidneys > UNENHANCED_KIDNEYS_HU:  # what is left of an injection?
-            reason = f"{words}: only the kidneys are bright; contrast medium cannot be excluded."
-            return PhaseEstimate("unknown", 0.5, reason)
-        return _unenhanced(hu, words)
+            return PhaseEstimate("unknown", 0.5, Sentence("phase.only-kidneys", measured=measured))
+        return _unenhanced(hu, measured)
     if aorta is None:
         if spleen is None:
-            return PhaseEstimate("portal", 0.4, f"{words}: an enhanced liver, most often portal venous.")
-        return _without_aorta(liver, spleen, words)
+            return PhaseEstimate("portal", 0.4, Sentence("phase.liver-alone", measured=measured))
+        return _without_aorta(liver, spleen, measured)
     if aorta >= ARTERIAL_AORTA_HU and aorta - liver >= ARTERIAL_EXCESS_HU and liver < ARTERIAL_LIVER_HU:
         margin = min(aorta - ARTERIAL_AORTA_HU, 2 * (ARTERIAL_LIVER_HU - liver))
-        return PhaseEstimate(
-            "arterial", _certainty(margin, 40), f"{words}: bright arteries, liver hardly enhanced."
-        )
-    if aorta - liver < LATE_EXCESS_HU:
-        return PhaseEstimate(
-            "late", _certainty(LATE_EXCESS_HU - (aorta - liver), 20), f"{words}: liver and blood are alike."
-        )
+        reason = Sentence("phase.bright-arteries", measured=measured)
+        return PhaseEstimate("arterial", _certainty(margin, 40), reason)
+    margin = aorta - liver - LATE_EXCESS_HU
+    if margin < 0:
+        return PhaseEstimate("late", _certainty(-margin, 20), Sentence("phase.alike", measured=measured))
     # Late and portal venous shade into each other below an excess of 40 HU.
-    return PhaseEstimate(
-        "portal", _certainty(aorta - liver - LATE_EXCESS_HU, 40), f"{words}: liver and blood are enhanced."
-    )
+    return PhaseEstimate("portal", _certainty(margin, 40), Sentence("phase.enhanced", measured=measured))
 
 
 def organ_hu(image: sitk.Image, labels: sitk.Image, label: int) -> Optional[float]:
@@ -242,22 +238,22 @@ def _shows_contrast(hu: Attenuations) -> bool:
     return hu.liver is not None and hu.liver > UNENHANCED_LIVER_HU
 
 
-def _unenhanced(hu: Attenuations, words: str) -> PhaseEstimate:
+def _unenhanced(hu: Attenuations, measured: str) -> PhaseEstimate:
     """Without a sign of contrast medium: as sure as the nearest thing is far from showing it."""
     if hu.spleen is None and hu.aorta is None and not hu.searched:
-        reason = f"{words}; without spleen or aorta contrast cannot be told from its absence."
-        return PhaseEstimate("unknown", 0.0, reason)
+        return PhaseEstimate("unknown", 0.0, Sentence("phase.nothing-to-compare", measured=measured))
     margins = [UNENHANCED_SPLEEN_HU - hu.spleen] if hu.spleen is not None else []
     margins += [UNENHANCED_BLOOD_HU - hu.aorta] if hu.aorta is not None else []
     if not margins:
-        return PhaseEstimate("unenhanced", 0.6, f"{words}, no bright aorta: probably no contrast medium.")
-    return PhaseEstimate("unenhanced", _certainty(min(margins), 15), f"{words}: no contrast medium.")
+        return PhaseEstimate("unenhanced", 0.6, Sentence("phase.no-bright-aorta", measured=measured))
+    reason = Sentence("phase.no-contrast", measured=measured)
+    return PhaseEstimate("unenhanced", _certainty(min(margins), 15), reason)
 
 
-def _without_aorta(liver: float, spleen: float, words: str) -> PhaseEstimate:
+def _without_aorta(liver: float, spleen: float, measured: str) -> PhaseEstimate:
     if spleen - liver >= 40 and liver < 70:
-        return PhaseEstimate("arterial", 0.5, f"{words}: the spleen is enhanced, the liver hardly.")
-    return PhaseEstimate("portal", 0.5, f"{words}: both are enhanced.")
+        return PhaseEstimate("arterial", 0.5, Sentence("phase.spleen-first", measured=measured))
+    return PhaseEstimate("portal", 0.5, Sentence("phase.both-enhanced", measured=measured))
 
 
 def _certainty(margin: float, full: float) -> float:
@@ -265,9 +261,7 @@ def _certainty(margin: float, full: float) -> float:
     return round(float(np.clip(0.5 + 0.45 * margin / full, 0.5, 0.95)), 2)
 
 
-def _words(hu: Attenuations) -> str:
-    parts = [f"Liver {hu.liver:.0f} HU"]
-    for name in ("spleen", "aorta", "kidneys"):
-        value = getattr(hu, name)
-        parts += [f"{name} {value:.0f} HU"] if value is not None else []
-    return ", ".join(parts)
+def _measured(hu: Attenuations) -> str:
+    """Every attenuation that was measured, in words."""
+    values = {name: getattr(hu, name) for name in ("liver", "spleen", "aorta", "kidneys")}
+    return in_commas([Sentence(f"phase.{name}", hu=hu) for name, hu in values.items() if hu is not None])

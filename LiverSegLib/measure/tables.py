@@ -5,6 +5,7 @@ import os
 from typing import NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..errors import OutputError
+from ..sentences import Sentence
 from .measurements import Lesion, Measurements, Organ
 
 Table = Tuple[Tuple[str, ...], Tuple[Tuple[str, ...], ...]]
@@ -138,6 +139,5 @@ def _write(
             writer.writerow([column.key for column in columns])
             writer.writerows(rows)
     except OSError as error:
-        raise OutputError(
-            f"The table {os.fspath(path)} cannot be written: {error.strerror or error}."
-        ) from error
+        reason = str(error.strerror or error)
+        raise OutputError(Sentence("write.table", path=os.fspath(path), reason=reason)) from error

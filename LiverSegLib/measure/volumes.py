@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import NotCTError
 from ..masks.components import Box, bounding_box, box_within
+from ..sentences import Sentence
 
 _COUNTED = 1 << 20
 """Voxels counted at a time."""
@@ -70,9 +71,7 @@ def attenuation(values: np.ndarray) -> Attenuation:
         return _attenuation_of_whole_numbers(values)
     mean = float(values.mean(dtype=np.float64))
     if not np.isfinite(mean):
-        raise NotCTError(
-            "The scan holds voxels without a finite value, so its attenuation cannot be measured."
-        )
+        raise NotCTError(Sentence("mask.not-finite"))
     # SD about the mean in 64 bits: sums of squares in single precision lose HU over millions of voxels.
     return Attenuation(mean, float(values.std(dtype=np.float64)), float(np.median(values)))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Union
 
 from LiverSegLib.errors import ModelCorruptError
+from LiverSegLib.sentences import Sentence
 
 PathLike = Union[str, "os.PathLike[str]"]
 Buffer = Union[bytes, bytearray, memoryview]
@@ -48,23 +49,20 @@ def read_within(path: PathLike, limit: int) -> bytearray:
         with open(path, "rb", opener=_open_without_blocking) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ModelCorruptError(f"The model's {name} is no ordinary file.", os.fspath(path))
+                raise ModelCorruptError(Sentence("model.no-ordinary-file", name=name), os.fspath(path))
             if status.st_size > limit:
-                raise ModelCorruptError(
-                    f"The model's {name} is {status.st_size} bytes long; at most {limit} are accepted.",
-                    os.fspath(path),
-                )
+                text = Sentence("model.too-long", name=name, bytes=status.st_size, limit=limit)
+                raise ModelCorruptError(text, os.fspath(path))
             data = bytearray(status.st_size)
             count = stream.readinto(data)
             changed = count != status.st_size or bool(stream.read(1))
     except FileNotFoundError as error:
-        raise ModelCorruptError(f"The model has no file {name}.", str(error)) from error
+        raise ModelCorruptError(Sentence("model.lacks-file", name=name), str(error)) from error
     except OSError as error:
-        raise ModelCorruptError(
-            f"The model's {name} cannot be read: {error.strerror}.", str(error)
-        ) from error
+        text = Sentence("model.unreadable", name=name, reason=str(error.strerror))
+        raise ModelCorruptError(text, str(error)) from error
     if changed:
-        raise ModelCorruptError(f"The model's {name} changed while it was read.", os.fspath(path))
+        raise ModelCorruptError(Sentence("model.changed", name=name), os.fspath(path))
     return data
 
 

@@ -39,6 +39,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, NoR
 from LiverSegLib.errors import ModelCorruptError, ModelVersionError
 from LiverSegLib.labels import BACKGROUND, LABELS
 from LiverSegLib.models.files import MAX_TEXT_BYTES, PathLike, read_within
+from LiverSegLib.sentences import Sentence
 
 FORMAT_VERSION = 1
 """Version of model.json that is written, and the newest that is read."""
@@ -292,9 +293,9 @@ def parse_manifest(text: Union[str, bytes, bytearray]) -> Manifest:
         )
         json.dumps(data, ensure_ascii=False).encode("utf-8")  # escapes can make text that no screen can show
     except UnicodeDecodeError as error:
-        raise ModelCorruptError("The model's description is not UTF-8 text.", str(error)) from error
+        raise ModelCorruptError(Sentence("model.not-text"), str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise ModelCorruptError("The model's description is not JSON.", str(error)) from error
+        raise ModelCorruptError(Sentence("model.not-json"), str(error)) from error
     _check_depth(data)
     return _parse_manifest(_Fields(data, ""))
 
@@ -307,10 +308,8 @@ def require_liverseg(manifest: Manifest, version: str) -> None:
     """
     needed = manifest.min_liverseg
     if needed is not None and _release(version) < _release(needed):
-        raise ModelVersionError(
-            f"The model {manifest.name} needs LiverSeg {needed} or newer; this is {version}. "
-            "Please update LiverSeg."
-        )
+        versions = {"needed": needed, "version": version}
+        raise ModelVersionError(Sentence("model.needs-newer", name=manifest.name, **versions))
 
 
 class _Fields:
@@ -402,10 +401,8 @@ class _Fields:
 def _parse_manifest(fields: _Fields) -> Manifest:
     format_version = fields.whole("format_version", 1)
     if format_version > FORMAT_VERSION:  # first of all: in a newer format every other field may have changed
-        raise ModelVersionError(
-            f"The model is in format {format_version}, and this LiverSeg reads up to {FORMAT_VERSION}. "
-            "Please update LiverSeg."
-        )
+        versions = {"format": format_version, "newest": FORMAT_VERSION}
+        raise ModelVersionError(Sentence("model.newer-format", **versions))
     manifest = Manifest(
         format_version=format_version,
         name=fields.text("name", form=_NAME),
@@ -712,4 +709,4 @@ def _quoted(value: Any) -> str:
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise ModelCorruptError(f"The model's description (model.json) is not valid: {reason}.")
+    raise ModelCorruptError(Sentence("model.description", reason=reason))

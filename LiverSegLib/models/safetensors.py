@@ -20,6 +20,7 @@ import numpy as np
 
 from LiverSegLib.errors import DeviceError, ModelCorruptError, OutputError
 from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, Buffer, PathLike, read_within, write_whole
+from LiverSegLib.sentences import Sentence
 
 Source = Union[PathLike, Buffer]
 
@@ -115,7 +116,7 @@ def load_state_dict(source: Source) -> Dict[str, Any]:
     try:
         import torch
     except ImportError as error:
-        raise DeviceError("PyTorch is not installed, so no model can be loaded.", str(error)) from error
+        raise DeviceError(Sentence("model.no-torch"), str(error)) from error
     state = {}
     for name, view in open_tensors(source).tensors.items():
         _check_booleans(name, view)
@@ -340,4 +341,4 @@ def _quoted(value: Any) -> str:
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise ModelCorruptError(f"The model's weights are damaged: {reason}.")
+    raise ModelCorruptError(Sentence("model.weights", reason=reason))

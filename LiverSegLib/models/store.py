@@ -20,6 +20,7 @@ from LiverSegLib.models import files
 from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, PathLike
 from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, Stage, read_manifest, require_liverseg
 from LiverSegLib.models.safetensors import load_state_dict, open_tensors
+from LiverSegLib.sentences import Sentence
 
 DEFAULT_NAME = "default"
 """What the bundled model answers to."""
@@ -81,8 +82,7 @@ class Model:
         data = files.read_within(_weights_path(self.path, described), MAX_WEIGHTS_BYTES)
         if files.sha256(data) != described.sha256:
             raise ModelCorruptError(
-                f"The weights {described.weights} of the model {self.name} do not match their checksum; "
-                "please install the model again.",
+                Sentence("model.checksum", weights=described.weights, name=self.name),
                 f"{self.path / described.weights}: expected {described.sha256}, found {files.sha256(data)}",
             )
         return data
@@ -111,7 +111,7 @@ class Model:
     @property
     def _valid(self) -> Manifest:
         if self.manifest is None:
-            raise self.error or ModelCorruptError(f"The model {self.name} has no description.")
+            raise self.error or ModelCorruptError(Sentence("model.no-description", name=self.name))
         return self.manifest
 
 
@@ -200,7 +200,8 @@ def _find(name_or_folder: PathLike) -> Tuple[Path, str]:
     if text and os.path.lexists(path / MANIFEST_NAME):
         return path, FOLDER
     if is_path and path.is_dir():
-        raise ModelNotFoundError(f"The folder {path} holds no model (no {MANIFEST_NAME}).")
+        names = {"path": str(path), "manifest": MANIFEST_NAME}
+        raise ModelNotFoundError(Sentence("model.no-model-in-folder", **names))
     raise not_found(text)
 
 
@@ -225,9 +226,12 @@ def not_found(name: str) -> ModelNotFoundError:
     if any(model.origin == BUNDLED and model.error is None for model in models):
         available = [DEFAULT_NAME] + [other for other in available if other != DEFAULT_NAME]
     places = [str(folder) for folder in (user_models_folder(), bundled_models_folder()) if folder is not None]
-    return ModelNotFoundError(
-        f"There is no model {name!r}. Available: {', '.join(available) or 'none'}.", f"Looked in {places}"
+    text = (
+        Sentence("model.unknown", name=name, available=", ".join(available))
+        if available
+        else Sentence("model.none-there", name=name)
     )
+    return ModelNotFoundError(text, f"Looked in {places}")
 
 
 def models_in(folder: Optional[Path], origin: str) -> List[Model]:
@@ -239,9 +243,8 @@ def models_in(folder: Optional[Path], origin: str) -> List[Model]:
             return []
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.is_dir()]
     except OSError as error:
-        raise ModelError(
-            f"The folder of models {folder} cannot be read: {error.strerror}.", str(error)
-        ) from error
+        text = Sentence("model.folder-unreadable", folder=str(folder), reason=str(error.strerror))
+        raise ModelError(text, str(error)) from error
     return sorted(
         (describe(entry, origin) for entry in entries), key=lambda model: (model.name, model.path.name)
     )
@@ -271,9 +274,7 @@ def _weights_path(folder: Path, stage: Stage) -> Path:
     path = folder / stage.weights
     resolved = Path(os.path.realpath(path))
     if resolved.parent != Path(os.path.realpath(folder)):
-        raise ModelCorruptError(
-            f"The model's {stage.weights} leads out of the model's folder.", str(resolved)
-        )
+        raise ModelCorruptError(Sentence("model.leads-out", name=stage.weights), str(resolved))
     if not resolved.is_file():
-        raise ModelCorruptError(f"The model has no file {stage.weights}.", str(path))
+        raise ModelCorruptError(Sentence("model.lacks-file", name=stage.weights), str(path))
     return path

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, S
 
 from ..errors import OutputError
 from ..failures import write_failure
+from ..sentences import Sentence
 from .folder import PathLike, Reservation, reserve
 
 FORMAT = 1
@@ -104,10 +105,7 @@ def refuse_to_overwrite(folder: Path, names: Sequence[str], previous: Previous) 
     it."""
     for name in names:
         if (folder / name).exists() and not _is_ours(folder / name, previous):
-            raise OutputError(
-                f"{folder} holds a {name} that LiverSeg did not write or that was changed since; "
-                "move it away or choose another folder."
-            )
+            raise OutputError(Sentence("write.not-ours", folder=str(folder), name=name))
 
 
 def outdated(folder: Path, written: Iterable[str], previous: Previous) -> Tuple[str, ...]:

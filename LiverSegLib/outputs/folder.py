@@ -20,6 +20,7 @@ from uuid import uuid4
 from ..errors import OutputError
 from ..failures import write_failure
 from .ownership import Owner
+from ..sentences import Sentence
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -105,10 +106,8 @@ def check_room(reservation: Reservation, needed_bytes: int) -> None:
     except OSError as error:
         raise write_failure(error, reservation.folder) from error
     if free < needed_bytes:
-        raise OutputError(
-            f"The disk that holds {reservation.folder} is nearly full: {free / 1e6:.0f} MB free, "
-            f"results may take {needed_bytes / 1e6:.0f} MB."
-        )
+        sizes = {"free": free / 1e6, "needed": needed_bytes / 1e6}
+        raise OutputError(Sentence("write.nearly-full", folder=str(reservation.folder), **sizes))
 
 
 def flush_to_disk(path: Path) -> None:
@@ -179,7 +178,7 @@ def _make_folders(path: Path) -> List[Path]:
         missing.append(current)
         current = current.parent
     if not current.is_dir():
-        raise OutputError(f"Results cannot be written to {path}: {current} is a file, not a folder.")
+        raise OutputError(Sentence("write.is-a-file", path=str(path), file=str(current)))
     made: List[Path] = []
     try:
         for folder in reversed(missing):
@@ -187,7 +186,7 @@ def _make_folders(path: Path) -> List[Path]:
             made.insert(0, folder)
     except OSError as error:
         _remove_empty(made)
-        raise write_failure(error, current, f"make the folder {path}") from error
+        raise write_failure(error, current, "write.folder", path=str(path)) from error
     return made
 
 
@@ -305,9 +304,11 @@ def _clear_stale(lock: Path, text: str) -> None:
 
 
 def _taken_sentence(folder: Path, lock: Path, owner: Optional[Owner]) -> str:
-    who = "Another run" if owner is None else f"Another run (process {owner.pid} on {owner.host})"
-    hint = "" if owner is not None and owner.is_here() else f" If none is running, delete {lock}."
-    return f"{who} is writing into {folder}; wait for it or choose another folder.{hint}"
+    places = {"folder": str(folder), "lock": str(lock)}
+    if owner is None:
+        return Sentence("write.taken", **places)
+    key = "write.taken-here" if owner.is_here() else "write.taken-elsewhere"
+    return Sentence(key, pid=owner.pid, host=owner.host, **places)
 
 
 def _recover(folder: Path) -> None:

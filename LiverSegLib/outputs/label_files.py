@@ -15,6 +15,7 @@ import SimpleITK as sitk
 
 from ..errors import OutputError
 from ..labels import LABELS, LIVER, TUMOUR, Code, LabelInfo
+from ..sentences import Sentence
 
 LABEL_FORMATS: Tuple[str, ...] = ("nii.gz", "nrrd", "mha", "seg.nrrd")
 """File name endings that ``write_labels`` knows."""
@@ -50,7 +51,7 @@ def write_nifti(path: Path, image: sitk.Image) -> None:
     The same image always gives the same bytes.
     """
     if max(image.GetSize()) > np.iinfo(np.int16).max:
-        raise OutputError(f"NIfTI cannot hold an image of {image.GetSize()} voxels; choose another format.")
+        raise OutputError(Sentence("write.too-large", size=str(image.GetSize())))
     voxels = memoryview(sitk.GetArrayViewFromImage(image).reshape(-1))
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", COMPRESSION_LEVEL, raw, mtime=0) as file:
         file.write(_nifti_header(image))
@@ -137,9 +138,8 @@ def _extents(labels: sitk.Image) -> Dict[int, Tuple[int, ...]]:
 def _check_voxels(path: Path, labels: sitk.Image) -> None:
     back = sitk.ReadImage(str(path))
     if not np.array_equal(sitk.GetArrayViewFromImage(back), sitk.GetArrayViewFromImage(labels)):
-        raise OutputError(
-            f"{path.name} was not written completely.", "the file's voxels differ from the result's"
-        )
+        details = "the file's voxels differ from the result's"
+        raise OutputError(Sentence("write.incomplete", name=path.name), details)
 
 
 def _nifti_header(image: sitk.Image) -> bytes:

@@ -47,7 +47,8 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         if self.label_format not in LABEL_FORMATS:
-            raise UsageError(f'Unknown format "{self.label_format}". Available: {", ".join(LABEL_FORMATS)}.')
+            formats = ", ".join(LABEL_FORMATS)
+            raise UsageError(Sentence("write.format", wanted=self.label_format, formats=formats))
 
     def file_names(self) -> Dict[str, str]:
         """Key of a file -> its name, in the order in which they are shown. ``rendering`` may be missing in
@@ -144,9 +145,7 @@ def check_output_folder(
     """
     options = OutputOptions(label_format, report, highlight, rendering)
     if report and find_spec("PIL") is None:
-        raise OutputError(
-            "The report needs the Python package pillow: pip install pillow, or leave the report out."
-        )
+        raise OutputError(Sentence("write.no-pillow"))
     with reserved(folder) as reservation:
         check_room(reservation, EXPECTED_BYTES)
         refuse_another_scan(reservation.folder, scan)

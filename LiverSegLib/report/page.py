@@ -15,6 +15,7 @@ from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.measurements import Lesion, Measurements, Organ
 from ..measure.warning_places import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
 from ..steatosis.assess import Assessment
+from ..sentences import Sentence
 from .fatty_liver import fatty_liver_section
 from .figures import MOST_LESIONS, Figure, Figures, build_figures
 from .pictures import WINDOW
@@ -149,7 +150,7 @@ def write_report(
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise OutputError(f"The report {path} cannot be written.", str(error)) from error
+        raise OutputError(Sentence("write.report", path=str(path)), str(error)) from error
     finally:
         if temporary is not None:
             os.unlink(temporary)

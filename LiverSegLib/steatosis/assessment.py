@@ -53,12 +53,10 @@ class CutOffs:
     def __post_init__(self) -> None:
         values = (self.severe_below, self.moderate_below, self.normal_above)
         if not all(_is_number(value) and value > 0 for value in values):
-            raise UsageError("The cut-offs of the ratio must be positive numbers.")
+            raise UsageError(Sentence("cut-offs.not-positive"))
         if not values[0] < values[1] < values[2]:
-            raise UsageError(
-                f"The cut-offs must be in order: severe below {self.severe_below:g}, moderate below "
-                f"{self.moderate_below:g}, normal above {self.normal_above:g}."
-            )
+            names = dict(zip(("severe", "moderate", "normal"), map(float, values)))
+            raise UsageError(Sentence("cut-offs.order", **names))
 
     def grade(self, ratio: float) -> str:
         """Return the grade of a ratio."""
@@ -240,13 +238,12 @@ class Assessment:
             InputError: the dict was written by something else.
         """
         if data.get("format") != FORMAT:
-            raise InputError(
-                f"This assessment cannot be read: {FORMAT!r} expected, {data.get('format')!r} found."
-            )
+            formats = {"expected": FORMAT, "found": data.get("format")}
+            raise InputError(Sentence("result.assessment-format", **formats))
         try:
             return _from_dict(restored(data))
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError("This fatty-liver assessment is damaged.", repr(error)) from error
+            raise InputError(Sentence("result.assessment-damaged"), repr(error)) from error
 
 
 def means_of(readings: Sequence[Reading]) -> np.ndarray:

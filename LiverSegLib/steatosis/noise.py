@@ -10,6 +10,7 @@ from ..images.grid import Grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..masks.components import Box, bounding_box, box_within, largest_component
 from ..measure.borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
+from ..sentences import Sentence
 
 NOISE_LAG_MM = 4.0
 """Voxels so far apart hardly share their noise (kernels blur it over 1 to 2 mm), but lie in the same tissue.
@@ -83,7 +84,7 @@ def find_organs(
     """
     box = bounding_box(labels)
     if box is None:
-        raise NoLiverError("The mask is empty: there is no liver in which ROIs could be placed.")
+        raise NoLiverError(Sentence("mask.empty"))
     yield
     padding = padding_value(voxels)
     organs: Dict[str, OrganRegion] = {}
@@ -102,7 +103,7 @@ def find_organs(
         own_parenchyma = own_mask & (labels[own_box] == label)
         organs[LABELS[label].key] = OrganRegion(LABELS[label].key, own_box, own_mask, own_parenchyma, touches)
     if LABELS[LIVER].key not in organs:
-        raise NoLiverError("The mask holds no liver in which ROIs could be placed.")
+        raise NoLiverError(Sentence("mask.no-liver"))
     return organs
 
 
@@ -197,11 +198,9 @@ def check_arrays(voxels: np.ndarray, labels: np.ndarray) -> None:
         InputError: they differ in shape, are not three-dimensional, or the mask holds no labels.
     """
     if voxels.ndim != 3 or voxels.shape != labels.shape:
-        raise InputError(
-            f"The mask and the scan differ in size: {' x '.join(map(str, labels.shape[::-1]))} against "
-            f"{' x '.join(map(str, voxels.shape[::-1]))} voxels."
-        )
+        mask, scan = (" x ".join(map(str, array.shape[::-1])) for array in (labels, voxels))
+        raise InputError(Sentence("mask.size", mask=mask, scan=scan))
     if labels.dtype.kind not in "iub" or voxels.dtype.kind not in "iuf":
-        raise InputError("A scan of numbers and a mask of whole numbers are needed.")
+        raise InputError(Sentence("mask.numbers"))
     if labels.size and (int(labels.max()) > max(LABELS) or int(labels.min()) < 0):
-        raise InputError("The mask holds values that are no labels.")
+        raise InputError(Sentence("mask.no-labels"))

@@ -5,6 +5,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import UsageError
 from ..labels import LABELS, LIVER, SPLEEN
+from ..sentences import Sentence
 
 Vector = Tuple[float, float, float]
 """(x, y, z) in LPS mm."""
@@ -55,12 +56,12 @@ class Roi:
 
     def __post_init__(self) -> None:
         if self.organ not in ORGANS:
-            raise UsageError(f"An ROI lies in the {' or the '.join(ORGANS)}, not in {self.organ!r}.")
+            raise UsageError(Sentence("roi.other-organ", organs=" or the ".join(ORGANS), organ=self.organ))
         if len(self.centre) != 3 or not all(_finite(value) for value in self.centre):
-            raise UsageError(f"The centre of the ROI {self.name} must be three numbers of mm.")
+            raise UsageError(Sentence("roi.centre", name=self.name))
         low, high = ROI_RANGE_MM
         if len(self.size) != 3 or not all(_finite(side) and low <= side <= high for side in self.size):
-            raise UsageError(f"The sides of the ROI {self.name} must be from {low:.0f} to {high:.0f} mm.")
+            raise UsageError(Sentence("roi.sides", name=self.name, low=low, high=high))
 
     def overlaps(self, other: "Roi") -> bool:
         """Tell whether two ROIs share more than a face."""
@@ -188,14 +189,14 @@ class PlacementSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require("number of ROIs in each organ", self.count, COUNT_RANGE, "")
-        _require("side of an ROI", self.side_mm, SIDE_RANGE_MM, " mm")
-        _require("distance from the border of the organ", self.margin_mm, MARGIN_RANGE_MM, " mm")
-        _require("distance from lesions", self.lesion_margin_mm, MARGIN_RANGE_MM, " mm")
+        _require("rois.count", self.count, COUNT_RANGE)
+        _require("rois.side", self.side_mm, SIDE_RANGE_MM)
+        _require("rois.margin", self.margin_mm, MARGIN_RANGE_MM)
+        _require("rois.lesion-margin", self.lesion_margin_mm, MARGIN_RANGE_MM)
         if int(self.count) != self.count:
-            raise UsageError(f"The number of ROIs in each organ must be a whole number, not {self.count}.")
+            raise UsageError(Sentence("rois.whole-count", value=str(self.count)))
         if int(self.seed) != self.seed or self.seed < 0:
-            raise UsageError(f"The seed must be a whole number from 0, not {self.seed}.")
+            raise UsageError(Sentence("rois.seed", value=str(self.seed)))
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain data."""
@@ -228,10 +229,11 @@ def edited(roi: Roi, *, centre: Optional[Vector] = None, size: Optional[Vector] 
     return replace(roi, centre=centre or roi.centre, size=size or roi.size, automatic=False)
 
 
-def _require(what: str, value: float, allowed: Tuple[float, float], unit: str) -> None:
+def _require(key: str, value: float, allowed: Tuple[float, float]) -> None:
+    """Raise UsageError with the sentence ``key`` unless a value is in its range."""
     low, high = allowed
     if not _finite(value) or not low <= value <= high:
-        raise UsageError(f"The {what} must be from {low:g} to {high:g}{unit}, not {value}.")
+        raise UsageError(Sentence(key, low=low, high=high, value=str(value)))
 
 
 def _finite(value: Any) -> bool:

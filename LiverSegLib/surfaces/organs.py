@@ -6,6 +6,7 @@ import SimpleITK as sitk
 
 from ..errors import CancelledError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
+from ..sentences import Sentence
 
 SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
     LABELS[LIVER].key: (LIVER, TUMOUR),
@@ -26,6 +27,6 @@ def organ_surfaces(labels: sitk.Image, *, cancel: Callable[[], bool] = lambda: F
     meshes = {}
     for key, values in SURFACE_LABELS.items():
         if cancel():
-            raise CancelledError("Cancelled.")
+            raise CancelledError(Sentence("failed.cancelled"))
         meshes[key] = surface(labels, values)
     return {key: mesh for key, mesh in meshes.items() if mesh is not None and mesh.GetNumberOfPolys()}

@@ -19,6 +19,7 @@ import numpy as np
 
 from LiverSegLib.errors import CancelledError, OutputError, UsageError
 from LiverSegLib.labels import LABELS
+from LiverSegLib.sentences import Sentence
 
 VIEWS: Dict[str, Tuple[Tuple[float, float, float], Tuple[float, float, float]]] = {
     "anterior": ((0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
@@ -129,10 +130,7 @@ def _draw_in_child(scene: bytes, cancel: Callable[[], bool]) -> bytes:
             return result.stdout
         tail = result.stderr.decode("utf-8", "replace").strip()[-600:]
         complaints.append(f"{window_class or 'default'}: exit status {result.returncode}; {tail}")
-    raise OutputError(
-        "The 3-D picture could not be drawn because no OpenGL library works on this machine.",
-        "\n".join(complaints),
-    )
+    raise OutputError(Sentence("write.no-opengl"), "\n".join(complaints))
 
 
 def _run(
@@ -158,7 +156,7 @@ def _run(
                     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
                 except subprocess.TimeoutExpired:
                     if cancel():
-                        raise CancelledError("Cancelled.") from None
+                        raise CancelledError(Sentence("failed.cancelled")) from None
                     if time.monotonic() > end:
                         raise
         finally:
@@ -196,7 +194,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise OutputError(f"{path} cannot be written.", str(error)) from error
+        raise OutputError(Sentence("write.file", path=str(path)), str(error)) from error
     finally:
         if temporary is not None:
             os.unlink(temporary)

@@ -40,7 +40,7 @@ def make_private_folder(parent: Optional[Union[str, "os.PathLike[str]"]] = None)
     except OSError as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        raise write_failure(error, base, "make a temporary folder") from error
+        raise write_failure(error, base, "write.temporary-folder") from error
     return folder
 
 

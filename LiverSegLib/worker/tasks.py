@@ -160,45 +160,46 @@ TASKS: Dict[type, Callable[[Any, Desk], protocol.Message]] = {
 def _source(request: protocol.Segment) -> Any:
     """What to segment: the request's path, or an image made of its voxels and grid."""
     if (request.path is None) == (request.voxels is None):
-        raise UsageError("A request to segment needs either a path or voxels.")
+        raise UsageError(Sentence("handed.nothing"))
     if request.path is not None:
         return request.path
     if request.grid is None:
-        raise UsageError("Voxels without a grid cannot be segmented.")
+        raise UsageError(Sentence("handed.no-grid"))
     return _read_image(request.voxels or "", request.grid)
 
 
-def _read_array(path: str, what: str) -> np.ndarray:
+def _read_array(path: str, unreadable: str) -> np.ndarray:
+    """An array that was handed over; ``unreadable``: the sentence if it cannot be read."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UnreadableImageError(f"The {what} handed to the worker cannot be read.", str(error)) from error
+        raise UnreadableImageError(Sentence(unreadable), str(error)) from error
 
 
 def _read_image(path: str, grid: protocol.Grid) -> sitk.Image:
-    voxels = _read_array(path, "scan")
+    voxels = _read_array(path, "handed.scan-unreadable")
     if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or voxels.dtype == np.float16:
-        raise InputError(
-            f"The scan must be three-dimensional with numbers, not {voxels.ndim}-D of {voxels.dtype}."
-        )
+        kind = {"dimensions": voxels.ndim, "type": str(voxels.dtype)}
+        raise InputError(Sentence("handed.scan-type", **kind))
     if (len(grid.origin), len(grid.spacing), len(grid.direction)) != (3, 3, 9):
-        raise UsageError("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction.")
+        raise UsageError(Sentence("handed.grid-numbers"))
     image = sitk.GetImageFromArray(voxels)
     try:
         image.SetSpacing(grid.spacing)
         image.SetOrigin(grid.origin)
         image.SetDirection(grid.direction)
     except RuntimeError as error:
-        raise InputError("The scan's grid is not usable.", str(error)) from error
+        raise InputError(Sentence("handed.grid"), str(error)) from error
     return image
 
 
 def _read_labels(path: str, image: sitk.Image) -> sitk.Image:
     """The mask as uint8 on the scan's grid."""
-    array = _read_array(path, "segmentation")
+    array = _read_array(path, "handed.segmentation-unreadable")
     shape = image.GetSize()[::-1]
     if array.shape != shape or array.dtype != np.uint8:
-        raise UsageError(f"The segmentation must be uint8 of shape {shape}, not {array.dtype} {array.shape}.")
+        found = {"type": str(array.dtype), "found": str(array.shape)}
+        raise UsageError(Sentence("handed.segmentation-type", shape=str(shape), **found))
     labels = sitk.GetImageFromArray(array)
     labels.CopyInformation(image)
     return labels
@@ -212,9 +213,9 @@ def _read_summary(path: Optional[str]) -> Mapping[str, Any]:
         summary = restored(json.loads(Path(path).read_text(encoding="utf-8")))
         parts = [summary[key] for key in ("name", "measurements", "provenance", "warnings")]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError("The numbers handed to the worker cannot be read.", repr(error)) from error
+        raise UsageError(Sentence("handed.numbers-unreadable"), repr(error)) from error
     if [type(part) for part in parts] != [str, dict, dict, list]:
-        raise UsageError("The numbers handed to the worker cannot be read.", "a part is of the wrong kind")
+        raise UsageError(Sentence("handed.numbers-unreadable"), "a part is of the wrong kind")
     return summary
 
 
@@ -243,7 +244,7 @@ def _result_folder(desk: Desk, request_id: str) -> Iterator[Path]:
     except BaseException as error:
         scratch.remove_tree(folder)
         if isinstance(error, OSError):
-            raise write_failure(error, desk.folder.parent, "hand the result over") from error
+            raise write_failure(error, desk.folder.parent, "write.result-over") from error
         raise
 
 

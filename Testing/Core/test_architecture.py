@@ -49,7 +49,8 @@ USERS = [
 """Modules -> the only rooms that may import them, be it inside a function."""
 
 BELOW = {
-    "sentence_texts": set(),
+    "error_texts": set(),
+    "sentence_texts": {"error_texts"},
     "sentences": {"sentence_texts"},
     "errors": set(),
     "failures": {"errors", "sentences"},
@@ -59,7 +60,7 @@ BELOW = {
     "masks": {"errors", "images", "labels", "sentences"},
     "measure": {"errors", "images", "labels", "masks", "sentences"},
     "steatosis": {"errors", "images", "labels", "masks", "measure", "sentences"},
-    "models": {"errors", "labels"},
+    "models": {"errors", "labels", "sentences"},
 }
 """Room -> the rooms of the core that it may import."""
 ABOVE = {"cli", "worker", "client", "api", "training", "evaluation"}

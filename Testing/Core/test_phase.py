@@ -127,6 +127,49 @@ def test_decision_with_organs_missing(values, phase):
     assert decide(Attenuations(liver, spleen, aorta, None, searched)).phase == phase
 
 
+@pytest.mark.parametrize(
+    ("values", "contrast", "reason"),
+    [
+        ((None,), None, "Too little liver is in view to estimate the contrast phase."),
+        (
+            (58, 48, None, 35, True),
+            True,
+            "Liver 58 HU, spleen 48 HU, kidneys 35 HU: it looks unenhanced, but the DICOM header speaks of "
+            "contrast medium.",
+        ),
+        ((66, 63), None, "Liver 66 HU, spleen 63 HU: contrast medium cannot be told from its absence."),
+        (
+            (58, 50, None, 140, True),
+            None,
+            "Liver 58 HU, spleen 50 HU, kidneys 140 HU: only the kidneys are bright; contrast medium cannot "
+            "be excluded.",
+        ),
+        ((110,), None, "Liver 110 HU: an enhanced liver, most often portal venous."),
+        (
+            (65, None, 300),
+            None,
+            "Liver 65 HU, aorta 300 HU: bright arteries, liver hardly enhanced.",
+        ),
+        ((110, 115, 112), None, "Liver 110 HU, spleen 115 HU, aorta 112 HU: liver and blood are alike."),
+        ((110, 115, 150), None, "Liver 110 HU, spleen 115 HU, aorta 150 HU: liver and blood are enhanced."),
+        ((60,), None, "Liver 60 HU; without spleen or aorta contrast cannot be told from its absence."),
+        (
+            (60, None, None, None, True),
+            None,
+            "Liver 60 HU, no bright aorta: probably no contrast medium.",
+        ),
+        ((58, 45), None, "Liver 58 HU, spleen 45 HU: no contrast medium."),
+        ((62, 110), None, "Liver 62 HU, spleen 110 HU: the spleen is enhanced, the liver hardly."),
+        ((100, 110), None, "Liver 100 HU, spleen 110 HU: both are enhanced."),
+    ],
+)
+def test_reason_is_one_sentence_with_an_identifier_for_translations(values, contrast, reason):
+    estimate = decide(Attenuations(*values), contrast=contrast)
+    assert estimate.reason == reason
+    assert estimate.reason.key.startswith("phase.")
+    assert not estimate.reason.arguments or estimate.reason.arguments["measured"].key
+
+
 def test_blood_above_that_without_contrast_is_contrast():
     assert decide(Attenuations(66, 63, 80, None, True)).phase == "late"
     assert decide(Attenuations(50, 48, 70, None, True)).phase != "unenhanced"

@@ -279,6 +279,7 @@ class TestInstalling:
             assert "pip_ensure" not in text and '"pip"' not in text and "ensurepip" not in text
         assert callers["pip_install"] == {("requirements.py", "_pipInstall")}
         assert callers["_pipInstall"] == {("requirements.py", "_install")}
+        assert callers["installWithExtension"] == {("requirements.py", "_install")}
         assert callers["_install"] == {("requirements.py", "installTorch")}
         source = (MODULES / "LiverSegSlicer" / "requirements.py").read_text(encoding="utf-8")
         body = source[source.index("def installTorch") :]

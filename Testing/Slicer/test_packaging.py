@@ -171,7 +171,7 @@ def test_cmake_installs_everything_flat(tmp_path):
 def test_metadata_of_the_extension():
     assert re.search(r"^project\(LiverSeg\)$", CMAKE, re.MULTILINE)
     assert metadata("CATEGORY") in INDEX_CATEGORIES
-    assert metadata("DEPENDS") == "NA"
+    assert metadata("DEPENDS") == "PyTorch"  # the Extensions Manager installs it with LiverSeg
     assert metadata("CONTRIBUTORS")
     sentences = re.findall(r"[^.]+\.", metadata("DESCRIPTION"))
     assert 1 <= len(sentences) <= 3
@@ -214,7 +214,7 @@ def test_index_entry_fits_the_schema():
 def test_index_entry_says_what_cmake_says():
     entry = index_entry()
     assert entry["category"] == metadata("CATEGORY")
-    assert entry["build_dependencies"] == []
+    assert entry["build_dependencies"] == metadata("DEPENDS").split()
     assert entry["build_subdirectory"] == "."
 
 

@@ -1,5 +1,7 @@
 """Segment, Cancel, progress and the message line."""
 
+import errno
+
 from panel_doubles import madeUpScan
 
 from LiverSegLib.errors import NoLiverError, UsageError, WorkerError
@@ -106,6 +108,17 @@ def test_next_run_takes_the_old_message_away(hand, scan):
     hand.click("segmentButton")
     assert not hand.seen("messageWidget")
     hand.logic.run.finish()
+
+
+def test_error_is_shown_whole_in_the_language_of_the_user(hand, scan):
+    from LiverSegLib.failures import write_failure
+
+    hand.host.translations["LiverSeg could not write the results: {reason}"] = "Nichts geschrieben: {reason}"
+    hand.host.translations["{folder} is on a read-only disk."] = "{folder} ist nur lesbar."
+    hand.panel.enter()
+    hand.click("segmentButton")
+    hand.logic.run.finish(write_failure(OSError(errno.EROFS, "read-only"), "/out"))
+    assert hand.text("messageLabel") == "Nichts geschrieben: /out ist nur lesbar."
 
 
 def test_refusal_at_once_is_shown(hand, scan, monkeypatch):

@@ -8,7 +8,7 @@ import scene_samples  # noqa: F401 (it puts the module on the path)
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, with_identity
 from SlicerHost import i18n
-from tools.sentence_table import TABLE, table_text
+from tools.sentence_table import tables
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_every_sentence_of_the_core_has_the_same_template_in_slicer(host):
     from LiverSegSlicer.sentence_table import TEMPLATES
 
     assert {key: template() for key, template in TEMPLATES.items()} == SENTENCES
-    assert TABLE.read_text(encoding="utf-8") == table_text(SENTENCES)
+    assert {path: path.read_text(encoding="utf-8") for path in tables()} == tables()
 
 
 def test_no_template_is_a_bare_part_of_speech_for_gluing():
@@ -54,6 +54,27 @@ def test_sentence_is_made_in_the_language_of_the_user(german, sentence):
     for form in (said, with_identity(said)):
         assert sentence(form) == "Rand oben: dort endet liver."
     assert type(sentence(said)) is str
+
+
+def test_reason_for_the_contrast_phase_is_translated_whole_within_another_sentence(monkeypatch, sentence):
+    from LiverSegLib.measure.steatosis import Conditions, assess
+    from LiverSegLib.phase import Attenuations, decide
+
+    monkeypatch.setattr(
+        i18n,
+        "translations",
+        {
+            "Liver {hu:.0f} HU": "Leber {hu:.0f} HE",
+            "aorta {hu:.0f} HU": "Aorta {hu:.0f} HE",
+            "{measured}: liver and blood are alike.": "Leber und Blut gleichen sich ({measured}).",
+            "The scan holds contrast medium: it looks like the late phase.": "Spätphase.",
+        },
+    )
+    estimate = decide(Attenuations(110, None, 112))
+    conditions = Conditions(phase=estimate.phase, phase_reason=estimate.reason)
+    judged = assess([], [], conditions=conditions).reasons_not_to_grade
+    said = [sentence(with_identity(reason)) for reason in judged]
+    assert "Spätphase. Leber und Blut gleichen sich (Leber 110 HE, Aorta 112 HE)." in said
 
 
 def test_plain_text_of_older_results_is_shown_as_it_is(german, sentence):

@@ -1,7 +1,7 @@
-"""Slicer's table of the core's sentences: for each the English template as a literal that lupdate finds.
+"""Slicer's tables of the core's sentences: for each the English template as a literal that lupdate finds.
 
 python Testing/tools/sentence_table.py            # compare; exit status 1 if it differs
-python Testing/tools/sentence_table.py --write    # renew the table
+python Testing/tools/sentence_table.py --write    # renew the tables
 """
 
 import sys
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Dict, List
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "LiverSeg" / "LiverSegSlicer" / "sentence_table.py"
+FOLDER = ROOT / "LiverSeg" / "LiverSegSlicer"
 
-_HEAD = '''"""The core's sentences in Slicer's language; Testing/tools/sentence_table.py writes this."""
+_HEAD = '''"""The core's {what} in Slicer's language; Testing/tools/sentence_table.py writes this."""
 
 from typing import Callable, Dict
 
 from slicer.i18n import tr as _
-
-TEMPLATES: Dict[str, Callable[[], str]] = {
+{imported}
+{name}: Dict[str, Callable[[], str]] = {{
 '''
 _END = '''}
 """Identifier of a sentence -> its template in the language that Slicer has now."""
@@ -25,9 +25,20 @@ _END = '''}
 _LONGEST = 110
 
 
-def table_text(sentences: Dict[str, str]) -> str:
-    """Return the file's text for these sentences (identifier -> English template)."""
-    return _HEAD + "".join(_entry(key, text) for key, text in sentences.items()) + _END
+def tables() -> Dict[Path, str]:
+    """Return the text that each of the two files should have: the errors, and all else with them."""
+    from LiverSegLib.error_texts import ERRORS
+    from LiverSegLib.sentence_texts import SENTENCES
+
+    rest = {key: text for key, text in SENTENCES.items() if key not in ERRORS}
+    errors = _HEAD.format(what="errors", imported="", name="ERRORS") + _entries(ERRORS) + _END
+    merged = {"imported": "\nfrom .error_table import ERRORS\n", "name": "TEMPLATES"}
+    sentences = _HEAD.format(what="sentences", **merged) + _entries(rest) + "    **ERRORS,\n" + _END
+    return {FOLDER / "error_table.py": errors, FOLDER / "sentence_table.py": sentences}
+
+
+def _entries(sentences: Dict[str, str]) -> str:
+    return "".join(_entry(key, text) for key, text in sentences.items())
 
 
 def _entry(key: str, text: str) -> str:
@@ -51,21 +62,22 @@ def _parts(text: str) -> List[str]:
 
 
 def _quoted(text: str) -> str:
+    if '"' in text and "'" not in text:  # as ruff has it
+        return "'" + text.replace("\\", "\\\\").replace("\n", "\\n") + "'"
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def main(arguments: List[str]) -> int:
-    """Write the table, or say that it is not as it should be; returns the exit status."""
+    """Write the tables, or say that one is not as it should be; returns the exit status."""
     sys.path.insert(0, str(ROOT))
-    from LiverSegLib.sentence_texts import SENTENCES
-
-    wanted = table_text(SENTENCES)
-    if arguments == ["--write"]:
-        TABLE.write_text(wanted, encoding="utf-8", newline="\n")
-    if TABLE.is_file() and TABLE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"{TABLE.relative_to(ROOT)} is not what the core says: run Testing/tools/sentence_table.py --write")
-    return 1
+    status = 0
+    for path, wanted in tables().items():
+        if arguments == ["--write"]:
+            path.write_text(wanted, encoding="utf-8", newline="\n")
+        if not path.is_file() or path.read_text(encoding="utf-8") != wanted:
+            print(f"{path.relative_to(ROOT)} is not what the core says: run it with --write")
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

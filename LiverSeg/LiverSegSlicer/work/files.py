@@ -53,7 +53,7 @@ def writeArray(path: Path, array: np.ndarray) -> Turns:
                 if done is not None:
                     yield done
     except OSError as error:
-        raise write_failure(error, place, _("hand the scan to the worker")) from error
+        raise write_failure(error, place, "write.scan-over") from error
 
 
 def readArray(path: Path) -> Turns:
@@ -116,7 +116,7 @@ def writeSummary(path: Path, summary: Dict[str, Any]) -> None:
     try:
         path.write_text(json.dumps(with_identity(summary)), encoding="utf-8")
     except OSError as error:
-        raise write_failure(error, path.parent.parent, _("hand the numbers to the worker")) from error
+        raise write_failure(error, path.parent.parent, "write.numbers-over") from error
 
 
 def resultFile(folder: str, name: str) -> Path:

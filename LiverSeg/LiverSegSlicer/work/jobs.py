@@ -215,7 +215,7 @@ def _roomFor(run: Run) -> Iterator[Path]:
     except OSError as error:
         if run.child.error is not None:
             raise run.child.error from error
-        raise write_failure(error, folder.parent.parent, _("hand the scan to the worker")) from error
+        raise write_failure(error, folder.parent.parent, "write.scan-over") from error
     try:
         yield folder
     finally:

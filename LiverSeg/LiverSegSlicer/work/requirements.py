@@ -1,13 +1,13 @@
 """PyTorch, the one thing that LiverSeg needs and Slicer does not bring: is it there, and how to get it.
 
 Found out from the metadata of installed packages: PyTorch is never imported into Slicer's own process.
-``installTorch`` is the only way to an installation, and it asks first.
+``installTorch`` is the only way to an installation, and it asks first. The extension *PyTorch* installs where
+it is there (``pytorch_extension``), else pip.
 """
 
 import importlib
 import os
 import shutil
-import subprocess
 import sysconfig
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
@@ -18,6 +18,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import DeviceError, OutputError
 
 from .machine import Machine, installedVersion, numbers, thisMachine
+from .pytorch_extension import extensionInstalls, installWithExtension
 
 OLDEST = (2, 1)
 """Oldest PyTorch that the core runs on."""
@@ -50,18 +51,32 @@ class InstallPlan:
     """What would be installed.
 
     Attributes:
-        arguments: For pip.
+        oldest: Oldest version that will do.
+        newest: Newest one that fits, or None for the newest there is.
+        backend: Build by the name of its package index, such as "cpu" or "cu126"; None if there is but one.
         build: In words, such as "for the NVIDIA GPU".
         downloadMb: About how much is downloaded, MB.
         diskMb: About how much room it takes, MB.
         note: A sentence on why it is not the build that one might expect, or empty.
     """
 
-    arguments: Tuple[str, ...]
+    oldest: Tuple[int, int]
+    newest: Optional[Tuple[int, int]]
+    backend: Optional[str]
     build: str
     downloadMb: int
     diskMb: int
     note: str = ""
+
+    @property
+    def arguments(self) -> Tuple[str, ...]:
+        """What pip is told."""
+        requirement = f"torch>={_dotted(self.oldest)}"
+        if self.newest is not None:
+            requirement += f",<{self.newest[0]}.{self.newest[1] + 1}"
+        if self.backend is None:
+            return (requirement,)
+        return (requirement, "--index-url", INDEX + self.backend)
 
 
 @dataclass(frozen=True)
@@ -140,17 +155,12 @@ def planFor(machine: Machine) -> Optional[InstallPlan]:
         newest = NEWEST_FOR_INTEL_MAC
     if newest is not None and newest < oldest:
         return None
-    requirement = f"torch>={_dotted(oldest)}"
-    if newest is not None:
-        requirement += f",<{newest[0]}.{newest[1] + 1}"
     if machine.system == "Darwin":
-        return InstallPlan((requirement,), _("for the Mac"), 100, 500)
+        return InstallPlan(oldest, newest, None, _("for the Mac"), 100, 500)
     cuda, note = _cudaBuild(machine)
     if cuda is not None:
-        arguments = (requirement, "--index-url", INDEX + cuda)
-        return InstallPlan(arguments, _("for the NVIDIA GPU"), 3000, 7000)
-    arguments = (requirement, "--index-url", INDEX + "cpu")
-    return InstallPlan(arguments, _("for the processor (CPU)"), 250, 1000, note)
+        return InstallPlan(oldest, newest, cuda, _("for the NVIDIA GPU"), 3000, 7000)
+    return InstallPlan(oldest, newest, "cpu", _("for the processor (CPU)"), 250, 1000, note)
 
 
 def _oldestUsable(numpy: int) -> Tuple[int, int]:
@@ -205,7 +215,10 @@ def _request(plan: Optional[InstallPlan]) -> str:
         "installed once, into Slicer's own Python. {note}"
     )
     download, disk = _size(plan.downloadMb), _size(plan.diskMb)
-    return text.format(build=plan.build, download=download, disk=disk, note=plan.note).strip()
+    request = text.format(build=plan.build, download=download, disk=disk, note=plan.note).strip()
+    if extensionInstalls():
+        request += " " + _("Slicer's extension PyTorch installs it, together with torchvision.")
+    return request
 
 
 def _checkPlace(plan: InstallPlan) -> None:
@@ -226,14 +239,22 @@ def _checkPlace(plan: InstallPlan) -> None:
 
 
 def _install(plan: InstallPlan) -> None:
-    """Run pip; the one place that does."""
+    """Have the extension PyTorch install it, or run pip; the one place that does."""
     again = _("PyTorch could not be installed: check the internet connection and press Install again.")
     try:
-        _pipInstall(list(plan.arguments))
+        _refuseASecond()
+        if extensionInstalls():
+            again = _(
+                "Slicer's extension PyTorch could not install it: check the internet connection, restart "
+                "Slicer and press Install again."
+            )
+            installWithExtension(plan.oldest, plan.newest, plan.backend)
+        else:
+            _pipInstall(list(plan.arguments))
     except KeyboardInterrupt as error:
         text = _("The installation of PyTorch was interrupted: press Install again to complete it.")
         raise DeviceError(text, repr(error)) from error
-    except (subprocess.CalledProcessError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 (the extension is not ours: it may raise anything)
         raise DeviceError(again, _reasons(error)) from error
 
 
@@ -244,14 +265,22 @@ def _reasons(error: Exception) -> str:
     return "\n".join([str(error), output if isinstance(output, str) else console])
 
 
-def _pipInstall(arguments: List[str]) -> None:
+def _refuseASecond() -> None:
+    """Raise RuntimeError while Slicer installs something else."""
     try:
-        from slicer.packaging import isPipInstallInProgress, pip_install
-    except ImportError:  # before Slicer 5.12
-        slicer.util.pip_install(arguments)
+        from slicer.packaging import isPipInstallInProgress
+    except ImportError:  # before Slicer 5.12, which waits for an installation to end
         return
     if isPipInstallInProgress():
         raise RuntimeError("another installation is going on")
+
+
+def _pipInstall(arguments: List[str]) -> None:
+    try:
+        from slicer.packaging import pip_install
+    except ImportError:  # before Slicer 5.12
+        slicer.util.pip_install(arguments)
+        return
     pip_install(arguments, requester="LiverSeg")
 
 
