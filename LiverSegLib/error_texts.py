@@ -43,7 +43,7 @@ ERRORS: Dict[str, str] = {
     "dicom.one-slice": "This series is a single slice; a volume of at least 3 slices is needed.",
     "dicom.few-slices": "This series is only {count} slices; a volume of at least 3 slices is needed.",
     "dicom.tilt": "The slices are tilted by {degrees:.0f}° against their row; the header is probably wrong.",
-    "dicom.colour": "This series holds colour images, no CT.",
+    "dicom.colour": "This series holds color images, no CT.",
     "dicom.other-size": "{name} does not hold the image size that its header states.",
     "dicom.incomplete": "{name} is incomplete: it ends before its last pixel.",
     "dicom.damaged": "{name} cannot be read: it is damaged, incomplete or wrongly encoded.",
@@ -63,7 +63,7 @@ ERRORS: Dict[str, str] = {
     # why a series is not taken, to be arguments
     "series.modality": "its modality is {modality}, not CT",
     "series.no-modality": "its modality is not stated, not CT",
-    "series.secondary": "a secondary capture or colour image",
+    "series.secondary": "a secondary capture or color image",
     "series.derived": "a derived image ({kind})",
     "series.scout": "a scout image",
     "series.dose": "a dose report or protocol page",
@@ -91,7 +91,7 @@ ERRORS: Dict[str, str] = {
     "mask.no-labels": "The mask holds values that are no labels.",
     # ROIs, cut-offs, and numbers of an earlier result
     "roi.other-organ": "An ROI lies in the {organs}, not in {organ!r}.",
-    "roi.centre": "The centre of the ROI {name} must be three numbers of mm.",
+    "roi.centre": "The center of the ROI {name} must be three numbers of mm.",
     "roi.sides": "The sides of the ROI {name} must be from {low:.0f} to {high:.0f} mm.",
     "rois.count": "The number of ROIs in each organ must be from {low:g} to {high:g}, not {value}.",
     "rois.side": "The side of an ROI must be from {low:g} to {high:g} mm, not {value}.",

@@ -56,7 +56,7 @@ ERRORS: Dict[str, Callable[[], str]] = {
     "dicom.tilt": lambda: _(
         "The slices are tilted by {degrees:.0f}° against their row; the header is probably wrong."
     ),
-    "dicom.colour": lambda: _("This series holds colour images, no CT."),
+    "dicom.colour": lambda: _("This series holds color images, no CT."),
     "dicom.other-size": lambda: _("{name} does not hold the image size that its header states."),
     "dicom.incomplete": lambda: _("{name} is incomplete: it ends before its last pixel."),
     "dicom.damaged": lambda: _("{name} cannot be read: it is damaged, incomplete or wrongly encoded."),
@@ -84,7 +84,7 @@ ERRORS: Dict[str, Callable[[], str]] = {
     "series.none": lambda: _("it holds none"),
     "series.modality": lambda: _("its modality is {modality}, not CT"),
     "series.no-modality": lambda: _("its modality is not stated, not CT"),
-    "series.secondary": lambda: _("a secondary capture or colour image"),
+    "series.secondary": lambda: _("a secondary capture or color image"),
     "series.derived": lambda: _("a derived image ({kind})"),
     "series.scout": lambda: _("a scout image"),
     "series.dose": lambda: _("a dose report or protocol page"),
@@ -115,7 +115,7 @@ ERRORS: Dict[str, Callable[[], str]] = {
     "mask.numbers": lambda: _("A scan of numbers and a mask of whole numbers are needed."),
     "mask.no-labels": lambda: _("The mask holds values that are no labels."),
     "roi.other-organ": lambda: _("An ROI lies in the {organs}, not in {organ!r}."),
-    "roi.centre": lambda: _("The centre of the ROI {name} must be three numbers of mm."),
+    "roi.centre": lambda: _("The center of the ROI {name} must be three numbers of mm."),
     "roi.sides": lambda: _("The sides of the ROI {name} must be from {low:.0f} to {high:.0f} mm."),
     "rois.count": lambda: _(
         "The number of ROIs in each organ must be from {low:g} to {high:g}, not {value}."

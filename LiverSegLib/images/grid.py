@@ -9,8 +9,8 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, InputError
 from ..labels import BACKGROUND, LABELS
-from .voxels import voxel_volume_ml
 from ..sentences import Sentence, in_commas
+from .voxels import voxel_volume_ml
 
 GRID_TOLERANCE_VOXELS = 0.05
 """Two images share a grid if their corners lie no further apart than this part of the smallest voxel edge.

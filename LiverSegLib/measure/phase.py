@@ -25,9 +25,9 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..labels import LIVER, SPLEEN
+from ..sentences import Sentence, in_commas
 from .aorta import bounding_box, find_aorta, slabs_of
 from .kidneys import find_kidneys
-from ..sentences import Sentence, in_commas
 
 UNENHANCED_SPLEEN_HU = 65.0
 """A spleen below this holds no contrast medium worth the name (unenhanced: 40 to 60)."""

@@ -19,8 +19,8 @@ from uuid import uuid4
 
 from ..errors import OutputError
 from ..failures import write_failure
-from .ownership import Owner
 from ..sentences import Sentence
+from .ownership import Owner
 
 PathLike = Union[str, "os.PathLike[str]"]
 

@@ -14,8 +14,8 @@ from ..errors import OutputError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.measurements import Lesion, Measurements, Organ
 from ..measure.warning_places import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
-from ..steatosis.assess import Assessment
 from ..sentences import Sentence
+from ..steatosis.assess import Assessment
 from .fatty_liver import fatty_liver_section
 from .figures import MOST_LESIONS, Figure, Figures, build_figures
 from .pictures import WINDOW

@@ -10,21 +10,22 @@ import pytest
 import SimpleITK as sitk
 
 import LiverSegLib
-from LiverSegLib import client, failures, protocol, tasks, worker
+from LiverSegLib import client, failures
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.errors import ERROR_TYPES, LiverSegError
 from LiverSegLib.images import list_series, read_scan
+from LiverSegLib.images.grid import check_labels, check_same_grid
 from LiverSegLib.inference.devices import choose_device
 from LiverSegLib.measure import Measurements
-from LiverSegLib.measure.grid import check_labels, check_same_grid
-from LiverSegLib.measure.roi_data import PlacementSettings, Roi
-from LiverSegLib.measure.steatosis_result import Assessment, CutOffs
 from LiverSegLib.measure.tables import write_lesions_csv
 from LiverSegLib.models.manifest import parse_manifest
 from LiverSegLib.models.store import load_model
 from LiverSegLib.outputs.folder import reserve
 from LiverSegLib.outputs.results import OutputOptions
 from LiverSegLib.sentences import Sentence
+from LiverSegLib.steatosis.assessment import Assessment, CutOffs
+from LiverSegLib.steatosis.roi import PlacementSettings, Roi
+from LiverSegLib.worker import protocol, server, tasks
 
 CORE = Path(LiverSegLib.__file__).parent
 
@@ -33,16 +34,16 @@ WITH_IDENTITY = [
     *sorted((CORE / "inference").glob("*.py")),
     *sorted((CORE / "outputs").glob("*.py")),
     *(CORE / "models" / name for name in ("files.py", "manifest.py", "store.py")),
-    *(CORE / "measure" / name for name in ("grid.py", "measurements.py", "roi_data.py", "roi_organs.py")),
-    *(CORE / "measure" / name for name in ("steatosis_result.py", "tables.py", "volumes.py")),
-    *(CORE / name for name in ("api.py", "failures.py", "organ_surfaces.py", "tasks.py")),
+    *(CORE / "measure" / name for name in ("measurements.py", "tables.py", "volumes.py")),
+    *(CORE / "steatosis" / name for name in ("roi.py", "noise.py", "assessment.py")),
+    *(CORE / name for name in ("api.py", "failures.py", "surfaces/organs.py", "worker/tasks.py")),
 ]
 """Files whose errors come to a user of the panel."""
 
 
 def beyond_the_worker(error):
     """The error as the other side of the protocol raises it."""
-    return client._error(protocol.decode(protocol.encode(worker._failure("1", error))))
+    return client._error(protocol.decode(protocol.encode(server._failure("1", error))))
 
 
 def image(size=(6, 5, 4), spacing=(1.0, 1.0, 1.0), kind=np.uint8):
@@ -119,7 +120,7 @@ def test_labels_of_a_mask_are_words_with_an_identity():
     error = caught.value
     assert str(error) == (
         "The mask holds values that are no labels: 7. Known are 0 background, 1 liver, 2 spleen, "
-        "3 liver tumour."
+        "3 liver tumor."
     )
     first = beyond_the_worker(error).sentence.arguments["known"].arguments["first"]
     assert first.key == "mask.label" and first.arguments["name"].key == "organ.liver"
@@ -160,7 +161,7 @@ def test_no_error_is_raised_with_plain_text(path):
 
 def test_every_sentence_for_an_error_is_raised_somewhere():
     source = "\n".join(path.read_text(encoding="utf-8") for path in CORE.rglob("*.py"))
-    source += (CORE.parent / "LiverSeg" / "LiverSegSlicer" / "handover.py").read_text(encoding="utf-8")
+    source += (CORE.parent / "LiverSeg" / "LiverSegSlicer" / "work" / "files.py").read_text(encoding="utf-8")
     assert [key for key in ERRORS if len(re.findall(f'"{re.escape(key)}"', source)) < 2] == []
 
 

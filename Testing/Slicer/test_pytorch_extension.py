@@ -89,7 +89,7 @@ def old(extension, arguments):
 
 
 def test_it_installs_after_our_question_and_asks_no_second_time(extension, pip):
-    from LiverSegSlicer.requirements import installTorch, torchState
+    from LiverSegSlicer.work.requirements import installTorch, torchState
 
     asked = []
     assert torchState().request.endswith(SAID)  # the panel says so too
@@ -101,7 +101,7 @@ def test_it_installs_after_our_question_and_asks_no_second_time(extension, pip):
 
 
 def test_torch_can_be_imported_again_afterwards(extension):
-    from LiverSegSlicer.requirements import installTorch
+    from LiverSegSlicer.work.requirements import installTorch
 
     finders = list(sys.meta_path)
     assert installTorch(yes)
@@ -111,7 +111,7 @@ def test_torch_can_be_imported_again_afterwards(extension):
 
 
 def test_torch_that_another_module_loaded_stays_loaded(extension, monkeypatch):
-    from LiverSegSlicer.requirements import installTorch
+    from LiverSegSlicer.work.requirements import installTorch
 
     torch = types.ModuleType("torch")
     with monkeypatch.context() as patch:
@@ -122,7 +122,7 @@ def test_torch_that_another_module_loaded_stays_loaded(extension, monkeypatch):
 
 @pytest.mark.parametrize("answer", [False, None, 0, "yes"])
 def test_nothing_without_a_yes(extension, pip, answer):
-    from LiverSegSlicer.requirements import installTorch
+    from LiverSegSlicer.work.requirements import installTorch
 
     assert installTorch(lambda _question: answer) is False
     assert extension.told == [] and pip == []
@@ -139,8 +139,8 @@ def test_nothing_without_a_yes(extension, pip, answer):
     ],
 )
 def test_versions_and_build_are_those_of_the_plan(extension, monkeypatch, facts, told):
-    from LiverSegSlicer import requirements
-    from LiverSegSlicer.machine import Machine
+    from LiverSegSlicer.work import requirements
+    from LiverSegSlicer.work.machine import Machine
 
     monkeypatch.setattr(requirements, "thisMachine", lambda exactly: Machine(*facts))
     assert requirements.installTorch(yes)
@@ -148,7 +148,7 @@ def test_versions_and_build_are_those_of_the_plan(extension, monkeypatch, facts,
 
 
 def test_a_torch_that_is_too_old_is_replaced_by_it(extension, installed):
-    from LiverSegSlicer.requirements import installTorch, torchState
+    from LiverSegSlicer.work.requirements import installTorch, torchState
 
     installed["torch"] = "1.13.1"
     assert "1.13.1 that is installed is too old" in torchState().request
@@ -165,7 +165,7 @@ def test_a_torch_that_is_too_old_is_replaced_by_it(extension, installed):
     ],
 )
 def test_one_that_is_too_old_to_be_told_versions_is_left_alone(extension, pip, arguments):
-    from LiverSegSlicer.requirements import installTorch, torchState
+    from LiverSegSlicer.work.requirements import installTorch, torchState
 
     old(extension, arguments)
     assert SAID not in torchState().request
@@ -175,7 +175,7 @@ def test_one_that_is_too_old_to_be_told_versions_is_left_alone(extension, pip, a
 
 @pytest.mark.parametrize("broken", ["absent", "without its class"])
 def test_without_it_pip_installs_as_ever(extension, pip, monkeypatch, broken):
-    from LiverSegSlicer.requirements import installTorch, torchState
+    from LiverSegSlicer.work.requirements import installTorch, torchState
 
     if broken == "absent":
         monkeypatch.delitem(sys.modules, "PyTorchUtils")
@@ -199,7 +199,7 @@ def test_a_failure_is_one_sentence_with_details_and_can_be_tried_again(extension
     import slicer
 
     from LiverSegLib.errors import DeviceError
-    from LiverSegSlicer.requirements import installTorch, torchState
+    from LiverSegSlicer.work.requirements import installTorch, torchState
 
     extension.fails = failure
     with pytest.raises(
@@ -215,7 +215,7 @@ def test_a_failure_is_one_sentence_with_details_and_can_be_tried_again(extension
 
 def test_interrupted(extension):
     from LiverSegLib.errors import DeviceError
-    from LiverSegSlicer.requirements import installTorch
+    from LiverSegSlicer.work.requirements import installTorch
 
     extension.fails = KeyboardInterrupt()
     with pytest.raises(DeviceError, match="was interrupted: press Install again"):
@@ -224,7 +224,7 @@ def test_interrupted(extension):
 
 def test_it_ended_and_torch_is_not_there(extension):
     from LiverSegLib.errors import DeviceError
-    from LiverSegSlicer.requirements import installTorch
+    from LiverSegSlicer.work.requirements import installTorch
 
     extension.brings = "1.8.1"  # what light-the-torch chose for some in 2023
     with pytest.raises(DeviceError, match="Restart Slicer"):
@@ -233,7 +233,7 @@ def test_it_ended_and_torch_is_not_there(extension):
 
 def test_not_beside_another_installation(extension, monkeypatch):
     from LiverSegLib.errors import DeviceError
-    from LiverSegSlicer.requirements import installTorch
+    from LiverSegSlicer.work.requirements import installTorch
 
     packaging = types.ModuleType("slicer.packaging")
     packaging.isPipInstallInProgress = lambda: True

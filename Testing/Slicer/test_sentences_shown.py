@@ -57,8 +57,8 @@ def test_sentence_is_made_in_the_language_of_the_user(german, sentence):
 
 
 def test_reason_for_the_contrast_phase_is_translated_whole_within_another_sentence(monkeypatch, sentence):
-    from LiverSegLib.measure.steatosis import Conditions, assess
-    from LiverSegLib.phase import Attenuations, decide
+    from LiverSegLib.measure.phase import Attenuations, decide
+    from LiverSegLib.steatosis.assess import Conditions, assess
 
     monkeypatch.setattr(
         i18n,
