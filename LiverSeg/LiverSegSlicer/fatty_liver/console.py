@@ -8,12 +8,11 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.steatosis.roi import PlacementSettings
 
-from ..panel.acceptance import loginName
 from ..scene import parts
 from ..work.turns import doAtOnce
 from . import assess as fatty_liver
 from .meters import Meters
-from .reading import keepReading, readingOf
+from .reading import keepReading, loginName, readingOf
 from .rois import roiNodes
 
 CutOffsLike = Union[Mapping[str, float], Tuple[float, float, float], Any]

@@ -5,6 +5,7 @@ It holds choices (cut-offs, tube voltage, grading anyway), how ROIs were placed,
 markups (``roi_nodes``).
 """
 
+import getpass
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -103,6 +104,14 @@ class SteatosisReading:
     def opened(self) -> "SteatosisReading":
         """Return the reading, which somebody accepted, as opened for editing; nothing is changed yet."""
         return replace(self, accepted=None, reopened={**(self.accepted or {}), "unchanged": True})
+
+
+def loginName() -> str:
+    """Return the name under which the user is logged in to this computer; empty if it has none."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # no such entry in the system's list of users
+        return ""
 
 
 def readingOf(

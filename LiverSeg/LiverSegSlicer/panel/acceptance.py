@@ -1,12 +1,11 @@
 """The end of the section Fatty liver: who reads, Accept, and whether the reading stands accepted."""
 
-import getpass
 from datetime import datetime
 from typing import Any, Callable, Mapping, Optional
 
 from slicer.i18n import tr as _
 
-from ..fatty_liver.reading import SteatosisReading
+from ..fatty_liver.reading import SteatosisReading, loginName
 from ..parameters import Preferences
 from ..slots import guarded
 from .notes import GOOD, WARNING, Note
@@ -82,14 +81,6 @@ def acceptedText(acceptance: Mapping[str, Any]) -> str:
     else:
         text = _("Accepted by {name} on {when}, with edited ROIs.")
     return text.format(**_whoAndWhen(acceptance))
-
-
-def loginName() -> str:
-    """Return the name under which the user is logged in to this computer; empty if it has none."""
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # no such entry in the system's list of users
-        return ""
 
 
 def _whoAndWhen(acceptance: Mapping[str, Any]) -> Mapping[str, str]:

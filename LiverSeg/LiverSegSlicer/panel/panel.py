@@ -14,10 +14,10 @@ from ..scene import highlight
 from ..scene import views as display
 from ..scene.fingerprint import seemsEditedSinceMeasured
 from ..scene.rejected_lesions import rejectLesion, restoreLesion
-from ..scene.reruns import isReplaceable
 from ..scene.results import resultFor, summaryOf
 from ..scene.slice_background import isHighlighted
 from ..slots import guarded
+from ..work.reruns import isReplaceable
 from .activity import Activity
 from .advanced_section import AdvancedSection
 from .arrangement import Arrangement

@@ -2,7 +2,7 @@
 
 A result is a segmentation node that references its tables, summary and lesion marks (``parts``). Nothing
 that a user changed is ever written over: a result is refilled in place only while nobody has edited or
-accepted anything of it (``reruns``).
+accepted anything of it (``work.reruns``).
 """
 
 import itertools
@@ -21,7 +21,6 @@ from . import parts
 from .fingerprint import editedSinceMeasured, isUntouched, rememberApplied, rememberMeasured
 from .parts import allResults, resultFor, volumeOf
 from .record import fileParts, partNodes, summaryOf, writeNumbers
-from .reruns import isReplaceable
 from .segments import fillSegmentation, labelArray, sharedLabelmap
 from .views import styleSegmentation
 from .volumes import volumeGrid
@@ -73,8 +72,9 @@ def applyResult(
     Args:
         volumeNode: the scan that was segmented.
         result: what the run brought.
-        replace: an earlier result of this volume to refill in place. If it carries anything of the user's
-            (``reruns``), or belongs to another volume, it is left alone and a new segmentation is made.
+        replace: an earlier result of this volume to refill in place (``work.reruns`` says which may be). If
+            somebody edited it, or it belongs to another volume, it is left alone and a new segmentation is
+            made.
 
     Returns:
         The segmentation node, with its tables, summary and marks, filed beside the volume.
@@ -86,7 +86,7 @@ def applyResult(
     """
     _checkSameVoxels(volumeNode, result)
     slicer.mrmlScene.SaveStateForUndo()
-    if replace is not None and volumeOf(replace) is volumeNode and isReplaceable(replace):
+    if replace is not None and volumeOf(replace) is volumeNode and isUntouched(replace):
         _refill(replace, volumeNode, result)
         return replace
     return _add(volumeNode, result)

@@ -17,9 +17,9 @@ from LiverSegLib.worker import protocol, scratch
 from ..fatty_liver.assess import acceptedReading
 from ..scene import results, volumes
 from ..scene.rejected_lesions import toldLesions
-from ..scene.reruns import replaceableResult
 from .files import readArray, readSummary, readSurfaces, resultFile, resultFolder, writeArray, writeSummary
 from .input_watch import InputWatch
+from .reruns import replaceableResult
 from .run import Ask, Run, Steps
 
 

@@ -8,8 +8,8 @@ from LiverSegLib.errors import LiverSegError
 
 from ..fatty_liver.reading import readingOf
 from ..fatty_liver.rois import isAccepted, readRoi, roiNodes
-from .fingerprint import isUntouched
-from .parts import resultFor, volumeOf
+from ..scene.fingerprint import isUntouched
+from ..scene.parts import resultFor, volumeOf
 
 
 def replaceableResult(
