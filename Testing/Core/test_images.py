@@ -334,7 +334,7 @@ class TestNotCT:
         with pytest.raises(NotCTError, match="modality is MR"):
             check_image(as_image(phantom()), modality="MR")
 
-    @pytest.mark.parametrize(("components", "word"), [(3, "colour"), (2, "2 values per voxel")])
+    @pytest.mark.parametrize(("components", "word"), [(3, "color"), (2, "2 values per voxel")])
     def test_colour_and_vector_images(self, tmp_path, components, word):
         image = sitk.Compose([as_image(phantom().clip(0, 255).astype(np.uint8))] * components)
         for source in (image, write(image, tmp_path, "nrrd"), write(image, tmp_path, "nii.gz")):

@@ -113,7 +113,7 @@ def test_density_is_compared_with_the_enhanced_aorta_where_it_is_known(value, ph
     labels = _with_lesion()
     found = measure(labels, ct_of(labels, (0, 110, 120, value)), phase=phase, aorta_hu=aorta)
     warnings = " ".join(found.lesions[0].warnings)
-    assert ("embolisation" in warnings) == bool(said) and said in warnings
+    assert ("embolization" in warnings) == bool(said) and said in warnings
     if said and aorta and phase != "unenhanced":
         (about,) = [text for text in found.warnings if "at least as dense as the aorta" in text]
         assert about.key == "lesion.only-one-dense-as-aorta" and about in found.burden_warnings

@@ -315,7 +315,7 @@ def test_lesions_denser_than_tissue_are_marked(value, warned):
     image[5:10, 5:10, 5:10] = value
     found = measure(labels, image)
     (lesion,) = found.lesions
-    assert any("embolisation" in text for text in lesion.warnings) == warned
+    assert any("embolization" in text for text in lesion.warnings) == warned
     for said in (found.organ("tumour").warnings, found.burden_warnings, found.warnings):
         assert any(text.startswith("1 of 1 lesion (0.1 ml) is denser than tissue") for text in said) == warned
 

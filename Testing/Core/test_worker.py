@@ -201,7 +201,7 @@ class TestPrivateFolder:
             scratch.check_private_folder(tmp_path / "liverseg-mine")
 
     def test_folders_of_killed_processes_are_swept_and_those_of_living_ones_stay(self, tmp_path):
-        code = f"from LiverSegLib import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
+        code = f"from LiverSegLib.worker import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
         environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
         left = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
@@ -287,7 +287,7 @@ class TestSegmenting:
         image, truth = phantom.patient(size=(120, 90, 30), spacing=(2.7, 2.6, 6.0))
         code = (
             f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
-            "from LiverSegLib import worker\n"
+            "from LiverSegLib.worker import server as worker\n"
             "def segmenter(model, device):\n"
             "    import phantom\n"
             "    from LiverSegLib import Segmenter, networks\n"
