@@ -201,7 +201,9 @@ class TestPrivateFolder:
             scratch.check_private_folder(tmp_path / "liverseg-mine")
 
     def test_folders_of_killed_processes_are_swept_and_those_of_living_ones_stay(self, tmp_path):
-        code = f"from LiverSegLib.worker import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
+        code = (
+            f"from LiverSegLib.worker import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
+        )
         environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
         left = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

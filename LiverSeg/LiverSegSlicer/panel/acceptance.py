@@ -26,7 +26,7 @@ class SteatosisAcceptance:
         self._preferences = preferences
         self._onAccept = onAccept
         self._reading: Optional[SteatosisReading] = None
-        self._note = Note(ui, "fattyAcceptance")
+        self._note = Note(ui, "fattyAcceptance", _("Who accepted this reading, and when."))
         ui.fattyReaderEdit.setText(preferences.reader or loginName())
         ui.fattyReaderEdit.connect("textChanged(QString)", guarded(lambda _text: self._showButton()))
         ui.fattyAcceptButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onClicked()))

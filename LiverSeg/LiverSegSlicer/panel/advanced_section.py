@@ -26,7 +26,7 @@ class AdvancedSection:
         self._preferences = preferences
         self._worker = worker
         self._parameters = None
-        self._torchNote = Note(ui, "torchState")
+        self._torchNote = Note(ui, "torchState", _("The library that LiverSeg computes with."))
         ui.startWithPanelCheckBox.checked = preferences.startWithPanel
         ui.idleSpinBox.setValue(preferences.idleMinutes)
         ui.arrangeViewsCheckBox.checked = preferences.arrangeViews

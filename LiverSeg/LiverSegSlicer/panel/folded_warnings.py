@@ -6,7 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..slots import guarded
-from .notes import WARNING, Note
+from .notes import WARNING, Note, added
 
 LEAST_WIDTH = 280
 """Pixels that the block has at least, also before it is laid out: the panel is never narrower."""
@@ -15,18 +15,32 @@ _ROOM = 8
 
 
 class FoldedWarnings:
-    """Args:
-    ui: the panel's widgets; of them ``<name>Note``, and in it ``<name>Bar``, ``<name>Button`` (tool button),
-        ``<name>First`` (a label of one line) and ``<name>Label`` (a label that wraps).
-    name: beginning of the names of these widgets.
+    """Built into an empty widget of the panel, ``<name>Note``.
+
+    Args:
+        ui: the panel's widgets; gets those of a note, ``<name>Button`` and ``<name>First``, the one line.
+        name: beginning of the names of these widgets.
     """
 
     def __init__(self, ui, name: str) -> None:
         self._noteWidget = getattr(ui, f"{name}Note")
-        self._button = getattr(ui, f"{name}Button")
-        self._first = getattr(ui, f"{name}First")
+        tip = _("What makes these numbers doubtful.")
+        self._note = Note(ui, name, tip)
         self._label = getattr(ui, f"{name}Label")
-        self._note = Note(ui, name)
+        self._label.setTextFormat(qt.Qt.PlainText)
+        self._button = added(ui, f"{name}Button", qt.QToolButton(self._noteWidget))
+        self._button.checkable = True
+        self._button.autoRaise = True
+        self._button.setToolButtonStyle(qt.Qt.ToolButtonTextBesideIcon)
+        self._button.toolTip = _("Shows all warnings in full; press again for one line.")
+        self._first = added(ui, f"{name}First", qt.QLabel(self._noteWidget))
+        self._first.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
+        self._first.setTextFormat(qt.Qt.PlainText)
+        self._first.toolTip = tip
+        head = qt.QHBoxLayout()
+        head.addWidget(self._button)
+        head.addWidget(self._first, 1)
+        self._note.column.insertLayout(0, head)
         self._texts: Tuple[str, ...] = ()
         self._button.connect("toggled(bool)", guarded(lambda _unfolded: self._draw()))
         self.show(())

@@ -48,7 +48,7 @@ class LesionTable:
     def __init__(self, ui, actions: LesionActions) -> None:
         self._ui = ui
         self._actions = actions
-        self._detailNote = Note(ui, "lesionDetail")
+        self._detailNote = Note(ui, "lesionDetail", _("The chosen lesion."))
         self._lesions: Sequence[Mapping[str, Any]] = ()
         self._rejected: Sequence[Tuple[int, RejectedLesion]] = ()
         self._said: FrozenSet[str] = frozenset()

@@ -20,7 +20,7 @@ class MessageLine:
         self._ui = ui
         self._readLog = readLog
         self._details = ""
-        self._note = Note(ui, "message")
+        self._note = Note(ui, "message", _("What happened last."))
         ui.messageDetailsButton.connect("toggled(bool)", guarded(self._onDetails))
         ui.messageLogButton.connect("toggled(bool)", guarded(self._onLog))
         ui.messageCopyButton.connect("clicked(bool)", guarded(self._onCopy))

@@ -6,6 +6,8 @@ label with a style sheet would keep the old theme's colours when the user change
 
 from typing import Optional, Sequence, Tuple
 
+import qt
+
 from ..sentences import sentences as inUserLanguage
 
 PLAIN = "plain"
@@ -17,13 +19,39 @@ _BARS = {GOOD: "#3d9a50", WARNING: "#e0a000", ERROR: "#d9453d"}
 """Kind of note -> colour of its bar; each stands out on white and on dark grey."""
 
 
-class Note:
-    """One note; ``ui`` has the widgets ``<name>Note``, and in it ``<name>Bar`` and ``<name>Label``."""
+_BAR_PIXELS, _ROOM_PIXELS, _LINE_PIXELS = 3, 6, 2
+"""Width of the bar, room between it and the words, room between lines."""
 
-    def __init__(self, ui, name: str) -> None:
+
+class Note:
+    """One note, built into an empty widget of the panel, ``<name>Note``.
+
+    Args:
+        ui: the panel's widgets; gets ``<name>Bar`` and ``<name>Label`` among them.
+        name: beginning of the widgets' names.
+        tip: tooltip of the words.
+
+    Attributes:
+        column: the layout of the words, for more above them.
+    """
+
+    def __init__(self, ui, name: str, tip: str) -> None:
         self._note = getattr(ui, f"{name}Note")
-        self._bar = getattr(ui, f"{name}Bar")
-        self._label = getattr(ui, f"{name}Label")
+        row = qt.QHBoxLayout(self._note)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(_ROOM_PIXELS)
+        self._bar = added(ui, f"{name}Bar", qt.QFrame(self._note))
+        self._bar.setFixedWidth(_BAR_PIXELS)
+        row.addWidget(self._bar)
+        self.column = qt.QVBoxLayout()
+        self.column.setSpacing(_LINE_PIXELS)
+        row.addLayout(self.column)
+        self._label = added(ui, f"{name}Label", qt.QLabel(self._note))
+        # a text of several lines must never make the panel wider
+        self._label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Minimum)
+        self._label.wordWrap = True
+        self._label.toolTip = tip
+        self.column.addWidget(self._label)
         self._shown: Optional[Tuple[str, str]] = None
 
     def show(self, text: str, kind: str = PLAIN) -> None:
@@ -41,3 +69,10 @@ class Note:
     def warn(self, sentences: Sequence[str]) -> None:
         """Show the sentences as a warning, each on a line of its own, or nothing if there are none."""
         self.show("\n".join(inUserLanguage(sentences)), WARNING)
+
+
+def added(ui, name: str, widget):
+    """Give a widget made here a name, and the panel's widgets that widget; return it."""
+    widget.objectName = name
+    setattr(ui, name, widget)
+    return widget

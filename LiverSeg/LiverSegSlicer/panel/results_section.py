@@ -49,7 +49,9 @@ class ResultsSection:
         self._ui = ui
         self._measurements: Optional[Measurements] = None
         self._lesions = LesionTable(ui, lesionActions)
-        self._editedNote = Note(ui, "edited")
+        self._editedNote = Note(
+            ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
+        )
         self._warnings = FoldedWarnings(ui, "resultWarnings")
         ui.copyNumbersButton.connect("clicked(bool)", guarded(lambda _checked=False: self._copy()))
         ui.measureButton.connect("clicked(bool)", guarded(lambda _checked=False: onMeasure()))

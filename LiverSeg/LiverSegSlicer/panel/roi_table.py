@@ -34,7 +34,7 @@ class RoiTable:
         self._ui = ui
         self._onChosen = onChosen
         self._onTicked = onTicked
-        self._detailNote = Note(ui, "roiDetail")
+        self._detailNote = Note(ui, "roiDetail", _("The chosen ROI."))
         self._rows: Tuple[Mapping[str, Any], ...] = ()
         table = ui.roisTable
         table.verticalHeader().setDefaultSectionSize(qt.QFontMetrics(table.font).height() + _ROOM)

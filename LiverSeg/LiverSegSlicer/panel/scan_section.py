@@ -14,7 +14,7 @@ class ScanSection:
 
     def __init__(self, ui) -> None:
         self._factsLabel = ui.scanFactsLabel
-        self._doubts = Note(ui, "scanDoubts")
+        self._doubts = Note(ui, "scanDoubts", _("What may make the result of this scan less reliable."))
 
     def show(self, volumeNode, phase: Optional[str], anyVolume: bool, measured: bool = False) -> None:
         """Describe the volume.

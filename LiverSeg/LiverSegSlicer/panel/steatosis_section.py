@@ -61,7 +61,7 @@ class SteatosisSection:
         self._turns = Turns()
         self._placing = Turns()
         self._watch = RoiWatch(self.refresh)
-        self._message = Note(ui, "fattyMessage")
+        self._message = Note(ui, "fattyMessage", _("What the fatty-liver part does, or why it cannot."))
         self._view = SteatosisView(ui)
         self._table = RoiTable(ui, self._onRoi, self._onTicked)
         self._settings = SteatosisSettings(ui, self._onCutOffs, self._onVoltage, self._onPhase)

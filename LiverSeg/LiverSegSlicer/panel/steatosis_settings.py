@@ -35,7 +35,7 @@ class SteatosisSettings:
         self._onVoltage = onVoltage
         self._onPhase = onPhase
         self._asksForPhase = False
-        self._note = Note(ui, "fattySettings")
+        self._note = Note(ui, "fattySettings", _("What is wrong with the settings."))
         self._shown: Mapping[str, float] = {}
         self._boxes = {
             "normal_above": ui.fattyNormalSpinBox,

@@ -27,7 +27,7 @@ class InstallSection:
         self._onChanged = onChanged
         self._installing = False
         self._closed = False
-        self._note = Note(ui, "install")
+        self._note = Note(ui, "install", _("What LiverSeg needs before it can segment."))
         self.state = logic.torchState()
         ui.installButton.connect("clicked(bool)", guarded(self._onInstall))
 

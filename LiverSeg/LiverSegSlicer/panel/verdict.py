@@ -40,7 +40,7 @@ class SteatosisView:
 
     def __init__(self, ui) -> None:
         self._ui = ui
-        self._reasons = Note(ui, "fattyReasons")
+        self._reasons = Note(ui, "fattyReasons", _("Why the ratio of this scan should not be graded."))
         self._warnings = FoldedWarnings(ui, "fattyWarnings")
         self._fields = {
             "severe": ui.fattySevereLabel,
