@@ -286,7 +286,9 @@ RIGHT = {
         "    names: Dict[str, str] = field(default_factory=dict)\n"
         "if __name__ == '__main__':\n    print(Row('a'))\n"
     ),
-    "a light room of the core": "from LiverSegLib.worker import protocol\nfrom LiverSegLib.labels import LABELS\n",
+    "a light room of the core": (
+        "from LiverSegLib.worker import protocol\nfrom LiverSegLib.labels import LABELS\n"
+    ),
     "a name of our own": "from . import other\nfrom .other import there, made\n",
     "a heavy package where it is used": "def f():\n    import SampleData\n    import pydicom\n",
     "types for the reader only": (

@@ -66,6 +66,10 @@ class Note:
         self._bar.styleSheet = f"background-color: {colour};" if colour else ""
         self._note.setVisible(bool(text))
 
+    def isShown(self) -> bool:
+        """Whether there is a text."""
+        return self._shown is not None and bool(self._shown[0])
+
     def warn(self, sentences: Sequence[str]) -> None:
         """Show the sentences as a warning, each on a line of its own, or nothing if there are none."""
         self.show("\n".join(inUserLanguage(sentences)), WARNING)

@@ -105,7 +105,7 @@ class SteatosisSettings:
             widget.toolTip = tip
 
     def _isOutOfOrder(self) -> bool:
-        return bool(self._ui.fattySettingsLabel.text)
+        return self._note.isShown()
 
     def _onCutOff(self, _value: float) -> None:
         cutOffs = {key: round(box.value, 4) for key, box in self._boxes.items()}
