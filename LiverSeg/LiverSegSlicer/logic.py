@@ -18,9 +18,9 @@ from LiverSegLib.errors import UsageError
 
 from .fatty_liver import console as steatosis_console
 from .fatty_liver.meters import Meters
+from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
 from .scene import highlight
 from .scene import views as display
-from .work.jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
 from .work.requirements import TorchState, checkTorch, installTorch, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker

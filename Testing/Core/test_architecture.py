@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Tuple
 
 import pytest
+from room_tables import rooms_and_what_they_import
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "LiverSegLib"
@@ -48,23 +49,8 @@ USERS = [
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
 
-BELOW = {
-    "error_texts": set(),
-    "sentence_texts": {"error_texts"},
-    "sentences": {"sentence_texts"},
-    "errors": set(),
-    "failures": {"errors", "sentences"},
-    "labels": set(),
-    "networks": {"errors"},
-    "images": {"errors", "failures", "labels", "measure", "sentences"},
-    "masks": {"errors", "images", "labels", "sentences"},
-    "measure": {"errors", "images", "labels", "masks", "sentences"},
-    "steatosis": {"errors", "images", "labels", "masks", "measure", "sentences"},
-    "models": {"errors", "labels", "sentences"},
-}
-"""Room -> the rooms of the core that it may import."""
-ABOVE = {"cli", "worker", "client", "api", "training", "evaluation"}
-"""Rooms that nothing below them may import."""
+ROOMS = rooms_and_what_they_import("LiverSegLib/")
+"""Room -> the rooms of the core that it may import, as docs/developers.md says."""
 
 
 class Import(NamedTuple):
@@ -148,20 +134,26 @@ def test_only_their_rooms_use(modules, rooms):
     )
 
 
-def test_nothing_imports_what_stands_above_it():
-    def upwards(path: Path, imported: Import) -> bool:
+def test_every_room_stands_in_the_map():
+    assert {room_of(path) for path in files()} - {"__init__"} == set(ROOMS)
+
+
+def test_rooms_import_only_what_the_map_allows():
+    def forbidden(path: Path, imported: Import) -> bool:
         here, there = room_of(path), room(imported.module)
-        return there in ABOVE and here not in ABOVE | {"__init__"}
+        return here in ROOMS and there not in ROOMS[here] | {"", "__version__"}
 
-    assert not violations(upwards)
+    assert not violations(forbidden)
 
 
-def test_the_lowest_rooms_import_nothing_but_what_lies_below_them():
-    def sideways(path: Path, imported: Import) -> bool:
-        here, there = room_of(path), room(imported.module)
-        return here in BELOW and there not in BELOW[here] | {here, "", "__version__"}
-
-    assert not violations(sideways)
+def test_no_arrow_of_the_map_runs_upwards():
+    order = list(ROOMS)
+    assert not [
+        (here, there)
+        for here, allowed in ROOMS.items()
+        for there in allowed
+        if order.index(there) > order.index(here) and here not in ROOMS[there]
+    ]
 
 
 def test_core_is_python_3_9():

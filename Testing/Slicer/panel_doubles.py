@@ -17,11 +17,11 @@ if not hasattr(boot() and slicer.modules, "liverseg"):
 from LiverSeg import LiverSegLogic  # noqa: E402
 from LiverSegLib.errors import CancelledError  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
+from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.scene import results  # noqa: E402
 from LiverSegSlicer.scene.rejected_lesions import toldLesions  # noqa: E402
 from LiverSegSlicer.scene.volumes import volumeGrid, voxelArray  # noqa: E402
 from LiverSegSlicer.work.requirements import TorchState  # noqa: E402
-from LiverSegSlicer.work.reruns import replaceableResult  # noqa: E402
 
 SPACING = (4.0, 4.0, 5.0)
 SHAPE = (24, 60, 60)

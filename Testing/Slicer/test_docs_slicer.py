@@ -53,7 +53,7 @@ def test_methods_of_the_logic_are_those_documented():
     """The table in docs/slicer.md against Logic and SegmentOptions."""
     folder = ROOT / "LiverSeg" / "LiverSegSlicer"
     methods = {}
-    for name in ("logic.py", "steps.py"):
+    for name in ("logic.py", "jobs.py"):
         for node in ast.walk(ast.parse((folder / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and node.name in ("Logic", "SegmentOptions"):
                 for part in node.body:

@@ -34,7 +34,7 @@ def test_every_result_is_kept_if_the_user_wants_that(hand, scan):
 def test_a_result_with_her_reading_of_fatty_liver_is_kept(hand, placed, what):
     from LiverSegSlicer.fatty_liver.assess import addRoiAt
     from LiverSegSlicer.fatty_liver.rois import setAccepted
-    from LiverSegSlicer.work.reruns import isReplaceable, replaceableResult
+    from LiverSegSlicer.reruns import isReplaceable, replaceableResult
 
     volumeNode = hand.panel.parameters.inputVolume
     assert replaceableResult(volumeNode) is placed, "ROIs placed automatically are no work of hers"

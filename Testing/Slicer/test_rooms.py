@@ -4,28 +4,19 @@ import ast
 from pathlib import Path
 from typing import Iterator, Tuple
 
+from room_tables import rooms_and_what_they_import
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "LiverSeg" / "LiverSegSlicer"
 
-EVERYWHERE = {"places", "sentences", "sentence_table", "slots"}
-"""What each room may import."""
-BELOW = {
-    "scene": set(),
-    "work": {"scene", "fatty_liver"},
-    "fatty_liver": {"scene", "work"},
-    "panel": {"scene", "work", "fatty_liver", "parameters"},
-    "logic": {"scene", "work", "fatty_liver"},
-    "parameters": set(),
-    "sample_data": set(),
-}
-"""Room -> the other rooms that it may import; the self-test may import them all."""
-WIDGETS = {"panel", "selftest", "parameters"}
+ROOMS = rooms_and_what_they_import("LiverSeg/LiverSegSlicer/")
+"""Room -> the other rooms that it may import, as docs/developers.md says."""
+WIDGETS = {"panel", "selftest_hand", "selftest_panel"}
 """Rooms that may touch Qt's widgets; the others take from Qt timers, processes and colors."""
 
 
 def room_of(path: Path) -> str:
-    name = path.relative_to(MODULE).with_suffix("").parts[0]
-    return "selftest" if name.startswith("selftest") else name
+    return path.relative_to(MODULE).with_suffix("").parts[0]
 
 
 def imports(path: Path) -> Iterator[Tuple[str, int]]:
@@ -40,14 +31,28 @@ def imports(path: Path) -> Iterator[Tuple[str, int]]:
                     yield name, node.lineno
 
 
-def test_arrows_between_the_rooms_of_the_module_run_one_way():
+def test_every_room_of_the_module_stands_in_the_map():
+    assert {room_of(path) for path in MODULE.rglob("*.py")} - {"__init__"} == set(ROOMS)
+
+
+def test_rooms_of_the_module_import_only_what_the_map_allows():
     wrong = [
         f"{path.relative_to(MODULE)}:{line} {room}"
         for path in MODULE.rglob("*.py")
         for room, line in imports(path)
-        if room_of(path) in BELOW and room not in BELOW[room_of(path)] | EVERYWHERE | {room_of(path)}
+        if room_of(path) in ROOMS and room not in ROOMS[room_of(path)]
     ]
     assert not wrong
+
+
+def test_no_arrow_of_the_map_runs_upwards():
+    order = list(ROOMS)
+    assert not [
+        (here, there)
+        for here, allowed in ROOMS.items()
+        for there in allowed
+        if order.index(there) > order.index(here) and here not in ROOMS[there]
+    ]
 
 
 def test_qt_widgets_are_the_panels():

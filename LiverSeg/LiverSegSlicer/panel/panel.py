@@ -10,6 +10,7 @@ from LiverSegLib.errors import LiverSegError
 
 from .. import slots
 from ..parameters import LiverSegParameters, Preferences, segmentOptions
+from ..reruns import isReplaceable
 from ..scene import highlight
 from ..scene import views as display
 from ..scene.fingerprint import seemsEditedSinceMeasured
@@ -17,7 +18,6 @@ from ..scene.rejected_lesions import rejectLesion, restoreLesion
 from ..scene.results import resultFor, summaryOf
 from ..scene.slice_background import isHighlighted
 from ..slots import guarded
-from ..work.reruns import isReplaceable
 from .activity import Activity
 from .advanced_section import AdvancedSection
 from .arrangement import Arrangement

@@ -2,7 +2,7 @@
 
 A result is a segmentation node that references its tables, summary and lesion marks (``parts``). Nothing
 that a user changed is ever written over: a result is refilled in place only while nobody has edited or
-accepted anything of it (``work.reruns``).
+accepted anything of it (``reruns``).
 """
 
 import itertools
@@ -72,7 +72,7 @@ def applyResult(
     Args:
         volumeNode: the scan that was segmented.
         result: what the run brought.
-        replace: an earlier result of this volume to refill in place (``work.reruns`` says which may be). If
+        replace: an earlier result of this volume to refill in place (``reruns`` says which may be). If
             somebody edited it, or it belongs to another volume, it is left alone and a new segmentation is
             made.
 

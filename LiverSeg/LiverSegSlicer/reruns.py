@@ -6,10 +6,10 @@ import slicer
 
 from LiverSegLib.errors import LiverSegError
 
-from ..fatty_liver.reading import readingOf
-from ..fatty_liver.rois import isAccepted, readRoi, roiNodes
-from ..scene.fingerprint import isUntouched
-from ..scene.parts import resultFor, volumeOf
+from .fatty_liver.reading import readingOf
+from .fatty_liver.rois import isAccepted, readRoi, roiNodes
+from .scene.fingerprint import isUntouched
+from .scene.parts import resultFor, volumeOf
 
 
 def replaceableResult(

@@ -14,13 +14,21 @@ from LiverSegLib.errors import InputError, UsageError, WorkerError
 from LiverSegLib.failures import write_failure
 from LiverSegLib.worker import protocol, scratch
 
-from ..fatty_liver.assess import acceptedReading
-from ..scene import results, volumes
-from ..scene.rejected_lesions import toldLesions
-from .files import readArray, readSummary, readSurfaces, resultFile, resultFolder, writeArray, writeSummary
-from .input_watch import InputWatch
+from .fatty_liver.assess import acceptedReading
 from .reruns import replaceableResult
-from .run import Ask, Run, Steps
+from .scene import results, volumes
+from .scene.rejected_lesions import toldLesions
+from .work.files import (
+    readArray,
+    readSummary,
+    readSurfaces,
+    resultFile,
+    resultFolder,
+    writeArray,
+    writeSummary,
+)
+from .work.input_watch import InputWatch
+from .work.run import Ask, Run, Steps
 
 
 @dataclass(frozen=True)
