@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..cancelling import while_checking
 from ..doctor import FAILED, OK, Check, examine, healthy
 from ..errors import UnreadableImageError
 from .face import Face, error_content, facts_table, series_content
@@ -43,7 +44,7 @@ def run_series(folder: Path, face: Face) -> None:
 
     if not folder.is_dir():
         raise UnreadableImageError(f"There is no folder {folder}.")
-    found = list_series(folder)
+    found = while_checking(lambda ask: list_series(folder), lambda: None)  # so that Ctrl-C acts at once
     if not found:
         raise UnreadableImageError(f"There are no DICOM images in {folder}.")
     face.answer({"series": [series_content(series) for series in found]})

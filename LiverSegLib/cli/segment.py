@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Uni
 from rich.table import Table
 from rich.text import Text
 
+from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from ..failures import reason_of
 from ..measure.warning_places import lesion_numbers, warnings_of_lesions
@@ -77,7 +78,7 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
                 result = _segment(options, interrupts, bar)
                 load(*JUDGING, *(PICTURES + SURFACES if options.report else ()))
                 with interrupts.at_once():
-                    result, steatosis = _assessed(result)
+                    result, steatosis = while_checking(lambda ask: _assessed(result), interrupts.check)
                     bar(
                         WORK_SHARE,
                         "write",
@@ -101,7 +102,7 @@ def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentit
     from ..images import read_scan
     from ..outputs import ScanIdentity
 
-    scan = read_scan(options.source, options.series)
+    scan = while_checking(lambda ask: read_scan(options.source, options.series), lambda: None)
     return ScanIdentity(scan.name, scan.fingerprint)
 
 

@@ -53,6 +53,7 @@ BELOW = {
     "sentences": {"sentence_texts"},
     "errors": set(),
     "failures": {"errors", "sentences"},
+    "cancelling": {"errors", "sentences"},
     "labels": set(),
     "voxels": set(),
     "networks": {"errors"},
