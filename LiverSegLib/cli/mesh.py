@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
-from ..organ_surfaces import SURFACE_LABELS
+from ..organ_surfaces import SURFACE_LABELS, organ_surfaces
 from .face import Face, facts_table
 
 ALL = "all"
@@ -23,7 +23,7 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     Raises:
         LiverSegError: The segmentation cannot be read or has no such structure, or a file cannot be written.
     """
-    from ..surfaces import MESH_FORMATS, grid_hash, refuse_to_replace, surface, write_mesh
+    from ..surfaces import MESH_FORMATS, grid_hash, refuse_to_replace, write_mesh
 
     if output.suffix.lower() not in MESH_FORMATS:
         raise UsageError(f'"{output.name}" must end in one of {", ".join(sorted(MESH_FORMATS))}.')
@@ -35,7 +35,7 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     for path in paths.values():
         refuse_to_replace(path, labels)
     # All are made before the first is written.
-    surfaces = {key: surface(labels, SURFACE_LABELS[key]) for key in paths}
+    surfaces = organ_surfaces(labels, keys=list(paths))
     written: Dict[str, Path] = {}
     for key, mesh in surfaces.items():
         written[key] = write_mesh(paths[key], mesh, grid_hash(labels))
