@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
 from ..organ_surfaces import SURFACE_LABELS, organ_surfaces
-from .face import Face, facts_table
+from .face import Face, Facts
 
 ALL = "all"
 """Every structure that the segmentation has, each into its own file."""
@@ -40,7 +40,7 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     for key, mesh in surfaces.items():
         written[key] = write_mesh(paths[key], mesh, grid_hash(labels))
     face.answer({"files": {key: str(path) for key, path in written.items()}})
-    table = facts_table("Surfaces (mm, LPS)")
+    table = Facts("Surfaces (mm, LPS)")
     for key, path in written.items():
         table.add_row(key, str(path))
     face.show(table)
