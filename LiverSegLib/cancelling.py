@@ -19,7 +19,7 @@ from .sentences import Sentence
 
 POLL_S = 0.05
 """Time (seconds) between two looks at whether the user cancelled."""
-EXIT_WAIT_S = 5.0
+EXIT_WAIT_S = 20.0
 """How long (seconds) the interpreter waits at its end for cancelled work: a library that still computes while
 Python is taken down may crash."""
 

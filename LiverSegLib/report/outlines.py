@@ -74,11 +74,15 @@ def _level_sets(mask: np.ndarray, spacing: Sequence[float]) -> List[LevelSet]:
 
 
 def _limited(part: LevelSet, limit: np.ndarray) -> np.ndarray:
-    """The field (mm, about) of a part that ends where ``limit`` is 0, and encloses as much as before."""
+    """The field (mm, about) of a part that ends where ``limit`` is 0, and encloses as much as before, unless
+    it would reach the end of its samples.
+    """
     wanted = int(np.count_nonzero(part.field > part.level))
     room = np.sort(part.field[limit > 0])
     level = part.level if not len(room) else float(room[-min(max(wanted, 1), len(room))])
-    return np.minimum(part.field - min(level, part.level), limit)
+    sides = [part.field[0], part.field[-1], part.field[:, 0], part.field[:, -1]]
+    lowest = max(float(side.max()) for side in sides)
+    return np.minimum(part.field - min(max(level, lowest), part.level), limit)
 
 
 def _sampled(limits: Sequence[LevelSet], at: LevelSet) -> np.ndarray:

@@ -11,6 +11,7 @@ import LiverSegLib
 from LiverSegLib import networks, protocol, tasks
 from LiverSegLib.cancelling import while_checking
 from LiverSegLib.errors import CancelledError, OutOfMemoryError
+from LiverSegLib.images import read_scan
 from LiverSegLib.inference import tiles
 from LiverSegLib.outputs import write_results
 
@@ -248,3 +249,11 @@ def test_a_report_is_cancelled_while_a_file_is_made_and_leaves_nothing(
     assert not slow.ended.is_set()
     slow.release.set()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_reading_a_nifti_file_asks_between_its_pieces(thick_scan):
+    def check():
+        raise CancelledError("Cancelled.")
+
+    with pytest.raises(CancelledError):
+        read_scan(thick_scan, check=check)

@@ -148,7 +148,7 @@ def test_no_outline_of_the_tumour_crosses_the_livers(spacing, direction, plane):
     assert inside(along(lines), around).all()
     assert not inside(along(outlines(tumour, pixel)), around).all()  # what it was needed for
     area = sum(enclosed_area(line) for line in lines)
-    assert area == pytest.approx(np.count_nonzero(tumour) * np.prod(pixel), rel=0.12)
+    assert area == pytest.approx(np.count_nonzero(tumour) * np.prod(pixel), rel=0.15)
 
 
 def test_a_tumour_between_two_parts_of_the_liver_in_a_slice_keeps_its_outline_within_them():
