@@ -23,6 +23,9 @@ EXIT_WAIT_S = 20.0
 """How long (seconds) the interpreter waits at its end for cancelled work: a library that still computes while
 Python is taken down may crash."""
 
+_left: "List[threading.Thread]" = []
+"""Threads of work that was cancelled and may still run."""
+
 T = TypeVar("T")
 
 
@@ -82,6 +85,16 @@ def while_checking(
         raise
 
 
+def wait_for_cancelled(seconds: float = EXIT_WAIT_S) -> None:
+    """Wait until the work that was cancelled has ended, at most so long: the last thing that a program does.
+
+    At the interpreter's own end it would be too late for what a library, still being loaded, wants done then.
+    """
+    end = time.monotonic() + seconds
+    for thread in list(_left):
+        thread.join(max(0.0, end - time.monotonic()))
+
+
 class _Job(Generic[T]):
     """Work in a thread, and the steps that it has for its caller."""
 
@@ -113,8 +126,9 @@ class _Job(Generic[T]):
     def abandon(self) -> None:
         """Wait no longer."""
         self._abandoned.set()
-        if self._thread.is_alive():
-            atexit.register(self._thread.join, EXIT_WAIT_S)
+        atexit.unregister(wait_for_cancelled)
+        atexit.register(wait_for_cancelled)
+        _left[:] = [thread for thread in (*_left, self._thread) if thread.is_alive()]
 
     # ---- in the thread
 
@@ -132,7 +146,6 @@ class _Job(Generic[T]):
             if self._abandoned.is_set():
                 self._value.clear()
                 self._error = None
-                atexit.unregister(self._thread.join)
             self._steps.put(lambda: True)
 
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 import LiverSegLib
 from LiverSegLib import networks, protocol, tasks
-from LiverSegLib.cancelling import while_checking
+from LiverSegLib.cancelling import wait_for_cancelled, while_checking
 from LiverSegLib.errors import CancelledError, OutOfMemoryError
 from LiverSegLib.images import read_scan
 from LiverSegLib.inference import tiles
@@ -145,6 +145,16 @@ def test_the_next_work_waits_for_the_one_that_was_cancelled_and_can_be_cancelled
 
     while_checking(lambda ask: order.append(slow.ended.is_set()), check, turn=turn)
     assert order == [True] and looks[:3] == [False] * 3
+
+
+def test_a_program_can_wait_for_what_it_cancelled(slow):
+    with pytest.raises(CancelledError):
+        while_checking(slow, slow.check)
+    wait_for_cancelled(0.0)
+    assert not slow.ended.is_set()
+    slow.release.set()
+    wait_for_cancelled(LONG_S)
+    assert slow.ended.is_set()
 
 
 # ---- in the stages of a run
