@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel bench-phase bench-steatosis \
-	train clean distclean
+	bench-cancel train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -87,6 +87,9 @@ bench-panel: $(READY_TEST) $(SYSTEM) ## how long the module keeps Slicer's windo
 
 bench-speed: $(READY_TRAIN) ## seconds and memory of whole runs, and our tiles against MONAI's
 	@$(BIN)/python Testing/Benchmarks/speed.py
+
+bench-cancel: $(READY) ## how soon cancelling acts, per stage: SLICES=N for a large scan, LOAD=N busy processes
+	@$(BIN)/python Testing/Benchmarks/cancel.py $(if $(SLICES),--slices $(SLICES)) $(if $(LOAD),--load $(LOAD))
 
 train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
@@ -10,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 import LiverSegLib
+from LiverSegLib.cancelling import Ask, while_checking
 from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
 from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.images import Scan, read_scan, unchanged
@@ -99,6 +101,8 @@ class Segmenter:
             from LiverSegLib.inference.cascade import Cascade
 
             self._cascade = Cascade(self.model, self.device)
+        # Work that was cancelled may still be in the networks when the next scan comes.
+        self._turn = threading.Lock()
 
     def segment(
         self,
@@ -119,8 +123,8 @@ class Segmenter:
                 ball of 5 mm), those whose longest axial diameter is below 5 mm, and those below what the
                 model's manifest says for the scan's contrast phase.
             series: which series of a DICOM folder.
-            progress: called as the work goes on.
-            cancel: asked often; True stops the work.
+            progress: called as the work goes on, in the caller's thread.
+            cancel: asked often, also within a long step, in the caller's thread; True stops the work.
 
         Raises:
             InputError: the scan cannot be used.
@@ -132,7 +136,12 @@ class Segmenter:
         _check_minimum(minimum_lesion_ml)
         if mirror and not any(stage.mirror_axes for stage in self._cascade.stages.values()):
             raise UsageError(Sentence("model.not-mirrored", name=self.model.name))
-        return _Run(self, _Reporter(progress, cancel), mirror, minimum_lesion_ml).segment(source, series)
+
+        def work(ask: Ask) -> Result:
+            reporter = _Reporter(_asking(ask, progress), _asking(ask, cancel))
+            return _Run(self, reporter, mirror, minimum_lesion_ml).segment(source, series)
+
+        return while_checking(work, _Reporter(None, cancel).check, turn=self._turn)
 
 
 def segment(
@@ -151,7 +160,10 @@ def segment(
     """Segment and measure one CT; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments and
     errors.
     """
-    segmenter = Segmenter(model, device, precision=precision, threads=threads)
+    segmenter = while_checking(
+        lambda ask: Segmenter(model, device, precision=precision, threads=threads),
+        _Reporter(None, cancel).check,
+    )
     return segmenter.segment(
         source,
         mirror=mirror,
@@ -203,6 +215,11 @@ def assess_steatosis(
         cut_offs=cut_offs,
         grade_anyway=grade_anyway,
     )
+
+
+def _asking(ask: Ask, function: Optional[Callable[..., Any]]) -> Optional[Callable[..., Any]]:
+    """The user's function, to be called from work in a thread of its own."""
+    return None if function is None else lambda *arguments: ask(function, *arguments)
 
 
 class _Reporter:

@@ -13,7 +13,7 @@ from ..evaluation.difference_plot import difference_plot
 from ..evaluation.readings import read_readings
 from ..outputs import FileSet, write_file_set
 from ..steatosis.assess import GRADES
-from .console import Face, facts_table, files_table
+from .console import Face, Facts, files_table
 from .steatosis import parse_cut_offs
 
 AGREEMENT = FileSet(index="agreement.json", content="agreement")
@@ -127,8 +127,8 @@ def _grade_table(grades: GradeComparison) -> Table:
     return table
 
 
-def _kappa_table(grades: GradeComparison) -> Table:
-    table = facts_table()
+def _kappa_table(grades: GradeComparison) -> Facts:
+    table = Facts()
     same = int(grades.counts.trace())
     table.add_row("Same grade", f"{same} of {int(grades.counts.sum())} ({100 * grades.agreeing:.0f} %)")
     for weights, kappa in grades.kappas.items():

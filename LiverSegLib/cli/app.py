@@ -9,6 +9,7 @@ from typing import Annotated, Dict, Optional, Sequence
 
 import typer
 
+from ..cancelling import wait_for_cancelled
 from ..errors import CancelledError, LiverSegError, UsageError
 from ..failures import explain
 from .console import Face
@@ -412,6 +413,11 @@ def _hint(error: Exception) -> Optional[str]:
 
 def _failed(error: LiverSegError, face: Face, hint: Optional[str] = None) -> int:
     face.fail(error, hint)
+    try:
+        wait_for_cancelled()
+    except KeyboardInterrupt:  # all is said and cleaned up: nothing but the cancelled work is left
+        sys.stdout.flush()
+        os._exit(error.exit_code)
     return error.exit_code
 
 

@@ -193,7 +193,7 @@ def check_disk(key: str, name: str, folder: Path) -> Check:
             key, name, WARNING, text, "Free space there, or choose another folder.", {"folder": str(folder)}
         )
     facts = {"folder": str(folder), "free_bytes": free}
-    text = f"{folder}, {free / 1e9:.1f} GB free"
+    text = f"{free / 1e9:.1f} GB free in {folder}"
     if free < LOW_DISK_BYTES:
         return Check(key, name, WARNING, text, "Free some space on this disk.", facts)
     return Check(key, name, OK, text, facts=facts)

@@ -8,9 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from .checks import FAILED, OK, Check, examine, healthy
-from .console import Face, error_content, facts_table, series_content
+from .console import Face, Facts, error_content, numbers_table, series_choice, series_content
 
 MARKS = {OK: ("✓", "green"), FAILED: ("✗", "bold red")}
 """Outcome of a check -> its mark and colour; anything else is a warning."""
@@ -43,11 +44,12 @@ def run_series(folder: Path, face: Face) -> None:
 
     if not folder.is_dir():
         raise UnreadableImageError(f"There is no folder {folder}.")
-    found = list_series(folder)
+    found = while_checking(lambda ask: list_series(folder), lambda: None)  # so that Ctrl-C acts at once
     if not found:
         raise UnreadableImageError(f"There are no DICOM images in {folder}.")
     face.answer({"series": [series_content(series) for series in found]})
-    face.show(_series_table(found), *(_choice(series) for series in found if series.suitable))
+    usable = [series for series in found if series.suitable]
+    face.show(_series_table(found), *(line for series in usable for line in series_choice(series)))
 
 
 def run_doctor(face: Face) -> bool:
@@ -76,7 +78,7 @@ def _model_view(model: Any) -> Group:
     heading = Text.assemble(
         (model.name, "bold"), "" if manifest is None else f" {manifest.version}", f" ({model.origin})"
     )
-    facts = facts_table()
+    facts = Facts(indent=2)
     if model.error is not None:
         facts.add_row("Cannot be used", Text(str(model.error), style="red"))
     if manifest is not None:
@@ -92,7 +94,7 @@ def _model_view(model: Any) -> Group:
             if text:
                 facts.add_row(title, text)
     facts.add_row("Where", f"{model.path} ({model.size_bytes / 1e6:.1f} MB)")
-    parts: List[Any] = [heading, Padding(facts, (0, 0, 0, 2))]
+    parts: List[Any] = [heading, facts]
     if manifest is not None and manifest.accuracy is not None:
         parts.append(Padding(_accuracy_table(manifest.accuracy), (0, 0, 1, 2)))
     return Group(*parts)
@@ -117,38 +119,30 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
 
 
 def _series_table(found: List[Any]) -> Table:
-    table = Table()
-    for heading in ("No.", "Description", "Modality", "Size", "Spacing (mm)", "Phase", "Usable"):
-        table.add_column(heading)
+    table = numbers_table("Series")
+    for heading in ("No.", "Description", "Kind", "Size", "Spacing (mm)", "Phase", "Usable"):
+        table.add_column(heading, overflow="fold")
     for series in found:
         table.add_row(
             "" if series.number is None else str(series.number),
             Text(series.description),
             series.modality,
-            " x ".join(str(n) for n in series.size),
-            " x ".join(f"{s:.2f}" for s in series.spacing),
+            "x".join(str(n) for n in series.size),
+            "x".join(f"{s:.2f}".rstrip("0").rstrip(".") for s in series.spacing),
             series.phase_hint or "",
             Text("yes" if series.suitable else series.reason or "no"),
         )
     return table
 
 
-def _choice(series: Any) -> Text:
-    """The option that chooses a series, on a line of its own so that it can be copied."""
-    return Text(f"--series {series.uid}   {series.description}".rstrip())
-
-
-def _doctor_table(checks: List[Check]) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+def _doctor_table(checks: List[Check]) -> Facts:
+    table = Facts()
     for check in checks:
         mark, colour = MARKS.get(check.outcome, WARNING_MARK)
         text = Text(check.text)
         if check.advice:
             text.append(f"\n→ {check.advice}", style=colour)
-        table.add_row(Text(mark, style=colour), check.name, text)
+        table.add_row(Text.assemble((mark, colour), "  ", (check.name, "bold")), text)
     return table
 
 

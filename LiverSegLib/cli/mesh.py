@@ -8,8 +8,8 @@ import SimpleITK as sitk
 
 from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
-from ..surfaces.organs import SURFACE_LABELS
-from .console import Face, facts_table
+from ..surfaces.organs import SURFACE_LABELS, organ_surfaces
+from .console import Face, Facts
 
 ALL = "all"
 """Every structure that the segmentation has, each into its own file."""
@@ -23,7 +23,7 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     Raises:
         LiverSegError: The segmentation cannot be read or has no such structure, or a file cannot be written.
     """
-    from ..surfaces import MESH_FORMATS, grid_hash, refuse_to_replace, surface, write_mesh
+    from ..surfaces import MESH_FORMATS, grid_hash, refuse_to_replace, write_mesh
 
     if output.suffix.lower() not in MESH_FORMATS:
         raise UsageError(f'"{output.name}" must end in one of {", ".join(sorted(MESH_FORMATS))}.')
@@ -35,12 +35,12 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     for path in paths.values():
         refuse_to_replace(path, labels)
     # All are made before the first is written.
-    surfaces = {key: surface(labels, SURFACE_LABELS[key]) for key in paths}
+    surfaces = organ_surfaces(labels, keys=list(paths))
     written: Dict[str, Path] = {}
     for key, mesh in surfaces.items():
         written[key] = write_mesh(paths[key], mesh, grid_hash(labels))
     face.answer({"files": {key: str(path) for key, path in written.items()}})
-    table = facts_table("Surfaces (mm, LPS)")
+    table = Facts("Surfaces (mm, LPS)")
     for key, path in written.items():
         table.add_row(key, str(path))
     face.show(table)

@@ -3,18 +3,20 @@
 import json
 import logging
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from rich.table import Table
 from rich.text import Text
 
+from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from ..failures import reason_of
 from ..measure.warning_places import lesion_numbers, warnings_of_lesions
-from ..sentences import Sentence
-from .console import Face, facts_table, files_table
+from ..sentences import Sentence, key_of
+from .console import Face, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .progress import ProgressBar
 from .steatosis_view import summary_line
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
+
+DENSE = re.compile(r"lesion\.(only-one|one|several)-dense")
+"""Sentences on dense lesions in sum: not shown, as each such lesion's own stands under the table."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +82,7 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
                 result = _segment(options, interrupts, bar)
                 load(*JUDGING, *(PICTURES + SURFACES if options.report else ()))
                 with interrupts.at_once():
-                    result, steatosis = _assessed(result)
+                    result, steatosis = while_checking(lambda ask: _assessed(result), interrupts.check)
                     bar(
                         WORK_SHARE,
                         "write",
@@ -89,7 +94,7 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
         content = json.loads(files["measurements"].read_text(encoding="utf-8"))
         face.answer(_answer(options.folder, files, content))
         face.show(*_summary(result.measurements, steatosis, files))
-        face.warn(content["warnings"])
+        face.warn(_not_beside_a_lesion(content["warnings"], result.measurements.warnings))
 
 
 def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentity":
@@ -101,7 +106,7 @@ def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentit
     from ..images import read_scan
     from ..outputs import ScanIdentity
 
-    scan = read_scan(options.source, options.series)
+    scan = while_checking(lambda ask: read_scan(options.source, options.series), lambda: None)
     return ScanIdentity(scan.name, scan.fingerprint)
 
 
@@ -147,24 +152,29 @@ def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any])
     return {"folder": os.path.abspath(folder), "files": paths, **kept}
 
 
+def _not_beside_a_lesion(warnings: List[str], measured: Sequence[str]) -> List[str]:
+    """The warnings but those of ``measured`` whose content stands under the table of lesions."""
+    shown = {str(text) for text in measured if DENSE.match(key_of(text) or "")}
+    return [text for text in warnings if text not in shown]
+
+
 def _summary(measurements: Any, steatosis: "Optional[Assessment]", files: Mapping[str, Path]) -> List[Any]:
     parts: List[Any] = [_organ_table(measurements)]
     if measurements.lesions:
-        parts.append(_lesion_table(measurements))
+        parts += ["", _lesion_table(measurements)]
         said = warnings_of_lesions(measurements.lesions, measurements.warnings)
         parts += [Text(f"{lesion_numbers(numbers)}: {text}") for text, numbers in said]
     if steatosis is not None:
-        fatty = facts_table()
+        fatty = Facts()
         fatty.add_row("Fatty liver", summary_line(steatosis))
-        parts.append(fatty)
-    parts.append(files_table(files))
-    return parts
+        parts += ["", fatty]
+    return [*parts, "", files_table(files)]
 
 
 def _organ_table(measurements: Any) -> Table:
-    table = Table(title="Measurements", title_justify="left", title_style="bold")
+    table = numbers_table("Measurements")
     table.add_column("Structure")
-    for heading in ("Volume (ml)", "Mean (HU)", "SD (HU)"):
+    for heading in ("Volume\n(ml)", "Mean\n(HU)", "SD\n(HU)"):
         table.add_column(heading, justify="right")
     table.add_column("Note")
     for organ in measurements.organs:
@@ -186,8 +196,10 @@ def _organ_note(organ: Any) -> str:
 
 
 def _lesion_table(measurements: Any) -> Table:
-    table = Table(title="Lesions", title_justify="left", title_style="bold")
-    for heading in ("No.", "Volume (ml)", "Longest (mm)", "Perpendicular (mm)", "Mean (HU)", "Probability"):
+    table = numbers_table("Lesions")
+    for heading in (
+        "No.", "Volume\n(ml)", "Longest\n(mm)", "Perpendicular\n(mm)", "Mean\n(HU)", "Probability",
+    ):  # fmt: skip
         table.add_column(heading, justify="right")
     for lesion in measurements.lesions:
         table.add_row(

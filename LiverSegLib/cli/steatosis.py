@@ -9,6 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 import SimpleITK as sitk
 
+from ..cancelling import while_checking
 from ..errors import InputChangedError, UnreadableImageError, UsageError
 from ..sentences import key_of
 from ..steatosis.assess import Assessment, CutOffs, assess_scan
@@ -148,13 +149,16 @@ def _segmented(
     )
     with interrupts.at_once():
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
-        assessment = LiverSegLib.assess_steatosis(
-            result,
-            settings=settings,
-            cut_offs=cut_offs,
-            grade_anyway=options.grade_anyway,
-            kvp=options.kvp,
-            phase=options.phase,
+        assessment = while_checking(
+            lambda ask: LiverSegLib.assess_steatosis(
+                result,
+                settings=settings,
+                cut_offs=cut_offs,
+                grade_anyway=options.grade_anyway,
+                kvp=options.kvp,
+                phase=options.phase,
+            ),
+            interrupts.check,
         )
     name = options.case or result.name
     warnings = tuple(text for text in result.warnings if text not in assessment.warnings)
@@ -174,21 +178,26 @@ def _given(
 
     with interrupts.at_once():
         bar(0.0, "read", "Reading the scan and its segmentation")
-        scan = read_scan(options.source, options.series)
-        labels = read_segmentation(options.labels)
+        scan, labels = while_checking(
+            lambda ask: (read_scan(options.source, options.series), read_segmentation(options.labels)),
+            interrupts.check,
+        )
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
         series = scan.series
         kvp = options.kvp if options.kvp is not None or series is None else series.kvp
         contrast = (series.contrast or None) if series else None
-        assessment = assess_scan(
-            scan.image,
-            labels,
-            kvp=kvp,
-            contrast=contrast,
-            chosen_phase=options.phase,
-            settings=settings,
-            cut_offs=cut_offs,
-            grade_anyway=options.grade_anyway,
+        assessment = while_checking(
+            lambda ask: assess_scan(
+                scan.image,
+                labels,
+                kvp=kvp,
+                contrast=contrast,
+                chosen_phase=options.phase,
+                settings=settings,
+                cut_offs=cut_offs,
+                grade_anyway=options.grade_anyway,
+            ),
+            interrupts.check,
         )
     if not unchanged(scan):
         raise InputChangedError(f"{scan.name} was changed while it was being assessed; please run again.")

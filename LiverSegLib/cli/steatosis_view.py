@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..steatosis.assess import Assessment
-from .console import facts_table
+from .console import Facts, numbers_table
 
 GRADE_STYLES = {
     "normal": "bold blue",
@@ -34,8 +34,8 @@ def summary_line(assessment: Assessment) -> Text:
     return Text.assemble(grade, f", liver/spleen ratio {_ratio(assessment)}")
 
 
-def _numbers_table(assessment: Assessment) -> Table:
-    table = facts_table("Fatty liver")
+def _numbers_table(assessment: Assessment) -> Facts:
+    table = Facts("Fatty liver")
     style = GRADE_STYLES.get(assessment.grade or "", "bold")
     table.add_row("Grade", Text(assessment.grade_text, style=style))
     head = "In spite of" if assessment.graded_anyway else "Because"
@@ -78,7 +78,7 @@ def _hu(value: Optional[float], text: Optional[str] = None) -> str:
 
 
 def _roi_table(assessment: Assessment) -> Table:
-    table = Table(title="ROIs", title_justify="left", title_style="bold")
+    table = numbers_table("ROIs")
     table.add_column("Name")
     for heading in ("Mean (HU)", "SD (HU)", "Inside (%)"):
         table.add_column(heading, justify="right")

@@ -9,7 +9,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO, Iterator, Optional, Tuple
+from typing import BinaryIO, Callable, Iterator, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -87,11 +87,11 @@ def read_header(path: str) -> Optional[NiftiHeader]:
     return None
 
 
-def read_voxels(path: str, header: NiftiHeader) -> np.ndarray:
+def read_voxels(path: str, header: NiftiHeader, check: Optional[Callable[[], None]] = None) -> np.ndarray:
     """The voxels as they are on disk, scaled by slope and intercept, shape reversed to (..., z, y, x).
 
     Integers stay integers (int16 where the result fits) unless slope or intercept have a fraction; then
-    float32.
+    float32. ``check`` is called between pieces; it may raise to cancel.
 
     Raises:
         UnreadableImageError: The file ends early or its checksum is wrong.
@@ -100,6 +100,8 @@ def read_voxels(path: str, header: NiftiHeader) -> np.ndarray:
     target = memoryview(array.reshape(-1).view(np.uint8))
     skip, filled = header.offset, 0
     for chunk in _chunks(path):
+        if check:
+            check()
         part = memoryview(chunk)[skip:]
         skip = max(0, skip - len(chunk))
         part = part[: len(target) - filled]  # extensions or padding may follow the voxels

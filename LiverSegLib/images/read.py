@@ -47,7 +47,8 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
         is taken from its folder), or
             a SimpleITK image.
         series: For DICOM: series UID, number or description, where the folder holds several.
-        check: Called before each file of a series; may raise to cancel.
+        check: Called before each file of a series and between the pieces of a NIfTI file; may raise to
+        cancel.
 
     Returns:
         The scan on its own grid, int16 where its values allow it, else float32.
@@ -70,7 +71,7 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
             return _from_dicom(path, dicom.walk(path), series, check)
         if _is_dicom_file(path):
             return _from_dicom_file(path, series, check)
-        return _from_file(path)
+        return _from_file(path, check)
     except PermissionError as error:
         text = Sentence("read.forbidden", path=os.fspath(error.filename or path))
         raise UnreadableImageError(text, str(error)) from error
@@ -108,7 +109,7 @@ def _from_memory(image: sitk.Image) -> Scan:
     return Scan(checked, None, "scan", modality, None, warnings, fingerprint(checked))
 
 
-def _from_file(path: str) -> Scan:
+def _from_file(path: str, check: Optional[dicom.Check]) -> Scan:
     name = os.path.basename(path)
     _refuse_by_name(path, name)
     state = file_state(_files_of(path))
@@ -116,7 +117,7 @@ def _from_file(path: str) -> Scan:
         missing = os.path.basename(next(item for item, size, _ in state if size < 0))
         raise UnreadableImageError(Sentence("read.lacks-data", name=name, data=missing))
     if name.lower().endswith((".nii", ".nii.gz")):
-        image, found = _read_nifti(path, name)
+        image, found = _read_nifti(path, name, check)
     else:
         if name.lower().endswith((".mha", ".mhd")):
             metaimage.check_complete(path, state[-1][0])
@@ -257,7 +258,7 @@ def _files_of(path: str) -> List[str]:
     return [path, os.path.join(os.path.dirname(path), data)]
 
 
-def _read_nifti(path: str, name: str) -> Tuple[sitk.Image, Tuple[str, ...]]:
+def _read_nifti(path: str, name: str, check: Optional[dicom.Check]) -> Tuple[sitk.Image, Tuple[str, ...]]:
     """The image and warnings about its header."""
     header = nifti.read_header(path)
     if header is None:
@@ -278,7 +279,7 @@ def _read_nifti(path: str, name: str) -> Tuple[sitk.Image, Tuple[str, ...]]:
     geometry = None if contradiction or nifti.is_sheared(header) else _itk_geometry(path)
     if geometry is None and header.affine is None:
         raise ImageGeometryError(Sentence("read.geometry", name=name))
-    image = sitk.GetImageFromArray(nifti.read_voxels(path, header).reshape(shape[::-1]))
+    image = sitk.GetImageFromArray(nifti.read_voxels(path, header, check).reshape(shape[::-1]))
     if geometry is None:
         nifti.place(image, header)
     else:

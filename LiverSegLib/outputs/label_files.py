@@ -8,7 +8,7 @@ read back once, voxel for voxel, before they count.
 import gzip
 import struct
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -28,15 +28,17 @@ _ORTHONORMAL_TOLERANCE = 1e-4
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
-def write_labels(path: Path, labels: sitk.Image, label_format: str) -> None:
-    """Write a uint8 image to ``path`` in one of ``LABEL_FORMATS``.
+def write_labels(
+    path: Path, labels: sitk.Image, label_format: str, check: Callable[[], None] = lambda: None
+) -> None:
+    """Write a uint8 image to ``path`` in one of ``LABEL_FORMATS``; ``check`` may raise to cancel.
 
     Raises:
         OSError, RuntimeError: It could not be written (``failures.write_failure`` puts that in words).
         OutputError: The format cannot hold the image, or the file differs from it.
     """
     if label_format == "nii.gz":
-        write_nifti(path, labels)
+        write_nifti(path, labels, check)
         return
     if label_format == "seg.nrrd":
         labels = _with_segments(labels)
@@ -44,11 +46,11 @@ def write_labels(path: Path, labels: sitk.Image, label_format: str) -> None:
     _check_voxels(path, labels)
 
 
-def write_nifti(path: Path, image: sitk.Image) -> None:
+def write_nifti(path: Path, image: sitk.Image, check: Callable[[], None] = lambda: None) -> None:
     """Write a 3-D uint8 image as NIfTI-1 (.nii.gz) with its exact grid, even a sheared one (then without
     qform).
 
-    The same image always gives the same bytes.
+    The same image always gives the same bytes. ``check`` is called between blocks; it may raise to cancel.
     """
     if max(image.GetSize()) > np.iinfo(np.int16).max:
         raise OutputError(Sentence("write.too-large", size=str(image.GetSize())))
@@ -56,6 +58,7 @@ def write_nifti(path: Path, image: sitk.Image) -> None:
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", COMPRESSION_LEVEL, raw, mtime=0) as file:
         file.write(_nifti_header(image))
         for start in range(0, len(voxels), _BLOCK_BYTES):
+            check()
             file.write(voxels[start : start + _BLOCK_BYTES])
 
 

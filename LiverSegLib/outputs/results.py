@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
+from ..cancelling import while_checking
 from ..errors import CancelledError, OutputError, UsageError
 from ..failures import reason_of
 from ..sentences import Sentence
@@ -94,7 +95,7 @@ def write_results(
         rendering: Write rendering.png.
         steatosis: The fatty-liver assessment of the scan, if there is one: part of the report and of
             measurements.json.
-        cancel: Asked between two files; True stops the work.
+        cancel: Asked often; True stops the work.
 
     Returns:
         Key ("segmentation", "measurements", "measurements_csv", "lesions_csv", "rendering", "report",
@@ -166,34 +167,36 @@ def _write_set(
 
     names = options.file_names()
     warnings = list(result.warnings)
-    _stop_if(cancel)
-    write_labels(staging / names["segmentation"], result.labels, options.label_format)
+
+    def check() -> None:
+        if cancel():
+            raise CancelledError(Sentence("failed.cancelled"))
+
+    check()
+    write_labels(staging / names["segmentation"], result.labels, options.label_format, check)
     write_measurements_csv(staging / MEASUREMENTS_CSV, result.measurements)
     write_lesions_csv(staging / LESIONS_CSV, result.measurements)
-    _stop_if(cancel)
-    png = _draw(result, warnings, cancel) if options.rendering else None
+    check()
+    png = _draw(result, warnings, check, cancel) if options.rendering else None
     if png is not None:
         (staging / RENDERING).write_bytes(png)
     else:
         names.pop("rendering", None)
-    _stop_if(cancel)
+    check()
     if options.highlight:
-        _write_highlight(staging / HIGHLIGHT, result)
+        _write_highlight(staging / HIGHLIGHT, result, check)
     if options.report:
-        _stop_if(cancel)
-        _write_report(staging / REPORT, result, steatosis, png, warnings)
-    _stop_if(cancel)
+        check()
+        _write_report(staging / REPORT, result, steatosis, png, warnings, check)
+    check()
     listed = [name for key, name in names.items() if key != "measurements"]
     _write_json(staging, result, steatosis, warnings, listed)
     return names
 
 
-def _stop_if(cancel: Callable[[], bool]) -> None:
-    if cancel():
-        raise CancelledError(Sentence("failed.cancelled"))
-
-
-def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> Optional[bytes]:
+def _draw(
+    result: "Result", warnings: List[str], check: Callable[[], None], cancel: Callable[[], bool]
+) -> Optional[bytes]:
     """The picture as PNG; None, with a warning added, if this machine cannot draw it: the masks and numbers
     do not need it.
     """
@@ -201,7 +204,8 @@ def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> 
         from ..surfaces import render
         from ..surfaces.organs import organ_surfaces
 
-        return render(organ_surfaces(result.labels, cancel=cancel), cancel=cancel)
+        meshes = while_checking(lambda ask: organ_surfaces(result.labels, cancel=lambda: ask(cancel)), check)
+        return render(meshes, cancel=cancel)
     except CancelledError:
         raise
     except Exception as error:  # noqa: BLE001 (graphics fail in many ways, none of which may cost the result)
@@ -210,10 +214,10 @@ def _draw(result: "Result", warnings: List[str], cancel: Callable[[], bool]) -> 
         return None
 
 
-def _write_highlight(path: Path, result: "Result") -> None:
+def _write_highlight(path: Path, result: "Result", check: Callable[[], None]) -> None:
     from .highlight import highlight
 
-    write_nifti(path, highlight(result.image, result.labels))
+    write_nifti(path, highlight(result.image, result.labels), check)
 
 
 def _write_report(
@@ -222,6 +226,7 @@ def _write_report(
     steatosis: "Optional[Assessment]",
     png: Optional[bytes],
     warnings: Sequence[str],
+    check: Callable[[], None],
 ) -> None:
     from ..report import write_report
 
@@ -235,6 +240,7 @@ def _write_report(
         rendering_png=png,
         title=result.name,
         warnings=tuple(warnings),
+        check=check,
     )
 
 

@@ -6,10 +6,11 @@ import os
 import tempfile
 from html import escape
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 import SimpleITK as sitk
 
+from ..cancelling import while_checking
 from ..errors import OutputError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.measurements import Lesion, Measurements, Organ
@@ -121,24 +122,29 @@ def write_report(
     rendering_png: Optional[bytes] = None,
     title: str = "",
     warnings: Sequence[str] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> Path:
     """Write the report of a case; an existing file is replaced only when the new one is complete. See
-    build_report.
+    build_report. ``check`` is called often while the pictures are drawn; it may raise to cancel.
 
     Raises:
         OutputError: the file cannot be written.
     """
     path = Path(path)
-    content = build_report(
-        image=image,
-        labels=labels,
-        measurements=measurements,
-        provenance=provenance,
-        steatosis=steatosis,
-        rendering_png=rendering_png,
-        title=title,
-        warnings=warnings,
-    ).encode("utf-8", "replace")
+    page = while_checking(
+        lambda ask: build_report(
+            image=image,
+            labels=labels,
+            measurements=measurements,
+            provenance=provenance,
+            steatosis=steatosis,
+            rendering_png=rendering_png,
+            title=title,
+            warnings=warnings,
+        ),
+        check,
+    )
+    content = page.encode("utf-8", "replace")
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=".", suffix=".html", dir=path.parent)

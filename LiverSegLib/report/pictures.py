@@ -160,7 +160,7 @@ def highlight_picture(
     size = tuple(SUPERSAMPLING * value for value in frame.size)
     canvas = Image.new("L", size, 0)
     for label, grey, ground in ((LIVER, HIGHLIGHT_LIVER, 0), (TUMOUR, HIGHLIGHT_TUMOUR, HIGHLIGHT_LIVER)):
-        lines = outlines(_in_label(mask, label), spacing)
+        lines = _outlines_of(mask, label, spacing)
         for line in sorted(lines, key=lambda way: -abs(enclosed_area(way))):
             corners = [tuple(point) for point in frame.to_pixels(line) * SUPERSAMPLING]
             ImageDraw.Draw(canvas).polygon(corners, fill=grey if enclosed_area(line) > 0 else ground)
@@ -252,11 +252,17 @@ def _with_outlines(
 ) -> Image.Image:
     strokes = []
     for label, style in STYLES.items():
-        for line in outlines(_in_label(mask, label), spacing):
+        for line in _outlines_of(mask, label, spacing):
             way = frame.to_pixels(line)
             pieces = dashes(way, *style.dash) if style.dash else [way]
             strokes += [(piece, _bright(LABELS[label].colour), style.width) for piece in pieces]
     return _stroked(picture, strokes)
+
+
+def _outlines_of(mask: np.ndarray, label: int, spacing: Sequence[float]) -> List[np.ndarray]:
+    """The outlines of a label in a slice of labels; a tumour's do not cross the liver's."""
+    within = _in_label(mask, LIVER) if label == TUMOUR else None
+    return outlines(_in_label(mask, label), spacing, within=within)
 
 
 def _in_label(mask: np.ndarray, label: int) -> np.ndarray:

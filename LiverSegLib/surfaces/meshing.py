@@ -59,7 +59,7 @@ def surface(
         points.append(piece_points + offset[::-1])
         triangles.append(piece_triangles + count)
         count += len(piece_points)
-    return _polydata(_to_physical(np.concatenate(points), labels), np.concatenate(triangles))
+    return polydata_of(_to_physical(np.concatenate(points), labels), np.concatenate(triangles))
 
 
 def surface_arrays(polydata: Any) -> Tuple[np.ndarray, np.ndarray]:
@@ -73,7 +73,7 @@ def surface_arrays(polydata: Any) -> Tuple[np.ndarray, np.ndarray]:
 def surface_volume(polydata: Any) -> float:
     """Volume in ml enclosed by a closed surface in mm; negative if its triangles face inwards."""
     points, triangles = surface_arrays(polydata)
-    return _volume(points, triangles) / 1000.0
+    return volume_of(points, triangles) / 1000.0
 
 
 def _crop(labels: sitk.Image, values: Sequence[int]) -> Optional[Tuple[np.ndarray, Tuple[int, ...]]]:
@@ -163,7 +163,7 @@ def _mesh(piece: np.ndarray, spacing: Sequence[float], edge: float) -> Tuple[np.
     mesh = smoothing.GetOutput()
     points, triangles = surface_arrays(mesh)
     points, triangles = points.astype(np.float64), triangles.astype(np.int64)
-    if _volume(points, triangles) < 0:
+    if volume_of(points, triangles) < 0:
         triangles = triangles[:, ::-1]
     return _restore_volume(points, triangles, volume), triangles
 
@@ -181,20 +181,20 @@ def _closed_at_border(field: np.ndarray, level: float) -> np.ndarray:
 def _restore_volume(points: np.ndarray, triangles: np.ndarray, volume: float) -> np.ndarray:
     """Move the points along their normals until the surface encloses ``volume`` mm3."""
     for _ in range(4):
-        missing = volume - _volume(points, triangles)
+        missing = volume - volume_of(points, triangles)
         if abs(missing) < 1e-3 * volume:
             break
         corners = points[triangles]
         crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         area = 0.5 * np.linalg.norm(crosses, axis=1).sum()
-        points = points + _vertex_normals(len(points), triangles, crosses) * (missing / area)
+        points = points + vertex_normals(len(points), triangles, crosses) * (missing / area)
     # What is left on bodies of a few voxels, whose area changes much with every step, is a matter of scale.
-    ratio = volume / max(_volume(points, triangles), 1e-12)
+    ratio = volume / max(volume_of(points, triangles), 1e-12)
     centre = points.mean(axis=0)
     return centre + (points - centre) * ratio ** (1.0 / 3.0) if abs(ratio - 1.0) > 1e-3 else points
 
 
-def _vertex_normals(count: int, triangles: np.ndarray, crosses: np.ndarray) -> np.ndarray:
+def vertex_normals(count: int, triangles: np.ndarray, crosses: np.ndarray) -> np.ndarray:
     """Unit normals (count, 3) at the points: the sum of their triangles' cross products."""
     normals = np.stack(
         [
@@ -206,7 +206,7 @@ def _vertex_normals(count: int, triangles: np.ndarray, crosses: np.ndarray) -> n
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _volume(points: np.ndarray, triangles: np.ndarray) -> float:
+def volume_of(points: np.ndarray, triangles: np.ndarray) -> float:
     """Signed volume by the divergence theorem, in the points' unit cubed."""
     corners = np.asarray(points, dtype=np.float64)[triangles]
     corners = corners - corners[0, 0]
@@ -219,17 +219,17 @@ def _to_physical(points: np.ndarray, labels: sitk.Image) -> np.ndarray:
     return points @ direction.T + np.asarray(labels.GetOrigin())
 
 
-def _polydata(points: np.ndarray, triangles: np.ndarray) -> Any:
+def polydata_of(points: np.ndarray, triangles: np.ndarray) -> Any:
     """vtkPolyData with outward triangles and point normals."""
     from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
-    if _volume(points, triangles) < 0:  # a left-handed direction matrix mirrors the surface
+    if volume_of(points, triangles) < 0:  # a left-handed direction matrix mirrors the surface
         triangles = triangles[:, ::-1]
     corners = points[triangles]
     crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = numpy_to_vtk(_vertex_normals(len(points), triangles, crosses).astype(np.float32), deep=True)
+    normals = numpy_to_vtk(vertex_normals(len(points), triangles, crosses).astype(np.float32), deep=True)
     normals.SetName("Normals")
     locations = vtkPoints()
     locations.SetData(numpy_to_vtk(points.astype(np.float32), deep=True))

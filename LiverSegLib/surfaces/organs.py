@@ -1,6 +1,6 @@
 """The surfaces that go with a result: one each for liver, spleen and tumour."""
 
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Sequence, Tuple
 
 import SimpleITK as sitk
 
@@ -16,17 +16,36 @@ SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
 """Key of a surface -> the labels it encloses. The liver's goes round its tumours, as its volume does."""
 
 
-def organ_surfaces(labels: sitk.Image, *, cancel: Callable[[], bool] = lambda: False) -> Dict[str, Any]:
+def organ_surfaces(
+    labels: sitk.Image,
+    *,
+    keys: Sequence[str] = tuple(SURFACE_LABELS),
+    cancel: Callable[[], bool] = lambda: False,
+) -> Dict[str, Any]:
     """Return key -> closed vtkPolyData in LPS mm of every organ that has voxels in the uint8 label image.
 
-    Raises:
-        CancelledError: ``cancel``, which is asked before each organ, said so.
-    """
-    from . import surface
+    The tumour's surface lies within the liver's, also where the tumour reaches the liver's edge.
 
-    meshes = {}
-    for key, values in SURFACE_LABELS.items():
+    Args:
+        labels: uint8 label image.
+        keys: the organs wanted, of SURFACE_LABELS.
+        cancel: asked before each organ.
+
+    Raises:
+        CancelledError: ``cancel`` said so.
+    """
+    from . import kept_inside, surface
+
+    meshes: Dict[str, Any] = {}
+    liver, tumour = LABELS[LIVER].key, LABELS[TUMOUR].key
+    for key in SURFACE_LABELS:
+        if key not in keys and not (key == liver and tumour in keys):
+            continue
         if cancel():
             raise CancelledError(Sentence("failed.cancelled"))
-        meshes[key] = surface(labels, values)
-    return {key: mesh for key, mesh in meshes.items() if mesh is not None and mesh.GetNumberOfPolys()}
+        mesh = surface(labels, SURFACE_LABELS[key])
+        if mesh is not None and mesh.GetNumberOfPolys():
+            meshes[key] = mesh
+    if tumour in meshes:
+        meshes[tumour] = kept_inside(meshes[tumour], meshes[liver])
+    return {key: mesh for key, mesh in meshes.items() if key in keys}

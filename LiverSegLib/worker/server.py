@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
+from ..cancelling import while_checking
 from ..errors import CancelledError, LiverSegError, SeriesChoiceError
 from ..failures import explain
 from ..sentences import Sentence, with_identity
@@ -126,6 +127,7 @@ class Worker:
         self._status = 0
         self._folder: Optional[Path] = None
         self._segmenter: Tuple[Optional[Tuple[str, str]], Any] = (None, None)
+        self._loading = threading.Lock()
         self._parent = os.getppid()
         self._handlers: Dict[type, Callable[[Any], None]] = {
             protocol.Hello: self._hello,
@@ -230,7 +232,7 @@ class Worker:
             )
         )
         if request.preload is not None:
-            self._get_segmenter(request.preload, request.device)
+            self._get_segmenter(request.preload, request.device, request.id)
 
     def _work(self, request: Any) -> None:
         """Work off a request that computes: see ``tasks``."""
@@ -239,7 +241,7 @@ class Worker:
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
-            segmenter=self._get_segmenter,
+            segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
         )
         self._channel.send(tasks.TASKS[type(request)](request, desk))
 
@@ -263,17 +265,23 @@ class Worker:
 
         return send
 
-    def _get_segmenter(self, model: str, device: str) -> Any:
+    def _get_segmenter(self, model: str, device: str, request_id: str) -> Any:
         """The segmenter in memory if it is the same model and device, else a new one after the old one is let
-        go."""
-        if self._segmenter[0] != (model, device):
-            self._segmenter = (None, None)
-            start = time.monotonic()
-            self._segmenter = ((model, device), self._make_segmenter(model, device))
-            seconds = time.monotonic() - start
-            text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
-            self._channel.send(protocol.Log("info", text))
-        return self._segmenter[1]
+        go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
+
+        def load() -> Any:
+            if self._segmenter[0] != (model, device):
+                self._segmenter = (None, None)
+                start = time.monotonic()
+                self._segmenter = ((model, device), self._make_segmenter(model, device))
+                seconds = time.monotonic() - start
+                text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
+                self._channel.send(protocol.Log("info", text))
+            return self._segmenter[1]
+
+        return while_checking(
+            lambda ask: load(), lambda: self._check_cancelled(request_id), turn=self._loading
+        )
 
     def _private_folder(self) -> Path:
         if self._folder is None:

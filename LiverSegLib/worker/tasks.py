@@ -8,13 +8,14 @@ reply; what it had written by then is removed.
 import datetime
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
+from ..cancelling import Ask, while_checking
 from ..errors import CancelledError, InputError, UnreadableImageError, UsageError
 from ..failures import write_failure
 from ..sentences import Sentence, restored, with_identity
@@ -52,10 +53,16 @@ class Desk:
         self.check()
         self.progress(fraction, stage, text)
 
+    def at_work(self, ask: Ask) -> "Desk":
+        """Return the same for work in a thread of its own, see ``cancelling``."""
+        return replace(
+            self, progress=lambda *facts: ask(self.progress, *facts), cancel=lambda: ask(self.cancel)
+        )
+
 
 def segment(request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
     """Segment one scan."""
-    source = _source(request)
+    source = while_checking(lambda ask: _source(request), desk.check)
     segmenter = desk.segmenter(request.model, request.device)
     result = segmenter.segment(
         source,
@@ -66,11 +73,19 @@ def segment(request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
         cancel=desk.cancel,
     )
     with _result_folder(desk, request.id) as folder:
-        return _write_result(result, folder, request)
+        return _write_result(result, folder, request, desk)
 
 
 def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     """Measure a mask that somebody drew or changed."""
+    summary = while_checking(lambda ask: _measured(request, desk.at_work(ask)), desk.check)
+    with _result_folder(desk, request.id) as folder:
+        (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
+        return protocol.MeasureResult(request.id, str(folder), SUMMARY)
+
+
+def _measured(request: protocol.Measure, desk: Desk) -> Dict[str, Any]:
+    """Measure the mask that was handed over; return the summary."""
     from ..images import read_scan
     from ..measure import measure as measure_mask
     from ..measure.phase import estimate_phase
@@ -80,10 +95,12 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     scan = read_scan(_read_image(request.voxels, request.grid))
     labels = _read_labels(request.labels, scan.image)
     desk.tell(0.4, "measure", "Measuring")
+    desk.check()
     phase, aorta_hu = _known_phase(earlier)
     if not phase:
         estimate = estimate_phase(scan.image, labels)
         phase, aorta_hu = estimate.phase, estimate.aorta_hu
+        desk.check()
     left_out = earlier.get("provenance", {}).get("left_out", ())
     measurements = measure_mask(labels, scan.image, phase=phase, left_out=left_out, aorta_hu=aorta_hu)
     told = {
@@ -93,15 +110,12 @@ def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
     said = set(earlier.get("measurements", {}).get("warnings", ()))
     kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
     warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)
-    summary = {
+    return {
         "name": request.name or earlier.get("name") or scan.name,
         "measurements": told,
         "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
         "warnings": list(dict.fromkeys(warnings)),
     }
-    with _result_folder(desk, request.id) as folder:
-        (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
-        return protocol.MeasureResult(request.id, str(folder), SUMMARY)
 
 
 def _known_phase(earlier: Mapping[str, Any]) -> Tuple[Optional[str], Optional[float]]:
@@ -248,7 +262,7 @@ def _result_folder(desk: Desk, request_id: str) -> Iterator[Path]:
         raise
 
 
-def _write_result(result: Any, folder: Path, request: protocol.Segment) -> protocol.SegmentResult:
+def _write_result(result: Any, folder: Path, request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
     """Write a result's files into ``folder`` and return the reply that names them."""
     labels = result.labels
     scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))
@@ -269,17 +283,18 @@ def _write_result(result: Any, folder: Path, request: protocol.Segment) -> proto
         labels="labels.npy",
         grid=protocol.Grid(labels.GetOrigin(), labels.GetSpacing(), labels.GetDirection()),
         summary=SUMMARY,
-        surfaces=_write_surfaces(labels, folder) if request.surfaces else (),
+        surfaces=_write_surfaces(labels, folder, desk) if request.surfaces else (),
         probability=probability,
     )
 
 
-def _write_surfaces(labels: sitk.Image, folder: Path) -> Tuple[protocol.SurfaceFiles, ...]:
+def _write_surfaces(labels: sitk.Image, folder: Path, desk: Desk) -> Tuple[protocol.SurfaceFiles, ...]:
     from ..surfaces import surface_arrays
     from ..surfaces.organs import organ_surfaces
 
     files: List[protocol.SurfaceFiles] = []
-    for key, mesh in organ_surfaces(labels).items():
+    meshes = while_checking(lambda ask: organ_surfaces(labels, cancel=desk.at_work(ask).cancel), desk.check)
+    for key, mesh in meshes.items():
         names = (f"{key}-points.npy", f"{key}-triangles.npy")
         points, triangles = surface_arrays(mesh)
         scratch.save_array(folder / names[0], points.astype(np.float32))

@@ -171,6 +171,11 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
     return worker.main(make, grace_s=plan.get("grace_s", worker.GRACE_S))
 
 
+def unwrapped(said: str) -> str:
+    """What the command said, without its breaks between words."""
+    return " ".join(said.split())
+
+
 def limit_file_size(limit: int) -> None:
     """From now on writing more than ``limit`` bytes into one file fails, as on a full disk, in C libraries
     too."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from doubles import unwrapped
 from fatty_phantom import assessed, fatty_scan
 from PIL import Image
 
@@ -189,16 +190,16 @@ def test_an_enhanced_scan_is_refused_in_words_with_success(tmp_path, capsys):
 )
 def test_wrong_options_are_exit_code_2_and_a_sentence(files, capsys, options, words):
     assert main(["steatosis", files[0], "-l", files[1], *options]) == 2
-    assert words in capsys.readouterr().err
+    assert words in unwrapped(capsys.readouterr().err)
 
 
 def test_what_is_missing_or_wrong_is_told(tmp_path, files, capsys):
     assert main(["steatosis", str(tmp_path / "none.nii"), "-l", files[1]]) == 3
     assert main(["steatosis", files[0], "-l", str(tmp_path / "none.nii")]) == 3
-    said = capsys.readouterr().err
+    said = unwrapped(capsys.readouterr().err)
     assert said.count("There is no file or folder") == 2
     assert main(["steatosis", files[0], "-l", files[0]]) == 3
-    assert "no segmentation" in capsys.readouterr().err
+    assert "no segmentation" in unwrapped(capsys.readouterr().err)
 
 
 def test_an_empty_mask_and_one_of_other_geometry_are_told(tmp_path, files, case, capsys):
@@ -234,7 +235,7 @@ def test_files_of_the_user_are_never_overwritten(tmp_path, files, capsys):
     assert main(arguments) == 0, "its own files are replaced"
     (output / "rois.csv").write_text("mine")
     assert main(arguments) == 7
-    assert "rois.csv" in capsys.readouterr().err and (output / "rois.csv").read_text() == "mine"
+    assert "rois.csv" in unwrapped(capsys.readouterr().err) and (output / "rois.csv").read_text() == "mine"
 
 
 def test_both_sets_of_files_may_lie_in_one_folder(tmp_path, files, case, asked):
@@ -270,9 +271,8 @@ def test_segment_tells_the_grade_and_keeps_the_assessment(tmp_path, files, asked
 def test_an_assessment_that_fails_does_not_cost_the_segmentation(tmp_path, files, asked, monkeypatch, capsys):
     monkeypatch.setattr(api, "assess_steatosis", lambda result: 1 / 0)
     assert main(["segment", files[0], "-o", str(tmp_path / "out"), "--no-report"]) == 0
-    assert (
-        "Fatty liver was not assessed. An unexpected error occurred (division by zero)."
-        in capsys.readouterr().err
+    assert "Fatty liver was not assessed. An unexpected error occurred (division by zero)." in unwrapped(
+        capsys.readouterr().err
     )
     content = json.loads((tmp_path / "out" / "measurements.json").read_text(encoding="utf-8"))
     assert "steatosis" not in content and "segmentation.nii.gz" in names_in(tmp_path / "out")
@@ -394,12 +394,12 @@ def test_agree_explains_wrong_files_in_a_sentence(tables, capsys, text, code, wo
     Path(tables[1]).write_text(text, encoding="utf-8")
     assert main(["agree", *tables]) == code
     said = capsys.readouterr()
-    assert words in said.err and said.out == "" and said.err.count("Error:") == 1
+    assert words in unwrapped(said.err) and said.out == "" and said.err.count("Error:") == 1
     assert main(["agree", *tables, "--json"]) == code
     assert words in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_agree_says_which_file_is_missing(tables, capsys):
     assert main(["agree", tables[0], tables[1] + "x"]) == 3
-    assert f"There is no file {tables[1]}x" in capsys.readouterr().err
+    assert f"There is no file {tables[1]}x" in unwrapped(capsys.readouterr().err)
     assert main(["agree", *tables, "--cut-offs", "1,2"]) == 2

@@ -6,6 +6,7 @@ import doubles
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from doubles import unwrapped
 from fatty_phantom import fatty_scan
 
 import LiverSegLib
@@ -71,8 +72,8 @@ def test_folder_of_another_scan_is_refused_before_any_work(
     assert first(scans, "a", output) == 0
     before, asked = contents(output), len(segmented)
     assert second(scans, "b", output) == OUTPUT_ERROR
-    said = capsys.readouterr().err
-    assert said.strip() == f"Error: {output} holds the results of another scan (a); choose another folder."
+    said = unwrapped(capsys.readouterr().err)
+    assert said == f"Error: {output} holds the results of another scan (a); choose another folder."
     assert contents(output) == before and len(segmented) == asked
 
 
@@ -108,7 +109,7 @@ def test_index_that_the_user_broke_is_no_reason_to_overwrite(tmp_path, scans, se
     (output / "measurements.json").write_text("{}")
     before = contents(output)
     assert segment(scans, "b", output) == OUTPUT_ERROR
-    assert "LiverSeg did not write or that was changed since" in capsys.readouterr().err
+    assert "LiverSeg did not write or that was changed since" in unwrapped(capsys.readouterr().err)
     assert contents(output) == before
 
 
@@ -117,5 +118,5 @@ def test_file_in_place_of_the_folder_stays(tmp_path, scans, segmented, capsys, c
     output = tmp_path / "out"
     output.write_text("a letter")
     assert command(scans, "a", output) == OUTPUT_ERROR
-    assert "is a file, not a folder" in capsys.readouterr().err
+    assert "is a file, not a folder" in unwrapped(capsys.readouterr().err)
     assert output.read_text() == "a letter" and segmented == []
