@@ -281,6 +281,6 @@ class TestInstalling:
         assert callers["_pipInstall"] == {("requirements.py", "_install")}
         assert callers["installWithExtension"] == {("requirements.py", "_install")}
         assert callers["_install"] == {("requirements.py", "installTorch")}
-        source = (MODULES / "LiverSegSlicer" / "requirements.py").read_text(encoding="utf-8")
+        source = (MODULES / "LiverSegSlicer" / "work" / "requirements.py").read_text(encoding="utf-8")
         body = source[source.index("def installTorch") :]
         assert body.index("if confirm(state.request) is not True:") < body.index("_install(state.plan)")

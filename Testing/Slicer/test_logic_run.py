@@ -286,6 +286,7 @@ class TestTheWorkerFails:
             error = finish(host, logic.segmentAsync(volumeNode, completed=ending), ending)[1]
         assert sentence in str(error) and error.code == "worker"
         assert logic.activeRun() is None
+        monkeypatch.setattr(worker_process, "START_S", 60.0)  # the next one may take its time
         monkeypatch.setattr(logic.worker, "_command", command())
         assert worksAgain(host, logic, volumeNode)
         logic.worker.quit()
