@@ -27,8 +27,9 @@ from LiverSegLib.masks.cleanup import (
 )
 from LiverSegLib.masks.components import bounding_box
 from LiverSegLib.measure import Measurements, measure
+from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, PhaseEstimate
 from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
-from LiverSegLib.measure.phase import PhaseEstimate, contrast_in_words, estimate_phase
+from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
 from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
@@ -64,7 +65,7 @@ class Result:
     ``image`` is the scan, ``labels`` its mask (uint8, values of ``LiverSegLib.labels``) on the very same
     grid. ``probability`` is uint8 (z, y, x): 255 times the network's probability of each voxel's label, 0
     outside the organs' box. ``provenance`` and ``measurements.to_dict()`` can be written as JSON.
-    ``warnings`` are sentences for the user.
+    ``warnings`` are sentences for the user, ``facts`` what is known of the scan beyond its voxels.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Result:
     measurements: Measurements
     provenance: Dict[str, Any]
     warnings: Tuple[str, ...]
+    facts: ClinicalFacts = NOTHING_KNOWN
 
 
 class Segmenter:
@@ -185,7 +187,7 @@ def assess_steatosis(
 ) -> "Assessment":
     """Judge liver fat in a segmented scan by the attenuation of ROIs in liver and spleen.
 
-    Contrast phase, contrast agent and tube voltage are those of the result's provenance.
+    Contrast phase, contrast agent and tube voltage are those of the result's facts.
 
     Args:
         result: what ``segment`` returned.
@@ -202,15 +204,15 @@ def assess_steatosis(
     """
     from LiverSegLib.steatosis.assess import assess_scan
 
-    estimate, source = result.provenance.get("phase") or {}, result.provenance.get("input") or {}
+    facts, estimate = result.facts, result.facts.phase
     return assess_scan(
         result.image,
         result.labels,
-        phase=estimate.get("phase"),
-        phase_reason=estimate.get("reason") or "",
+        phase=None if estimate is None else estimate.phase,
+        phase_reason="" if estimate is None else estimate.reason,
         chosen_phase=phase,
-        kvp=source.get("kvp") if kvp is None else kvp,
-        contrast=source.get("contrast_agent"),
+        kvp=facts.kvp if kvp is None else kvp,
+        contrast=facts.contrast_agent,
         settings=settings,
         cut_offs=cut_offs,
         grade_anyway=grade_anyway,
@@ -334,9 +336,10 @@ class _Run:
         reporter.begin("done")
         fallbacks = cascade.fallbacks
         warnings = _unique([*scan.warnings, *measurements.warnings, *fallbacks])
-        provenance = self._provenance(scan, phase, report, list(found.notes), fallbacks, warnings)
+        facts = _facts(scan, phase, self.left_out)
+        provenance = self._provenance(scan, facts, report, list(found.notes), fallbacks, warnings)
         return Result(
-            scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings)
+            scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings), facts
         )
 
     def _without_narrow(self, labels: sitk.Image, report: CleanupReport) -> Tuple[sitk.Image, CleanupReport]:
@@ -377,7 +380,7 @@ class _Run:
     def _provenance(
         self,
         scan: Scan,
-        phase: PhaseEstimate,
+        facts: ClinicalFacts,
         report: CleanupReport,
         notes: List[str],
         fallbacks: List[str],
@@ -406,27 +409,29 @@ class _Run:
                 "sha256": scan.fingerprint,
                 "size": list(scan.image.GetSize()),
                 "spacing": list(scan.image.GetSpacing()),
-                "series": scan.series.description if scan.series else None,
-                "kvp": scan.series.kvp if scan.series else None,
-                "contrast_agent": (scan.series.contrast or None) if scan.series else None,
+                "series": facts.series,
+                "kvp": facts.kvp,
+                "contrast_agent": facts.contrast_agent,
             },
-            "phase": {
-                "phase": phase.phase,
-                "confidence": round(phase.confidence, 3),
-                "reason": phase.reason,
-                "aorta_hu": phase.aorta_hu,
-            },
+            "phase": facts.to_dict()["phase"],
             "options": {
                 "mirror": self.mirror,
                 "minimum_lesion_ml": self.minimum_lesion_ml,
                 "minimum_lesion_mm": None if self.minimum_is_asked else MINIMUM_LESION_MM,
             },
             "cleanup": report.to_dict(),
-            "left_out": list(self.left_out),
+            "left_out": list(facts.left_out),
             "notes": notes,
-            "retreats": fallbacks,
+            "fallbacks": fallbacks,
             "warnings": warnings,
         }
+
+
+def _facts(scan: Scan, phase: PhaseEstimate, left_out: Tuple[str, ...]) -> ClinicalFacts:
+    if scan.series is None:
+        return ClinicalFacts(phase, left_out=left_out)
+    series = scan.series
+    return ClinicalFacts(phase, series.kvp, series.contrast or None, series.description, left_out)
 
 
 def _contrast_in_header(scan: Scan) -> Optional[bool]:

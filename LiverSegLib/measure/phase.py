@@ -27,6 +27,7 @@ from scipy import ndimage
 from ..labels import LIVER, SPLEEN
 from ..sentences import Sentence, in_commas
 from .aorta import bounding_box, find_aorta, slabs_of
+from .facts import PhaseEstimate
 from .kidneys import find_kidneys
 
 UNENHANCED_SPLEEN_HU = 65.0
@@ -75,18 +76,6 @@ _MINIMUM_ORGAN_VOXELS = 200
 _EROSION_MM = 4.0
 ENOUGH_MM = 1.6
 """Voxels up to this far apart are enough; finer scans are thinned, which only saves time."""
-
-
-@dataclass(frozen=True)
-class PhaseEstimate:
-    """``phase`` is "unenhanced", "arterial", "portal", "late" or "unknown"; ``confidence`` 0 to 1; ``reason``
-    a sentence; ``aorta_hu`` the attenuation of the aorta where it was found.
-    """
-
-    phase: str
-    confidence: float
-    reason: str
-    aorta_hu: Optional[float] = None
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,7 @@ def _write_report(
         labels=result.labels,
         measurements=result.measurements,
         provenance=result.provenance,
+        facts=result.facts,
         steatosis=steatosis,
         rendering_png=png,
         title=result.name,
@@ -254,5 +255,5 @@ def _write_json(
     content: Dict[str, Any] = {"name": result.name, "measurements": result.measurements.to_dict()}
     if steatosis is not None:
         content["steatosis"] = steatosis.to_dict()
-    content.update(warnings=list(warnings), provenance=result.provenance)
+    content.update(warnings=list(warnings), facts=result.facts.to_dict(), provenance=result.provenance)
     RESULTS.write_index(staging, content, names)

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from ..cancelling import while_checking
 from ..errors import OutputError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
+from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Lesion, Measurements, Organ
 from ..measure.warning_places import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
 from ..sentences import Sentence
@@ -62,6 +63,7 @@ def build_report(
     labels: sitk.Image,
     measurements: Measurements,
     provenance: Mapping[str, Any],
+    facts: ClinicalFacts = NOTHING_KNOWN,
     steatosis: Optional[Assessment] = None,
     rendering_png: Optional[bytes] = None,
     title: str = "",
@@ -75,6 +77,7 @@ def build_report(
         measurements: what was measured.
         provenance: how the result came about (``Result.provenance``); what is missing is shown as not
         recorded.
+        facts: what is known of the scan.
         steatosis: the fatty-liver assessment, or None if there is none.
         rendering_png: the 3-D picture, or None if there is none.
         title: name of the scan.
@@ -88,10 +91,10 @@ def build_report(
     places = warnings_by_place(measurements, [str(text) for text in warnings])
     parts = [
         _header(name, image, provenance),
-        _key_numbers(measurements, provenance, places),
+        _key_numbers(measurements, facts, places),
         _warnings_box(places["scan"]),
         _overview(figures),
-        _lesions(measurements, figures.lesions, provenance.get("left_out") or ()),
+        _lesions(measurements, figures.lesions, facts.left_out),
         rejected_section(measurements.rejected),
         _three_d(rendering_png),
         _organs(measurements, places[RATIO]),
@@ -118,6 +121,7 @@ def write_report(
     labels: sitk.Image,
     measurements: Measurements,
     provenance: Mapping[str, Any],
+    facts: ClinicalFacts = NOTHING_KNOWN,
     steatosis: Optional[Assessment] = None,
     rendering_png: Optional[bytes] = None,
     title: str = "",
@@ -137,6 +141,7 @@ def write_report(
             labels=labels,
             measurements=measurements,
             provenance=provenance,
+            facts=facts,
             steatosis=steatosis,
             rendering_png=rendering_png,
             title=title,
@@ -192,14 +197,14 @@ def _footer(provenance: Mapping[str, Any]) -> str:
 
 
 def _key_numbers(
-    measurements: Measurements, provenance: Mapping[str, Any], places: Mapping[str, Sequence[str]]
+    measurements: Measurements, facts: ClinicalFacts, places: Mapping[str, Sequence[str]]
 ) -> str:
     liver, spleen, tumour = (measurements.organ(key) for key in ("liver", "spleen", "tumour"))
     count = len(measurements.lesions)
     lesions = "no lesion found" if not count else "1 lesion" if count == 1 else f"{count} lesions"
     burden = measurements.tumour_burden_percent
-    phase = measurements.phase or (provenance.get("phase") or {}).get("phase") or "unknown"
-    reason = str((provenance.get("phase") or {}).get("reason") or "estimated from the image")
+    phase = measurements.phase or "unknown"
+    reason = str(facts.phase.reason if facts.phase else "") or "estimated from the image"
     cards = [
         _volume_card(liver, LIVER, "tumours included", places),
         _volume_card(spleen, SPLEEN, "", places),
@@ -400,7 +405,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     times = ", ".join(f"{stage} {plain(value, 1)} s" for stage, value in seconds.items())
     options = provenance.get("options") or {}
     chosen = ", ".join(f"{words(key)}: {option(value)}" for key, value in options.items())
-    retreats = provenance.get("retreats") or []
+    fallbacks = provenance.get("fallbacks") or []
     device = " – ".join(str(provenance[key]) for key in ("device", "device_name") if provenance.get(key))
     rows = (
         ("Scan", text_of(source, "name")),
@@ -414,7 +419,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
         ("Threads", text_of(provenance, "threads")),
         ("Time by stage", escape(times or NOT_RECORDED)),
         ("Options", escape(chosen or NOT_RECORDED)),
-        ("Retreats", escape(" ".join(str(text) for text in retreats)) or "none"),
+        ("Retreats", escape(" ".join(str(text) for text in fallbacks)) or "none"),
         ("Made", escape(moment(provenance.get("created")))),
     )
     body = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows)

@@ -88,6 +88,7 @@ def _measured(request: protocol.Measure, desk: Desk) -> Dict[str, Any]:
     """Measure the mask that was handed over; return the summary."""
     from ..images import read_scan
     from ..measure import measure as measure_mask
+    from ..measure.facts import ClinicalFacts
     from ..measure.phase import estimate_phase
 
     desk.tell(0.0, "read", "Reading and checking the scan")
@@ -96,13 +97,13 @@ def _measured(request: protocol.Measure, desk: Desk) -> Dict[str, Any]:
     labels = _read_labels(request.labels, scan.image)
     desk.tell(0.4, "measure", "Measuring")
     desk.check()
-    phase, aorta_hu = _known_phase(earlier)
-    if not phase:
-        estimate = estimate_phase(scan.image, labels)
-        phase, aorta_hu = estimate.phase, estimate.aorta_hu
+    facts = ClinicalFacts.from_dict(earlier.get("facts"))
+    if facts.phase is None:
+        facts = replace(facts, phase=estimate_phase(scan.image, labels))
         desk.check()
-    left_out = earlier.get("provenance", {}).get("left_out", ())
-    measurements = measure_mask(labels, scan.image, phase=phase, left_out=left_out, aorta_hu=aorta_hu)
+    measurements = measure_mask(
+        labels, scan.image, phase=facts.phase.phase, left_out=facts.left_out, aorta_hu=facts.phase.aorta_hu
+    )
     told = {
         **measurements.to_dict(),
         "rejected_lesions": earlier.get("measurements", {}).get("rejected_lesions", []),
@@ -113,22 +114,17 @@ def _measured(request: protocol.Measure, desk: Desk) -> Dict[str, Any]:
     return {
         "name": request.name or earlier.get("name") or scan.name,
         "measurements": told,
+        "facts": facts.to_dict(),
         "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
         "warnings": list(dict.fromkeys(warnings)),
     }
-
-
-def _known_phase(earlier: Mapping[str, Any]) -> Tuple[Optional[str], Optional[float]]:
-    """The contrast phase and the aorta's attenuation (HU) of an earlier summary; None where it has none."""
-    aorta_hu = (earlier.get("provenance", {}).get("phase") or {}).get("aorta_hu")
-    known = isinstance(aorta_hu, (int, float)) and not isinstance(aorta_hu, bool)
-    return earlier.get("measurements", {}).get("phase"), float(aorta_hu) if known else None
 
 
 def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
     """Write the files of a case into the folder that the user chose."""
     from ..api import Result
     from ..measure import Measurements
+    from ..measure.facts import ClinicalFacts
     from ..outputs import write_results
     from ..steatosis.assess import Assessment
 
@@ -144,6 +140,7 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
         measurements=Measurements.from_dict(summary["measurements"]),
         provenance=dict(summary["provenance"]),
         warnings=tuple(summary["warnings"]),
+        facts=ClinicalFacts.from_dict(summary.get("facts")),
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
     desk.tell(0.2, "write", "Writing the report")
@@ -273,6 +270,7 @@ def _write_result(result: Any, folder: Path, request: protocol.Segment, desk: De
     summary = {
         "name": request.name or result.name,
         "measurements": result.measurements.to_dict(),
+        "facts": result.facts.to_dict(),
         "provenance": result.provenance,
         "warnings": list(result.warnings),
     }

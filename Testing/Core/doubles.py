@@ -53,6 +53,7 @@ def result(image: Optional[sitk.Image] = None, name: str = "case", **provenance:
     """The ``LiverSegLib.Result`` for :func:`scan`."""
     from LiverSegLib.api import Result
     from LiverSegLib.measure import measure
+    from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 
     image = scan() if image is None else image
     array = labels_array()
@@ -66,7 +67,8 @@ def result(image: Optional[sitk.Image] = None, name: str = "case", **provenance:
         "device": "cpu",
         **provenance,
     }
-    return Result(name, image, labels, probability, measurements, facts, ("A warning.",))
+    known = ClinicalFacts(PhaseEstimate("portal", 0.9, "told"))
+    return Result(name, image, labels, probability, measurements, facts, ("A warning.",), known)
 
 
 class FakeSegmenter:

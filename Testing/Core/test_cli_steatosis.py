@@ -18,6 +18,7 @@ from LiverSegLib.api import Result, assess_steatosis
 from LiverSegLib.cli import EXIT_CODES, main
 from LiverSegLib.evaluation.readings import read_readings
 from LiverSegLib.measure import measure
+from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.outputs import write_results, write_steatosis
 from LiverSegLib.steatosis.assess import Assessment, CutOffs
 from LiverSegLib.worker import protocol, tasks
@@ -55,7 +56,7 @@ def asked(monkeypatch, case):
     return seen
 
 
-def found(image, labels, phase="unenhanced", **source) -> Result:
+def found(image, labels, phase="unenhanced", **facts) -> Result:
     """What a network would have found."""
     return Result(
         name="scan",
@@ -63,8 +64,9 @@ def found(image, labels, phase="unenhanced", **source) -> Result:
         labels=labels,
         probability=np.zeros(image.GetSize()[::-1], np.uint8),
         measurements=measure(labels, image, phase=phase),
-        provenance={"phase": {"phase": phase, "reason": "told"}, "input": {"name": "scan", **source}},
+        provenance={"input": {"name": "scan"}},
         warnings=("The scan is made up.",),
+        facts=ClinicalFacts(PhaseEstimate(phase, 0.9, "told"), **facts),
     )
 
 
@@ -278,7 +280,7 @@ def test_an_assessment_that_fails_does_not_cost_the_segmentation(tmp_path, files
     assert "steatosis" not in content and "segmentation.nii.gz" in names_in(tmp_path / "out")
 
 
-def test_python_takes_phase_agent_and_voltage_from_the_provenance(case):
+def test_python_takes_phase_agent_and_voltage_from_the_facts(case):
     assessment = assess_steatosis(found(*case, kvp=100.0, contrast_agent="OMNIPAQUE 350"))
     assert assessment.conditions.phase_reason == "told" and assessment.conditions.kvp == 100.0
     assert assessment.grade is None

@@ -19,6 +19,7 @@ from LiverSegLib.errors import ImageGeometryError, OutputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.masks.level_sets import smooth_level_set
 from LiverSegLib.measure import Lesion, Measurements, Organ
+from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.report import build_report, highlight_picture, pictures, slice_picture, write_report
 from LiverSegLib.report.key_slices import largest_liver_slices
 from LiverSegLib.report.lesion_numbers import LesionNumbers
@@ -100,11 +101,13 @@ PROVENANCE = {
     "threads": 2,
     "seconds": {"locate": 1.25, "segment": 9.5},
     "input": {"path": "folder/scan.nii.gz", "name": "scan.nii.gz", "sha256": "a" * 64},
-    "phase": {"phase": "portal", "confidence": 0.9, "reason": "bright vessels"},
     "options": {"mirror": False, "minimum_lesion_ml": 0.05},
-    "retreats": ["Memory ran out on the GPU; the CPU was used."],
+    "fallbacks": ["Memory ran out on the GPU; the CPU was used."],
     "created": "2025-03-04T10:11:12Z",
 }
+
+
+FACTS = ClinicalFacts(PhaseEstimate("portal", 0.9, "bright vessels"))
 
 
 class Page(HTMLParser):
@@ -136,7 +139,12 @@ def case():
 
 
 def report(case, measurements=None, **changes):
-    options = {"measurements": measurements or numbers(), "provenance": PROVENANCE, "title": "scan"}
+    options = {
+        "measurements": measurements or numbers(),
+        "provenance": PROVENANCE,
+        "facts": FACTS,
+        "title": "scan",
+    }
     return build_report(image=case[0], labels=case[1], **{**options, **changes})
 
 
@@ -252,8 +260,7 @@ def test_hostile_text_stays_text(case):
         "device": attack,
         "options": {attack: attack},
         "seconds": {attack: 1.0},
-        "retreats": [attack],
-        "phase": {"phase": attack, "reason": attack},
+        "fallbacks": [attack],
         "created": attack,
         "liverseg_version": attack,
     }
@@ -265,7 +272,8 @@ def test_hostile_text_stays_text(case):
         organs=organs, lesions=lesions, phase=attack, warnings=(attack,), burden_warnings=(attack,),
         liver_spleen_warnings=(attack,),
     )  # fmt: skip
-    page = Page(report(case, found, provenance=provenance, title=attack, warnings=(attack,)))
+    facts = ClinicalFacts(PhaseEstimate(attack, 0.9, attack), left_out=(attack,))
+    page = Page(report(case, found, provenance=provenance, facts=facts, title=attack, warnings=(attack,)))
     assert not page.all("script")
     assert all(image["src"].startswith("data:image/") and "onerror" not in image for image in page.all("img"))
 
@@ -307,8 +315,7 @@ def test_rejected_lesions_are_listed_as_such_and_nowhere_else(case):
 
 def test_lesions_that_were_left_out_are_not_said_to_be_missing(case):
     left_out = "6 supposed lesions under 10 ml (13.8 ml together) were left out."
-    provenance = {**PROVENANCE, "left_out": [left_out]}
-    text = Page(report(case, numbers(lesions=()), provenance=provenance)).text
+    text = Page(report(case, numbers(lesions=()), facts=ClinicalFacts(left_out=(left_out,)))).text
     assert f"No lesion was kept. {left_out}" in text and "No lesion was found" not in text
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import doubles
@@ -383,7 +384,8 @@ class TestMeasuring:
         old = {
             "name": "Case 8",
             "measurements": {**earlier.measurements.to_dict(), "warnings": ["of the old mask"]},
-            "provenance": {**earlier.provenance, "left_out": ["2 were left out."]},
+            "facts": replace(earlier.facts, left_out=("2 were left out.",)).to_dict(),
+            "provenance": earlier.provenance,
             "warnings": ["of the scan", "of the old mask", "2 were left out."],
         }
         (desk.folder / "old.json").write_text(json.dumps(old), encoding="utf-8")

@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 
 from LiverSegLib.errors import LiverSegError
+from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
 from ..scene.dicom_facts import contrastAgentOf, tubeVoltageOf
@@ -34,16 +35,15 @@ def newReading(
 ) -> SteatosisReading:
     """Return a reading with what is known of the scan and no ROIs yet."""
     summary = summaryOf(segmentationNode) or {}
-    provenance = summary.get("provenance", {})
-    source = provenance.get("input") or {}
+    facts = ClinicalFacts.from_dict(summary.get("facts"))
     phase = summary.get("measurements", {}).get("phase")
-    reason = (provenance.get("phase") or {}).get("reason") or ""
+    reason = facts.phase.reason if facts.phase is not None else ""
     if phase is None:
         phase, reason = _estimatedPhase(volumeNode, meter)
     kvp, agent = tubeVoltageOf(volumeNode), contrastAgentOf(volumeNode)
     return SteatosisReading(
-        kvp=source.get("kvp") if kvp is None else kvp,
-        contrastAgent=source.get("contrast_agent") if agent is None else agent,
+        kvp=facts.kvp if kvp is None else kvp,
+        contrastAgent=facts.contrast_agent if agent is None else agent,
         phase=phase,
         phaseReason=reason,
     )

@@ -1,0 +1,85 @@
+"""What is known of a scan beyond its voxels: contrast phase, tube voltage, contrast agent, lesions left out.
+
+Provenance, report and JSON are written from these facts; nothing is read back from provenance.
+Importing this loads neither scipy nor SimpleITK.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+
+@dataclass(frozen=True)
+class PhaseEstimate:
+    """``phase`` is "unenhanced", "arterial", "portal", "late" or "unknown"; ``confidence`` 0 to 1; ``reason``
+    a sentence; ``aorta_hu`` the attenuation of the aorta where it was found.
+    """
+
+    phase: str
+    confidence: float
+    reason: str
+    aorta_hu: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class ClinicalFacts:
+    """Facts of one scan; what is not known is None.
+
+    Attributes:
+        phase: the contrast phase, as it was estimated.
+        kvp: tube voltage in kV, by the DICOM header.
+        contrast_agent: as the DICOM header names it.
+        series: description of the DICOM series.
+        left_out: sentences on lesions that were left out of the mask.
+    """
+
+    phase: Optional[PhaseEstimate] = None
+    kvp: Optional[float] = None
+    contrast_agent: Optional[str] = None
+    series: Optional[str] = None
+    left_out: Tuple[str, ...] = ()
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return the facts for JSON.
+
+        >>> ClinicalFacts(kvp=120.0).to_dict()["kvp"]
+        120.0
+        """
+        facts = asdict(self)
+        facts["left_out"] = list(self.left_out)
+        if self.phase is not None:
+            facts["phase"].update(confidence=round(self.phase.confidence, 3), reason=self.phase.reason)
+        return facts
+
+    @classmethod
+    def from_dict(cls, facts: Optional[Mapping[str, Any]]) -> "ClinicalFacts":
+        """Return the facts that ``to_dict`` wrote; none if there are none, or somebody overwrote them."""
+        if not isinstance(facts, Mapping):
+            return cls()
+        try:
+            return cls(
+                phase=None if facts.get("phase") is None else _phase(facts["phase"]),
+                kvp=_number(facts.get("kvp")),
+                contrast_agent=facts.get("contrast_agent"),
+                series=facts.get("series"),
+                left_out=tuple(facts.get("left_out") or ()),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return cls()
+
+
+NOTHING_KNOWN = ClinicalFacts()
+"""Of a scan of which nobody has said anything."""
+
+
+def _phase(facts: Mapping[str, Any]) -> PhaseEstimate:
+    aorta_hu = _number(facts.get("aorta_hu"))
+    return PhaseEstimate(str(facts["phase"]), float(facts["confidence"]), facts["reason"], aorta_hu)
+
+
+def _number(value: Any) -> Optional[float]:
+    """Raises ValueError for what is no number."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"no number: {value!r}")
+    return float(value)
