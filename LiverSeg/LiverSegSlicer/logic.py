@@ -19,8 +19,7 @@ from LiverSegLib.errors import UsageError
 from .fatty_liver import console as steatosis_console
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
-from .scene import highlight
-from .scene import views as display
+from .scene import highlight, views
 from .work.requirements import TorchState, checkTorch, installTorch, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
@@ -154,15 +153,15 @@ class Logic:
 
     def showResult(self, volumeNode: Any, segmentationNode: Any) -> None:
         """Four-up layout, abdomen window, views centred on the liver; nothing without a main window."""
-        display.showResult(volumeNode, segmentationNode)
+        views.showResult(volumeNode, segmentationNode)
 
     def jumpToLesion(self, segmentationNode: Any, number: int) -> None:
         """Show lesion ``number`` in all slice views."""
-        display.jumpToLesion(segmentationNode, number)
+        views.jumpToLesion(segmentationNode, number)
 
     def jumpToRejectedLesion(self, segmentationNode: Any, index: int) -> None:
         """Show in all slice views where a rejected lesion was; ``index`` is that in ``rejectedLesions``."""
-        display.jumpToRejectedLesion(segmentationNode, index)
+        views.jumpToRejectedLesion(segmentationNode, index)
 
     def makeHighlight(self, volumeNode: Any, segmentationNode: Any) -> Any:
         """Make, or make anew, the highlight volume: liver grey, tumours white, the rest black; returns its

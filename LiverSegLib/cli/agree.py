@@ -13,7 +13,7 @@ from ..evaluation.difference_plot import difference_plot
 from ..evaluation.readings import read_readings
 from ..outputs import FileSet, write_file_set
 from ..steatosis.assess import GRADES
-from .console import Face, Facts, files_table
+from .console import Console, Facts, files_table
 from .steatosis import parse_cut_offs
 
 AGREEMENT = FileSet(index="agreement.json", content="agreement")
@@ -23,7 +23,7 @@ LEAST_P = 0.001
 
 
 def run_agree(
-    manual: Path, automatic: Path, folder: Optional[Path], cut_offs: Optional[str], face: Face
+    manual: Path, automatic: Path, folder: Optional[Path], cut_offs: Optional[str], console: Console
 ) -> None:
     """Compare two tables and show how they agree; write agreement.json and the plots if asked to.
 
@@ -42,15 +42,15 @@ def run_agree(
     files: Dict[str, Path] = {}
     if folder is not None:
         files = write_file_set(folder, AGREEMENT, _plots(agreement.comparisons), {"agreement": content})
-    face.answer(
+    console.answer(
         {
             "folder": None if folder is None else os.path.abspath(folder),
             "files": {key: str(path) for key, path in files.items()},
             **content,
         }
     )
-    face.show(*_view(agreement), files_table(files))
-    face.warn(list(agreement.warnings))
+    console.show(*_view(agreement), files_table(files))
+    console.warn(list(agreement.warnings))
 
 
 def _plots(comparisons: Tuple[Comparison, ...]) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ import typer
 from ..cancelling import wait_for_cancelled
 from ..errors import CancelledError, LiverSegError, UsageError
 from ..failures import explain
-from .console import Face
+from .console import Console
 from .interrupts import CANCELLED
 
 EXIT_CODES: Dict[int, str] = {
@@ -183,7 +183,7 @@ def segment(
         minimum_lesion_ml=minimum_lesion,
         threads=threads,
     )
-    run_segment(options, Face(json=json_, quiet=quiet, debug=context.obj))
+    run_segment(options, Console(json=json_, quiet=quiet, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)
@@ -259,7 +259,7 @@ def steatosis(
         model=model,
         threads=threads,
     )
-    run_steatosis(options, Face(json=json_, quiet=quiet, debug=context.obj))
+    run_steatosis(options, Console(json=json_, quiet=quiet, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)
@@ -295,7 +295,7 @@ def agree(
     """
     from .agree import run_agree
 
-    run_agree(manual, automatic, output, cut_offs, Face(json=json_, debug=context.obj))
+    run_agree(manual, automatic, output, cut_offs, Console(json=json_, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)
@@ -310,7 +310,7 @@ def series(
     """
     from .lists import run_series
 
-    run_series(folder, Face(json=json_, debug=context.obj))
+    run_series(folder, Console(json=json_, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)
@@ -335,7 +335,7 @@ def mesh(
     """
     from .mesh import run_mesh
 
-    run_mesh(segmentation, output, label.value, Face(json=json_, debug=context.obj))
+    run_mesh(segmentation, output, label.value, Console(json=json_, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)
@@ -346,7 +346,7 @@ def models(context: typer.Context, json_: Json = False) -> None:
     """
     from .lists import run_models
 
-    run_models(Face(json=json_, debug=context.obj))
+    run_models(Console(json=json_, debug=context.obj))
 
 
 @app.command(epilog=EPILOG)
@@ -357,7 +357,7 @@ def doctor(context: typer.Context, json_: Json = False) -> None:
     """
     from .lists import run_doctor
 
-    if not run_doctor(Face(json=json_, debug=context.obj)):
+    if not run_doctor(Console(json=json_, debug=context.obj)):
         raise typer.Exit(1)
 
 
@@ -368,10 +368,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         arguments: What follows the command's name; those of this process if None.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    face = Face(json="--json" in words, debug="--debug" in words)
+    console = Console(json="--json" in words, debug="--debug" in words)
     if not all(word.strip() for word in words):
         return _failed(
-            UsageError("An argument is empty: perhaps a variable of the shell has no value."), face
+            UsageError("An argument is empty: perhaps a variable of the shell has no value."), console
         )
     try:
         code = typer.main.get_command(app).main(args=words, prog_name="liverseg", standalone_mode=False)
@@ -384,9 +384,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        return _failed(CancelledError(CANCELLED), face)
+        return _failed(CancelledError(CANCELLED), console)
     except Exception as error:  # noqa: BLE001 (the one place that turns all failures into sentences)
-        return _failed(as_error(error), face, _hint(error))
+        return _failed(as_error(error), console, _hint(error))
 
 
 def as_error(error: Exception) -> LiverSegError:
@@ -411,8 +411,8 @@ def _hint(error: Exception) -> Optional[str]:
     return None if expected else DEBUG_HINT
 
 
-def _failed(error: LiverSegError, face: Face, hint: Optional[str] = None) -> int:
-    face.fail(error, hint)
+def _failed(error: LiverSegError, console: Console, hint: Optional[str] = None) -> int:
+    console.fail(error, hint)
     try:
         wait_for_cancelled()
     except KeyboardInterrupt:  # all is said and cleaned up: nothing but the cancelled work is left

@@ -8,7 +8,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +21,7 @@ MINIMUM_WIDTH = 20
 """Columns that text gets at least, on the narrowest terminal."""
 
 
-class Face:
+class Console:
     """Where one run of the command says what it has to say.
 
     Attributes:
@@ -35,12 +36,12 @@ class Face:
         self.debug = debug
 
     @property
-    def screen(self) -> Console:
+    def screen(self) -> RichConsole:
         """Standard output as rich sees it now."""
         return _console(sys.stdout)
 
     @property
-    def aside(self) -> Console:
+    def aside(self) -> RichConsole:
         """Standard error as rich sees it now."""
         return _console(sys.stderr)
 
@@ -98,7 +99,7 @@ class Lines:
         self._texts = [Text(text) if isinstance(text, str) else text for text in texts]
         self._indent = indent
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[Text]:
         for text in self._texts:
             for line in _wrapped(text, options.max_width - self._indent):
                 fits = line.cell_len <= options.max_width - self._indent
@@ -123,7 +124,7 @@ class Facts:
         name = Text(name, style=self._style) if isinstance(name, str) else name
         self._rows.append((name, Text(text) if isinstance(text, str) else text))
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> Iterator[Text]:
         if self._title:
             yield _whole(Text(self._title, style="bold"))
         start = self._indent + max((name.cell_len for name, _ in self._rows), default=0) + 2
@@ -219,6 +220,6 @@ def files_table(files: Mapping[str, Path]) -> Facts:
     return table
 
 
-def _console(stream: Any) -> Console:
-    console = Console(file=stream, soft_wrap=False)
-    return console if console.is_terminal else Console(file=stream, width=PLAIN_WIDTH)
+def _console(stream: Any) -> RichConsole:
+    console = RichConsole(file=stream, soft_wrap=False)
+    return console if console.is_terminal else RichConsole(file=stream, width=PLAIN_WIDTH)

@@ -11,14 +11,14 @@ from rich.text import Text
 from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from .checks import FAILED, OK, Check, examine, healthy
-from .console import Face, Facts, error_content, numbers_table, series_choice, series_content
+from .console import Console, Facts, error_content, numbers_table, series_choice, series_content
 
 MARKS = {OK: ("✓", "green"), FAILED: ("✗", "bold red")}
 """Outcome of a check -> its mark and colour; anything else is a warning."""
 WARNING_MARK = ("!", "yellow")
 
 
-def run_models(face: Face) -> None:
+def run_models(console: Console) -> None:
     """List all models with licence, training data and measured accuracy.
 
     Raises:
@@ -27,14 +27,14 @@ def run_models(face: Face) -> None:
     from ..models import list_models
 
     models = list_models()
-    face.answer({"models": [_model_content(model) for model in models]})
+    console.answer({"models": [_model_content(model) for model in models]})
     if not models:
-        face.show("No model is installed; `liverseg doctor` says where models are looked for.")
+        console.show("No model is installed; `liverseg doctor` says where models are looked for.")
     for model in models:
-        face.show(_model_view(model))
+        console.show(_model_view(model))
 
 
-def run_series(folder: Path, face: Face) -> None:
+def run_series(folder: Path, console: Console) -> None:
     """List the DICOM series in a folder.
 
     Raises:
@@ -47,16 +47,16 @@ def run_series(folder: Path, face: Face) -> None:
     found = while_checking(lambda ask: list_series(folder), lambda: None)  # so that Ctrl-C acts at once
     if not found:
         raise UnreadableImageError(f"There are no DICOM images in {folder}.")
-    face.answer({"series": [series_content(series) for series in found]})
+    console.answer({"series": [series_content(series) for series in found]})
     usable = [series for series in found if series.suitable]
-    face.show(_series_table(found), *(line for series in usable for line in series_choice(series)))
+    console.show(_series_table(found), *(line for series in usable for line in series_choice(series)))
 
 
-def run_doctor(face: Face) -> bool:
+def run_doctor(console: Console) -> bool:
     """Show what works on this machine; return whether LiverSeg can segment here."""
     checks = examine()
-    face.answer({"ok": healthy(checks), "checks": [check.to_dict() for check in checks]})
-    face.show(_doctor_table(checks), _verdict(checks))
+    console.answer({"ok": healthy(checks), "checks": [check.to_dict() for check in checks]})
+    console.show(_doctor_table(checks), _verdict(checks))
     return healthy(checks)
 
 

@@ -9,13 +9,13 @@ import SimpleITK as sitk
 from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
 from ..surfaces.organs import SURFACE_LABELS, organ_surfaces
-from .console import Face, Facts
+from .console import Console, Facts
 
 ALL = "all"
 """Every structure that the segmentation has, each into its own file."""
 
 
-def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
+def run_mesh(segmentation: Path, output: Path, label: str, console: Console) -> None:
     """Write the surface of ``label`` (a key of SURFACE_LABELS), or of ALL, each into ``NAME-KEY.ENDING``.
 
     A file that is there is replaced only if this command wrote it from a mask on the same grid.
@@ -39,11 +39,11 @@ def run_mesh(segmentation: Path, output: Path, label: str, face: Face) -> None:
     written: Dict[str, Path] = {}
     for key, mesh in surfaces.items():
         written[key] = write_mesh(paths[key], mesh, grid_hash(labels))
-    face.answer({"files": {key: str(path) for key, path in written.items()}})
+    console.answer({"files": {key: str(path) for key, path in written.items()}})
     table = Facts("Surfaces (mm, LPS)")
     for key, path in written.items():
         table.add_row(key, str(path))
-    face.show(table)
+    console.show(table)
 
 
 def read_segmentation(path: Path) -> sitk.Image:

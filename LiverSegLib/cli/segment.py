@@ -16,7 +16,7 @@ from ..errors import UnreadableImageError
 from ..failures import reason_of
 from ..measure.warning_places import lesion_numbers, warnings_of_lesions
 from ..sentences import Sentence, key_of
-from .console import Face, Facts, files_table, numbers_table
+from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .progress import ProgressBar
 from .steatosis_view import summary_line
@@ -62,7 +62,7 @@ class SegmentOptions:
         }
 
 
-def run_segment(options: SegmentOptions, face: Face) -> None:
+def run_segment(options: SegmentOptions, console: Console) -> None:
     """Segment a scan, write the results and show them.
 
     The output folder is held from before the work until the end: one that cannot be written to is told
@@ -78,7 +78,7 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
     with Interrupts() as interrupts:
         with reserve(options.folder) as reservation:
             check_output_folder(reservation, **options.outputs, scan=lambda: identity(options))
-            with ProgressBar(face.aside, shown=not face.quiet) as bar:
+            with ProgressBar(console.aside, shown=not console.quiet) as bar:
                 result = _segment(options, interrupts, bar)
                 load(*JUDGING, *(PICTURES + SURFACES if options.report else ()))
                 with interrupts.at_once():
@@ -92,9 +92,9 @@ def run_segment(options: SegmentOptions, face: Face) -> None:
                 bar(1.0, "done", "Done")
         # Written: a request to stop that comes now is too late, and ends nothing.
         content = json.loads(files["measurements"].read_text(encoding="utf-8"))
-        face.answer(_answer(options.folder, files, content))
-        face.show(*_summary(result.measurements, steatosis, files))
-        face.warn(_not_beside_a_lesion(content["warnings"], result.measurements.warnings))
+        console.answer(_answer(options.folder, files, content))
+        console.show(*_summary(result.measurements, steatosis, files))
+        console.warn(_not_beside_a_lesion(content["warnings"], result.measurements.warnings))
 
 
 def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentity":

@@ -14,7 +14,7 @@ from ..errors import InputChangedError, UnreadableImageError, UsageError
 from ..sentences import key_of
 from ..steatosis.assess import Assessment, CutOffs, assess_scan
 from ..steatosis.placement import PlacementSettings
-from .console import Face, files_table
+from .console import Console, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
 from .progress import ProgressBar
@@ -57,7 +57,7 @@ class _Case:
     warnings: Tuple[str, ...]
 
 
-def run_steatosis(options: SteatosisOptions, face: Face) -> None:
+def run_steatosis(options: SteatosisOptions, console: Console) -> None:
     """Assess a scan, segmenting it first if no mask is given; show the result and write it if asked to.
 
     A scan that should not be graded is no error: the reasons stand where the grade would.
@@ -79,7 +79,7 @@ def run_steatosis(options: SteatosisOptions, face: Face) -> None:
             reservation = None if options.folder is None else stack.enter_context(reserve(options.folder))
             if reservation is not None:
                 check_steatosis_folder(reservation, segmentation=segmented, scan=lambda: identity(options))
-            with ProgressBar(face.aside, shown=not face.quiet) as bar:
+            with ProgressBar(console.aside, shown=not console.quiet) as bar:
                 work = _segmented if segmented else _given
                 case = work(options, settings, cut_offs, interrupts, bar)
                 warnings = case.warnings
@@ -99,11 +99,11 @@ def run_steatosis(options: SteatosisOptions, face: Face) -> None:
                         )
                 bar(1.0, "done", "Done")
         # Written: a request to stop that comes now is too late, and ends nothing.
-        face.answer(_answer(options, files, case, warnings))
-        face.show(*assessment_view(case.assessment), files_table(files))
+        console.answer(_answer(options, files, case, warnings))
+        console.show(*assessment_view(case.assessment), files_table(files))
         # what is remarkable in a single ROI stands in its row
         said = [text for text in case.assessment.warnings if key_of(text) != "roi.remark"]
-        face.warn([*warnings, *said])
+        console.warn([*warnings, *said])
 
 
 def parse_cut_offs(text: Optional[str]) -> CutOffs:

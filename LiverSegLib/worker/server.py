@@ -237,13 +237,13 @@ class Worker:
     def _work(self, request: Any) -> None:
         """Work off a request that computes: see ``tasks``."""
         self._check_cancelled(request.id)
-        desk = tasks.Desk(
+        context = tasks.TaskContext(
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
             segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
         )
-        self._channel.send(tasks.TASKS[type(request)](request, desk))
+        self._channel.send(tasks.TASKS[type(request)](request, context))
 
     def _is_cancelled(self, request_id: str) -> bool:
         return self._stopping.is_set() or request_id in self._cancelled

@@ -1,8 +1,8 @@
 """What the worker does for a request: take the arrays that were handed over, call the core, write what goes
 back.
 
-Each task takes the request and a :class:`Desk` and returns the reply. Whatever it raises becomes the error
-reply; what it had written by then is removed.
+Each task takes the request and a :class:`TaskContext` and returns the reply. Whatever it raises becomes the
+error reply; what it had written by then is removed.
 """
 
 import datetime
@@ -28,7 +28,7 @@ SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
-class Desk:
+class TaskContext:
     """What a task works with.
 
     Attributes:
@@ -53,54 +53,54 @@ class Desk:
         self.check()
         self.progress(fraction, stage, text)
 
-    def at_work(self, ask: Ask) -> "Desk":
+    def at_work(self, ask: Ask) -> "TaskContext":
         """Return the same for work in a thread of its own, see ``cancelling``."""
         return replace(
             self, progress=lambda *facts: ask(self.progress, *facts), cancel=lambda: ask(self.cancel)
         )
 
 
-def segment(request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
+def segment(request: protocol.Segment, context: TaskContext) -> protocol.SegmentResult:
     """Segment one scan."""
-    source = while_checking(lambda ask: _source(request), desk.check)
-    segmenter = desk.segmenter(request.model, request.device)
+    source = while_checking(lambda ask: _source(request), context.check)
+    segmenter = context.segmenter(request.model, request.device)
     result = segmenter.segment(
         source,
         mirror=request.mirror,
         minimum_lesion_ml=request.minimum_lesion_ml,
         series=request.series,
-        progress=desk.progress,
-        cancel=desk.cancel,
+        progress=context.progress,
+        cancel=context.cancel,
     )
-    with _result_folder(desk, request.id) as folder:
-        return _write_result(result, folder, request, desk)
+    with _result_folder(context, request.id) as folder:
+        return _write_result(result, folder, request, context)
 
 
-def measure(request: protocol.Measure, desk: Desk) -> protocol.MeasureResult:
+def measure(request: protocol.Measure, context: TaskContext) -> protocol.MeasureResult:
     """Measure a mask that somebody drew or changed."""
-    summary = while_checking(lambda ask: _measured(request, desk.at_work(ask)), desk.check)
-    with _result_folder(desk, request.id) as folder:
+    summary = while_checking(lambda ask: _measured(request, context.at_work(ask)), context.check)
+    with _result_folder(context, request.id) as folder:
         (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
         return protocol.MeasureResult(request.id, str(folder), SUMMARY)
 
 
-def _measured(request: protocol.Measure, desk: Desk) -> Dict[str, Any]:
+def _measured(request: protocol.Measure, context: TaskContext) -> Dict[str, Any]:
     """Measure the mask that was handed over; return the summary."""
     from ..images import read_scan
     from ..measure import measure as measure_mask
     from ..measure.facts import ClinicalFacts
     from ..measure.phase import estimate_phase
 
-    desk.tell(0.0, "read", "Reading and checking the scan")
+    context.tell(0.0, "read", "Reading and checking the scan")
     earlier = _read_summary(request.summary)
     scan = read_scan(_read_image(request.voxels, request.grid))
     labels = _read_labels(request.labels, scan.image)
-    desk.tell(0.4, "measure", "Measuring")
-    desk.check()
+    context.tell(0.4, "measure", "Measuring")
+    context.check()
     facts = ClinicalFacts.from_dict(earlier.get("facts"))
     if facts.phase is None:
         facts = replace(facts, phase=estimate_phase(scan.image, labels))
-        desk.check()
+        context.check()
     measurements = measure_mask(
         labels, scan.image, phase=facts.phase.phase, left_out=facts.left_out, aorta_hu=facts.phase.aorta_hu
     )
@@ -120,7 +120,7 @@ def _measured(request: protocol.Measure, desk: Desk) -> Dict[str, Any]:
     }
 
 
-def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
+def report(request: protocol.Report, context: TaskContext) -> protocol.ReportResult:
     """Write the files of a case into the folder that the user chose."""
     from ..api import Result
     from ..measure import Measurements
@@ -128,7 +128,7 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
     from ..outputs import write_results
     from ..steatosis.assess import Assessment
 
-    desk.tell(0.0, "read", "Reading the scan")
+    context.tell(0.0, "read", "Reading the scan")
     summary = _read_summary(request.summary)
     image = _read_image(request.voxels, request.grid)
     labels = _read_labels(request.labels, image)
@@ -143,7 +143,7 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
         facts=ClinicalFacts.from_dict(summary.get("facts")),
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
-    desk.tell(0.2, "write", "Writing the report")
+    context.tell(0.2, "write", "Writing the report")
     files = write_results(
         result,
         request.folder,
@@ -151,13 +151,13 @@ def report(request: protocol.Report, desk: Desk) -> protocol.ReportResult:
         highlight=request.highlight,
         rendering=request.rendering,
         steatosis=None if steatosis is None else Assessment.from_dict(steatosis),
-        cancel=desk.cancel,
+        cancel=context.cancel,
     )
     names = {key: path.name for key, path in files.items()}
     return protocol.ReportResult(request.id, str(next(iter(files.values())).parent), names)
 
 
-TASKS: Dict[type, Callable[[Any, Desk], protocol.Message]] = {
+TASKS: Dict[type, Callable[[Any, TaskContext], protocol.Message]] = {
     protocol.Segment: segment,
     protocol.Measure: measure,
     protocol.Report: report,
@@ -243,23 +243,25 @@ def _edit_facts(edited: bool) -> Dict[str, Any]:
 
 
 @contextmanager
-def _result_folder(desk: Desk, request_id: str) -> Iterator[Path]:
+def _result_folder(context: TaskContext, request_id: str) -> Iterator[Path]:
     """A new subfolder for a result; removed if the block fails or the request is cancelled meanwhile."""
-    desk.check()
-    folder = desk.folder / f"result-{request_id}"
+    context.check()
+    folder = context.folder / f"result-{request_id}"
     scratch.remove_tree(folder)
     try:
         folder.mkdir(mode=0o700)
         yield folder
-        desk.check()
+        context.check()
     except BaseException as error:
         scratch.remove_tree(folder)
         if isinstance(error, OSError):
-            raise write_failure(error, desk.folder.parent, "write.result-over") from error
+            raise write_failure(error, context.folder.parent, "write.result-over") from error
         raise
 
 
-def _write_result(result: Any, folder: Path, request: protocol.Segment, desk: Desk) -> protocol.SegmentResult:
+def _write_result(
+    result: Any, folder: Path, request: protocol.Segment, context: TaskContext
+) -> protocol.SegmentResult:
     """Write a result's files into ``folder`` and return the reply that names them."""
     labels = result.labels
     scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))
@@ -281,17 +283,21 @@ def _write_result(result: Any, folder: Path, request: protocol.Segment, desk: De
         labels="labels.npy",
         grid=protocol.Grid(labels.GetOrigin(), labels.GetSpacing(), labels.GetDirection()),
         summary=SUMMARY,
-        surfaces=_write_surfaces(labels, folder, desk) if request.surfaces else (),
+        surfaces=_write_surfaces(labels, folder, context) if request.surfaces else (),
         probability=probability,
     )
 
 
-def _write_surfaces(labels: sitk.Image, folder: Path, desk: Desk) -> Tuple[protocol.SurfaceFiles, ...]:
+def _write_surfaces(
+    labels: sitk.Image, folder: Path, context: TaskContext
+) -> Tuple[protocol.SurfaceFiles, ...]:
     from ..surfaces import surface_arrays
     from ..surfaces.organs import organ_surfaces
 
     files: List[protocol.SurfaceFiles] = []
-    meshes = while_checking(lambda ask: organ_surfaces(labels, cancel=desk.at_work(ask).cancel), desk.check)
+    meshes = while_checking(
+        lambda ask: organ_surfaces(labels, cancel=context.at_work(ask).cancel), context.check
+    )
     for key, mesh in meshes.items():
         names = (f"{key}-points.npy", f"{key}-triangles.npy")
         points, triangles = surface_arrays(mesh)

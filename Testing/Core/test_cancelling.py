@@ -236,9 +236,9 @@ def test_measuring_in_the_worker_is_cancelled_within_a_step(tmp_path, monkeypatc
     request = protocol.Measure(
         "one", labels=str(tmp_path / "labels.npy"), voxels=str(tmp_path / "voxels.npy"), grid=grid
     )
-    desk = tasks.Desk(tmp_path, lambda *facts: None, slow.begun.is_set, lambda *_: None)
+    context = tasks.TaskContext(tmp_path, lambda *facts: None, slow.begun.is_set, lambda *_: None)
     with pytest.raises(CancelledError):
-        tasks.measure(request, desk)
+        tasks.measure(request, context)
     assert not slow.ended.is_set()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.npy", "voxels.npy"]
 

@@ -313,8 +313,8 @@ def test_the_worker_reports_the_reading_that_it_is_handed(tmp_path, case):
         protocol.Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection()),
         str(tmp_path / "labels.npy"), str(tmp_path / "summary.json"), str(tmp_path / "out"), rendering=False,
     )  # fmt: skip
-    desk = tasks.Desk(tmp_path, lambda *_: None, lambda: False, lambda *_: None)
-    reply = tasks.report(request, desk)
+    context = tasks.TaskContext(tmp_path, lambda *_: None, lambda: False, lambda *_: None)
+    reply = tasks.report(request, context)
     content = json.loads((tmp_path / "out" / reply.files["measurements"]).read_text(encoding="utf-8"))
     assert Assessment.from_dict(content["steatosis"]) == reading
     page = (tmp_path / "out" / reply.files["report"]).read_text(encoding="utf-8")

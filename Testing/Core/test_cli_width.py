@@ -9,7 +9,7 @@ from test_cli import make_result, make_scan
 
 import LiverSegLib
 from LiverSegLib.cli import main
-from LiverSegLib.cli.console import Face, Facts
+from LiverSegLib.cli.console import Console, Facts
 from LiverSegLib.images import SeriesInfo
 
 COLUMNS = 80
@@ -107,7 +107,7 @@ def test_a_long_path_stands_alone_and_the_rest_is_wrapped_between_words(eighty, 
     path = "/" + "long-name/" * 12
     facts.add_row("here", f"many words before it {path} and many words after it, so that a line breaks")
     facts.add_row("there", "short")
-    Face().show(facts)
+    Console().show(facts)
     lines = printed(capsys)
     assert path in [line.strip() for line in lines] and not too_long(lines)
     assert "there  short" in lines

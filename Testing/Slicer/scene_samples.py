@@ -23,8 +23,8 @@ import vtk  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegLib.surfaces import surface_arrays  # noqa: E402
 from LiverSegLib.surfaces.organs import organ_surfaces  # noqa: E402
-from LiverSegSlicer.scene import fingerprint as untouched  # noqa: E402
 from LiverSegSlicer.scene import (  # noqa: E402
+    fingerprint,  # noqa: E402
     highlight,
     lesion_marks,
     parts,
@@ -32,11 +32,11 @@ from LiverSegSlicer.scene import (  # noqa: E402
     results,
     segments,
     terminology,
+    views,  # noqa: E402
     volumes,
 )
-from LiverSegSlicer.scene import views as display  # noqa: E402
 
-__all__ = ["display", "highlight", "lesion_marks", "parts", "record", "segments", "terminology", "untouched"]
+__all__ = ["views", "highlight", "lesion_marks", "parts", "record", "segments", "terminology", "fingerprint"]
 
 SHAPE = (14, 22, 26)
 """Of the scans, (z, y, x)."""

@@ -328,10 +328,10 @@ class TestTheWorkerFails:
         assert error.code == "output" and "is full" in str(error)
 
     def test_a_result_that_is_not_there(self, host, make, monkeypatch):
-        from LiverSegSlicer.work import jobs as steps
+        from LiverSegSlicer import jobs
 
-        wrong = lambda folder, name: steps.Path(folder) / "nothing.npy"  # noqa: E731
-        monkeypatch.setattr(steps, "resultFile", wrong)
+        wrong = lambda folder, name: jobs.Path(folder) / "nothing.npy"  # noqa: E731
+        monkeypatch.setattr(jobs, "resultFile", wrong)
         logic, ending = make(), Ending()
         error = finish(host, logic.segmentAsync(addVolume(), completed=ending), ending)[1]
         assert (error.code, str(error)) == ("worker", "The worker's result could not be read.")

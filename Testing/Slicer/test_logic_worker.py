@@ -191,8 +191,7 @@ class TestSharing:
     def test_all_of_slicer_has_one_and_it_survives_reloading_the_module(self, host, shared):
         import slicer
 
-        from LiverSegSlicer import logic
-        from LiverSegSlicer.work import jobs as steps
+        from LiverSegSlicer import jobs, logic
         from LiverSegSlicer.work import run
 
         worker = shared.sharedWorker()
@@ -202,7 +201,7 @@ class TestSharing:
         volumeNode = addVolume()
         logic.Logic().segmentAsync(volumeNode, progress=told, completed=ending)
         host.waitFor(told.heard("Segmenting"), 20)
-        for module in (shared, run, steps, logic):
+        for module in (shared, run, jobs, logic):
             importlib.reload(module)
         afresh = logic.Logic()
         assert afresh.worker is worker is getattr(slicer.modules, shared.ATTRIBUTE)

@@ -11,7 +11,6 @@ from scene_samples import (
     addScan,
     addTransform,
     asImage,
-    display,
     highlight,
     itemPath,
     labelArray,
@@ -19,6 +18,7 @@ from scene_samples import (
     parts,
     results,
     runOn,
+    views,
     volumes,
 )
 
@@ -52,10 +52,10 @@ def lesionPlace(segmentationNode, number) -> tuple:
 def test_without_a_main_window_the_scene_is_set_all_the_same(scene):
     volumeNode, segmentationNode = applied()
     assert slicer.app.layoutManager() is None
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     assert volumeNode.GetDisplayNode().GetWindow() == 400
     assert volumeNode.GetDisplayNode().GetLevel() == 40
-    assert display.jumpToLesion(segmentationNode, 1)
+    assert views.jumpToLesion(segmentationNode, 1)
     highlight.showHighlight(volumeNode, segmentationNode)
     highlight.hideHighlight(segmentationNode)
 
@@ -63,7 +63,7 @@ def test_without_a_main_window_the_scene_is_set_all_the_same(scene):
 @pytest.mark.parametrize("transformed", [False, True], ids=["", "transformed"])
 def test_the_views_turn_to_the_liver(window, scene, transformed):
     volumeNode, segmentationNode = applied("oblique", transformed)
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     layoutManager = slicer.app.layoutManager()
     assert layoutManager.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
     matrix = volumes.toWorld(volumeNode) @ volumes.ijkToRas(volumeNode)
@@ -103,7 +103,7 @@ def test_the_organs_stand_in_3d_as_seen_from_in_front_and_fill_the_view(
     distant.AddControlPoint(900, 900, 900)  # what else stands in the scene must not matter
     view = slicer.app.layoutManager().threeDWidget(0).threeDView()
     view.cameraNode().SetPosition(0, 1090, 336)
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     host.settle(0.2)
     cameraNode = view.cameraNode()
     middle, position = np.array(cameraNode.GetFocalPoint()), np.array(cameraNode.GetPosition())
@@ -118,7 +118,7 @@ def test_the_organs_stand_in_3d_as_seen_from_in_front_and_fill_the_view(
 
 def test_jumping_moves_the_slices_of_the_view_group_that_shows_the_scan_and_no_others(window, scene):
     volumeNode, segmentationNode = applied()
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     layoutManager = slicer.app.layoutManager()
     other = addScan("axial", name="Another patient")
     logics = {name: layoutManager.sliceWidget(name).sliceLogic() for name in ("Red", "Yellow", "Green")}
@@ -127,7 +127,7 @@ def test_jumping_moves_the_slices_of_the_view_group_that_shows_the_scan_and_no_o
         logics[name].GetSliceNode().SetViewGroup(3)
     try:
         before = logics["Red"].GetSliceOffset()
-        assert display.jumpToLesion(segmentationNode, 2)
+        assert views.jumpToLesion(segmentationNode, 2)
         assert logics["Red"].GetSliceOffset() == before
         for name in ("Yellow", "Green"):
             assert abs(seenIn(name, lesionPlace(segmentationNode, 2))[2]) < 0.01
@@ -138,7 +138,7 @@ def test_jumping_moves_the_slices_of_the_view_group_that_shows_the_scan_and_no_o
 
 def test_the_highlight_replaces_the_scan_only_where_it_is_shown(window, scene):
     volumeNode, segmentationNode = applied()
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     other = addScan("axial", name="Another patient")
     composites = [
         slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceCompositeNode()
@@ -156,26 +156,26 @@ def test_the_highlight_replaces_the_scan_only_where_it_is_shown(window, scene):
 def test_only_the_shown_result_is_visible(scene):
     volumeNode, first = applied()
     second = results.applyResult(volumeNode, runOn(volumeNode))
-    display.showResult(volumeNode, second)
+    views.showResult(volumeNode, second)
     marks = [parts.part(node, parts.LESION_MARKS) for node in (first, second)]
     nodes = (first, second, *marks)
     assert [bool(node.GetDisplayVisibility()) for node in nodes] == [False, True, False, True]
-    display.showResult(volumeNode, first)
+    views.showResult(volumeNode, first)
     assert [bool(node.GetDisplayVisibility()) for node in nodes] == [True, False, True, False]
 
 
 def test_a_result_without_liver_is_shown_too(window, scene):
     volumeNode, segmentationNode = applied()
     segmentationNode.GetSegmentation().RemoveSegment("liver")
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
 
 
 @pytest.mark.parametrize("transformed", [False, True], ids=["", "transformed"])
 def test_all_slices_go_through_the_chosen_lesion(window, scene, transformed):
     volumeNode, segmentationNode = applied("sagittal", transformed)
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     for number in (2, 1):
-        assert display.jumpToLesion(segmentationNode, number)
+        assert views.jumpToLesion(segmentationNode, number)
         for name in slicer.app.layoutManager().sliceViewNames():
             assert abs(seenIn(name, lesionPlace(segmentationNode, number))[2]) < 0.01
         marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
@@ -187,27 +187,27 @@ def test_all_slices_go_through_the_chosen_lesion(window, scene, transformed):
 
 def test_a_lesion_in_view_leaves_the_picture_where_it_is(window, scene):
     volumeNode, segmentationNode = applied()
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     before = seenIn("Red", ORIGIN)
-    assert display.jumpToLesion(segmentationNode, 1)
+    assert views.jumpToLesion(segmentationNode, 1)
     assert np.allclose(seenIn("Red", ORIGIN)[:2], before[:2])
     redNode = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
     redNode.SetFieldOfView(8.0, 8.0, 1.0)
-    assert display.jumpToLesion(segmentationNode, 2)
+    assert views.jumpToLesion(segmentationNode, 2)
     assert np.allclose(seenIn("Red", lesionPlace(segmentationNode, 2)), 0, atol=0.01)
 
 
 def test_an_unknown_lesion_moves_nothing(scene):
     _volume, segmentationNode = applied()
-    assert not display.jumpToLesion(segmentationNode, 99)
+    assert not views.jumpToLesion(segmentationNode, 99)
     scene.RemoveNode(parts.part(segmentationNode, parts.SUMMARY))
-    assert not display.jumpToLesion(segmentationNode, 1)
+    assert not views.jumpToLesion(segmentationNode, 1)
 
 
 def test_deleted_marks_are_made_again(scene):
     _volume, segmentationNode = applied()
     scene.RemoveNode(parts.part(segmentationNode, parts.LESION_MARKS))
-    assert display.jumpToLesion(segmentationNode, 2)
+    assert views.jumpToLesion(segmentationNode, 2)
     marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
     assert marksNode.GetNumberOfControlPoints() == 2
     assert itemPath(marksNode)[0] == "CT 7 LiverSeg"
@@ -240,7 +240,7 @@ def test_the_highlight_follows_edits_in_the_same_node(scene):
 
 def test_the_highlight_takes_the_place_of_the_scan_and_gives_it_back(window, scene):
     volumeNode, segmentationNode = applied()
-    display.showResult(volumeNode, segmentationNode)
+    views.showResult(volumeNode, segmentationNode)
     highlightNode = highlight.showHighlight(volumeNode, segmentationNode)
     composite = slicer.app.layoutManager().sliceWidget("Red").sliceLogic().GetSliceCompositeNode()
     assert composite.GetBackgroundVolumeID() == highlightNode.GetID()
@@ -256,7 +256,7 @@ def test_the_chosen_lesion_shows_its_two_diameters_and_no_other_does(scene):
     nodes = lambda: slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode")  # noqa: E731
     assert not nodes()
     for number in (1, 2):
-        display.jumpToLesion(segmentationNode, number)
+        views.jumpToLesion(segmentationNode, number)
         lesion = results.summaryOf(segmentationNode)["measurements"]["lesions"][number - 1]
         longest, perpendicular = nodes()
         assert longest.GetLineLengthWorld() == pytest.approx(lesion["longest_diameter_mm"], abs=0.01)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from scene_samples import addScan, addTransform, labelArray, paint, results, runOn, untouched
+from scene_samples import addScan, addTransform, fingerprint, labelArray, paint, results, runOn
 
 
 @pytest.fixture
@@ -154,27 +154,29 @@ def test_an_edit_that_was_undone_leaves_it_untouched(segmentationNode):
 
 @pytest.mark.parametrize("text", ["", "nonsense", "2 a,b", "1 zz,1,1,1,", "1 6c,1", None])
 def test_a_fingerprint_that_cannot_be_read_counts_as_touched(segmentationNode, text):
-    segmentationNode.SetAttribute(untouched.APPLIED, text)
+    segmentationNode.SetAttribute(fingerprint.APPLIED, text)
     assert not results.isUntouched(segmentationNode)
 
 
 def test_voxels_are_looked_at_only_after_they_were_modified(segmentationNode, monkeypatch):
     """On a long scan that takes longer than a scene event may."""
     asked = []
-    original = untouched.segmentMask
-    monkeypatch.setattr(untouched, "segmentMask", lambda node, key: asked.append(key) or original(node, key))
-    assert not untouched.seemsEditedSinceMeasured(segmentationNode)
+    original = fingerprint.segmentMask
+    monkeypatch.setattr(
+        fingerprint, "segmentMask", lambda node, key: asked.append(key) or original(node, key)
+    )
+    assert not fingerprint.seemsEditedSinceMeasured(segmentationNode)
     show(segmentationNode)
     convert(segmentationNode)
-    assert not untouched.seemsEditedSinceMeasured(segmentationNode)
+    assert not fingerprint.seemsEditedSinceMeasured(segmentationNode)
     assert asked == []
     paint(segmentationNode, "tumour", (0, 1, 0, 1, 0, 1))
-    assert untouched.seemsEditedSinceMeasured(segmentationNode)
+    assert fingerprint.seemsEditedSinceMeasured(segmentationNode)
     assert "tumour" in asked
 
 
 def test_few_fingerprints_are_kept(segmentationNode):
-    for number in range(3 * untouched.MOST_KEPT):
+    for number in range(3 * fingerprint.MOST_KEPT):
         segmentationNode.GetSegmentation().GetSegment("liver").SetName(f"Liver {number}")
-        assert untouched.seemsEditedSinceMeasured(segmentationNode)
-    assert len(untouched._kept) <= untouched.MOST_KEPT
+        assert fingerprint.seemsEditedSinceMeasured(segmentationNode)
+    assert len(fingerprint._kept) <= fingerprint.MOST_KEPT

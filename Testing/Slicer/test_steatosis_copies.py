@@ -75,11 +75,10 @@ def test_boxes_of_a_deleted_result_are_kept_as_they_are(hand, placed):
 
 
 def test_a_copy_of_a_result_is_left_to_the_user(hand, placed, copy):
-    from LiverSegSlicer.scene import parts
-    from LiverSegSlicer.scene import views as display
+    from LiverSegSlicer.scene import parts, views
 
     copy.SetDisplayVisibility(True)
-    display.showOnlyResult(placed)
+    views.showOnlyResult(placed)
     assert copy.GetDisplayVisibility() and placed.GetDisplayVisibility()
     assert parts.resultFor(parts.volumeOf(placed)) is placed
     assert not parts.roisOf(copy) and parts.part(copy, parts.SUMMARY) is None
@@ -87,8 +86,7 @@ def test_a_copy_of_a_result_is_left_to_the_user(hand, placed, copy):
 
 def test_a_copy_with_its_originals_references_writes_into_parts_of_its_own(hand, placed, copy):
     """Some releases of Slicer copy the references too."""
-    from LiverSegSlicer.scene import parts
-    from LiverSegSlicer.scene import views as display
+    from LiverSegSlicer.scene import parts, views
 
     for role in (parts.VOLUME, parts.SUMMARY, parts.STEATOSIS, parts.ROIS_TABLE, parts.LESION_MARKS):
         copy.SetNodeReferenceID(role, placed.GetNodeReferenceID(role))
@@ -96,9 +94,9 @@ def test_a_copy_with_its_originals_references_writes_into_parts_of_its_own(hand,
         copy.AddNodeReferenceID(parts.ROIS, box.GetID())
     assert not parts.isResult(copy) and parts.isResult(placed)
     assert not parts.roisOf(copy) and len(parts.roisOf(placed)) == 10
-    display.showOnlyResult(None)
+    views.showOnlyResult(None)
     assert copy.GetDisplayVisibility() and not placed.GetDisplayVisibility()
-    display.showOnlyResult(placed)
+    views.showOnlyResult(placed)
     before = parts.part(placed, parts.STEATOSIS).GetText()
     hand.logic.assessSteatosis(parts.volumeOf(placed), copy, count=3)
     assert parts.part(placed, parts.STEATOSIS).GetText() == before

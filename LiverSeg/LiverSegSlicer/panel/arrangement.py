@@ -3,7 +3,7 @@
 from typing import Optional, Set
 
 from ..parameters import Preferences
-from ..scene import views as display
+from ..scene import views
 from ..scene.results import resultFor
 
 
@@ -30,7 +30,7 @@ class Arrangement:
         """Show the result of the run that was begun last."""
         if self._first is not None and self._preferences.arrangeViews:
             self._arranged.add(self._first)
-            display.showResult(volumeNode, segmentationNode)
+            views.showResult(volumeNode, segmentationNode)
         else:
-            display.showInViews(volumeNode, segmentationNode)
+            views.showInViews(volumeNode, segmentationNode)
         self._first = None

@@ -11,8 +11,7 @@ from LiverSegLib.errors import LiverSegError
 from .. import slots
 from ..parameters import LiverSegParameters, Preferences, segmentOptions
 from ..reruns import isReplaceable
-from ..scene import highlight
-from ..scene import views as display
+from ..scene import highlight, views
 from ..scene.fingerprint import seemsEditedSinceMeasured
 from ..scene.rejected_lesions import rejectLesion, restoreLesion
 from ..scene.results import resultFor, summaryOf
@@ -320,7 +319,7 @@ class Panel:
 
     def _show(self, volumeNode, segmentationNode) -> None:
         """Show what the user has chosen in the views as they are."""
-        display.showInViews(volumeNode, segmentationNode)
+        views.showInViews(volumeNode, segmentationNode)
         if segmentationNode is not None:
             highlight.hideHighlight(segmentationNode)
 
