@@ -145,4 +145,4 @@ ERROR_TYPES = {
         ModelVersionError, DeviceError, OutOfMemoryError, OutputError, WorkerError, CancelledError,
     )
 }  # fmt: skip
-"""Error code -> class, so that the worker's client can raise what the worker caught."""
+"""Error code -> class, so that the other side of the worker can raise what the worker caught."""

@@ -1,7 +1,7 @@
 """The core as a warm child process: ``python -m LiverSegLib.worker`` reads requests on standard input and
 replies on standard output.
 
-``protocol`` describes the messages, ``client`` is the other side, ``tasks`` does the work. Three threads:
+``protocol`` describes the messages, ``tasks`` does the work. Three threads:
 
 - the main thread computes, one request after the other, and keeps the last model loaded;
 - the reader takes requests in while the main thread computes, so that ``cancel`` and ``shutdown`` act within

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import worker_client
 
 import LiverSegLib
-from LiverSegLib import client, failures
+from LiverSegLib import failures
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.errors import ERROR_TYPES, LiverSegError
 from LiverSegLib.images import list_series, read_scan
@@ -43,7 +44,7 @@ WITH_IDENTITY = [
 
 def beyond_the_worker(error):
     """The error as the other side of the protocol raises it."""
-    return client._error(protocol.decode(protocol.encode(server._failure("1", error))))
+    return worker_client._error(protocol.decode(protocol.encode(server._failure("1", error))))
 
 
 def image(size=(6, 5, 4), spacing=(1.0, 1.0, 1.0), kind=np.uint8):

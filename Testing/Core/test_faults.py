@@ -15,9 +15,9 @@ from pathlib import Path
 import doubles
 import pytest
 import SimpleITK as sitk
+from worker_client import WorkerClient
 
 from LiverSegLib import errors, failures, surfaces
-from LiverSegLib.client import WorkerClient
 from LiverSegLib.outputs import check_output_folder, folder, reserve, results, write_results
 from LiverSegLib.outputs.ownership import process_exists
 from LiverSegLib.worker import scratch
@@ -420,7 +420,7 @@ def test_kill_9_of_the_client_ends_the_worker_and_its_folder(empty_temporary_fol
         "import sys\n"
         f"sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         "import doubles, os, signal\n"
-        "from LiverSegLib.client import WorkerClient\n"
+        "from worker_client import WorkerClient\n"
         f"worker = WorkerClient(command={doubles.command('worker', {'pause_at': 'segment'})!r})\n"
         "worker.start()\n"
         "print(worker.pid, flush=True)\n"

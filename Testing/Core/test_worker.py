@@ -15,9 +15,9 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
+from worker_client import WorkerClient
 
 from LiverSegLib import errors
-from LiverSegLib.client import WorkerClient
 from LiverSegLib.outputs.ownership import process_exists
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch, tasks
@@ -201,7 +201,9 @@ class TestPrivateFolder:
             scratch.check_private_folder(tmp_path / "liverseg-mine")
 
     def test_folders_of_killed_processes_are_swept_and_those_of_living_ones_stay(self, tmp_path):
-        code = f"from LiverSegLib import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
+        code = (
+            f"from LiverSegLib.worker import scratch; print(scratch.make_private_folder({str(tmp_path)!r}))"
+        )
         environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
         left = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
@@ -287,7 +289,7 @@ class TestSegmenting:
         image, truth = phantom.patient(size=(120, 90, 30), spacing=(2.7, 2.6, 6.0))
         code = (
             f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
-            "from LiverSegLib import worker\n"
+            "from LiverSegLib.worker import server as worker\n"
             "def segmenter(model, device):\n"
             "    import phantom\n"
             "    from LiverSegLib import Segmenter, networks\n"
@@ -576,7 +578,7 @@ class TestConversation:
 
     def test_hello_is_answered_without_torch_and_vtk(self):
         code = (
-            "import sys, LiverSegLib.worker, LiverSegLib.client, LiverSegLib.worker.protocol\n"
+            "import sys, LiverSegLib.worker, LiverSegLib.worker.protocol\n"
             "sys.exit(any(name.split('.')[0] in ('torch', 'vtk', 'vtkmodules') for name in sys.modules))"
         )
         environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
@@ -617,7 +619,7 @@ class TestCancelling:
             worker.process.wait(20)
 
     def test_a_worker_that_does_not_listen_is_ended(self, monkeypatch):
-        monkeypatch.setattr("LiverSegLib.client.CANCEL_TIMEOUT_S", 0.3)
+        monkeypatch.setattr("worker_client.CANCEL_TIMEOUT_S", 0.3)
         with client(pause_at="segment", deaf=True) as worker:
             pid, stages = worker.pid, []
             with pytest.raises(errors.CancelledError):

@@ -26,13 +26,13 @@ from uuid import uuid4
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import ERROR_TYPES, CancelledError, LiverSegError, SeriesChoiceError, WorkerError
-from .failures import write_failure
-from .sentences import restored
-from .worker import protocol, scratch
+from LiverSegLib.errors import ERROR_TYPES, CancelledError, LiverSegError, SeriesChoiceError, WorkerError
+from LiverSegLib.failures import write_failure
+from LiverSegLib.sentences import restored
+from LiverSegLib.worker import protocol, scratch
 
 if TYPE_CHECKING:
-    from .measure import Measurements
+    from LiverSegLib.measure import Measurements
 
 START_TIMEOUT_S = 60.0
 """How long the worker may take to say hello: Python and SimpleITK on a cold disk."""
@@ -392,7 +392,7 @@ def _end_child(process: "subprocess.Popen[bytes]", folder: Path) -> None:
 def _environment() -> Dict[str, str]:
     """This process's environment, in which the worker finds this very package."""
     environment = dict(os.environ)
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
     return environment
 
@@ -440,7 +440,7 @@ def _result_folder(reply: protocol.SegmentResult, private_folder: Path) -> Path:
 
 def _read_result(reply: protocol.SegmentResult, private_folder: Path) -> WorkerResult:
     """Read a result's files into memory and remove them."""
-    from .measure import Measurements
+    from LiverSegLib.measure import Measurements
 
     folder = _result_folder(reply, private_folder)
     try:
