@@ -44,7 +44,7 @@ WITH_IDENTITY = [
 
 def beyond_the_worker(error):
     """The error as the other side of the protocol raises it."""
-    return worker_client._error(protocol.decode(protocol.encode(server._failure("1", error))))
+    return worker_client.raised(protocol.decode(protocol.encode(server._failure("1", error))))
 
 
 def image(size=(6, 5, 4), spacing=(1.0, 1.0, 1.0), kind=np.uint8):
