@@ -9,8 +9,7 @@ from typing import Annotated, Dict, Optional, Sequence
 
 import typer
 
-from ..errors import CancelledError, LiverSegError, UsageError
-from ..failures import explain
+from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .console import Face
 from .interrupts import CANCELLED
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple, Uni
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import UnreadableImageError
-from ..failures import reason_of
+from ..errors import UnreadableImageError, reason_of
 from ..measure.warning_places import lesion_numbers, warnings_of_lesions
 from ..sentences import Sentence
 from .console import Face, facts_table, files_table

@@ -15,8 +15,8 @@ from ..errors import (
     OutOfMemoryError,
     UnreadableImageError,
     UsageError,
+    is_out_of_memory,
 )
-from ..failures import is_out_of_memory
 from ..sentences import Sentence, key_of
 from . import dicom, metaimage, nifti
 from .checks import check_grid, check_image, modality_sentence, several_values_sentence

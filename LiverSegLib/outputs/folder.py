@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import uuid4
 
-from ..errors import OutputError
-from ..failures import write_failure
+from ..errors import OutputError, write_failure
 from ..sentences import Sentence
 from .ownership import Owner
 

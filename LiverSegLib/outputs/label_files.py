@@ -32,7 +32,7 @@ def write_labels(path: Path, labels: sitk.Image, label_format: str) -> None:
     """Write a uint8 image to ``path`` in one of ``LABEL_FORMATS``.
 
     Raises:
-        OSError, RuntimeError: It could not be written (``failures.write_failure`` puts that in words).
+        OSError, RuntimeError: It could not be written (``errors.write_failure`` puts that in words).
         OutputError: The format cannot hold the image, or the file differs from it.
     """
     if label_format == "nii.gz":

@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
-from ..errors import CancelledError, OutputError, UsageError
-from ..failures import reason_of
+from ..errors import CancelledError, OutputError, UsageError, reason_of
 from ..sentences import Sentence
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
 from .folder import PathLike, Reservation, check_room

@@ -13,8 +13,7 @@ from typing import Optional, Union
 
 import numpy as np
 
-from ..errors import UsageError
-from ..failures import write_failure
+from ..errors import UsageError, write_failure
 from ..outputs.ownership import Owner
 
 PREFIX = "liverseg-"

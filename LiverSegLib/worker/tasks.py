@@ -15,8 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import CancelledError, InputError, UnreadableImageError, UsageError
-from ..failures import write_failure
+from ..errors import CancelledError, InputError, UnreadableImageError, UsageError, write_failure
 from ..sentences import Sentence, restored, with_identity
 from . import protocol, scratch
 

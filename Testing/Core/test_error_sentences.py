@@ -11,7 +11,7 @@ import SimpleITK as sitk
 import worker_client
 
 import LiverSegLib
-from LiverSegLib import failures
+from LiverSegLib import errors
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.errors import ERROR_TYPES, LiverSegError
 from LiverSegLib.images import list_series, read_scan
@@ -37,7 +37,7 @@ WITH_IDENTITY = [
     *(CORE / "models" / name for name in ("files.py", "manifest.py", "store.py")),
     *(CORE / "measure" / name for name in ("measurements.py", "tables.py", "volumes.py")),
     *(CORE / "steatosis" / name for name in ("roi.py", "noise.py", "assessment.py")),
-    *(CORE / name for name in ("api.py", "failures.py", "surfaces/organs.py", "worker/tasks.py")),
+    *(CORE / name for name in ("api.py", "errors.py", "surfaces/organs.py", "worker/tasks.py")),
 ]
 """Files whose errors come to a user of the panel."""
 
@@ -137,14 +137,14 @@ def test_labels_of_a_mask_are_words_with_an_identity():
     ],
 )
 def test_failed_write_says_what_and_why_with_identities(number, key):
-    error = failures.write_failure(OSError(number, "Input/output error"), "/out")
+    error = errors.write_failure(OSError(number, "Input/output error"), "/out")
     back = beyond_the_worker(error).sentence
     assert back.key == "write.results" and back.arguments["reason"].key == key
     assert back.arguments["reason"].arguments["folder"] == "/out"
 
 
 def test_what_could_not_be_written_is_a_sentence_of_its_own():
-    said = failures.write_failure(OSError(errno.EROFS, ""), "/out", "write.folder", path="/out/a").sentence
+    said = errors.write_failure(OSError(errno.EROFS, ""), "/out", "write.folder", path="/out/a").sentence
     assert said == "LiverSeg could not make the folder /out/a: /out is on a read-only disk."
 
 

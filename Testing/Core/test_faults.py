@@ -17,7 +17,7 @@ import pytest
 import SimpleITK as sitk
 from worker_client import WorkerClient
 
-from LiverSegLib import errors, failures, surfaces
+from LiverSegLib import errors, surfaces
 from LiverSegLib.outputs import check_output_folder, folder, reserve, results, write_results
 from LiverSegLib.outputs.ownership import process_exists
 from LiverSegLib.worker import scratch
@@ -254,7 +254,7 @@ def test_a_full_temporary_folder_is_told_when_the_worker_starts(empty_temporary_
     ],
 )
 def test_a_failed_write_in_words(error, kind, sentence):
-    failure = failures.write_failure(error, "/out")
+    failure = errors.write_failure(error, "/out")
     assert type(failure) is kind
     assert sentence in str(failure)
 
@@ -269,7 +269,7 @@ def test_a_failed_write_in_words(error, kind, sentence):
     ],
 )
 def test_any_failure_in_words(error, kind, sentence):
-    failure = failures.explain(error)
+    failure = errors.explain(error)
     assert type(failure) is kind
     assert str(failure).startswith(sentence)
     assert failure.details

@@ -29,8 +29,8 @@ from LiverSegLib.errors import (
     LiverSegError,
     SeriesChoiceError,
     WorkerError,
+    write_failure,
 )
-from LiverSegLib.failures import write_failure
 from LiverSegLib.measure import Measurements
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch
