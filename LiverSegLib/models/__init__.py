@@ -1,10 +1,9 @@
 """Models: what describes them (``manifest``), what they weigh (``safetensors``), where they live
-(``store``, ``install``) and how they are made (``writer``).
+(``store``) and how they are made (``writer``).
 
 Importing this needs neither PyTorch nor the safetensors package; ``Model.state_dict`` needs PyTorch.
 """
 
-from LiverSegLib.models.install import install_model, remove_model
 from LiverSegLib.models.manifest import (
     Accuracy,
     Intensity,
@@ -38,7 +37,6 @@ __all__ = [
     "TrainingData",
     "bundled_models_folder",
     "find_model",
-    "install_model",
     "list_models",
     "load_model",
     "load_state_dict",
@@ -46,7 +44,6 @@ __all__ = [
     "parse_manifest",
     "read_manifest",
     "read_tensors",
-    "remove_model",
     "save_tensors",
     "user_models_folder",
     "write_model",

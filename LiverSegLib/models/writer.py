@@ -52,7 +52,7 @@ def write_model(
                 stage["sha256"] = files.sha256(path.read_bytes())
             written = parse_manifest(json.dumps(data))
             files.write_whole(incoming / MANIFEST_NAME, written.to_json().encode("utf-8"))
-            files.publish_folder(incoming, target, replace=True)
+            files.publish_folder(incoming, target)
         finally:
             files.delete_folder(incoming)
     except OSError as error:
