@@ -15,7 +15,7 @@ from LiverSegLib.models.manifest import (
     parse_manifest,
     read_manifest,
 )
-from LiverSegLib.models.safetensors import load_state_dict, open_tensors, read_tensors, save_tensors
+from LiverSegLib.models.safetensors import load_state_dict, open_tensors
 from LiverSegLib.models.store import (
     Model,
     bundled_models_folder,
@@ -24,7 +24,7 @@ from LiverSegLib.models.store import (
     load_model,
     user_models_folder,
 )
-from LiverSegLib.models.writer import write_model
+from LiverSegLib.models.writer import save_tensors, write_model
 
 __all__ = [
     "Accuracy",
@@ -43,7 +43,6 @@ __all__ = [
     "open_tensors",
     "parse_manifest",
     "read_manifest",
-    "read_tensors",
     "save_tensors",
     "user_models_folder",
     "write_model",

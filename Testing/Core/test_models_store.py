@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensor_files import read_tensors
 
 import LiverSegLib
 from LiverSegLib import models
@@ -90,7 +91,7 @@ class TestWriting:
             "model.json",
             "segment.safetensors",
         ]
-        assert models.read_tensors(model.read_weights("segment"))["a.weight"].tolist() == [[1.0] * 3] * 2
+        assert read_tensors(model.read_weights("segment"))["a.weight"].tolist() == [[1.0] * 3] * 2
         model.verify()
 
     def test_a_manifest_object_is_written_as_its_json_is(self, tmp_path):
