@@ -1,5 +1,5 @@
-"""Models: what describes them (``manifest``), what they weigh (``safetensors``), where they live
-(``store``) and how they are made (``writer``).
+"""Models: what describes them (``manifest``, read by ``fields``), what they weigh (``safetensors``), where
+they live (``store``) and how they are made (``writer``).
 
 Importing this needs neither PyTorch nor the safetensors package; ``Model.state_dict`` needs PyTorch.
 """

@@ -7,7 +7,7 @@ import shutil
 import stat
 import uuid
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 from LiverSegLib.errors import ModelCorruptError
 from LiverSegLib.sentences import Sentence
@@ -24,6 +24,12 @@ INCOMING = ".incoming-"
 """Prefix of a folder that is being filled."""
 OUTGOING = ".outgoing-"
 """Prefix of a folder that steps aside for its successor: ``.outgoing-<8 hex digits>-<name>``."""
+
+
+def quoted(value: Any) -> str:
+    """``value`` as it can be printed anywhere, cut to a length that a sentence can bear."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def sha256(data: Buffer) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, NoReturn, Tuple, Union
 
 from LiverSegLib.errors import DeviceError, ModelCorruptError
-from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, Buffer, PathLike, read_within
+from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, Buffer, PathLike, quoted, read_within
 from LiverSegLib.sentences import Sentence
 
 Source = Union[PathLike, Buffer]
@@ -64,7 +64,7 @@ def open_tensors(source: Source) -> Dict[str, TensorView]:
     for begin, end, name in spans:
         if begin != position:
             trouble = "overlaps another" if begin < position else "leaves a gap before it"
-            _refuse(f"the tensor {_quoted(name)} {trouble}")
+            _refuse(f"the tensor {quoted(name)} {trouble}")
         tensors[name] = TensorView(header[name]["dtype"], tuple(header[name]["shape"]), data[begin:end])
         position = end
     if position != len(data):
@@ -120,12 +120,12 @@ def _split(buffer: memoryview) -> Tuple[Dict[str, Any], memoryview]:
 
 def _span(name: str, entry: Any, data_length: int) -> Tuple[int, int]:
     """Where a tensor's data begin and end, after its entry was checked against itself and the file."""
-    tensor = f"the tensor {_quoted(name)}"
+    tensor = f"the tensor {quoted(name)}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         _refuse(f"{tensor} needs exactly dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        _refuse(f"{tensor} has the unknown dtype {_quoted(dtype)}")
+        _refuse(f"{tensor} has the unknown dtype {quoted(dtype)}")
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         _refuse(f"{tensor} has impossible offsets")
     if offsets[1] > data_length:
@@ -151,12 +151,6 @@ def _unique_keys(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     if len(result) < len(pairs):
         _refuse("the header names something twice")
     return result
-
-
-def _quoted(value: Any) -> str:
-    """``value`` as it can be printed anywhere, cut to a length that a sentence can bear."""
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _refuse(reason: str) -> NoReturn:

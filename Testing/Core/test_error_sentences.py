@@ -34,7 +34,10 @@ WITH_IDENTITY = [
     *sorted((CORE / "images").glob("*.py")),
     *sorted((CORE / "inference").glob("*.py")),
     *sorted((CORE / "outputs").glob("*.py")),
-    *(CORE / "models" / name for name in ("files.py", "manifest.py", "store.py")),
+    *(
+        CORE / "models" / name
+        for name in ("fields.py", "files.py", "manifest.py", "safetensors.py", "store.py")
+    ),
     *(CORE / "measure" / name for name in ("measurements.py", "tables.py", "volumes.py")),
     *(CORE / "steatosis" / name for name in ("roi.py", "noise.py", "assessment.py")),
     *(CORE / name for name in ("api.py", "errors.py", "surfaces/organs.py", "worker/tasks.py")),
