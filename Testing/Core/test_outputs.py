@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from LiverSegLib import surfaces
 from LiverSegLib.errors import OutputError, UsageError
-from LiverSegLib.images.nifti import read_header
+from LiverSegLib.images.integrity import read_header
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import Measurements
 from LiverSegLib.outputs import (
@@ -81,7 +81,7 @@ class TestLabelFiles:
         write_labels(tmp_path / "mask.nii.gz", labels, "nii.gz")
         header = read_header(str(tmp_path / "mask.nii.gz"))
         flip = np.diag([-1.0, -1.0, 1.0])
-        assert header.from_sform
+        assert header.is_sheared
         assert header.affine[:3, :3] == pytest.approx(flip @ matrix * labels.GetSpacing(), abs=1e-5)
         assert header.affine[:3, 3] == pytest.approx(flip @ labels.GetOrigin())
 
