@@ -40,7 +40,7 @@ ALLOWED = {
 """Room -> what it may import at file scope beyond ANYWHERE."""
 
 USERS = [
-    ({"torch"}, {"networks", "training", "evaluation", "inference", "models"}),
+    ({"torch"}, {"networks", "training", "inference", "models"}),
     ({"vtk", "vtkmodules"}, {"surfaces"}),
     ({"typer", "rich"}, {"cli"}),
     ({"PIL"}, {"report", "surfaces"}),
