@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, S
 
 from ..errors import OutputError, write_failure
 from ..sentences import Sentence
-from .folder import PathLike, Reservation, reserve
+from .atomic import PathLike, Reservation, reserve
 
 FORMAT = 1
 """Version of the layout of the indices."""

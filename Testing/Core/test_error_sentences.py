@@ -21,7 +21,7 @@ from LiverSegLib.measure import Measurements
 from LiverSegLib.measure.tables import write_lesions_csv
 from LiverSegLib.models.manifest import parse_manifest
 from LiverSegLib.models.store import load_model
-from LiverSegLib.outputs.folder import reserve
+from LiverSegLib.outputs.atomic import reserve
 from LiverSegLib.outputs.results import OutputOptions
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.assessment import Assessment, CutOffs

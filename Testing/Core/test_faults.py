@@ -15,11 +15,11 @@ from pathlib import Path
 import doubles
 import pytest
 import SimpleITK as sitk
+from processes import process_exists
 from worker_client import WorkerClient
 
 from LiverSegLib import errors, surfaces
-from LiverSegLib.outputs import check_output_folder, folder, reserve, results, write_results
-from LiverSegLib.outputs.ownership import process_exists
+from LiverSegLib.outputs import atomic, check_output_folder, reserve, results, write_results
 from LiverSegLib.worker import scratch
 
 MEMORY_ERRORS = ("MemoryError", "numpy", "torch on the CPU", "torch on a GPU", "ITK")
@@ -358,8 +358,8 @@ def test_a_signal_at_each_step_of_writing_keeps_the_old_set(old_set, result, mon
 
 
 def test_a_signal_during_the_last_renamings_waits_until_the_new_set_is_whole(old_set, result, monkeypatch):
-    real = folder._swap
-    monkeypatch.setattr(folder, "_swap", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a)))
+    real = atomic._swap
+    monkeypatch.setattr(atomic, "_swap", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a)))
     with pytest.raises(KeyboardInterrupt):
         write_results(result, old_set, **OPTIONS)
     assert "segmentation.nrrd" not in contents(old_set)

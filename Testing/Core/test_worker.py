@@ -15,10 +15,10 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import process_exists
 from worker_client import WorkerClient
 
 from LiverSegLib import errors
-from LiverSegLib.outputs.ownership import process_exists
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch, tasks
 from LiverSegLib.worker.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
