@@ -372,7 +372,7 @@ class TestChoice:
 
     def test_colour_capture(self, tmp_path):
         write_series(tmp_path / "ct", SamplesPerPixel=3, PhotometricInterpretation="RGB", class_uid=CAPTURE)
-        with pytest.raises(NotCTError, match="colour"):
+        with pytest.raises(NotCTError, match="color"):
             read_scan(tmp_path / "ct")
 
     def test_what_segmenting_refuses_is_listed_as_unusable_with_the_same_words(self, tmp_path):
