@@ -12,8 +12,14 @@ import SimpleITK as sitk
 
 import LiverSegLib
 from LiverSegLib.cancelling import Ask, while_checking
-from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, OutOfMemoryError, UsageError
-from LiverSegLib.failures import is_out_of_memory
+from LiverSegLib.errors import (
+    CancelledError,
+    InputChangedError,
+    NoLiverError,
+    OutOfMemoryError,
+    UsageError,
+    is_out_of_memory,
+)
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.images.voxels import voxel_volume_ml

@@ -1,6 +1,16 @@
-"""The ways LiverSeg can refuse or fail, each with a sentence for the user and an exit code for programs."""
+"""The ways LiverSeg can refuse or fail, each with a sentence for the user and an exit code for programs.
 
+Memory and disk run out in many dialects: Python, numpy, ITK, PyTorch and CUDA each have their own. The
+borders of the core (terminal, worker, output folder) pass whatever they catch through :func:`explain` or
+:func:`write_failure`, which return one of the errors of this file.
+"""
+
+import errno
+import shutil
+import traceback
 from typing import Optional, Sequence, Tuple
+
+from .sentences import Sentence
 
 
 class LiverSegError(Exception):
@@ -145,4 +155,101 @@ ERROR_TYPES = {
         ModelVersionError, DeviceError, OutOfMemoryError, OutputError, WorkerError, CancelledError,
     )
 }  # fmt: skip
-"""Error code -> class, so that the worker's client can raise what the worker caught."""
+"""Error code -> class, so that the other side of the worker can raise what the worker caught."""
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FORBIDDEN = {errno.EACCES, errno.EPERM}
+_FULL_WORDS = ("no space left", "file too large", "quota exceeded", "disk full")
+_MEMORY_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "failed to allocate memory",
+    "unable to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "insufficient memory",
+    "alloc_failed",
+    "cannot allocate memory",
+)
+_NO_ROOM_BYTES = 1 << 16
+"""A disk with less than this free counts as full when a library failed to write and does not say why."""
+
+
+def explain(error: BaseException) -> LiverSegError:
+    """Return the LiverSeg error for ``error``; one of ours is returned as it is.
+
+    ``details`` of the returned error hold the traceback. Interrupts (Ctrl-C) become a ``CancelledError``.
+    """
+    if isinstance(error, LiverSegError):
+        return error
+    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    if isinstance(error, KeyboardInterrupt):
+        return CancelledError(Sentence("failed.cancelled"), details)
+    if is_out_of_memory(error):
+        return OutOfMemoryError(Sentence("failed.memory"), details)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return OutputError(Sentence("failed.disk-full"), details)
+    return LiverSegError(Sentence("failed.unexpectedly", kind=type(error).__name__), details)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return a sentence on why something that nothing else needs did not work; with the error's own words."""
+    if isinstance(error, LiverSegError) or is_out_of_memory(error):
+        return explain(error).sentence
+    return Sentence("failed.with", error=str(error) or type(error).__name__)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` means that memory ran out, in the words of Python, numpy, ITK, PyTorch or CUDA."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
+
+
+def write_failure(
+    error: BaseException, folder: object, key: str = "write.results", **names: str
+) -> LiverSegError:
+    """Return the error for a failed write into ``folder``.
+
+    Args:
+        error: What was raised: an ``OSError``, or a ``RuntimeError`` of ITK or VTK, which hide the reason in
+            their text.
+        folder: The folder that was written to, as the user knows it.
+        key: The sentence that says what could not be done, "LiverSeg could not ...: {reason}".
+        **names: What else its template asks for.
+    """
+    if isinstance(error, LiverSegError) or is_out_of_memory(error):
+        return explain(error)
+    if not isinstance(error, (OSError, RuntimeError)):
+        return explain(error)
+    details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return OutputError(Sentence(key, reason=_write_reason(error, str(folder)), **names), details)
+
+
+def _write_reason(error: BaseException, folder: str) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error).lower()
+    if (
+        number in _FULL
+        or any(words in text for words in _FULL_WORDS)
+        or (number is None and _no_room(folder))
+    ):
+        return Sentence("write.disk-full", folder=folder)
+    if number == errno.EROFS:
+        return Sentence("write.read-only", folder=folder)
+    if number in _FORBIDDEN:
+        return Sentence("write.forbidden", folder=folder)
+    reason: Optional[str] = error.strerror if isinstance(error, OSError) else None
+    if reason:
+        return Sentence("write.failed-because", folder=folder, reason=reason)
+    return Sentence("write.failed", folder=folder)
+
+
+def _no_room(folder: str) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _NO_ROOM_BYTES
+    except OSError:
+        return False

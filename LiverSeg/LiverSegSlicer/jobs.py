@@ -10,8 +10,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import InputError, UsageError, WorkerError
-from LiverSegLib.failures import write_failure
+from LiverSegLib.errors import InputError, UsageError, WorkerError, write_failure
 from LiverSegLib.worker import protocol, scratch
 
 from .fatty_liver.assess import acceptedReading

@@ -11,8 +11,7 @@ import inspect
 import logging
 from typing import Any, Callable, List, Optional
 
-from LiverSegLib.errors import LiverSegError
-from LiverSegLib.failures import explain
+from LiverSegLib.errors import LiverSegError, explain
 
 Listener = Callable[[LiverSegError], None]
 """Shows an error to the user; its text is a sentence, its ``details`` hold the traceback."""

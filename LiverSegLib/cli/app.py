@@ -10,8 +10,7 @@ from typing import Annotated, Dict, Optional, Sequence
 import typer
 
 from ..cancelling import wait_for_cancelled
-from ..errors import CancelledError, LiverSegError, UsageError
-from ..failures import explain
+from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .console import Console
 from .interrupts import CANCELLED
 

@@ -1,1 +1,1 @@
-"""How good a segmentation is, measured against a reference."""
+"""How well two readings of the same scans agree: tables in, statistics and plots out."""

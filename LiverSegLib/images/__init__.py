@@ -1,8 +1,8 @@
 """Reading abdominal CTs: files, DICOM folders and in-memory images in, one checked ``Scan`` out.
 
-``scan`` holds the data and the fingerprint, ``read`` decides by path what to do, ``nifti`` and ``dicom``
-(headers), ``stack`` (geometry and pixels) and ``series`` (which one?) do the reading, ``checks`` says in
-words why an image cannot be used.
+``scan`` holds the data and the fingerprint, ``read`` decides by path what to do, ``integrity`` looks whether
+a file is whole, ``dicom`` (headers), ``stack`` (geometry and pixels) and ``series`` (which one?) do the
+reading, ``checks`` says in words why an image cannot be used.
 """
 
 from .checks import check_image

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError
 from ..sentences import Sentence
-from .nifti import SHEAR_TOLERANCE, shear
+from .integrity import SHEAR_TOLERANCE, shear
 from .voxels import are_thick_slices
 
 MINIMUM_SLICES = 3

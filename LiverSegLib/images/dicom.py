@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from ..failures import is_out_of_memory
+from ..errors import is_out_of_memory
 
 Check = Callable[[], None]
 """Called between files; raises to cancel."""

@@ -15,10 +15,10 @@ from ..errors import (
     OutOfMemoryError,
     UnreadableImageError,
     UsageError,
+    is_out_of_memory,
 )
-from ..failures import is_out_of_memory
 from ..sentences import Sentence, key_of
-from . import dicom, metaimage, nifti
+from . import dicom, integrity
 from .checks import check_grid, check_image, modality_sentence, several_values_sentence
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
 from .series import Stack, choose, judge, wrong_kind
@@ -120,7 +120,7 @@ def _from_file(path: str, check: Optional[dicom.Check]) -> Scan:
         image, found = _read_nifti(path, name, check)
     else:
         if name.lower().endswith((".mha", ".mhd")):
-            metaimage.check_complete(path, state[-1][0])
+            integrity.check_metaimage(path, state[-1][0])
         image, found = _read_with_itk(path, name), ()
     image, warnings = _checked(image, None)
     return _scan(image, path, _stem(name), None, None, found + warnings, state)
@@ -260,54 +260,32 @@ def _files_of(path: str) -> List[str]:
 
 def _read_nifti(path: str, name: str, check: Optional[dicom.Check]) -> Tuple[sitk.Image, Tuple[str, ...]]:
     """The image and warnings about its header."""
-    header = nifti.read_header(path)
-    if header is None:
-        raise UnreadableImageError(Sentence("read.no-nifti", name=name))
+    header = integrity.read_header(path)
     shape = header.shape + (1,) * (3 - len(header.shape))
     if header.dtype is None:
         return _read_with_itk(path, name), ()
-    if len(shape) > 4:
-        raise NotCTError(
-            several_values_sentence(int(np.prod(shape[4:])))
-        )  # NIfTI keeps vectors in dimension 5
+    if len(shape) > 4:  # NIfTI keeps vectors in dimension 5
+        raise NotCTError(several_values_sentence(int(np.prod(shape[4:]))))
     if len(shape) > 3:
         raise ImageGeometryError(_frames_sentence(shape[3]))
     if not all(math.isfinite(value) and value != 0 for value in header.spacing[: len(header.shape)]):
         raise ImageGeometryError(Sentence("read.spacing", name=name))
     check_grid(shape, (1.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel()))  # before memory is taken
-    contradiction = nifti.contradicts_itself(header)
-    geometry = None if contradiction or nifti.is_sheared(header) else _itk_geometry(path)
-    if geometry is None and header.affine is None:
-        raise ImageGeometryError(Sentence("read.geometry", name=name))
-    image = sitk.GetImageFromArray(nifti.read_voxels(path, header, check).reshape(shape[::-1]))
-    if geometry is None:
-        nifti.place(image, header)
-    else:
-        image.SetSpacing(geometry[0])
-        image.SetOrigin(geometry[1])
-        image.SetDirection(geometry[2])
-    return image, (_CONTRADICTION,) if contradiction else ()
-
-
-def _itk_geometry(path: str) -> Optional[Tuple[tuple, tuple, tuple]]:
-    """Spacing, origin and direction (3-D) as ITK, and so Slicer, reads them; ``None`` where it refuses the
-    header.
-    """
-    reader = _reader(path)
+    integrity.check_nifti(path, header, check)
+    if header.is_sheared:
+        return integrity.read_as_stated(path, header), ()
     try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise
-        return None
-    n = reader.GetDimension()
-    spacing, origin = (
-        tuple(values[:3]) + (1.0,) * (3 - n) for values in (reader.GetSpacing(), reader.GetOrigin())
-    )
-    direction = np.eye(3)
-    m = min(n, 3)
-    direction[:m, :m] = np.reshape(reader.GetDirection(), (n, n))[:m, :m]
-    return spacing, origin, tuple(float(v) for v in direction.ravel())
+        image = _read_with_itk(path, name)
+    except UnreadableImageError as error:  # all bytes are there: it is the geometry that ITK refuses
+        if header.affine is None:
+            raise ImageGeometryError(Sentence("read.geometry", name=name), error.details) from error
+        return integrity.read_as_stated(path, header), ()
+    for key in image.GetMetaDataKeys():
+        image.EraseMetaData(key)
+    if header.has_two_spacings:
+        integrity.place(image, header)
+        return image, (_CONTRADICTION,)
+    return image, ()
 
 
 def _read_with_itk(path: str, name: str) -> sitk.Image:

@@ -7,8 +7,7 @@ from typing import Callable, List, Optional, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
-from ..failures import is_out_of_memory
+from ..errors import ImageGeometryError, NotCTError, UnreadableImageError, is_out_of_memory
 from ..sentences import Sentence
 from .dicom import SAME_POSITION_MM, Slice, has_all_pixels, normal, places_mm, repeats
 

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from LiverSegLib.errors import LiverSegError
-from LiverSegLib.failures import is_out_of_memory
+from LiverSegLib.errors import LiverSegError, is_out_of_memory
 from LiverSegLib.inference.device_check import DEVICE_TOLERANCE, difference, first_line, middle_tile
 from LiverSegLib.inference.devices import Device, choose_device
 from LiverSegLib.sentences import Sentence

@@ -1,10 +1,9 @@
-"""Models: what describes them (``manifest``), what they weigh (``safetensors``), where they live
-(``store``, ``install``) and how they are made (``writer``).
+"""Models: what describes them (``manifest``, read by ``fields``), what they weigh (``safetensors``), where
+they live (``store``) and how they are made (``writer``).
 
 Importing this needs neither PyTorch nor the safetensors package; ``Model.state_dict`` needs PyTorch.
 """
 
-from LiverSegLib.models.install import install_model, remove_model
 from LiverSegLib.models.manifest import (
     Accuracy,
     Intensity,
@@ -16,7 +15,7 @@ from LiverSegLib.models.manifest import (
     parse_manifest,
     read_manifest,
 )
-from LiverSegLib.models.safetensors import load_state_dict, open_tensors, read_tensors, save_tensors
+from LiverSegLib.models.safetensors import load_state_dict, open_tensors
 from LiverSegLib.models.store import (
     Model,
     bundled_models_folder,
@@ -25,7 +24,7 @@ from LiverSegLib.models.store import (
     load_model,
     user_models_folder,
 )
-from LiverSegLib.models.writer import write_model
+from LiverSegLib.models.writer import save_tensors, write_model
 
 __all__ = [
     "Accuracy",
@@ -38,15 +37,12 @@ __all__ = [
     "TrainingData",
     "bundled_models_folder",
     "find_model",
-    "install_model",
     "list_models",
     "load_model",
     "load_state_dict",
     "open_tensors",
     "parse_manifest",
     "read_manifest",
-    "read_tensors",
-    "remove_model",
     "save_tensors",
     "user_models_folder",
     "write_model",

@@ -7,7 +7,7 @@ import shutil
 import stat
 import uuid
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 from LiverSegLib.errors import ModelCorruptError
 from LiverSegLib.sentences import Sentence
@@ -24,8 +24,12 @@ INCOMING = ".incoming-"
 """Prefix of a folder that is being filled."""
 OUTGOING = ".outgoing-"
 """Prefix of a folder that steps aside for its successor: ``.outgoing-<8 hex digits>-<name>``."""
-REMOVED = ".removed-"
-"""Prefix of a folder that is being deleted."""
+
+
+def quoted(value: Any) -> str:
+    """``value`` as it can be printed anywhere, cut to a length that a sentence can bear."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def sha256(data: Buffer) -> str:
@@ -94,21 +98,18 @@ def make_incoming(parent: Path) -> Path:
     return folder
 
 
-def publish_folder(incoming: Path, target: Path, *, replace: bool) -> None:
-    """Rename ``incoming`` to ``target`` on the same disk.
+def publish_folder(incoming: Path, target: Path) -> None:
+    """Rename ``incoming`` to ``target`` on the same disk; an older ``target`` is replaced.
 
     An existing ``target`` steps aside first and comes back when the renaming fails; a process killed between
-    the two renamings leaves it under its OUTGOING name, and :func:`tidy` puts it back.
+    the two renamings leaves it whole under its OUTGOING name.
 
     Raises:
-        FileExistsError: ``target`` exists and ``replace`` is false.
         OSError: the renaming failed; ``target`` is then as it was before.
     """
     aside = target.with_name(f"{OUTGOING}{uuid.uuid4().hex[:8]}-{target.name}")
     try:
         if os.path.lexists(target):
-            if not replace:
-                raise FileExistsError(f"{target} exists")
             os.rename(target, aside)
         os.rename(incoming, target)
     except BaseException:
@@ -119,43 +120,12 @@ def publish_folder(incoming: Path, target: Path, *, replace: bool) -> None:
     delete_folder(aside)
 
 
-def retire_folder(target: Path) -> None:
-    """Make ``target`` disappear at once, then delete it.
-
-    Raises:
-        OSError: ``target`` cannot be moved; it is then as it was before.
-    """
-    aside = target.with_name(f"{REMOVED}{uuid.uuid4().hex[:8]}-{target.name}")
-    os.rename(target, aside)
-    sync_folder(target.parent)
-    delete_folder(aside)
-
-
 def delete_folder(folder: Path) -> None:
     """Delete a folder as far as the system allows; of a link only the link."""
     if folder.is_symlink():
         _unlink_quietly(folder)
     else:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def tidy(parent: Path, *, older_than_seconds: float, now: float) -> None:
-    """Put right what a killed process left in ``parent``.
-
-    A folder that had stepped aside comes back when its successor never arrived. What is being filled is
-    deleted only when it is older than ``older_than_seconds``, for another process may be at it.
-    """
-    for path in list(parent.iterdir()):
-        if path.name.startswith(OUTGOING):
-            target = parent / path.name[len(OUTGOING) + 9 :]
-            if os.path.lexists(target):
-                delete_folder(path)
-            else:
-                os.rename(path, target)
-        elif path.name.startswith(REMOVED) or (
-            path.name.startswith(INCOMING) and now - path.lstat().st_mtime > older_than_seconds
-        ):
-            delete_folder(path)
 
 
 def sync_folder(folder: Path) -> None:

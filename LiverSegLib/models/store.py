@@ -1,4 +1,4 @@
-"""Where models live, how they are found, installed and removed.
+"""Where models live and how they are found.
 
 There are two places: the models bundled with LiverSeg, which are never written to, and the user's folder. A
 name is looked up in the user's folder first, so that a newer copy which the user installed on purpose is the

@@ -2,8 +2,9 @@
 
 import json
 import os
+import struct
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -11,7 +12,13 @@ from LiverSegLib.errors import OutputError
 from LiverSegLib.models import files
 from LiverSegLib.models.files import PathLike
 from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, parse_manifest
-from LiverSegLib.models.safetensors import save_tensors
+from LiverSegLib.models.safetensors import MAX_HEADER_BYTES, METADATA
+
+STORED_AS = {
+    "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
+    "float16": "F16", "float32": "F32", "float64": "F64",
+}  # fmt: skip
+"""numpy's name of a dtype -> that of the safetensors format."""
 
 
 def write_model(
@@ -52,13 +59,38 @@ def write_model(
                 stage["sha256"] = files.sha256(path.read_bytes())
             written = parse_manifest(json.dumps(data))
             files.write_whole(incoming / MANIFEST_NAME, written.to_json().encode("utf-8"))
-            files.publish_folder(incoming, target, replace=True)
+            files.publish_folder(incoming, target)
         finally:
             files.delete_folder(incoming)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"The model cannot be written to {target}: {reason}.", str(error)) from error
     return written
+
+
+def save_tensors(
+    path: PathLike, tensors: Mapping[str, np.ndarray], metadata: Optional[Mapping[str, str]] = None
+) -> None:
+    """Write ``tensors`` to ``path`` in one step; equal input gives equal bytes.
+
+    Args:
+        path: the file, replaced if it exists.
+        tensors: name -> array of uint8, int8 to int64 or float16 to float64, of any shape and memory
+            order.
+        metadata: text to text, kept in the header.
+
+    Raises:
+        ValueError: a name, a dtype or the metadata cannot be stored.
+        OutputError: the file cannot be written; what was there before is untouched.
+    """
+    header, chunks = _serialise(tensors, metadata)
+    try:
+        files.write_whole(path, struct.pack("<Q", len(header)), header, *chunks)
+    except OSError as error:
+        raise OutputError(
+            f"The weights cannot be written to {os.path.basename(os.fspath(path))}: {error.strerror}.",
+            str(error),
+        ) from error
 
 
 def _as_json(manifest: Union[Manifest, Mapping[str, Any]]) -> Dict[str, Any]:
@@ -101,3 +133,56 @@ def _refuse_other_content(target: Path) -> None:
     names = [entry.name for entry in target.iterdir()]
     if names and MANIFEST_NAME not in names:
         raise OutputError(f"The folder {target} holds something else than a model; please choose another.")
+
+
+def _serialise(
+    tensors: Mapping[str, np.ndarray], metadata: Optional[Mapping[str, str]]
+) -> Tuple[bytes, List[memoryview]]:
+    """Return the padded header and the data of each tensor, the widest dtypes first so that all are
+    aligned."""
+    header: Dict[str, Any] = {}
+    if metadata is not None:
+        if not all(_is_text(item) for pair in metadata.items() for item in pair):
+            raise ValueError("metadata must be text to text")
+        header[METADATA] = {key: metadata[key] for key in sorted(metadata)}
+    arrays = {name: _storable(name, array) for name, array in tensors.items()}
+    chunks: List[memoryview] = []
+    position = 0
+    for name in sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name)):
+        array = arrays[name]
+        end = position + array.nbytes
+        header[name] = {
+            "dtype": STORED_AS[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [position, end],
+        }
+        chunks.append(memoryview(array.reshape(-1).view(np.uint8)))
+        position = end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER_BYTES:
+        raise ValueError(
+            f"the header would take {len(text)} bytes; at most {MAX_HEADER_BYTES} can be read back"
+        )
+    return text, chunks
+
+
+def _storable(name: str, array: np.ndarray) -> np.ndarray:
+    """Return ``array`` row-major and little-endian."""
+    if not _is_text(name) or name == METADATA:
+        raise ValueError(f"a tensor cannot be called {name!r}")
+    if not isinstance(array, (np.ndarray, np.generic)) or array.dtype.name not in STORED_AS:
+        kind = getattr(array, "dtype", None) or type(array).__name__
+        raise ValueError(f"the tensor {name!r} is {kind}; available: numpy arrays of {sorted(STORED_AS)}")
+    return np.array(array, dtype=array.dtype.newbyteorder("<"), order="C", copy=True)
+
+
+def _is_text(value: Any) -> bool:
+    """Text that UTF-8 can hold: JSON escapes can make lone surrogates."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,7 +2,7 @@
 
 ``results`` decides which files a result becomes and ``steatosis`` those of a fatty-liver assessment alone,
 ``label_files`` writes masks, ``file_set`` knows which files are ours, ``whose`` whose they are, and
-``folder`` puts a finished set into place. A program that wants to keep a folder for itself from before the
+``atomic`` puts a finished set into place. A program that wants to keep a folder for itself from before the
 work until the end writes::
 
     with reserve(folder) as reservation:
@@ -10,8 +10,8 @@ work until the end writes::
         write_results(LiverSegLib.segment(scan), reservation)
 """
 
+from .atomic import Reservation, reserve
 from .file_set import FileSet, write_file_set
-from .folder import Reservation, reserve
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
 from .results import OutputOptions, check_output_folder, write_results
 from .steatosis import check_steatosis_folder, write_steatosis

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
-from ..errors import OutputError
-from ..failures import write_failure
+from ..errors import OutputError, write_failure
 from ..sentences import Sentence
-from .folder import PathLike, Reservation, reserve
+from .atomic import PathLike, Reservation, reserve
 
 FORMAT = 1
 """Version of the layout of the indices."""

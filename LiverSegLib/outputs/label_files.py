@@ -34,7 +34,7 @@ def write_labels(
     """Write a uint8 image to ``path`` in one of ``LABEL_FORMATS``; ``check`` may raise to cancel.
 
     Raises:
-        OSError, RuntimeError: It could not be written (``failures.write_failure`` puts that in words).
+        OSError, RuntimeError: It could not be written (``errors.write_failure`` puts that in words).
         OutputError: The format cannot hold the image, or the file differs from it.
     """
     if label_format == "nii.gz":

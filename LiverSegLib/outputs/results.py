@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
 from ..cancelling import while_checking
-from ..errors import CancelledError, OutputError, UsageError
-from ..failures import reason_of
+from ..errors import CancelledError, OutputError, UsageError, reason_of
 from ..sentences import Sentence
+from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
-from .folder import PathLike, Reservation, check_room
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
 from .whose import ScanIdentity, refuse_another_scan
 

@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from ..labels import LABELS, LIVER, SPLEEN
 from ..sentences import Sentence
 from ..steatosis.assess import Assessment, Reading
+from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
-from .folder import PathLike, Reservation, check_room
 from .label_files import write_labels
 from .whose import ScanIdentity, refuse_another_scan
 

@@ -1,5 +1,4 @@
-"""The messages between LiverSeg's worker process and whoever started it (``client`` in plain Python, QProcess
-in 3D Slicer).
+"""The messages between LiverSeg's worker process and whoever started it (3D Slicer with QProcess).
 
 The wire
     The parent writes requests to the worker's standard input and reads replies from its standard output. A

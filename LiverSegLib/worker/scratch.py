@@ -1,27 +1,29 @@
 """Private temporary folders that do not outlive their owners.
 
-A folder is made with mode 0700 and holds the file ``owner``: only a folder with that file is ever removed, so
-a wrong path in a message can do no harm. Folders of processes that were killed are swept away when the next
-one is made.
+A folder is made with mode 0700 and holds the file ``owner``, which the process that made it keeps locked:
+only a folder with that file is ever removed, so a wrong path in a message can do no harm. Folders of
+processes that were killed are swept away when the next one is made.
 """
 
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Optional, Union
+from typing import Dict, Optional, Union
 
 import numpy as np
 
-from ..errors import UsageError
-from ..failures import write_failure
-from ..outputs.ownership import Owner
+from ..errors import UsageError, write_failure
+from ..outputs.locks import HeldFile, hold, is_left_over
 
 PREFIX = "liverseg-"
 """How the names of private folders begin."""
 
 OWNER_FILE = "owner"
-"""Name of the file that marks a private folder and says whose it is."""
+"""Name of the file that marks a private folder; locked as long as the folder's maker lives."""
+
+_held: Dict[Path, HeldFile] = {}
+"""The marks of the folders that this process made. They are held until it ends or removes the folder."""
 
 
 def make_private_folder(parent: Optional[Union[str, "os.PathLike[str]"]] = None) -> Path:
@@ -36,11 +38,14 @@ def make_private_folder(parent: Optional[Union[str, "os.PathLike[str]"]] = None)
     folder: Optional[Path] = None
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=str(base)))  # mkdtemp sets mode 0700
-        (folder / OWNER_FILE).write_text(Owner.current().to_text(), encoding="utf-8")
+        held = hold(folder / OWNER_FILE)
     except OSError as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         raise write_failure(error, base, "write.temporary-folder") from error
+    if held is None:  # another process's sweep came between the two lines and removes the folder
+        return make_private_folder(parent)
+    _held[folder] = held
     return folder
 
 
@@ -61,6 +66,9 @@ def check_private_folder(folder: Union[str, "os.PathLike[str]"]) -> Path:
 def remove_private_folder(folder: Union[str, "os.PathLike[str]"]) -> None:
     """Remove a private folder with everything in it; nothing happens if it is gone or is not one."""
     path = Path(folder)
+    held = _held.pop(path, None)
+    if held is not None:
+        held.file.close()
     if _is_private(path):
         _remove(path)
 
@@ -85,14 +93,13 @@ def save_array(path: Union[str, "os.PathLike[str]"], array: np.ndarray) -> None:
 
 
 def sweep(base: Union[str, "os.PathLike[str]"]) -> None:
-    """Remove the private folders in ``base`` whose processes, on this computer and of this user, are dead."""
+    """Remove the private folders in ``base`` whose processes, of this user, are dead."""
     try:
         candidates = [Path(entry.path) for entry in os.scandir(base) if entry.name.startswith(PREFIX)]
     except OSError:
         return
     for folder in candidates:
-        owner = _owner(folder)
-        if owner is not None and owner.is_dead() and _is_private(folder):
+        if _is_private(folder) and is_left_over(folder / OWNER_FILE):
             _remove(folder)
 
 
@@ -113,13 +120,6 @@ def _unlink(path: Path) -> None:
         path.unlink()
     except OSError:
         pass  # gone, or held open on Windows: the next sweep takes it
-
-
-def _owner(folder: Path) -> Optional[Owner]:
-    try:
-        return Owner.parse((folder / OWNER_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def _is_private(folder: Path) -> bool:

@@ -1,7 +1,7 @@
 """The core as a warm child process: ``python -m LiverSegLib.worker`` reads requests on standard input and
 replies on standard output.
 
-``protocol`` describes the messages, ``client`` is the other side, ``tasks`` does the work. Three threads:
+``protocol`` describes the messages, ``tasks`` does the work. Three threads:
 
 - the main thread computes, one request after the other, and keeps the last model loaded;
 - the reader takes requests in while the main thread computes, so that ``cancel`` and ``shutdown`` act within
@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from ..cancelling import while_checking
-from ..errors import CancelledError, LiverSegError, SeriesChoiceError
-from ..failures import explain
+from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
 from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
 

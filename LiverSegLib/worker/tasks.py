@@ -16,8 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..cancelling import Ask, while_checking
-from ..errors import CancelledError, InputError, UnreadableImageError, UsageError
-from ..failures import write_failure
+from ..errors import CancelledError, InputError, UnreadableImageError, UsageError, write_failure
 from ..sentences import Sentence, restored, with_identity
 from . import protocol, scratch
 

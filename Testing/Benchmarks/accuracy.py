@@ -16,10 +16,10 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import SimpleITK as sitk
+from metrics import assd_mm, dice, lesion_detection
 
 from LiverSegLib import Segmenter
 from LiverSegLib.errors import NoLiverError
-from LiverSegLib.evaluation.metrics import assd_mm, dice, lesion_detection
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 
 STRUCTURES = {"liver": (LIVER, TUMOUR), "spleen": (SPLEEN,), "liver tumour": (TUMOUR,)}

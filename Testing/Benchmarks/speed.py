@@ -189,8 +189,9 @@ def _monai_starts(shape: Sequence[int], patch: Sequence[int], overlap: float) ->
 
 def bench_precision() -> None:
     """The automatic precision against float32 on the sample: time and agreement."""
+    from metrics import dice
+
     from LiverSegLib import Segmenter
-    from LiverSegLib.evaluation.metrics import dice
 
     print("\nPrecision on the CPU")
     masks = {}

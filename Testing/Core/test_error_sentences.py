@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import worker_client
 
 import LiverSegLib
-from LiverSegLib import client, failures
+from LiverSegLib import errors
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.errors import ERROR_TYPES, LiverSegError
 from LiverSegLib.images import list_series, read_scan
@@ -20,7 +21,7 @@ from LiverSegLib.measure import Measurements
 from LiverSegLib.measure.tables import write_lesions_csv
 from LiverSegLib.models.manifest import parse_manifest
 from LiverSegLib.models.store import load_model
-from LiverSegLib.outputs.folder import reserve
+from LiverSegLib.outputs.atomic import reserve
 from LiverSegLib.outputs.results import OutputOptions
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.assessment import Assessment, CutOffs
@@ -33,17 +34,20 @@ WITH_IDENTITY = [
     *sorted((CORE / "images").glob("*.py")),
     *sorted((CORE / "inference").glob("*.py")),
     *sorted((CORE / "outputs").glob("*.py")),
-    *(CORE / "models" / name for name in ("files.py", "manifest.py", "store.py")),
+    *(
+        CORE / "models" / name
+        for name in ("fields.py", "files.py", "manifest.py", "safetensors.py", "store.py")
+    ),
     *(CORE / "measure" / name for name in ("measurements.py", "tables.py", "volumes.py")),
     *(CORE / "steatosis" / name for name in ("roi.py", "noise.py", "assessment.py")),
-    *(CORE / name for name in ("api.py", "failures.py", "surfaces/organs.py", "worker/tasks.py")),
+    *(CORE / name for name in ("api.py", "errors.py", "surfaces/organs.py", "worker/tasks.py")),
 ]
 """Files whose errors come to a user of the panel."""
 
 
 def beyond_the_worker(error):
     """The error as the other side of the protocol raises it."""
-    return client._error(protocol.decode(protocol.encode(server._failure("1", error))))
+    return worker_client.raised(protocol.decode(protocol.encode(server._failure("1", error))))
 
 
 def image(size=(6, 5, 4), spacing=(1.0, 1.0, 1.0), kind=np.uint8):
@@ -136,14 +140,14 @@ def test_labels_of_a_mask_are_words_with_an_identity():
     ],
 )
 def test_failed_write_says_what_and_why_with_identities(number, key):
-    error = failures.write_failure(OSError(number, "Input/output error"), "/out")
+    error = errors.write_failure(OSError(number, "Input/output error"), "/out")
     back = beyond_the_worker(error).sentence
     assert back.key == "write.results" and back.arguments["reason"].key == key
     assert back.arguments["reason"].arguments["folder"] == "/out"
 
 
 def test_what_could_not_be_written_is_a_sentence_of_its_own():
-    said = failures.write_failure(OSError(errno.EROFS, ""), "/out", "write.folder", path="/out/a").sentence
+    said = errors.write_failure(OSError(errno.EROFS, ""), "/out", "write.folder", path="/out/a").sentence
     assert said == "LiverSeg could not make the folder /out/a: /out is on a read-only disk."
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import doubles
 import pytest
 import SimpleITK as sitk
+from processes import process_exists
+from worker_client import WorkerClient
 
-from LiverSegLib import errors, failures, surfaces
-from LiverSegLib.client import WorkerClient
-from LiverSegLib.outputs import check_output_folder, folder, reserve, results, write_results
-from LiverSegLib.outputs.ownership import process_exists
+from LiverSegLib import errors, surfaces
+from LiverSegLib.outputs import atomic, check_output_folder, reserve, results, write_results
 from LiverSegLib.worker import scratch
 
 MEMORY_ERRORS = ("MemoryError", "numpy", "torch on the CPU", "torch on a GPU", "ITK")
@@ -254,7 +254,7 @@ def test_a_full_temporary_folder_is_told_when_the_worker_starts(empty_temporary_
     ],
 )
 def test_a_failed_write_in_words(error, kind, sentence):
-    failure = failures.write_failure(error, "/out")
+    failure = errors.write_failure(error, "/out")
     assert type(failure) is kind
     assert sentence in str(failure)
 
@@ -269,7 +269,7 @@ def test_a_failed_write_in_words(error, kind, sentence):
     ],
 )
 def test_any_failure_in_words(error, kind, sentence):
-    failure = failures.explain(error)
+    failure = errors.explain(error)
     assert type(failure) is kind
     assert str(failure).startswith(sentence)
     assert failure.details
@@ -358,8 +358,8 @@ def test_a_signal_at_each_step_of_writing_keeps_the_old_set(old_set, result, mon
 
 
 def test_a_signal_during_the_last_renamings_waits_until_the_new_set_is_whole(old_set, result, monkeypatch):
-    real = folder._swap
-    monkeypatch.setattr(folder, "_swap", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a)))
+    real = atomic._swap
+    monkeypatch.setattr(atomic, "_swap", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a)))
     with pytest.raises(KeyboardInterrupt):
         write_results(result, old_set, **OPTIONS)
     assert "segmentation.nrrd" not in contents(old_set)
@@ -420,7 +420,7 @@ def test_kill_9_of_the_client_ends_the_worker_and_its_folder(empty_temporary_fol
         "import sys\n"
         f"sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         "import doubles, os, signal\n"
-        "from LiverSegLib.client import WorkerClient\n"
+        "from worker_client import WorkerClient\n"
         f"worker = WorkerClient(command={doubles.command('worker', {'pause_at': 'segment'})!r})\n"
         "worker.start()\n"
         "print(worker.pid, flush=True)\n"

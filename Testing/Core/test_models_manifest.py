@@ -23,15 +23,12 @@ from LiverSegLib.models.manifest import (
 def stage_json(name="segment"):
     return {
         "name": name,
-        "task": name,
         "network": {"name": "ResidualUNet", "arguments": {"channels": [8, 16], "dimensions": 3}},
         "weights": f"{name}.safetensors",
         "sha256": "a" * 64,
         "spacing": [1.5, 1.5, 2],
         "patch": [64, 96, 96],
         "intensity": {"scheme": "window", "window": [-160, 240], "scale": [-1, 1]},
-        "orientation": "LPS",
-        "axes": "zyx",
         "output": {
             "activation": "softmax",
             "channels": {"0": "background", "1": "liver", "2": "spleen", "3": "liver tumour"},
@@ -56,7 +53,6 @@ def manifest_json():
                 "cases": 20,
                 "licence": "CC BY-SA 4.0",
                 "citation": "Bilic 2023",
-                "url": "https://x.org",
             }
         ],
         "accuracy": {"dataset": "validation", "table": [{"structure": "liver", "dice": 0.96, "worst": None}]},
@@ -115,11 +111,10 @@ def test_optional_fields_have_defaults():
         "minimum_lesion_ml",
     ):  # fmt: skip
         del data[key]
-    for key in ("task", "orientation", "axes", "mirror_axes"):
-        del data["stages"][0][key]
+    del data["stages"][0]["mirror_axes"]
     manifest = parse(data)
     stage = manifest.stages[0]
-    assert (stage.task, stage.orientation, stage.axes, stage.mirror_axes) == ("locate", "LPS", "zyx", ())
+    assert stage.mirror_axes == ()
     assert (manifest.accuracy, manifest.training_data, manifest.citation) == (None, (), "")
     assert manifest.minimum_lesion_ml == {} and "minimum_lesion_ml" not in manifest.to_dict()
     assert parse_manifest(manifest.to_json()) == manifest
@@ -153,7 +148,6 @@ def test_a_manifest_made_in_python_is_written_and_read_back():
     )  # fmt: skip
     manifest = Manifest("tiny", "0.1", "A test.", (stage,), "CC0")
     again = parse_manifest(manifest.to_json())
-    assert again.stage("segment").task == "segment"
     assert again.stage("segment").network.arguments == {"channels": [8, 16]}
     assert again.to_dict() == manifest.to_dict()
 
@@ -173,8 +167,7 @@ def test_an_nnunet_configuration_can_be_described():
     data = manifest_json()
     data["stages"] = [
         {
-            "name": "fold_0",
-            "task": "segment",
+            "name": "segment",
             "network": {
                 "name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
                 "arguments": {
@@ -191,7 +184,6 @@ def test_an_nnunet_configuration_can_be_described():
             "spacing": [1.5, 1.5, 1.5],
             "patch": [128, 128, 128],
             "intensity": {"scheme": "ct-percentile", "clip": [-1004, 1588], "mean": -50.4, "std": 503.4},
-            "orientation": "RAS",
             "output": {
                 "activation": "softmax",
                 "channels": {str(n): ["background", "spleen", "kidney_right", "liver"][n] for n in range(4)},
@@ -201,7 +193,6 @@ def test_an_nnunet_configuration_can_be_described():
         }
     ]
     stage = parse(data).stages[0]
-    assert stage.task == "segment"
     assert stage.intensity == Intensity("ct-percentile", clip=(-1004.0, 1588.0), mean=-50.4, std=503.4)
     assert stage.network.arguments["dropout_op"] is None
 
@@ -214,13 +205,12 @@ def test_a_monai_bundle_can_be_described():
         "arguments": {"spatial_dims": 3, "strides": [2, 2, 2, 2], "norm": "batch"},
     }
     stage["intensity"] = {"scheme": "window", "window": [-57, 164], "scale": [0, 1]}
-    stage["orientation"], stage["axes"] = "RAS", "xyz"
     stage["output"] = {
         "activation": "softmax",
         "channels": {"0": "background", "1": "spleen"},
         "labels": {"spleen": 2},
     }
-    assert parse(data).stages[1].axes == "xyz"
+    assert parse(data).stages[1].output.channel_labels == (0, SPLEEN)
 
 
 def test_a_window_maps_to_zero_and_one_unless_told():
@@ -277,13 +267,16 @@ WRONG = [
     (("stages", 0, "spacing"), [1, 1, True], r"stages\[0\].spacing must"),
     (("stages", 0, "patch"), [64, 64, 64.0], r"stages\[0\].patch must be three whole numbers"),
     (("stages", 0, "patch"), [64, 64, 10**9], r"stages\[0\].patch must"),
-    (("stages", 0, "orientation"), "LPP", r"stages\[0\].orientation must be three directions"),
+    (("stages", 0, "name"), "fold_0", r"stages\[0\].name must be one of locate, segment"),
+    (("stages", 0, "orientation"), "RAS", r"stages\[0\].orientation must be LPS, which LiverSeg can run"),
     (("stages", 0, "orientation"), "LRS", r"stages\[0\].orientation must"),
-    (("stages", 0, "axes"), "zyz", r"stages\[0\].axes must be x, y and z"),
+    (("stages", 0, "axes"), "xyz", r"stages\[0\].axes must be zyx"),
     (("stages", 0, "mirror_axes"), [3], r"stages\[0\].mirror_axes must be a list of different axes"),
     (("stages", 0, "mirror_axes"), [1, 1], r"stages\[0\].mirror_axes must"),
     (("stages", 0, "intensity", "scheme"), "magic", r"stages\[0\].intensity.scheme must be one of window"),
     (("stages", 0, "intensity", "scheme"), ["window"], r"stages\[0\].intensity.scheme must be one of"),
+    (("stages", 0, "intensity", "window"), ..., r"stages\[0\].intensity.window is missing"),
+    (("stages", 0, "intensity", "scale"), [], r"stages\[0\].intensity.scale must be two numbers"),
     (("stages", 0, "intensity", "window"), [240, -160], r"stages\[0\].intensity.window must be two numbers"),
     (("stages", 0, "intensity"), {**PERCENTILE, "std": 0}, r"intensity.std must be a number above 0"),
     (("stages", 0, "intensity"), {**PERCENTILE, "mean": None}, r"intensity.mean is missing"),

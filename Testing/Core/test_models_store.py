@@ -1,13 +1,13 @@
-"""Finding, loading, installing, removing and writing models."""
+"""Finding, loading and writing models."""
 
 import json
 import os
 import struct
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tensor_files import read_tensors
 
 import LiverSegLib
 from LiverSegLib import models
@@ -17,9 +17,8 @@ from LiverSegLib.errors import (
     ModelNotFoundError,
     ModelVersionError,
     OutputError,
-    UsageError,
 )
-from LiverSegLib.models import files, install, store
+from LiverSegLib.models import files, store
 
 
 def manifest_json(name="tiny", stages=("locate", "segment"), **changes):
@@ -92,7 +91,7 @@ class TestWriting:
             "model.json",
             "segment.safetensors",
         ]
-        assert models.read_tensors(model.read_weights("segment"))["a.weight"].tolist() == [[1.0] * 3] * 2
+        assert read_tensors(model.read_weights("segment"))["a.weight"].tolist() == [[1.0] * 3] * 2
         model.verify()
 
     def test_a_manifest_object_is_written_as_its_json_is(self, tmp_path):
@@ -146,6 +145,24 @@ class TestWriting:
         with monkeypatch.context() as patch:
             patch.setattr(files.os, "fsync", full)
             with pytest.raises(OutputError, match="No space left"):
+                make_model(tmp_path / "m", value=2)
+        assert models.load_model(tmp_path / "m").sha256 == before
+        assert hidden(tmp_path) == []
+
+    @pytest.mark.parametrize("failing", [1, 2])
+    def test_a_replacement_that_fails_leaves_the_older_model(self, tmp_path, monkeypatch, failing):
+        before = models.load_model(make_model(tmp_path / "m", value=1)).sha256
+        real, calls = os.rename, []
+
+        def rename(source, target):
+            calls.append(source)
+            if len(calls) == failing:
+                raise OSError(5, "Input/output error")
+            real(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "rename", rename)
+            with pytest.raises(OutputError, match="Input/output error"):
                 make_model(tmp_path / "m", value=2)
         assert models.load_model(tmp_path / "m").sha256 == before
         assert hidden(tmp_path) == []
@@ -337,275 +354,6 @@ class TestFolders:
             (package / "Resources" / "Models").mkdir(parents=True)
         expected = (package if inside else tmp_path) / "Resources" / "Models"
         assert store.bundled_models_folder() == expected.resolve()
-
-
-def zip_of(folder, path, prefix="", extra=()):
-    """A zip archive of a model's folder; ``extra`` adds (ZipInfo or name, bytes)."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for entry in sorted(folder.iterdir()):
-            archive.write(entry, prefix + entry.name)
-        for name, data in extra:
-            archive.writestr(name, data)
-    return path
-
-
-class TestInstalling:
-    def test_a_folder_is_copied_with_its_documents_and_nothing_else(self, tmp_path, user):
-        source = make_model(tmp_path / "m")
-        (source / "LICENSE").write_text("terms")
-        (source / "model_card.md").write_text("card")
-        (source / "evil.py").write_text("import os")
-        (source / "huge.txt").write_bytes(bytes(2 * 1024**2))
-        (source / "sub").mkdir()
-        (source / "link.txt").symlink_to("/etc/hostname")
-        model = models.install_model(source)
-        assert (model.path, model.origin, model.error) == (user / "tiny", "user", None)
-        assert sorted(path.name for path in model.path.iterdir()) == [
-            "LICENSE",
-            "locate.safetensors",
-            "model.json",
-            "model_card.md",
-            "segment.safetensors",
-        ]
-        assert models.load_model("tiny").sha256 == models.load_model(source).sha256
-        assert hidden(user) == []
-
-    @pytest.mark.parametrize("prefix", ["", "some folder/"])
-    def test_an_archive_is_unpacked(self, tmp_path, user, prefix):
-        source = make_model(tmp_path / "m")
-        (source / "README.md").write_text("read me")
-        extra = [
-            ("__MACOSX/._model.json", b"x"),
-            (prefix + "train.py", b"x"),
-            (prefix + "sub/model.md", b"x"),
-        ]
-        archive = zip_of(source, tmp_path / "m.zip", prefix, extra)
-        model = models.install_model(archive)
-        model.verify()
-        assert sorted(path.name for path in model.path.iterdir()) == [
-            "README.md",
-            "locate.safetensors",
-            "model.json",
-            "segment.safetensors",
-        ]
-
-    def test_an_installed_model_is_replaced_only_on_request(self, tmp_path, user):
-        models.install_model(make_model(tmp_path / "a", value=1))
-        newer = make_model(tmp_path / "b", value=2)
-        with pytest.raises(UsageError, match="tiny is installed already"):
-            models.install_model(newer)
-        assert models.load_model("tiny").sha256 == models.load_model(tmp_path / "a").sha256
-        models.install_model(newer, replace=True)
-        assert models.load_model("tiny").sha256 == models.load_model(newer).sha256
-        assert hidden(user) == []
-
-    def test_the_name_default_is_reserved(self, tmp_path, user):
-        with pytest.raises(UsageError, match="cannot be called 'default'"):
-            models.install_model(make_model(tmp_path / "m", "default"))
-        assert list(user.iterdir()) == []
-
-    def test_a_model_with_a_wrong_checksum_is_not_installed(self, tmp_path, user):
-        source = make_model(tmp_path / "m")
-        (source / "locate.safetensors").write_bytes((source / "segment.safetensors").read_bytes() + b"x")
-        with pytest.raises(ModelCorruptError, match="do not match their checksum"):
-            models.install_model(source)
-        assert list(user.iterdir()) == []
-
-    def test_a_model_for_a_newer_liverseg_is_not_installed(self, tmp_path, user):
-        source = make_model(tmp_path / "m", min_liverseg="9")
-        for given in (source, zip_of(source, tmp_path / "m.zip")):
-            with pytest.raises(ModelVersionError):
-                models.install_model(given)
-        assert list(user.iterdir()) == []
-
-    @pytest.mark.parametrize(
-        "name", ["../evil.txt", "/evil.txt", "a/../../evil.txt", "..\\evil.txt", "C:/evil.txt", "a//b", "./a"]
-    )
-    def test_an_archive_that_reaches_outside_is_refused(self, tmp_path, user, name):
-        info = zipfile.ZipInfo("x")
-        info.filename = name
-        archive = zip_of(make_model(tmp_path / "m"), tmp_path / "m.zip", extra=[(info, b"evil")])
-        with pytest.raises(ModelCorruptError, match="leads out of the archive"):
-            models.install_model(archive)
-        assert list(user.iterdir()) == []
-        assert not list(tmp_path.rglob("evil.txt"))
-
-    def test_an_archive_with_a_link_is_refused(self, tmp_path):
-        info = zipfile.ZipInfo("locate2.safetensors")
-        info.external_attr = 0o120777 << 16
-        archive = zip_of(make_model(tmp_path / "m"), tmp_path / "m.zip", extra=[(info, b"/etc/passwd")])
-        with pytest.raises(ModelCorruptError, match="is no ordinary file"):
-            models.install_model(archive)
-
-    @pytest.mark.filterwarnings("ignore:Duplicate name")
-    def test_an_archive_with_the_same_file_twice_is_refused(self, tmp_path):
-        archive = zip_of(make_model(tmp_path / "m"), tmp_path / "m.zip", extra=[("model.json", b"{}")])
-        with pytest.raises(ModelCorruptError, match="is there twice"):
-            models.install_model(archive)
-
-    def test_an_archive_in_an_unusual_compression_is_refused(self, tmp_path):
-        source = make_model(tmp_path / "m")
-        with zipfile.ZipFile(tmp_path / "m.zip", "w", zipfile.ZIP_BZIP2) as archive:
-            archive.write(source / "model.json", "model.json")
-        with pytest.raises(ModelCorruptError, match="unusual way"):
-            models.install_model(tmp_path / "m.zip")
-
-    def test_a_zip_bomb_is_refused_unopened(self, tmp_path, user):
-        archive = zip_of(
-            make_model(tmp_path / "m"), tmp_path / "m.zip", extra=[("bomb", bytes(40 * 1024**2))]
-        )
-        with pytest.raises(ModelCorruptError, match="would grow from"):
-            models.install_model(archive)
-        assert list(user.iterdir()) == []
-
-    def test_an_archive_of_countless_entries_is_refused(self, tmp_path):
-        extra = [(f"{number}.txt", b"") for number in range(install.MAX_ARCHIVE_ENTRIES)]
-        archive = zip_of(make_model(tmp_path / "m"), tmp_path / "m.zip", extra=extra)
-        with pytest.raises(ModelCorruptError, match="too many"):
-            models.install_model(archive)
-
-    def test_a_file_beyond_its_limit_is_not_copied(self, tmp_path, user, monkeypatch):
-        source = make_model(tmp_path / "m")
-        archive = zip_of(source, tmp_path / "m.zip")
-        monkeypatch.setattr(install, "MAX_WEIGHTS_BYTES", 50)
-        for given in (source, archive):
-            with pytest.raises(ModelCorruptError, match="longer than the 50 bytes"):
-                models.install_model(given)
-        assert list(user.iterdir()) == []
-
-    def test_damage_anywhere_in_an_archive_is_refused_or_harmless(self, tmp_path, user):
-        whole = zip_of(make_model(tmp_path / "m"), tmp_path / "m.zip").read_bytes()
-        expected = models.load_model(tmp_path / "m").sha256
-        rng = np.random.default_rng(0)
-        damaged = [whole[:length] for length in rng.integers(0, len(whole), 20)]
-        for place in rng.integers(0, len(whole), 150):
-            raw = bytearray(whole)
-            raw[place] ^= int(rng.integers(1, 256))
-            damaged.append(bytes(raw))
-        for raw in damaged:
-            (tmp_path / "damaged.zip").write_bytes(raw)
-            try:
-                model = models.install_model(tmp_path / "damaged.zip", replace=True)
-            except (ModelCorruptError, ModelNotFoundError):
-                continue
-            assert model.sha256 == expected
-        assert hidden(user) == []
-
-    def test_an_archive_needs_one_model(self, tmp_path):
-        source = make_model(tmp_path / "m")
-        extra = [("b/" + path.name, path.read_bytes()) for path in source.iterdir()]
-        with pytest.raises(ModelNotFoundError, match="more than one model"):
-            models.install_model(zip_of(source, tmp_path / "two.zip", "a/", extra))
-        with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
-            archive.writestr("a/b/model.json", "{}")
-        with pytest.raises(ModelNotFoundError, match="holds no model"):
-            models.install_model(tmp_path / "none.zip")
-
-    def test_an_archive_without_its_weights_is_refused(self, tmp_path):
-        source = make_model(tmp_path / "m")
-        (source / "locate.safetensors").unlink()
-        with pytest.raises(ModelCorruptError, match="no file locate.safetensors"):
-            models.install_model(zip_of(source, tmp_path / "m.zip"))
-
-    def test_what_is_neither_folder_nor_archive_is_refused(self, tmp_path):
-        (tmp_path / "m.zip").write_bytes(b"no archive")
-        with pytest.raises(ModelCorruptError, match="m.zip is damaged"):
-            models.install_model(tmp_path / "m.zip")
-        with pytest.raises(ModelNotFoundError, match="no model folder or zip archive"):
-            models.install_model(tmp_path / "gone.zip")
-
-    def test_a_full_disk_leaves_the_store_as_it_was(self, tmp_path, user, monkeypatch):
-        source = make_model(tmp_path / "m")
-        models.install_model(make_model(tmp_path / "other", "other"))
-
-        def full(handle):
-            raise OSError(28, "No space left on device")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(install.os, "fsync", full)
-            with pytest.raises(OutputError, match="No space left"):
-                models.install_model(source)
-        assert [path.name for path in user.iterdir()] == ["other"]
-
-    def test_a_store_that_cannot_be_made_is_an_output_error(self, tmp_path, monkeypatch):
-        (tmp_path / "file").write_text("in the way")
-        monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / "file"))
-        with pytest.raises(OutputError, match="cannot be written"):
-            models.install_model(make_model(tmp_path / "m"))
-
-    @pytest.mark.parametrize("failing", [1, 2])
-    def test_a_replacement_that_fails_leaves_the_older_model(self, tmp_path, user, monkeypatch, failing):
-        models.install_model(make_model(tmp_path / "a", value=1))
-        newer = make_model(tmp_path / "b", value=2)
-        real, calls = os.rename, []
-
-        def rename(source, target):
-            calls.append(source)
-            if len(calls) == failing:
-                raise OSError(5, "Input/output error")
-            real(source, target)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(files.os, "rename", rename)
-            with pytest.raises(OutputError, match="Input/output error"):
-                models.install_model(newer, replace=True)
-        assert models.load_model("tiny").sha256 == models.load_model(tmp_path / "a").sha256
-        assert hidden(user) == []
-
-    def test_leftovers_of_a_killed_process_are_put_right(self, tmp_path, user):
-        """Killed between the two renamings; while filling; while deleting."""
-        older = make_model(user / ".outgoing-0123abcd-older", "older")
-        make_model(user / ".outgoing-0123abce-both", "both", value=1)
-        make_model(user / "both", "both", value=2)
-        (user / ".removed-0123abcd-gone").mkdir()
-        (user / ".incoming-old").mkdir()
-        os.utime(user / ".incoming-old", (0, 0))
-        (user / ".incoming-busy").mkdir()
-        models.install_model(make_model(tmp_path / "m"))
-        assert sorted(path.name for path in user.iterdir()) == [".incoming-busy", "both", "older", "tiny"]
-        assert models.load_model("older").error is None
-        assert not older.exists()
-
-
-class TestRemoving:
-    def test_a_user_s_model_goes(self, tmp_path, user):
-        models.install_model(make_model(tmp_path / "m"))
-        models.remove_model("tiny")
-        assert list(user.iterdir()) == []
-
-    def test_a_broken_model_can_be_removed_by_its_folder_s_name(self, user):
-        (user / "wreck").mkdir(parents=True)
-        models.remove_model("wreck")
-        assert list(user.iterdir()) == []
-
-    @pytest.mark.parametrize("name", ["liver-ct", "default"])
-    def test_the_bundled_model_stays(self, bundled, name):
-        make_model(bundled / "liver-ct", "liver-ct")
-        with pytest.raises(UsageError, match="is part of LiverSeg and cannot be removed"):
-            models.remove_model(name)
-        assert models.load_model("liver-ct").error is None
-
-    def test_of_two_with_one_name_the_user_s_goes(self, bundled, user):
-        make_model(bundled / "liver-ct", "liver-ct")
-        make_model(user / "liver-ct", "liver-ct", value=2)
-        models.remove_model("liver-ct")
-        assert [model.origin for model in models.list_models()] == ["bundled"]
-
-    @pytest.mark.parametrize("name", ["gone", "", "..", "../outside", "."])
-    def test_what_is_not_installed_is_not_found(self, tmp_path, user, name):
-        make_model(tmp_path / "outside", "outside")
-        user.mkdir(exist_ok=True)
-        with pytest.raises(ModelNotFoundError):
-            models.remove_model(name)
-        assert (tmp_path / "outside" / "model.json").exists()
-
-    def test_of_a_linked_model_only_the_link_goes(self, tmp_path, user):
-        folder = make_model(tmp_path / "mine", "mine")
-        user.mkdir(exist_ok=True)
-        (user / "mine").symlink_to(folder)
-        models.remove_model("mine")
-        assert list(user.iterdir()) == []
-        models.load_model(folder).verify()
 
 
 def test_importing_models_needs_no_torch():

@@ -1,11 +1,10 @@
 """Results on the disk: what is in the files, and that a folder holds a whole set or the one before."""
 
 import csv
+import errno
 import gzip
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,20 +15,20 @@ import SimpleITK as sitk
 
 from LiverSegLib import surfaces
 from LiverSegLib.errors import OutputError, UsageError
-from LiverSegLib.images.nifti import read_header
+from LiverSegLib.images.integrity import read_header
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import Measurements
 from LiverSegLib.outputs import (
     LABEL_FORMATS,
+    atomic,
     check_output_folder,
-    folder,
+    locks,
     reserve,
     results,
     write_labels,
     write_results,
 )
 from LiverSegLib.outputs.label_files import segment_metadata
-from LiverSegLib.outputs.ownership import Owner
 
 PNG = b"\x89PNG, as it were"
 DIRECTIONS = {
@@ -81,7 +80,7 @@ class TestLabelFiles:
         write_labels(tmp_path / "mask.nii.gz", labels, "nii.gz")
         header = read_header(str(tmp_path / "mask.nii.gz"))
         flip = np.diag([-1.0, -1.0, 1.0])
-        assert header.from_sform
+        assert header.is_sheared
         assert header.affine[:3, :3] == pytest.approx(flip @ matrix * labels.GetSpacing(), abs=1e-5)
         assert header.affine[:3, 3] == pytest.approx(flip @ labels.GetOrigin())
 
@@ -257,7 +256,7 @@ class TestCheckingBefore:
 
     def test_a_nearly_full_disk_is_told_before_the_work(self, tmp_path, monkeypatch):
         usage = type("Usage", (), {"free": 1_000_000})()
-        monkeypatch.setattr(folder.shutil, "disk_usage", lambda _: usage)
+        monkeypatch.setattr(atomic.shutil, "disk_usage", lambda _: usage)
         with pytest.raises(OutputError, match="nearly full: 1 MB free, results may take 32 MB"):
             check_output_folder(tmp_path / "out")
         assert not (tmp_path / "out").exists()
@@ -285,44 +284,56 @@ class TestLock:
                 raise ZeroDivisionError
         assert list(tmp_path.iterdir()) == []
 
-    def test_the_lock_of_a_dead_process_is_taken_over(self, tmp_path, result):
-        dead = subprocess.Popen([sys.executable, "-c", "pass"])
-        dead.wait()
-        owner = Owner.current()
-        (tmp_path / folder.LOCK_NAME).write_text(Owner(dead.pid, owner.host, "1", owner.space).to_text())
+    @pytest.mark.parametrize("text", ['{"pid": 1, "host": "another-computer"}', "{", ""])
+    def test_a_lock_that_nobody_holds_is_taken_over(self, tmp_path, result, text):
+        (tmp_path / atomic.LOCK_NAME).write_text(text)
         write_results(result, tmp_path, report=False, rendering=False)
         assert hidden(tmp_path) == []
 
-    def test_a_reused_process_number_does_not_keep_the_lock(self, tmp_path):
-        owner = Owner.current()
-        if owner.born is None:
-            pytest.skip("this system does not tell when a process began")
-        (tmp_path / folder.LOCK_NAME).write_text(Owner(owner.pid, owner.host, "1", owner.space).to_text())
+    def test_a_lock_ends_with_its_process(self, tmp_path):
+        pid = os.fork()
+        if pid == 0:
+            reservation = reserve(tmp_path)
+            reservation.__enter__()
+            os.kill(os.getpid(), 9)
+        os.waitpid(pid, 0)
+        assert atomic.LOCK_NAME in hidden(tmp_path)
         check_output_folder(tmp_path)
-
-    @pytest.mark.parametrize("text", [Owner(1, "another-computer").to_text(), "{", ""])
-    def test_a_lock_that_cannot_be_judged_is_respected_and_named(self, tmp_path, text):
-        (tmp_path / folder.LOCK_NAME).write_text(text)
-        with pytest.raises(OutputError, match="If none is running, delete .*liverseg-lock"):
-            check_output_folder(tmp_path)
-        assert (tmp_path / folder.LOCK_NAME).read_text() == text
-
-    def test_it_works_on_disks_without_hard_links(self, tmp_path, monkeypatch):
-        def no_links(*_):
-            raise PermissionError("no hard links here")
-
-        monkeypatch.setattr(folder.os, "link", no_links)
-        with reserve(tmp_path):
-            with pytest.raises(OutputError, match="is writing into"):
-                check_output_folder(tmp_path)
         assert hidden(tmp_path) == []
 
-    def test_a_lock_that_was_taken_over_in_between_is_put_back(self, tmp_path):
-        lock = tmp_path / folder.LOCK_NAME
-        lock.write_text("of a new, living run")
-        folder._clear_stale(lock, "of the dead run that was read a moment ago")
-        assert lock.read_text() == "of a new, living run"
-        assert hidden(tmp_path) == [folder.LOCK_NAME]
+    @pytest.mark.parametrize("text", ['{"pid": 1, "host": "another-computer"}', "{", ""])
+    def test_a_held_lock_that_cannot_be_judged_is_respected_and_named(self, tmp_path, text):
+        held = locks.hold(tmp_path / atomic.LOCK_NAME)
+        (tmp_path / atomic.LOCK_NAME).write_text(text)
+        with pytest.raises(OutputError, match="If none is running, delete .*liverseg-lock"):
+            check_output_folder(tmp_path)
+        assert (tmp_path / atomic.LOCK_NAME).read_text() == text
+        held.release()
+        check_output_folder(tmp_path)
+
+    def test_it_works_on_disks_without_locks(self, tmp_path, monkeypatch):
+        def no_locks(*_):
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(locks.fcntl, "flock", no_locks)
+        check_output_folder(tmp_path)
+        assert hidden(tmp_path) == []
+
+    def test_a_lock_that_was_removed_in_between_is_made_anew(self, tmp_path, monkeypatch):
+        """Another run opened its file, and its holder removed it before the lock was free."""
+        lock, real, calls = tmp_path / "lock", locks._lock, []
+
+        def removed_in_between(file):
+            calls.append(file)
+            if len(calls) == 1:
+                lock.unlink()
+            return real(file)
+
+        monkeypatch.setattr(locks, "_lock", removed_in_between)
+        held = locks.hold(lock)
+        assert len(calls) == 2 and not locks.is_left_over(lock)
+        held.release()
+        assert not lock.exists()
 
 
 class TestSwap:
@@ -338,7 +349,7 @@ class TestSwap:
                 raise error
             real(source, target)
 
-        monkeypatch.setattr(folder.os, "replace", replace)
+        monkeypatch.setattr(atomic.os, "replace", replace)
         return count
 
     @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
@@ -375,11 +386,11 @@ class TestSwap:
                     os._exit(9)
                 real(source, target)
 
-            folder.os.replace = replace
+            atomic.os.replace = replace
             write_results(new, tmp_path, report=False, rendering=False)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-        assert folder.LOCK_NAME in hidden(tmp_path)
+        assert atomic.LOCK_NAME in hidden(tmp_path)
         check_output_folder(tmp_path)
         assert contents(tmp_path) == before
         assert hidden(tmp_path) == []
@@ -387,9 +398,9 @@ class TestSwap:
     def test_a_finished_swap_is_not_undone_by_the_next_run(self, tmp_path, result, monkeypatch):
         write_results(result, tmp_path, report=False, rendering=False)
         with monkeypatch.context() as patch:
-            patch.setattr(folder, "_release", lambda _: None)  # killed right after the last renaming
+            patch.setattr(atomic.Reservation, "end", lambda _: None)  # killed right after the last renaming
             write_results(doubles.result(name="new"), tmp_path, report=False, rendering=False)
-        (tmp_path / folder.LOCK_NAME).unlink()
+        (tmp_path / atomic.LOCK_NAME).unlink()
         check_output_folder(tmp_path)
         assert json.loads((tmp_path / "measurements.json").read_text())["name"] == "new"
         assert hidden(tmp_path) == []

@@ -5,8 +5,9 @@ import json
 import pickle
 
 import pytest
+import worker_client
 
-from LiverSegLib import client, sentences
+from LiverSegLib import sentences
 from LiverSegLib.errors import NotCTError
 from LiverSegLib.measure import Measurements, Organ
 from LiverSegLib.sentence_texts import SENTENCES
@@ -68,10 +69,10 @@ def test_list_of_words_keeps_the_identity_of_each(monkeypatch):
 def test_error_carries_its_sentence_to_the_other_side_of_the_protocol(monkeypatch):
     monkeypatch.setattr(sentences, "SENTENCES", SENTENCES)
     error = NotCTError(Sentence("refused.modality", modality="MR"))
-    back = client._error(protocol.decode(protocol.encode(worker._failure("1", error))))
+    back = worker_client.raised(protocol.decode(protocol.encode(worker._failure("1", error))))
     assert type(back) is NotCTError and str(back) == "This is no CT: its modality is MR."
     assert back.sentence.key == "refused.modality" and back.sentence.arguments == {"modality": "MR"}
-    plain = client._error(protocol.decode(protocol.encode(worker._failure("1", NotCTError("Plain.")))))
+    plain = worker_client.raised(protocol.decode(protocol.encode(worker._failure("1", NotCTError("Plain.")))))
     assert plain.sentence == "Plain."
 
 

@@ -16,10 +16,10 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import process_exists
+from worker_client import WorkerClient
 
 from LiverSegLib import errors
-from LiverSegLib.client import WorkerClient
-from LiverSegLib.outputs.ownership import process_exists
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch, tasks
 from LiverSegLib.worker.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
@@ -580,7 +580,7 @@ class TestConversation:
 
     def test_hello_is_answered_without_torch_and_vtk(self):
         code = (
-            "import sys, LiverSegLib.worker, LiverSegLib.client, LiverSegLib.worker.protocol\n"
+            "import sys, LiverSegLib.worker, LiverSegLib.worker.protocol\n"
             "sys.exit(any(name.split('.')[0] in ('torch', 'vtk', 'vtkmodules') for name in sys.modules))"
         )
         environment = {**os.environ, "PYTHONPATH": str(doubles.ROOT)}
@@ -621,7 +621,7 @@ class TestCancelling:
             worker.process.wait(20)
 
     def test_a_worker_that_does_not_listen_is_ended(self, monkeypatch):
-        monkeypatch.setattr("LiverSegLib.client.CANCEL_TIMEOUT_S", 0.3)
+        monkeypatch.setattr("worker_client.CANCEL_TIMEOUT_S", 0.3)
         with client(pause_at="segment", deaf=True) as worker:
             pid, stages = worker.pid, []
             with pytest.raises(errors.CancelledError):

@@ -49,7 +49,7 @@ def shared(temporaryFolder, monkeypatch):
 
 
 def alive(pid):
-    from LiverSegLib.outputs.ownership import process_exists
+    from processes import process_exists
 
     return process_exists(pid)
 

@@ -111,7 +111,7 @@ def test_next_run_takes_the_old_message_away(hand, scan):
 
 
 def test_error_is_shown_whole_in_the_language_of_the_user(hand, scan):
-    from LiverSegLib.failures import write_failure
+    from LiverSegLib.errors import write_failure
 
     hand.host.translations["LiverSeg could not write the results: {reason}"] = "Nichts geschrieben: {reason}"
     hand.host.translations["{folder} is on a read-only disk."] = "{folder} ist nur lesbar."

@@ -13,8 +13,7 @@ from typing import Any, Dict, Generator, Tuple
 import numpy as np
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import OutputError, WorkerError
-from LiverSegLib.failures import write_failure
+from LiverSegLib.errors import OutputError, WorkerError, write_failure
 from LiverSegLib.sentences import restored, with_identity
 from LiverSegLib.worker import protocol
 

@@ -13,8 +13,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import CancelledError, LiverSegError
-from LiverSegLib.failures import explain
+from LiverSegLib.errors import CancelledError, LiverSegError, explain
 from LiverSegLib.worker import protocol, scratch
 
 from ..slots import guarded

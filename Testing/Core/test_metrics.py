@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from Benchmarks.metrics import assd_mm, dice, hd95_mm, lesion_detection, volume_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from LiverSegLib.errors import UsageError
-from LiverSegLib.evaluation.metrics import assd_mm, dice, hd95_mm, lesion_detection, volume_error
 
 MM = (1.0, 1.0, 1.0)
 

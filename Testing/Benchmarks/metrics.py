@@ -14,8 +14,8 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..errors import UsageError
-from ..masks.components import Box, bounding_box, component_sums, connected_components, shell
+from LiverSegLib.errors import UsageError
+from LiverSegLib.masks.components import Box, bounding_box, component_sums, connected_components, shell
 
 Spacing = Tuple[float, float, float]
 

@@ -3,12 +3,13 @@
 Everything is first written into a hidden folder inside the output folder (so on the same disk), flushed to
 the disk, and only then renamed into place. While the renaming goes on, the hidden folder also holds the
 replaced files and a journal: an error or Ctrl-C in between puts the old set back at once, and after ``kill
--9`` or a power cut the next run does. A lock file keeps a second run out.
+-9`` or a power cut the next run does. A lock keeps a second run out, see ``locks``.
 """
 
 import errno
 import json
 import os
+import platform
 import shutil
 import signal
 import threading
@@ -17,19 +18,17 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import uuid4
 
-from ..errors import OutputError
-from ..failures import write_failure
+from ..errors import OutputError, write_failure
 from ..sentences import Sentence
-from .ownership import Owner
+from .locks import HeldFile, hold, holder
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 LOCK_NAME = ".liverseg-lock"
-"""The lock file of an output folder; it holds the owner, see ``ownership``."""
+"""The lock file of an output folder."""
 
 _STAGING_PREFIX = ".liverseg-new-"
 _JOURNAL = "journal.json"
-_TAKEN_ATTEMPTS = 5
 
 
 class Reservation:
@@ -40,9 +39,17 @@ class Reservation:
         staging: The hidden folder to write the new set into.
     """
 
-    def __init__(self, folder: Path, staging: Path) -> None:
+    def __init__(self, folder: Path, staging: Path, lock: HeldFile) -> None:
         self.folder = folder
         self.staging = staging
+        self._lock = lock
+
+    def end(self) -> None:
+        """Remove the staging folder and the lock. A journal that is still there means that putting back
+        failed: the next run tries again."""
+        if not (self.staging / _JOURNAL).exists():
+            shutil.rmtree(self.staging, ignore_errors=True)
+        self._lock.release()
 
     def commit(self, names: Sequence[str], remove: Sequence[str] = ()) -> None:
         """Move the files ``names`` from ``staging`` into the folder, replacing those there, and remove the
@@ -88,7 +95,7 @@ def reserve(folder: PathLike) -> Iterator[Reservation]:
         finally:
             with signals_deferred():
                 if reservation is not None:
-                    _release(reservation)
+                    reservation.end()
                 _remove_empty(made)
 
 
@@ -202,113 +209,29 @@ def _remove_empty(folders: Sequence[Path]) -> None:
 
 def _take(path: Path) -> Reservation:
     """Lock the folder, put right what a killed run left, and make the staging folder."""
-    lock = path / LOCK_NAME
     try:
-        _lock(lock, path)
+        lock = hold(path / LOCK_NAME)
+        if lock is None:
+            raise OutputError(_taken_sentence(path, path / LOCK_NAME))
         try:
             _recover(path)
             staging = path / (_STAGING_PREFIX + uuid4().hex[:12])
             staging.mkdir(mode=0o700)
         except BaseException:
-            _forget(lock)
+            lock.release()
             raise
     except OSError as error:
         raise write_failure(error, path) from error
-    return Reservation(path, staging)
+    return Reservation(path, staging, lock)
 
 
-def _release(reservation: Reservation) -> None:
-    """Remove the staging folder and the lock. A journal that is still there means that putting back failed:
-    the next run tries again."""
-    if not (reservation.staging / _JOURNAL).exists():
-        shutil.rmtree(reservation.staging, ignore_errors=True)
-    _forget(reservation.folder / LOCK_NAME)
-
-
-def _forget(lock: Path) -> None:
-    try:
-        lock.unlink()
-    except OSError:
-        pass  # a read-only disk: it holds our process number, so a later run recognises it as left over
-
-
-def _lock(lock: Path, folder: Path) -> None:
-    """Make the lock file, taking over that of a dead process.
-
-    Raises:
-        OutputError: A living process, or one on another computer, holds it.
-    """
-    for _ in range(_TAKEN_ATTEMPTS):
-        if _make_lock(lock):
-            return
-        text = _read_lock(lock)
-        if text is None:
-            continue  # released in this moment
-        owner = Owner.parse(text)
-        if owner is None or not owner.is_dead():
-            raise OutputError(_taken_sentence(folder, lock, owner))
-        _clear_stale(lock, text)
-    raise OutputError(_taken_sentence(folder, lock, None))
-
-
-def _make_lock(lock: Path) -> bool:
-    """Whether this process now has the lock. It appears complete with its owner: written beside it, then
-    linked to its name."""
-    own = lock.with_name(f"{LOCK_NAME}-{uuid4().hex[:12]}")
-    try:
-        with open(own, "x", encoding="utf-8") as file:
-            file.write(Owner.current().to_text())
-        try:
-            os.link(str(own), str(lock))
-        except FileExistsError:
-            return False
-        except OSError:
-            return _make_lock_without_links(lock)
-        return True
-    finally:
-        _forget(own)
-
-
-def _make_lock_without_links(lock: Path) -> bool:
-    """The same on disks without hard links (FAT, some network shares)."""
-    try:
-        handle = os.open(str(lock), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-    except FileExistsError:
-        return False
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(Owner.current().to_text())
-    return True
-
-
-def _read_lock(lock: Path) -> Optional[str]:
-    try:
-        return lock.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return None
-
-
-def _clear_stale(lock: Path, text: str) -> None:
-    """Remove a dead process's lock, unless another run has just replaced it by its own: then that one is put
-    back."""
-    aside = lock.with_name(f"{LOCK_NAME}-{uuid4().hex[:12]}")
-    try:
-        os.rename(str(lock), str(aside))
-    except FileNotFoundError:
-        return
-    if _read_lock(aside) != text:
-        try:
-            os.link(str(aside), str(lock))
-        except OSError:
-            pass
-    _forget(aside)
-
-
-def _taken_sentence(folder: Path, lock: Path, owner: Optional[Owner]) -> str:
-    places = {"folder": str(folder), "lock": str(lock)}
-    if owner is None:
+def _taken_sentence(folder: Path, lock: Path) -> str:
+    places, found = {"folder": str(folder), "lock": str(lock)}, holder(lock)
+    if found is None:
         return Sentence("write.taken", **places)
-    key = "write.taken-here" if owner.is_here() else "write.taken-elsewhere"
-    return Sentence(key, pid=owner.pid, host=owner.host, **places)
+    pid, host = found
+    key = "write.taken-here" if host == platform.node() else "write.taken-elsewhere"
+    return Sentence(key, pid=pid, host=host, **places)
 
 
 def _recover(folder: Path) -> None:
@@ -317,10 +240,6 @@ def _recover(folder: Path) -> None:
         if (leftover / _JOURNAL).exists():
             _put_back(folder, leftover)
         shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in folder.glob(LOCK_NAME + "-*"):
-        owner = Owner.parse(_read_lock(leftover) or "")
-        if owner is None or owner.is_dead():
-            _forget(leftover)
 
 
 def _swap(folder: Path, staging: Path, names: Sequence[str], remove: Sequence[str]) -> None:
