@@ -56,7 +56,7 @@ BELOW = {
     "failures": {"errors", "sentences"},
     "labels": set(),
     "networks": {"errors"},
-    "images": {"errors", "failures", "labels", "measure", "sentences"},
+    "images": {"errors", "failures", "labels", "sentences"},
     "masks": {"errors", "images", "labels", "sentences"},
     "measure": {"errors", "images", "labels", "masks", "sentences"},
     "steatosis": {"errors", "images", "labels", "masks", "measure", "sentences"},
