@@ -93,7 +93,7 @@ class TestStarting:
         from LiverSegSlicer.places import coreFolder
 
         code = (
-            "import os; from LiverSegLib import scratch; folder = scratch.make_private_folder()\n"
+            "import os; from LiverSegLib.worker import scratch; folder = scratch.make_private_folder()\n"
             "(folder / 'voxels.npy').write_text('a patient'); os.kill(os.getpid(), 9)"
         )
         environment = {**os.environ, "PYTHONPATH": str(coreFolder())}
