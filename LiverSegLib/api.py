@@ -14,7 +14,6 @@ from LiverSegLib.errors import CancelledError, InputChangedError, NoLiverError, 
 from LiverSegLib.failures import is_out_of_memory
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.images.grid import Grid
-from LiverSegLib.images.voxels import voxel_volume_ml
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.masks.cleanup import (
     MINIMUM_LESION_ML,
@@ -439,8 +438,7 @@ def _require_liver(labels: np.ndarray, scan: sitk.Image) -> None:
     box = bounding_box(labels)
     organs = labels[:0] if box is None else labels[box]
     liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
-    liver_ml = liver_voxels * voxel_volume_ml(scan.GetSpacing(), scan.GetDirection())
-    if liver_ml < MINIMUM_LIVER_ML:
+    if liver_voxels * Grid.of(scan).voxel_ml < MINIMUM_LIVER_ML:
         raise NoLiverError(Sentence("refused.no-liver"))
 
 

@@ -28,6 +28,7 @@ import SimpleITK as sitk
 
 from .errors import ERROR_TYPES, CancelledError, LiverSegError, SeriesChoiceError, WorkerError
 from .failures import write_failure
+from .images.grid import Grid
 from .sentences import restored
 from .worker import protocol, scratch
 
@@ -226,7 +227,7 @@ class WorkerClient:
             if isinstance(source, sitk.Image):
                 voxels = child.folder / f"voxels-{request_id}.npy"
                 _save_voxels(voxels, source)
-                where: Dict[str, Any] = {"voxels": str(voxels), "grid": _grid(source)}
+                where: Dict[str, Any] = {"voxels": str(voxels), "grid": Grid.of(source)}
             else:
                 where = {"path": os.path.abspath(source)}
             child.send(protocol.Segment(request_id, **where, **options))
@@ -419,10 +420,6 @@ def _error(failure: protocol.Failure) -> LiverSegError:
     return kind(message, failure.details)
 
 
-def _grid(image: sitk.Image) -> protocol.Grid:
-    return protocol.Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection())
-
-
 def _save_voxels(path: Path, image: sitk.Image) -> None:
     try:
         scratch.save_array(path, sitk.GetArrayViewFromImage(image))
@@ -444,10 +441,7 @@ def _read_result(reply: protocol.SegmentResult, private_folder: Path) -> WorkerR
 
     folder = _result_folder(reply, private_folder)
     try:
-        labels = sitk.GetImageFromArray(_load(folder, reply.labels))
-        labels.SetOrigin(reply.grid.origin)
-        labels.SetSpacing(reply.grid.spacing)
-        labels.SetDirection(reply.grid.direction)
+        labels = reply.grid.image(_load(folder, reply.labels))
         summary = restored(json.loads((folder / reply.summary).read_text(encoding="utf-8")))
         return WorkerResult(
             name=summary["name"],

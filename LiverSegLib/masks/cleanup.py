@@ -25,7 +25,7 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..images.voxels import NOT_SHEARED, voxel_volume_ml
+from ..images.grid import NOT_SHEARED, voxel_volume_ml
 from ..labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
 from .components import Box, bounding_box, cavities, component_sums, largest_component, places_of
 from .runs import find_runs

@@ -16,6 +16,7 @@ from LiverSegLib import api
 from LiverSegLib.api import Result, assess_steatosis
 from LiverSegLib.cli import EXIT_CODES, main
 from LiverSegLib.evaluation.readings import read_readings
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.measure import measure
 from LiverSegLib.outputs import write_results, write_steatosis
 from LiverSegLib.steatosis.assess import Assessment, CutOffs
@@ -308,7 +309,7 @@ def test_the_worker_reports_the_reading_that_it_is_handed(tmp_path, case):
         np.save(tmp_path / f"{name}.npy", sitk.GetArrayFromImage(item))
     request = protocol.Report(
         "r", str(tmp_path / "voxels.npy"),
-        protocol.Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection()),
+        Grid.of(image),
         str(tmp_path / "labels.npy"), str(tmp_path / "summary.json"), str(tmp_path / "out"), rendering=False,
     )  # fmt: skip
     desk = tasks.Desk(tmp_path, lambda *_: None, lambda: False, lambda *_: None)
