@@ -291,8 +291,8 @@ class _Run:
         reporter.begin("clean")
         with _memory_errors("failed.memory-cleaning"):
             cleaned, report = clean(
-                found.labels, scan.image.GetSpacing(), minimum_lesion_ml=self.minimum_lesion_ml,
-                probability=found.probability, direction=scan.image.GetDirection(), check=reporter.check,
+                found.labels, Grid.of(scan.image).voxel_ml, minimum_lesion_ml=self.minimum_lesion_ml,
+                probability=found.probability, check=reporter.check,
             )  # fmt: skip
             labels = _as_image(cleaned, scan.image)
             labels, report = self._without_narrow(labels, report)
@@ -342,11 +342,7 @@ class _Run:
             return labels, report
         self.minimum_lesion_ml = minimum
         mask, report, sizes = leave_out_small_tumours(
-            sitk.GetArrayViewFromImage(labels),
-            labels.GetSpacing(),
-            minimum,
-            report,
-            direction=labels.GetDirection(),
+            sitk.GetArrayViewFromImage(labels), Grid.of(labels).voxel_ml, minimum, report
         )
         self.left_out = left_out_lesions(phase.phase, sizes, minimum)
         return (_as_image(mask, labels) if sizes else labels), report

@@ -130,7 +130,8 @@ class Grid:
     @property
     def voxel_ml(self) -> float:
         """Volume of a voxel in ml: the parallelepiped |det(steps)|, right for sheared grids too."""
-        return voxel_volume_ml(self.spacing, self.direction)
+        shear = abs(float(np.linalg.det(np.reshape(self.direction, (3, 3)))))
+        return shear * float(np.prod(self.spacing)) / 1000.0
 
     @property
     def slice_spacing(self) -> float:
@@ -272,23 +273,6 @@ class PatientOrder:
     @property
     def _mirrored(self) -> Tuple[slice, ...]:
         return tuple(slice(None, None, -1 if flip else 1) for flip in self.flips[::-1])
-
-
-def voxel_volume_ml(spacing: Sequence[float], direction: Sequence[float] = NOT_SHEARED) -> float:
-    """Volume of a voxel in ml: the parallelepiped that its three steps span, right for tilted gantries too.
-
-    Args:
-        spacing: mm (x, y, z).
-        direction: 3 x 3 row by row as SimpleITK has it; the axes of a tilted gantry are not perpendicular.
-
-    Returns:
-        ``|det(direction)|`` times the product of the spacing, over 1000.
-
-    >>> voxel_volume_ml((1.0, 1.0, 5.0))
-    0.005
-    """
-    shear = abs(float(np.linalg.det(np.reshape(np.asarray(direction, dtype=float), (3, 3)))))
-    return shear * float(np.prod(np.asarray(spacing, dtype=float))) / 1000.0
 
 
 def are_thick_slices(slice_spacing: float) -> bool:

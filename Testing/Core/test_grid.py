@@ -22,7 +22,6 @@ from LiverSegLib.images.grid import (
     Grid,
     are_thick_slices,
     grow_box,
-    voxel_volume_ml,
 )
 from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.labels import LIVER, TUMOUR
@@ -288,7 +287,6 @@ def test_no_voxel_is_copied():
 def test_a_voxel_of_a_tilted_gantry_is_smaller_by_the_cosine_and_the_same_everywhere():
     image = image_with(TILTED, (8, 7, 6), SPACING)
     expected = 0.002 * np.cos(TILT)
-    assert voxel_volume_ml(SPACING, TILTED) == pytest.approx(expected)
     assert Grid.of(image).voxel_ml == pytest.approx(expected)
     assert patient_order(image).grid.voxel_ml == pytest.approx(expected)
 
@@ -297,12 +295,14 @@ def test_cleaning_measures_lesions_with_the_volume_of_a_tilted_voxel():
     labels = np.zeros((30, 30, 30), np.uint8)
     labels[5:25, 5:25, 5:25] = LIVER
     labels[12:14, 12:17, 12:17] = TUMOUR  # 50 voxels: 0.100 ml straight, 0.088 ml tilted
-    straight, report = clean(labels, SPACING, minimum_lesion_ml=0.095)
-    tilted, _ = clean(labels, SPACING, minimum_lesion_ml=0.095, direction=TILTED)
+    grid = Grid((30, 30, 30), SPACING, (0.0, 0.0, 0.0), NOT_SHEARED)
+    straight_ml, tilted_ml = grid.voxel_ml, replace(grid, direction=TILTED).voxel_ml
+    straight, report = clean(labels, straight_ml, minimum_lesion_ml=0.095)
+    tilted, _ = clean(labels, tilted_ml, minimum_lesion_ml=0.095)
     assert (straight == TUMOUR).sum() == 50
     assert (tilted == TUMOUR).sum() == 0
-    _, _, kept = leave_out_small_tumours(straight, SPACING, 0.095, report)
-    _, _, left_out = leave_out_small_tumours(straight, SPACING, 0.095, report, direction=TILTED)
+    _, _, kept = leave_out_small_tumours(straight, straight_ml, 0.095, report)
+    _, _, left_out = leave_out_small_tumours(straight, tilted_ml, 0.095, report)
     assert kept == () and left_out == pytest.approx((0.1 * np.cos(TILT),))
 
 
