@@ -22,7 +22,6 @@ from LiverSegLib.errors import (
 )
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.images.grid import Grid
-from LiverSegLib.images.voxels import voxel_volume_ml
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.masks.cleanup import (
     MINIMUM_LESION_ML,
@@ -317,8 +316,8 @@ class _Run:
         reporter.begin("clean")
         with _memory_errors("failed.memory-cleaning"):
             cleaned, report = clean(
-                found.labels, scan.image.GetSpacing(), minimum_lesion_ml=self.minimum_lesion_ml,
-                probability=found.probability, direction=scan.image.GetDirection(), check=reporter.check,
+                found.labels, Grid.of(scan.image).voxel_ml, minimum_lesion_ml=self.minimum_lesion_ml,
+                probability=found.probability, check=reporter.check,
             )  # fmt: skip
             labels = _as_image(cleaned, scan.image)
             labels, report = self._without_narrow(labels, report)
@@ -369,11 +368,7 @@ class _Run:
             return labels, report
         self.minimum_lesion_ml = minimum
         mask, report, sizes = leave_out_small_tumours(
-            sitk.GetArrayViewFromImage(labels),
-            labels.GetSpacing(),
-            minimum,
-            report,
-            direction=labels.GetDirection(),
+            sitk.GetArrayViewFromImage(labels), Grid.of(labels).voxel_ml, minimum, report
         )
         self.left_out = left_out_lesions(phase.phase, sizes, minimum)
         return (_as_image(mask, labels) if sizes else labels), report
@@ -467,8 +462,7 @@ def _require_liver(labels: np.ndarray, scan: sitk.Image) -> None:
     box = bounding_box(labels)
     organs = labels[:0] if box is None else labels[box]
     liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
-    liver_ml = liver_voxels * voxel_volume_ml(scan.GetSpacing(), scan.GetDirection())
-    if liver_ml < MINIMUM_LIVER_ML:
+    if liver_voxels * Grid.of(scan).voxel_ml < MINIMUM_LIVER_ML:
         raise NoLiverError(Sentence("refused.no-liver"))
 
 

@@ -306,7 +306,7 @@ SENTENCES: Dict[str, str] = {
         "Not enough memory on {device} for several tiles at once: this scan took one at a time."
     ),
     "device.to-cpu": "Not enough memory on {device}: this scan was computed on the CPU.",
-    "note.oblique": "The scan is oblique by {degrees:.0f} degrees; it was segmented on an upright copy.",
+    "note.oblique": "The scan is oblique by {degrees:.0f} degrees; it was segmented on an axis-aligned copy.",
     "note.larger-box": "Liver or spleen reached beyond the located box; the box was enlarged.",
     "files.no-3d-picture": "There is no 3-D picture. {reason}",
     "files.no-roi-picture": "There is no picture of the ROIs: the Python package pillow is missing.",

@@ -373,7 +373,7 @@ TEMPLATES: Dict[str, Callable[[], str]] = {
     ),
     "device.to-cpu": lambda: _("Not enough memory on {device}: this scan was computed on the CPU."),
     "note.oblique": lambda: _(
-        "The scan is oblique by {degrees:.0f} degrees; it was segmented on an upright copy."
+        "The scan is oblique by {degrees:.0f} degrees; it was segmented on an axis-aligned copy."
     ),
     "note.larger-box": lambda: _("Liver or spleen reached beyond the located box; the box was enlarged."),
     "files.no-3d-picture": lambda: _("There is no 3-D picture. {reason}"),

@@ -8,8 +8,8 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError
 from ..sentences import Sentence
+from .grid import are_thick_slices
 from .integrity import SHEAR_TOLERANCE, shear
-from .voxels import are_thick_slices
 
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume."""

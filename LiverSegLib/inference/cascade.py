@@ -12,13 +12,14 @@ from scipy import ndimage
 from torch.nn import functional
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, NoLiverError
-from LiverSegLib.images.patient_order import MAX_TILT_DEGREES, Box, Volume, grow_box, patient_order, upright
+from LiverSegLib.images.grid import Box, Grid, grow_box
+from LiverSegLib.images.patient_order import PatientScan, patient_order
+from LiverSegLib.images.resample import axis_aligned
 from LiverSegLib.inference.devices import Device
 from LiverSegLib.inference.resample import (
-    NetworkGrid,
+    NetworkRegion,
     classify,
     classify_at,
-    network_grid,
     normalise,
     to_network,
 )
@@ -42,6 +43,8 @@ BOX_GROWTH_MM = 50.0
 again.
 """
 MAX_RUNS = 3
+MAX_TILT_DEGREES = 12.0
+"""The networks were trained with rotations up to this; a more oblique scan is resampled axis-aligned."""
 NO_LIVER = Sentence("refused.no-liver")
 
 Tick = Callable[[float], None]
@@ -57,13 +60,13 @@ LEAST_VOTE = 1e-3
 @dataclass(frozen=True)
 class Located:
     """Where the organs are: a box in the volume's voxels (z, y, x), the coarse volume of the liver, and the
-    coarse probabilities (background, liver, spleen; z, y, x) on their grid.
+    coarse probabilities (background, liver, spleen; z, y, x) in their region.
     """
 
     box: Box
     liver_ml: float
     scores: Optional[torch.Tensor] = None
-    grid: Optional[NetworkGrid] = None
+    region: Optional[NetworkRegion] = None
 
 
 @dataclass(frozen=True)
@@ -102,19 +105,18 @@ class Cascade:
         """What had to be given up on this scan, for lack of memory or as the device failed; each once."""
         return list(dict.fromkeys(text for runner in self.runners.values() for text in runner.fallbacks))
 
-    def locate(self, volume: Volume, tick: Tick) -> Located:
+    def locate(self, volume: PatientScan, tick: Tick) -> Located:
         """Find liver and spleen in the whole scan at coarse spacing.
 
         Raises:
             NoLiverError: there is no liver in view.
         """
         stage = self.stages[LOCATE]
-        whole = tuple(slice(0, n) for n in volume.array.shape)
-        grid = network_grid(volume, whole, stage.spacing)  # type: ignore[arg-type]
-        scores = self._scores(LOCATE, volume, grid, (), tick)
+        region = NetworkRegion.over(volume.grid, volume.grid.box, stage.spacing)
+        scores = self._scores(LOCATE, volume, region, (), tick)
         table = stage.output.channel_labels
         labels = torch.as_tensor(table, dtype=torch.uint8)[scores.argmax(0).cpu()].numpy()
-        voxel_ml = volume.voxel_ml * float(np.prod(grid.steps))
+        voxel_ml = region.grid.voxel_ml
         liver, liver_voxels = _largest(np.isin(labels, (LIVER, TUMOUR)))
         if liver is None or liver_voxels * voxel_ml < LOCATED_LIVER_ML:
             raise NoLiverError(NO_LIVER)
@@ -123,13 +125,11 @@ class Cascade:
         if spleen is not None and spleen_voxels * voxel_ml >= LOCATED_SPLEEN_ML:
             found.append(spleen)
         box = tuple(
-            slice(
-                min(b[a].start for b in found) * grid.steps[a], max(b[a].stop for b in found) * grid.steps[a]
-            )
-            for a in range(3)
+            slice(min(b[a].start for b in found) * step, max(b[a].stop for b in found) * step)
+            for a, step in enumerate(region.steps)
         )
-        widened = self._widen(box, volume)  # type: ignore[arg-type]
-        return Located(widened, liver_voxels * voxel_ml, _by_organ(scores, table), grid)
+        widened = self._widen(box, volume.grid)  # type: ignore[arg-type]
+        return Located(widened, liver_voxels * voxel_ml, _by_organ(scores, table), region)
 
     def segment(
         self,
@@ -158,48 +158,48 @@ class Cascade:
         target = patient_order(image)
         volume, notes = target, []
         stage = self.stages[SEGMENT]
-        if target.tilt_degrees > MAX_TILT_DEGREES:
-            volume = patient_order(upright(image, min(stage.spacing), poll))
-            notes.append(Sentence("note.oblique", degrees=float(target.tilt_degrees)))
+        if target.grid.tilt_degrees > MAX_TILT_DEGREES:
+            volume = patient_order(axis_aligned(image, min(stage.spacing), poll))
+            notes.append(Sentence("note.oblique", degrees=target.grid.tilt_degrees))
         if LOCATE in self.stages:
             located = self.locate(volume, locate_tick)
         else:
-            located = Located(tuple(slice(0, n) for n in volume.array.shape), 0.0)  # type: ignore[arg-type]
-        scores, grid = self._fine(volume, located, stage.mirror_axes if mirror else (), tick, notes)
-        _check_agreement(scores, stage, located, volume.voxel_ml * float(np.prod(grid.steps)))
-        return self._labelled(scores, grid, volume, target, tick, notes)
+            located = Located(volume.grid.box, 0.0)
+        scores, region = self._fine(volume, located, stage.mirror_axes if mirror else (), tick, notes)
+        _check_agreement(scores, stage, located, region.grid.voxel_ml)
+        return self._labelled(scores, region, volume, target, tick, notes)
 
-    def _fine(self, volume, located, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkGrid]:
+    def _fine(self, volume, located, mirror_axes, tick, notes) -> Tuple[torch.Tensor, NetworkRegion]:
         """Probabilities inside the box, which grows where the organs reach its sides."""
         stage, box = self.stages[SEGMENT], located.box
         for run in range(MAX_RUNS):
-            grid = network_grid(volume, box, stage.spacing)
-            scores = self._scores(SEGMENT, volume, grid, mirror_axes, lambda share: tick(0.8 * share))
-            _vote(scores, grid, located, stage.output.channel_labels)
-            larger = _larger_box(scores, stage, grid, volume)
-            if larger == grid.box or run == MAX_RUNS - 1:
+            region = NetworkRegion.over(volume.grid, box, stage.spacing)
+            scores = self._scores(SEGMENT, volume, region, mirror_axes, lambda share: tick(0.8 * share))
+            _vote(scores, region, located, stage.output.channel_labels)
+            larger = _larger_box(scores, stage, region.box, volume.grid)
+            if larger == region.box or run == MAX_RUNS - 1:
                 break
             notes.append(Sentence("note.larger-box"))
             box = larger
-        return scores, grid
+        return scores, region
 
-    def _labelled(self, scores, grid, volume, target, tick, notes) -> Segmentation:
+    def _labelled(self, scores, region, volume, target, tick, notes) -> Segmentation:
         """Carry the probabilities to the scan's own voxels."""
         table = self.stages[SEGMENT].output.channel_labels
         if volume is target:
-            labels, probability = classify(scores, grid, volume, table, lambda: tick(0.85))
+            labels, probability = classify(scores, region, volume, table, lambda: tick(0.85))
         else:
-            labels, probability = classify_at(scores, grid, volume, target, table, lambda: tick(0.85))
-        return Segmentation(target.restore(labels), target.restore(probability), tuple(notes))
+            labels, probability = classify_at(scores, region, volume, target, table, lambda: tick(0.85))
+        return Segmentation(target.order.restore(labels), target.order.restore(probability), tuple(notes))
 
     def _scores(
-        self, name: str, volume: Volume, grid: NetworkGrid, mirror_axes: Sequence[int], tick: Tick
+        self, name: str, volume: PatientScan, region: NetworkRegion, mirror_axes: Sequence[int], tick: Tick
     ) -> torch.Tensor:
-        """Class probabilities (classes, z, y, x) of one stage on its grid."""
+        """Class probabilities (classes, z, y, x) of one stage in a region."""
         stage, runner = self.stages[name], self.runners[name]
-        image = normalise(to_network(volume, grid, lambda: tick(0.0)), stage.intensity)
+        image = normalise(to_network(volume, region, lambda: tick(0.0)), stage.intensity)
         background = _background(stage)
-        plan = plan_tiles(grid.shape, stage.patch, runner.size_multiple)
+        plan = plan_tiles(region.shape, stage.patch, runner.size_multiple)
         logits = runner.run(
             image, plan, background=background, mirror_axes=mirror_axes, progress=tick, poll=self._poll
         )
@@ -208,11 +208,11 @@ class Cascade:
             return _from_sigmoid(logits)
         return torch.softmax(logits, 0)
 
-    def _widen(self, box: Box, volume: Volume) -> Box:
+    def _widen(self, box: Box, scan: Grid) -> Box:
         """Margin on every side, and at least a tile, so that the network sees as much as in training."""
-        stage = self.stages[SEGMENT]
-        tile = [n * s / v for n, s, v in zip(stage.patch, stage.spacing[::-1], volume.spacing)]
-        return grow_box(box, [BOX_MARGIN_MM / s for s in volume.spacing], volume.array.shape, tile)
+        stage, spacing = self.stages[SEGMENT], scan.spacing[::-1]
+        tile = [n * s / v for n, s, v in zip(stage.patch, stage.spacing[::-1], spacing)]
+        return grow_box(box, [BOX_MARGIN_MM / s for s in spacing], scan.shape, tile)
 
 
 def _runner(model: Model, stage: Stage, device: Device) -> TileRunner:
@@ -242,7 +242,9 @@ def _by_organ(scores: torch.Tensor, channel_labels: Sequence[int]) -> torch.Tens
     return torch.stack([scores[row].sum(0) for row in rows])
 
 
-def _vote(scores: torch.Tensor, grid: NetworkGrid, located: Located, channel_labels: Sequence[int]) -> None:
+def _vote(
+    scores: torch.Tensor, region: NetworkRegion, located: Located, channel_labels: Sequence[int]
+) -> None:
     """Multiply the fine probabilities (classes, z, y, x) by the coarse ones of the same organ, in place.
 
     Two networks that erred independently would be combined by this product. The coarse one sees the whole
@@ -250,12 +252,12 @@ def _vote(scores: torch.Tensor, grid: NetworkGrid, located: Located, channel_lab
     its classes counts as present within VOTE_REACH cells of where it is, and near its borders the fine
     network decides alone.
     """
-    if located.scores is None or located.grid is None:
+    if located.scores is None or located.region is None:
         return
     coarse = functional.max_pool3d(located.scores, 2 * VOTE_REACH + 1, stride=1, padding=VOTE_REACH)
-    for axis, step, count in zip((1, 2, 3), grid.steps, grid.shape):
-        coarse_step, cells = located.grid.steps[axis - 1], coarse.shape[axis]
-        start = grid.box[axis - 1].start - located.grid.box[axis - 1].start
+    for axis, step, count in zip((1, 2, 3), region.steps, region.shape):
+        coarse_step, cells = located.region.steps[axis - 1], coarse.shape[axis]
+        start = region.box[axis - 1].start - located.region.box[axis - 1].start
         centres = (start + (np.arange(count) + 0.5) * step) / coarse_step - 0.5
         distance = np.abs(np.clip(centres, 0, cells - 1)[:, None] - np.arange(cells)[None])
         weights = torch.from_numpy(np.clip(1 - distance, 0, None).astype(np.float32)).to(coarse.device)
@@ -274,19 +276,20 @@ def _check_agreement(scores: torch.Tensor, stage: Stage, located: Located, voxel
         raise NoLiverError(NO_LIVER, f"coarse {located.liver_ml:.0f} ml, fine {fine_ml:.0f} ml")
 
 
-def _larger_box(scores: torch.Tensor, stage: Stage, grid: NetworkGrid, volume: Volume) -> Box:
+def _larger_box(scores: torch.Tensor, stage: Stage, box: Box, scan: Grid) -> Box:
     """The box, grown on the sides that the organs reach and behind which there is more scan."""
     organs = [i for i, label in enumerate(stage.output.channel_labels) if label]
     grown = []
-    for axis, (part, limit) in enumerate(zip(grid.box, volume.array.shape)):
+    for axis, (part, limit, spacing) in enumerate(zip(box, scan.shape, scan.spacing[::-1])):
         start, stop = part.start, part.stop
-        growth = int(np.ceil(BOX_GROWTH_MM / volume.spacing[axis]))
+        growth = int(np.ceil(BOX_GROWTH_MM / spacing))
         if start > 0 and _organs_at(scores, organs, axis, 0):
             start = max(0, start - growth)
         if stop < limit and _organs_at(scores, organs, axis, -1):
             stop = min(limit, stop + growth)
         grown.append(slice(start, stop))
-    return tuple(grown)  # type: ignore[return-value]
+    z, y, x = grown
+    return z, y, x
 
 
 def _organs_at(scores: torch.Tensor, organs: Sequence[int], axis: int, side: int) -> bool:

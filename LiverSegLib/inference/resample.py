@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from LiverSegLib.images.patient_order import Box, Volume, axis_weights
+from LiverSegLib.images.grid import Box, Grid
+from LiverSegLib.images.patient_order import PatientScan
+from LiverSegLib.images.resample import axis_weights
 from LiverSegLib.models import Intensity
 
 SLAB_VOXELS = 6_000_000
@@ -21,40 +23,53 @@ Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class NetworkGrid:
-    """A network's grid laid over a box of a volume.
+class NetworkRegion:
+    """A region of a scan as the network sees it.
 
-    ``box`` is in the volume's voxels (z, y, x); ``steps`` are scan voxels per network voxel and ``shape`` the
-    network voxels, both (z, y, x). Network voxel j lies at scan voxel ``box.start + (j + 0.5) * step - 0.5``.
+    Network voxel j lies at scan voxel ``box.start + (j + 0.5) * step - 0.5``.
+
+    Attributes:
+        box: in the scan's voxels (z, y, x), in patient order.
+        scan: the grid of the scan's voxels in the box.
+        grid: the network's: the box at the network's spacing.
     """
 
     box: Box
-    steps: Tuple[float, float, float]
-    shape: Tuple[int, int, int]
+    scan: Grid
+    grid: Grid
+
+    @classmethod
+    def over(cls, scan: Grid, box: Box, spacing: Sequence[float]) -> "NetworkRegion":
+        """Lay a grid of ``spacing`` mm (x, y, z) over a box (z, y, x) of a scan."""
+        part = scan.crop(box)
+        return cls(box, part, part.resampled(spacing))
+
+    @property
+    def shape(self) -> Tuple[int, int, int]:
+        """Network voxels (z, y, x)."""
+        return self.grid.shape
+
+    @property
+    def steps(self) -> Tuple[float, float, float]:
+        """Scan voxels per network voxel (z, y, x)."""
+        x, y, z = (want / have for want, have in zip(self.grid.spacing, self.scan.spacing))
+        return z, y, x
 
 
-def network_grid(volume: Volume, box: Box, spacing: Sequence[float]) -> NetworkGrid:
-    """Lay a grid of ``spacing`` mm (x, y, z) over a box of the volume."""
-    steps = tuple(float(want / have) for want, have in zip(tuple(spacing)[::-1], volume.spacing))
-    lengths = [part.stop - part.start for part in box]
-    shape = tuple(max(1, int(np.ceil(length / step - 1e-6))) for length, step in zip(lengths, steps))
-    return NetworkGrid(box, steps, shape)  # type: ignore[arg-type]
-
-
-def to_network(volume: Volume, grid: NetworkGrid, check: Optional[Check] = None) -> torch.Tensor:
+def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check] = None) -> torch.Tensor:
     """Resample the box to the network's grid: float32 HU (z, y, x), anti-aliased where it gets coarser.
 
     Slices are thinned first where they lie more than twice as close as needed, to spare time on long scans.
     """
-    z, y, x = grid.box
-    stride = max(1, int(grid.steps[0] // 2)) if grid.steps[0] >= 4 else 1
+    z, y, x = region.box
+    stride = max(1, int(region.steps[0] // 2)) if region.steps[0] >= 4 else 1
     first_line = min((stride - 1) // 2, z.stop - z.start - 1)
     lines = np.arange(z.start + first_line, z.stop, stride)
     weights = [
         torch.from_numpy(axis_weights(part.stop - part.start, step, count))
-        for part, step, count in zip(grid.box[1:], grid.steps[1:], grid.shape[1:])
+        for part, step, count in zip(region.box[1:], region.steps[1:], region.shape[1:])
     ]
-    planes = torch.empty((len(lines), *grid.shape[1:]))
+    planes = torch.empty((len(lines), *region.shape[1:]))
     per_slab = max(1, SLAB_VOXELS // ((y.stop - y.start) * (x.stop - x.start)))
     for first in range(0, len(lines), per_slab):
         if check:
@@ -64,8 +79,9 @@ def to_network(volume: Volume, grid: NetworkGrid, check: Optional[Check] = None)
         slab.clamp_(*HU_LIMITS)
         planes[first : first + per_slab] = weights[0] @ (slab @ weights[1].T)
     # Kept slice i is the box's slice first_line + i * stride.
-    along = axis_weights(len(lines), grid.steps[0] / stride, grid.shape[0], 0.5 - (0.5 + first_line) / stride)
-    return (torch.from_numpy(along) @ planes.flatten(1)).reshape(grid.shape)
+    shift = 0.5 - (0.5 + first_line) / stride
+    along = axis_weights(len(lines), region.steps[0] / stride, region.shape[0], shift)
+    return (torch.from_numpy(along) @ planes.flatten(1)).reshape(region.shape)
 
 
 def normalise(hu: torch.Tensor, intensity: Intensity) -> torch.Tensor:
@@ -82,8 +98,8 @@ def normalise(hu: torch.Tensor, intensity: Intensity) -> torch.Tensor:
 
 def classify(
     scores: torch.Tensor,
-    grid: NetworkGrid,
-    volume: Volume,
+    region: NetworkRegion,
+    volume: PatientScan,
     channel_labels: Sequence[int],
     check: Optional[Check] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
@@ -91,19 +107,19 @@ def classify(
     slice.
 
     Args:
-        scores: probabilities (classes, z, y, x) on ``grid``.
-        grid: where they lie.
+        scores: probabilities (classes, z, y, x) on ``region.grid``.
+        region: where they lie.
         volume: the scan.
         channel_labels: label value of each class.
         check: called every few slices; may raise to cancel.
 
     Returns:
         (labels, probability), both uint8 (z, y, x) of the volume's shape: the label, and 255 times its
-        probability; 0 outside ``grid.box``.
+        probability; 0 outside ``region.box``.
     """
     labels, confidence = np.zeros(volume.array.shape, np.uint8), np.zeros(volume.array.shape, np.uint8)
-    z, *across = grid.box
-    planes = _PlanesInTheScansPixels(scores, grid, [part.stop - part.start for part in across])
+    z, *across = region.box
+    planes = _PlanesInTheScansPixels(scores, region, [part.stop - part.start for part in across])
     for index in range(z.stop - z.start):
         if check and index % CHECK_EVERY == 0:
             check()
@@ -135,12 +151,12 @@ class _PlanesInTheScansPixels:
     once and kept for the slices beside it; else planes are mixed first and resized then.
     """
 
-    def __init__(self, scores: torch.Tensor, grid: NetworkGrid, across: Sequence[int]) -> None:
+    def __init__(self, scores: torch.Tensor, region: NetworkRegion, across: Sequence[int]) -> None:
         """Take probabilities (classes, z, y, x) and the number of scan pixels (y, x) to resize to."""
-        self._scores, self._step = scores, grid.steps[0]
+        self._scores, self._step = scores, region.steps[0]
         self._weights = [
             torch.from_numpy(_linear_weights(*sizes)).to(scores.device, scores.dtype)
-            for sizes in zip(grid.shape[1:], grid.steps[1:], across)
+            for sizes in zip(region.shape[1:], region.steps[1:], across)
         ]
         self._ready: Dict[int, torch.Tensor] = {}
 
@@ -171,31 +187,33 @@ def _linear_weights(count: int, step: float, out_count: int) -> np.ndarray:
 
 def classify_at(
     scores: torch.Tensor,
-    grid: NetworkGrid,
-    upright: Volume,
-    target: Volume,
+    region: NetworkRegion,
+    axis_aligned: PatientScan,
+    target: PatientScan,
     channel_labels: Sequence[int],
     check: Optional[Check] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """As :func:`classify`, at the voxels of another volume (an oblique scan, while ``upright`` is its upright
-    copy).
+    """As :func:`classify`, at the voxels of another volume (an oblique scan, while ``axis_aligned`` is its
+    axis-aligned copy).
 
     Returns:
         (labels, probability), uint8 (z, y, x) over the whole of ``target``; 0 outside the box.
     """
     shape = target.array.shape
     labels, confidence = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    steps, starts = np.asarray(grid.steps[::-1]), np.asarray([part.start for part in grid.box[::-1]])
-    to_upright = np.linalg.inv(upright.to_lps) @ target.to_lps  # indices (x, y, z) -> indices (x, y, z)
-    size = np.asarray(grid.shape[::-1], float)
-    lengths = np.asarray([part.stop - part.start for part in grid.box[::-1]], float)
+    steps, starts = np.asarray(region.steps[::-1]), np.asarray([part.start for part in region.box[::-1]])
+    # indices (x, y, z) -> indices (x, y, z)
+    to_aligned = np.linalg.inv(axis_aligned.grid.to_lps) @ target.grid.to_lps
+    size = np.asarray(region.shape[::-1], float)
+    lengths = np.asarray([part.stop - part.start for part in region.box[::-1]], float)
     last = torch.from_numpy(
         (2 * lengths / (steps * size) - 1).astype(np.float32)
     )  # the grid may reach beyond
-    # upright index u -> network index (u - start + 0.5) / step - 0.5 -> grid_sample's -1..1 over outer faces
+    # axis-aligned index u -> network index (u - start + 0.5) / step - 0.5
+    # -> grid_sample's -1..1 over outer faces
     scale = 2 / (steps * size)
-    matrix = torch.from_numpy((scale[:, None] * to_upright[:3, :3]).astype(np.float32))
-    offset = torch.from_numpy((scale * (to_upright[:3, 3] - starts + 0.5) - 1).astype(np.float32))
+    matrix = torch.from_numpy((scale[:, None] * to_aligned[:3, :3]).astype(np.float32))
+    offset = torch.from_numpy((scale * (to_aligned[:3, 3] - starts + 0.5) - 1).astype(np.float32))
     table = torch.as_tensor(channel_labels, dtype=torch.uint8)
     source = scores.float()[None].cpu()
     plane = torch.cartesian_prod(torch.arange(shape[1]), torch.arange(shape[2])).float()

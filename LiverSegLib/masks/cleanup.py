@@ -25,7 +25,6 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import InputError, UsageError
-from ..images.voxels import NOT_SHEARED, voxel_volume_ml
 from ..labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
 from .components import Box, bounding_box, cavities, component_sums, largest_component, places_of
 from .runs import find_runs
@@ -87,23 +86,21 @@ class CleanupReport:
 
 def clean(
     labels: np.ndarray,
-    spacing: Tuple[float, float, float],
+    voxel_ml: float,
     *,
     minimum_lesion_ml: float = MINIMUM_LESION_ML,
     maximum_hole_ml: float = MAXIMUM_HOLE_ML,
     probability: Optional[np.ndarray] = None,
-    direction: Sequence[float] = NOT_SHEARED,
     check: Optional[Callable[[], None]] = None,
 ) -> Tuple[np.ndarray, CleanupReport]:
     """Clean a mask by the rules at the head of this module.
 
     Args:
         labels: uint8 (z, y, x), values as in :mod:`LiverSegLib.labels`; it is not changed.
-        spacing: mm (x, y, z).
+        voxel_ml: volume of a voxel in ml.
         minimum_lesion_ml: tumours below this size become liver; 0 keeps all.
         maximum_hole_ml: enclosed holes above this size stay; 0 fills none.
         probability: uint8 (z, y, x), 255 = 1.0: the network's probability of each voxel's label.
-        direction: 3 x 3 row by row, as SimpleITK has it: sheared voxels are smaller.
         check: called before each rule; may raise to cancel.
 
     Returns:
@@ -113,7 +110,7 @@ def clean(
         UsageError: an argument has the wrong type, shape or range.
         InputError: the mask holds values that are no labels.
     """
-    _check(labels, spacing, minimum_lesion_ml, maximum_hole_ml, probability)
+    _check(labels, voxel_ml, minimum_lesion_ml, maximum_hole_ml, probability)
     result = np.zeros(labels.shape, np.uint8)
     box = bounding_box(labels)
     if box is None:
@@ -121,7 +118,7 @@ def clean(
     result[box] = labels[box]
     certainty = None if probability is None else probability[box]
     cut = tuple((part.start == 0, part.stop == length) for part, length in zip(box, labels.shape))
-    cleaner = _Cleaner(result[box], voxel_volume_ml(spacing, direction), certainty, cut)
+    cleaner = _Cleaner(result[box], voxel_ml, certainty, cut)
     for rule, *arguments in (
         (cleaner.keep_one_liver, minimum_lesion_ml),
         (cleaner.keep_one_spleen,),
@@ -164,20 +161,17 @@ def leave_out_tumours(
 
 def leave_out_small_tumours(
     labels: np.ndarray,
-    spacing: Tuple[float, float, float],
+    voxel_ml: float,
     minimum_lesion_ml: float,
     report: CleanupReport,
-    *,
-    direction: Sequence[float] = NOT_SHEARED,
 ) -> Tuple[np.ndarray, CleanupReport, Tuple[float, ...]]:
     """Turn the small tumours of a clean mask into liver: a second, stricter look for scans that ask for it.
 
     Args:
         labels: uint8 (z, y, x), as :func:`clean` returned it; it is not changed.
-        spacing: mm (x, y, z).
+        voxel_ml: volume of a voxel in ml.
         minimum_lesion_ml: 26-connected tumours below this size become parenchyma.
         report: as :func:`clean` returned it.
-        direction: 3 x 3 row by row, as SimpleITK has it.
 
     Returns:
         The mask (the one given if nothing is small), the report with what was left out as its step
@@ -187,13 +181,12 @@ def leave_out_small_tumours(
         UsageError: an argument has the wrong type, shape or range.
         InputError: the mask holds values that are no labels.
     """
-    _check(labels, spacing, minimum_lesion_ml, 0.0, None)
+    _check(labels, voxel_ml, minimum_lesion_ml, 0.0, None)
     report = replace(report, minimum_lesion_ml=minimum_lesion_ml)
     tumour = labels == TUMOUR
     box = bounding_box(tumour)
     if box is None:
         return labels, report, ()
-    voxel_ml = voxel_volume_ml(spacing, direction)
     small, sizes = _small_tumours(tumour[box], minimum_lesion_ml, voxel_ml)
     if not len(sizes):
         return labels, report, ()
@@ -207,15 +200,15 @@ def leave_out_small_tumours(
 
 def _check(
     labels: np.ndarray,
-    spacing: Tuple[float, float, float],
+    voxel_ml: float,
     minimum_lesion_ml: float,
     maximum_hole_ml: float,
     probability: Optional[np.ndarray],
 ) -> None:
     if labels.ndim != 3 or labels.dtype != np.uint8:
         raise UsageError(f"The mask must be uint8 with three axes, not {labels.dtype} with {labels.ndim}.")
-    if len(spacing) != 3 or not all(np.isfinite(value) and value > 0 for value in spacing):
-        raise UsageError(f"The spacing must be three positive numbers of mm, not {spacing}.")
+    if not (np.isfinite(voxel_ml) and voxel_ml > 0):
+        raise UsageError(f"The volume of a voxel must be a positive number of ml, not {voxel_ml}.")
     for name, value in (("minimum lesion size", minimum_lesion_ml), ("maximum hole size", maximum_hole_ml)):
         if not (np.isfinite(value) and value >= 0):
             raise UsageError(f"The {name} must be 0 ml or more, not {value}.")

@@ -9,10 +9,8 @@ from typing import Optional, Tuple
 import numpy as np
 from scipy import ndimage
 
+from ..images.grid import Box
 from .runs import find_runs
-
-Box = Tuple[slice, slice, slice]
-"""A block of a (z, y, x) array: one slice with integer start and stop per axis."""
 
 _FACES = ndimage.generate_binary_structure(3, 1)
 _CORNERS = ndimage.generate_binary_structure(3, 3)

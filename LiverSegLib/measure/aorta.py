@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage, signal
 
+from ..images.grid import Grid
 from ..labels import LIVER
 
 LEAST_AORTA_HU = 62.0
@@ -79,9 +80,7 @@ def at_the_liver(image: sitk.Image, labels: sitk.Image) -> Tuple[Optional[np.nda
     box = bounding_box(sitk.GetArrayViewFromImage(labels), LIVER)
     if box is None:
         return None, (0.0, 0.0)
-    # Only rows along the body axis may be cropped; it is the image axis that points most along z.
-    direction = np.reshape(image.GetDirection(), (3, 3))
-    axis = int(np.argmax(np.abs(direction[2])))
+    axis = Grid.of(image).axial_axis  # only rows along the body axis may be cropped
     region = [slice(0, n) for n in image.GetSize()]
     region[axis] = box[2 - axis]
     part = sitk.DICOMOrient(image[region[0], region[1], region[2]], "LPS")

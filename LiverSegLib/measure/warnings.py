@@ -2,7 +2,7 @@
 
 from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
-from ..images.voxels import are_thick_slices
+from ..images.grid import are_thick_slices
 from ..sentences import Sentence, listed
 from .borders import FIELD_OF_VIEW, border_word
 

@@ -3,8 +3,9 @@
 import numpy as np
 import SimpleITK as sitk
 
-from ..images.grid import check_labels, check_same_grid
+from ..images.grid import check_same_grid
 from ..labels import LIVER, TUMOUR
+from ..masks.check import check_labels
 
 LIVER_GREY = 128
 """Grey value of liver parenchyma."""

@@ -1,7 +1,6 @@
 """The figures of a report: picture, alternative text and caption, ready for the page."""
 
-import math
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional
 
 import SimpleITK as sitk
 
@@ -61,7 +60,7 @@ def build_figures(image: sitk.Image, labels: sitk.Image, measurements: Measureme
         for plane in ("axial", "coronal")
         if telling.has_liver
     ]
-    return Figures(overview, lesions, highlight, tilt_degrees(view))
+    return Figures(overview, lesions, highlight, view.grid.tilt_degrees)
 
 
 def _overview(
@@ -127,12 +126,3 @@ def _highlight(view: PatientView, plane: str, index: int, lesion: Optional[Lesio
 
 def _slice_name(view: PatientView, plane: str, index: int) -> str:
     return f"Slice {view.file_slice(plane, index)} of {view.slices(plane)}."
-
-
-def tilt_degrees(view: PatientView) -> float:
-    """Largest angle between an axis of the scan and the patient axis that it stands for."""
-    angles: Sequence[float] = [
-        math.degrees(math.acos(min(1.0, abs(view.grid.steps[patient, axis]) / view.grid.spacing[axis])))
-        for axis, patient in enumerate(view.grid.patient_axes)
-    ]
-    return max(angles)

@@ -11,7 +11,7 @@ from typing import Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from ..images.grid import Grid, check_same_grid
+from ..images.grid import Grid, PatientOrder, check_same_grid
 
 
 class Layout(NamedTuple):
@@ -43,15 +43,13 @@ class PatientView:
 
     Attributes:
         image, labels: views (S, P, L) of the voxels, each axis rising towards superior, posterior, left.
-        spacing: mm along the patient axes (L, P, S).
-        grid: the grid of the image they come from.
+        order: leads from the grid of the images to that of the views.
         sources: the SimpleITK images, held because the arrays are views of their memory.
     """
 
     image: np.ndarray
     labels: np.ndarray
-    spacing: Tuple[float, float, float]
-    grid: Grid
+    order: PatientOrder
     sources: Tuple[sitk.Image, sitk.Image]
 
     @classmethod
@@ -61,15 +59,23 @@ class PatientView:
         Raises:
             ImageGeometryError: the two do not lie on the same grid.
         """
-        grid = check_same_grid(labels, image)
-        grid_axes = [grid.patient_axes.index(axis) for axis in range(3)]
+        order = check_same_grid(labels, image).patient_order
         return cls(
-            image=_turned(sitk.GetArrayViewFromImage(image), grid),
-            labels=_turned(sitk.GetArrayViewFromImage(labels), grid),
-            spacing=tuple(grid.spacing[axis] for axis in grid_axes),
-            grid=grid,
+            image=order.apply(sitk.GetArrayViewFromImage(image)),
+            labels=order.apply(sitk.GetArrayViewFromImage(labels)),
+            order=order,
             sources=(image, labels),
         )
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the views; its axes x, y, z follow L, P, S."""
+        return self.order.grid
+
+    @property
+    def spacing(self) -> Tuple[float, float, float]:
+        """Spacing in mm along the patient axes (L, P, S)."""
+        return self.grid.spacing
 
     def cut(self, plane: str, index: int) -> Tuple[np.ndarray, np.ndarray, Tuple[float, float]]:
         """Image slice, mask slice (rows, columns) as shown, and their spacing in mm (rows, columns)."""
@@ -86,19 +92,13 @@ class PatientView:
 
     def file_slice(self, plane: str, index: int) -> int:
         """The slice's number in the scan itself, from 1."""
-        axis = self.grid.patient_axes.index(PLANES[plane].normal)
-        rising = self.grid.steps[PLANES[plane].normal, axis] > 0
-        return (index if rising else self.slices(plane) - 1 - index) + 1
+        mirrored = self.order.flips[PLANES[plane].normal]
+        return (self.slices(plane) - 1 - index if mirrored else index) + 1
 
     def index_of(self, point: Sequence[float]) -> Tuple[float, float, float]:
         """Continuous index along L, P, S of a point in LPS mm."""
-        voxel = np.linalg.solve(self.grid.steps, np.asarray(point, dtype=float) - self.grid.origin)
-        result = []
-        for patient_axis in range(3):
-            axis = self.grid.patient_axes.index(patient_axis)
-            rising = self.grid.steps[patient_axis, axis] > 0
-            result.append(voxel[axis] if rising else self.grid.size[axis] - 1 - voxel[axis])
-        return tuple(float(value) for value in result)
+        x, y, z = self.grid.indices(np.asarray(point)).tolist()
+        return x, y, z
 
     def place_in(self, plane: str, point: Sequence[float]) -> Tuple[float, float]:
         """Where a point (LPS mm) falls in a plane's picture: mm (row, column) from the centre of the first
@@ -124,20 +124,8 @@ class PatientView:
 
     def _direction(self, patient_axis: int) -> np.ndarray:
         """Unit vector (LPS) of the grid axis that follows a patient axis, pointing to its high end."""
-        axis = self.grid.patient_axes.index(patient_axis)
-        step = self.grid.steps[:, axis] / np.linalg.norm(self.grid.steps[:, axis])
-        return step if step[patient_axis] > 0 else -step
-
-
-def _turned(array: np.ndarray, grid: Grid) -> np.ndarray:
-    """View of a (z, y, x) array as (S, P, L)."""
-    order = [2 - grid.patient_axes.index(patient_axis) for patient_axis in (2, 1, 0)]
-    turned = array.transpose(order)
-    flips = tuple(
-        slice(None, None, 1 if grid.steps[patient_axis, grid.patient_axes.index(patient_axis)] > 0 else -1)
-        for patient_axis in (2, 1, 0)
-    )
-    return turned[flips]
+        step = self.grid.steps[:, patient_axis]
+        return step / np.linalg.norm(step)
 
 
 def _letters(direction: np.ndarray) -> str:

@@ -9,7 +9,7 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import SimpleITK as sitk
 
-from ..images.voxels import are_thick_slices
+from ..images.grid import are_thick_slices
 from ..measure.warnings import each_once
 from ..sentences import Sentence
 from .assessment import GRADE_TEXTS, GRADES, NOT_GRADED, Assessment, CutOffs, Reading, means_of

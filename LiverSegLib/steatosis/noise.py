@@ -191,14 +191,16 @@ def _robust_variance(differences: np.ndarray) -> float:
     return float(np.median(np.abs(differences)) * MAD_TO_SD) ** 2
 
 
-def check_arrays(voxels: np.ndarray, labels: np.ndarray) -> None:
-    """Check that scan and mask can be worked on.
+def check_arrays(voxels: np.ndarray, labels: np.ndarray, grid: Grid) -> None:
+    """Check that scan and mask, both (z, y, x), and their grid can be worked on.
 
     Raises:
         InputError: they differ in shape, are not three-dimensional, or the mask holds no labels.
+        ImageGeometryError: the axes of the grid do not span space.
     """
-    if voxels.ndim != 3 or voxels.shape != labels.shape:
-        mask, scan = (" x ".join(map(str, array.shape[::-1])) for array in (labels, voxels))
+    shape = grid.checked().shape if voxels.shape == labels.shape else voxels.shape
+    if voxels.ndim != 3 or labels.shape != shape:
+        mask, scan = (" x ".join(map(str, sides[::-1])) for sides in (labels.shape, shape))
         raise InputError(Sentence("mask.size", mask=mask, scan=scan))
     if labels.dtype.kind not in "iub" or voxels.dtype.kind not in "iuf":
         raise InputError(Sentence("mask.numbers"))

@@ -1,13 +1,14 @@
 """Measuring regions of interest in a scan, any of them at once: mean, SD, what lies in them, what is
 suspicious."""
 
-from typing import Any, Dict, Generator, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Dict, Generator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..images.grid import Grid, check_labels, check_same_grid
+from ..images.grid import Grid, check_same_grid
 from ..labels import TUMOUR
+from ..masks.check import check_labels
 from ..measure.volumes import attenuation
 from ..sentences import Sentence
 from .candidates import Sites
@@ -35,14 +36,6 @@ SPREAD_LEAST = 12
 _SPREAD_LATTICE_MM = 4.0
 
 
-class GridLike(Protocol):
-    """Where voxels lie, as SimpleITK has it: mm LPS; direction row by row."""
-
-    origin: Tuple[float, ...]
-    spacing: Tuple[float, ...]
-    direction: Tuple[float, ...]
-
-
 class RoiMeter:
     """A scan with its mask, ready to measure ROIs: made once, then each measurement takes milliseconds.
 
@@ -54,7 +47,8 @@ class RoiMeter:
         grid: of both.
 
     Raises:
-        InputError: the arrays do not fit each other.
+        InputError: the arrays do not fit each other or the grid.
+        ImageGeometryError: the axes of the grid do not span space.
         NoLiverError: the mask holds no liver.
     """
 
@@ -63,32 +57,25 @@ class RoiMeter:
 
     @classmethod
     def in_pieces(
-        cls, voxels: np.ndarray, grid: "GridLike", labels: np.ndarray
+        cls, voxels: np.ndarray, grid: Grid, labels: np.ndarray
     ) -> Generator[None, None, "RoiMeter"]:
-        """Make a meter as :meth:`from_arrays` does, with the statistics of its organs, piece by piece: the
-        generator yields in between, for a window to stay alive, and returns the meter.
+        """Make a meter of arrays, with the statistics of its organs, piece by piece: the generator yields in
+        between, for a window to stay alive, and returns the meter.
         """
         meter = cls.__new__(cls)
-        yield from meter._set_up(voxels, _placed(voxels, grid), labels)
+        yield from meter._set_up(voxels, grid, labels)
         for organ in meter.organs:
             yield
             meter._statistics[organ] = yield from meter._organ_statistics(meter.organs[organ])
         return meter
 
     def _set_up(self, voxels: np.ndarray, grid: Grid, labels: np.ndarray) -> Generator[None, None, None]:
-        check_arrays(voxels, labels)
+        check_arrays(voxels, labels, grid)
         yield
         self.voxels, self.labels, self.grid = voxels, labels, grid
         self.organs: Dict[str, OrganRegion] = yield from find_organs(labels, voxels, grid)
         self._statistics: Dict[str, OrganStatistics] = {}
         self._kept: Tuple[sitk.Image, ...] = ()
-
-    @classmethod
-    def from_arrays(cls, voxels: np.ndarray, grid: GridLike, labels: np.ndarray) -> "RoiMeter":
-        """Return a meter of arrays (z, y, x) whose grid has ``origin``, ``spacing`` and ``direction`` (LPS
-        mm).
-        """
-        return cls(voxels, _placed(voxels, grid), labels)
 
     @classmethod
     def of(cls, image: sitk.Image, labels: sitk.Image) -> "RoiMeter":
@@ -261,12 +248,6 @@ class RoiMeter:
                 if len(means) == SPREAD_CUBES:
                     break
         return np.array(means)
-
-
-def _placed(voxels: np.ndarray, grid: GridLike) -> Grid:
-    if isinstance(grid, Grid):
-        return grid
-    return Grid.placed(voxels.shape[::-1], grid.origin, grid.spacing, grid.direction)
 
 
 def _finish(pieces: Generator[None, None, Any]) -> Any:

@@ -4,7 +4,7 @@ The wire
     The parent writes requests to the worker's standard input and reads replies from its standard output. A
     message is one line of JSON (UTF-8, at most ``MAX_LINE_BYTES``, ending in a line feed) with at least::
 
-        {"liverseg": 1, "type": "segment", "id": "s1", ...}
+        {"liverseg": 2, "type": "segment", "id": "s1", ...}
 
     ``liverseg`` is the protocol's version and tells our lines from stray ones: libraries print to standard
     output when they are imported, so a line that is no JSON object with that field is skipped by both sides.
@@ -42,11 +42,11 @@ Replies
 Arrays
     travel as .npy files in the private folder (mode 0700, holds the file ``owner``, see ``scratch``): the
     parent puts voxels anywhere in it; the worker makes a subfolder for every result and names its files in
-    ``result``. Whoever notices the end of the other removes the folder. Volumes are (z, y, x) with a ``Grid``
-    in LPS mm. Points of surfaces are float32 (n, 3) LPS mm, triangles int32 (m, 3).
+    ``result``. Whoever notices the end of the other removes the folder. Volumes are (z, y, x) with an
+    ``images.grid.Grid`` in LPS mm. Points of surfaces are float32 (n, 3) LPS mm, triangles int32 (m, 3).
 
-A new message is a new dataclass in ``MESSAGES``. This module needs the standard library only, so that Slicer
-can import it.
+A new message is a new dataclass in ``MESSAGES``. This module needs the standard library and numpy only, so
+that Slicer imports it quickly.
 """
 
 import json
@@ -55,8 +55,9 @@ from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Type, Union, get_type_hints
 
 from ..errors import WorkerError
+from ..images.grid import Grid
 
-VERSION = 1
+VERSION = 2
 """Version of the protocol that this module speaks."""
 
 MAX_LINE_BYTES = 1 << 20
@@ -80,16 +81,6 @@ class ProtocolError(WorkerError):
     def __init__(self, message: str, details: Optional[str] = None, request_id: Optional[str] = None) -> None:
         super().__init__(message, details)
         self.request_id = request_id
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the voxels of an array lie, as SimpleITK has it: origin and spacing (x, y, z) in LPS mm,
-    direction row by row."""
-
-    origin: Tuple[float, ...]
-    spacing: Tuple[float, ...]
-    direction: Tuple[float, ...]
 
 
 @dataclass(frozen=True)

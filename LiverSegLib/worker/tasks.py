@@ -17,6 +17,7 @@ import SimpleITK as sitk
 
 from ..cancelling import Ask, while_checking
 from ..errors import CancelledError, InputError, UnreadableImageError, UsageError, write_failure
+from ..images.grid import Grid
 from ..sentences import Sentence, restored, with_identity
 from . import protocol, scratch
 
@@ -186,21 +187,19 @@ def _read_array(path: str, unreadable: str) -> np.ndarray:
         raise UnreadableImageError(Sentence(unreadable), str(error)) from error
 
 
-def _read_image(path: str, grid: protocol.Grid) -> sitk.Image:
+def _read_image(path: str, grid: Grid) -> sitk.Image:
     voxels = _read_array(path, "handed.scan-unreadable")
     if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or voxels.dtype == np.float16:
         kind = {"dimensions": voxels.ndim, "type": str(voxels.dtype)}
         raise InputError(Sentence("handed.scan-type", **kind))
     if (len(grid.origin), len(grid.spacing), len(grid.direction)) != (3, 3, 9):
         raise UsageError(Sentence("handed.grid-numbers"))
-    image = sitk.GetImageFromArray(voxels)
+    if voxels.shape[::-1] != grid.size:
+        raise InputError(Sentence("handed.grid"), f"{voxels.shape[::-1]} voxels, grid of {grid.size}")
     try:
-        image.SetSpacing(grid.spacing)
-        image.SetOrigin(grid.origin)
-        image.SetDirection(grid.direction)
+        return grid.image(voxels)
     except RuntimeError as error:
         raise InputError(Sentence("handed.grid"), str(error)) from error
-    return image
 
 
 def _read_labels(path: str, image: sitk.Image) -> sitk.Image:
@@ -280,7 +279,7 @@ def _write_result(
         request.id,
         str(folder),
         labels="labels.npy",
-        grid=protocol.Grid(labels.GetOrigin(), labels.GetSpacing(), labels.GetDirection()),
+        grid=Grid.of(labels),
         summary=SUMMARY,
         surfaces=_write_surfaces(labels, folder, context) if request.surfaces else (),
         probability=probability,

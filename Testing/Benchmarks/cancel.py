@@ -24,6 +24,7 @@ from speed import enlarged, sample_path
 
 from LiverSegLib import Segmenter
 from LiverSegLib.errors import CancelledError
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.outputs import write_results
 from LiverSegLib.sentences import with_identity
 from LiverSegLib.worker import protocol, tasks
@@ -104,7 +105,7 @@ def handed_over(result: Any, folder: Path) -> protocol.Measure:
     """The request to measure a result, as Slicer makes it."""
     np.save(folder / "voxels.npy", sitk.GetArrayViewFromImage(result.image))
     np.save(folder / "labels.npy", sitk.GetArrayViewFromImage(result.labels))
-    grid = protocol.Grid(result.image.GetOrigin(), result.image.GetSpacing(), result.image.GetDirection())
+    grid = Grid.of(result.image)
     return protocol.Measure(
         "bench", labels=str(folder / "labels.npy"), voxels=str(folder / "voxels.npy"), grid=grid
     )

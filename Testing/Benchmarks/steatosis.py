@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import numpy as np
 from steatosis_phantom import Phantom, Tissue, make_phantom
 
-from LiverSegLib.images.grid import Grid
+from LiverSegLib.images.grid import NOT_SHEARED, Grid
 from LiverSegLib.steatosis.assess import Conditions, assess, pair_ratios, ratio_interval
 from LiverSegLib.steatosis.placement import Placement, PlacementSettings, Roi, RoiMeter, place
 
@@ -170,7 +170,7 @@ def speed_table() -> List[str]:
     for slices, slice_mm in ((110, 2.5), (600, 0.75)):
         voxels, grid, labels = _large_scan(slices, slice_mm)
         row: Dict[str, Any] = {"scan": f"512 x 512 x {slices}"}
-        meter = _timed(row, "make meter", lambda: RoiMeter.from_arrays(voxels, grid, labels))  # noqa: B023
+        meter = _timed(row, "make meter", lambda: RoiMeter(voxels, grid, labels))  # noqa: B023
         statistics = _timed(row, "statistics", lambda: {o: meter.statistics(o) for o in meter.organs})  # noqa: B023
         placement: Placement = _timed(row, f"place ({slices} slices)", lambda: place(meter))  # noqa: B023
         values = _timed(row, "measure one ROI", lambda: meter.measure_all(placement.rois))  # noqa: B023
@@ -259,7 +259,7 @@ def _timed(row: Dict[str, Any], what: str, work: Callable[[], Any]) -> Any:
 
 def _large_scan(slices: int, slice_mm: float) -> tuple:
     """Return voxels int16 (z, y, x), grid and labels uint8 of a patient in a scan of 0.75 mm pixels."""
-    grid = Grid.placed((512, 512, slices), (0, 0, 0), (0.75, 0.75, slice_mm), np.eye(3).ravel())
+    grid = Grid((512, 512, slices), (0.75, 0.75, slice_mm), (0.0, 0.0, 0.0), NOT_SHEARED)
     middle = slices * slice_mm / 2
     z = np.arange(slices)[:, None, None] * slice_mm - middle
     y, x = np.arange(512)[None, :, None] * 0.75, np.arange(512)[None, None, :] * 0.75

@@ -159,7 +159,7 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
 
     def make(model: str, device: str) -> FakeSegmenter:
         print("a library prints")
-        os.write(1, b'{"liverseg": 1, "type": "bye", "reason": "a library writes to descriptor 1"}\n')
+        os.write(1, b'{"liverseg": 2, "type": "bye", "reason": "a library writes to descriptor 1"}\n')
         return FakeSegmenter(plan)
 
     if plan.get("raise_at") == "hand over":

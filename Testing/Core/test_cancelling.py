@@ -12,6 +12,7 @@ from LiverSegLib import networks
 from LiverSegLib.cancelling import wait_for_cancelled, while_checking
 from LiverSegLib.errors import CancelledError, OutOfMemoryError
 from LiverSegLib.images import read_scan
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.inference import tiles
 from LiverSegLib.outputs import write_results
 from LiverSegLib.worker import protocol, tasks
@@ -232,7 +233,7 @@ def test_measuring_in_the_worker_is_cancelled_within_a_step(tmp_path, monkeypatc
     np.save(tmp_path / "voxels.npy", sitk.GetArrayViewFromImage(image))
     np.save(tmp_path / "labels.npy", truth)
     monkeypatch.setattr(step, slow)
-    grid = protocol.Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection())
+    grid = Grid.of(image)
     request = protocol.Measure(
         "one", labels=str(tmp_path / "labels.npy"), voxels=str(tmp_path / "voxels.npy"), grid=grid
     )

@@ -17,6 +17,7 @@ from LiverSegLib import api
 from LiverSegLib.api import Result, assess_steatosis
 from LiverSegLib.cli import EXIT_CODES, main
 from LiverSegLib.evaluation.readings import read_readings
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.measure import measure
 from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.outputs import write_results, write_steatosis
@@ -310,7 +311,7 @@ def test_the_worker_reports_the_reading_that_it_is_handed(tmp_path, case):
         np.save(tmp_path / f"{name}.npy", sitk.GetArrayFromImage(item))
     request = protocol.Report(
         "r", str(tmp_path / "voxels.npy"),
-        protocol.Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection()),
+        Grid.of(image),
         str(tmp_path / "labels.npy"), str(tmp_path / "summary.json"), str(tmp_path / "out"), rendering=False,
     )  # fmt: skip
     context = tasks.TaskContext(tmp_path, lambda *_: None, lambda: False, lambda *_: None)

@@ -15,8 +15,9 @@ from LiverSegLib import errors
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.errors import ERROR_TYPES, LiverSegError
 from LiverSegLib.images import list_series, read_scan
-from LiverSegLib.images.grid import check_labels, check_same_grid
+from LiverSegLib.images.grid import check_same_grid
 from LiverSegLib.inference.devices import choose_device
+from LiverSegLib.masks.check import check_labels
 from LiverSegLib.measure import Measurements
 from LiverSegLib.measure.tables import write_lesions_csv
 from LiverSegLib.models.manifest import parse_manifest

@@ -8,10 +8,11 @@ from phantom import ByAttenuation
 from torch import nn
 
 from LiverSegLib.errors import DeviceError, UsageError
-from LiverSegLib.images.patient_order import patient_order, upright
+from LiverSegLib.images.patient_order import patient_order
+from LiverSegLib.images.resample import axis_aligned
 from LiverSegLib.inference import tiles
 from LiverSegLib.inference.devices import Device, bounded_threads, choose_device, describe_devices
-from LiverSegLib.inference.resample import classify, classify_at, network_grid, normalise, to_network
+from LiverSegLib.inference.resample import NetworkRegion, classify, classify_at, normalise, to_network
 from LiverSegLib.inference.tiles import TileRunner, blending_weight, plan_tiles
 from LiverSegLib.models import Intensity
 
@@ -175,11 +176,11 @@ def test_there_and_back_keeps_a_ball_in_its_place(spacing):
     size = tuple(int(90 / s) for s in spacing)
     image, mask = ball(size, spacing)
     volume = patient_order(image)
-    grid = network_grid(volume, tuple(slice(0, n) for n in volume.array.shape), (2.0, 2.0, 2.0))
-    hu = to_network(volume, grid)
-    assert hu.shape == grid.shape
+    region = NetworkRegion.over(volume.grid, volume.grid.box, (2.0, 2.0, 2.0))
+    hu = to_network(volume, region)
+    assert hu.shape == region.shape
     inside = ((hu + 100) / 200).clamp(0, 1)
-    labels, probability = classify(torch.stack([1 - inside, inside]), grid, volume, (0, 1))
+    labels, probability = classify(torch.stack([1 - inside, inside]), region, volume, (0, 1))
     overlap = 2 * (mask & (labels == 1)).sum() / (mask.sum() + (labels == 1).sum())
     assert overlap > 0.95
     centre = np.argwhere(labels == 1).mean(0)
@@ -190,9 +191,9 @@ def test_there_and_back_keeps_a_ball_in_its_place(spacing):
 def test_a_box_is_resampled_where_it_lies():
     image, _ = ball((40, 40, 40), (2.0, 2.0, 2.0))
     volume = patient_order(image)
-    grid = network_grid(volume, (slice(4, 20), slice(10, 30), slice(6, 40)), (2.0, 2.0, 2.0))
+    region = NetworkRegion.over(volume.grid, (slice(4, 20), slice(10, 30), slice(6, 40)), (2.0, 2.0, 2.0))
     assert torch.equal(
-        to_network(volume, grid), torch.from_numpy(volume.array[4:20, 10:30, 6:40].astype(np.float32))
+        to_network(volume, region), torch.from_numpy(volume.array[4:20, 10:30, 6:40].astype(np.float32))
     )
 
 
@@ -200,8 +201,8 @@ def test_thinned_slices_do_not_shift_the_scan():
     spacing = (2.0, 2.0, 0.5)
     image, _ = ball((45, 45, 180), spacing)
     volume = patient_order(image)
-    grid = network_grid(volume, tuple(slice(0, n) for n in volume.array.shape), (6.0, 6.0, 6.0))
-    bright = (to_network(volume, grid) + 100).numpy()
+    region = NetworkRegion.over(volume.grid, volume.grid.box, (6.0, 6.0, 6.0))
+    bright = (to_network(volume, region) + 100).numpy()
     centre = (bright * np.arange(bright.shape[0])[:, None, None]).sum() / bright.sum()
     assert centre == pytest.approx((bright.shape[0] - 1) / 2, abs=0.1)
 
@@ -209,8 +210,8 @@ def test_thinned_slices_do_not_shift_the_scan():
 def test_padding_beyond_the_ct_range_does_not_leak():
     image = sitk.GetImageFromArray(np.full((8, 8, 8), -3024, np.int16))
     volume = patient_order(image)
-    grid = network_grid(volume, (slice(0, 8),) * 3, (2.0, 2.0, 2.0))
-    assert to_network(volume, grid).min() == -1024
+    region = NetworkRegion.over(volume.grid, (slice(0, 8),) * 3, (2.0, 2.0, 2.0))
+    assert to_network(volume, region).min() == -1024
 
 
 @pytest.mark.parametrize(
@@ -384,11 +385,11 @@ def test_an_oblique_scan_is_smoothed_as_an_aligned_one_is():
     image = sitk.GetImageFromArray(np.round(noise).astype(np.int16))
     image.SetSpacing((0.7, 0.7, 1.0))
     volume = patient_order(image)
-    grid = network_grid(volume, tuple(slice(0, n) for n in volume.array.shape), (2.0, 2.0, 2.0))
-    aligned = to_network(volume, grid)[4:-4, 4:-4, 4:-4].numpy().std()
+    region = NetworkRegion.over(volume.grid, volume.grid.box, (2.0, 2.0, 2.0))
+    aligned = to_network(volume, region)[4:-4, 4:-4, 4:-4].numpy().std()
     c, s = np.cos(np.radians(25)), np.sin(np.radians(25))
     image.SetDirection([c, -s, 0, s, c, 0, 0, 0, 1])
-    copy = sitk.GetArrayFromImage(upright(image, 2.0))
+    copy = sitk.GetArrayFromImage(axis_aligned(image, 2.0))
     middle = copy[6:-6, copy.shape[1] // 2 - 8 : copy.shape[1] // 2 + 8, copy.shape[2] // 2 - 8 :][:, :, :16]
     assert middle.std() == pytest.approx(aligned, rel=0.25)
 
@@ -397,9 +398,9 @@ def test_voxels_outside_the_searched_box_of_an_oblique_scan_are_never_labelled()
     image = sitk.GetImageFromArray(np.zeros((20, 20, 20), np.int16))
     volume = patient_order(image)
     box = (slice(0, 15), slice(0, 15), slice(0, 15))  # of the network's voxels 8 reach beyond
-    grid = network_grid(volume, box, (2.0, 2.0, 2.0))
-    scores = torch.stack([torch.zeros(grid.shape), torch.ones(grid.shape)])
-    labels, probability = classify_at(scores, grid, volume, volume, (0, 1))
+    region = NetworkRegion.over(volume.grid, box, (2.0, 2.0, 2.0))
+    scores = torch.stack([torch.zeros(region.shape), torch.ones(region.shape)])
+    labels, probability = classify_at(scores, region, volume, volume, (0, 1))
     assert labels[:15, :15, :15].all()
     labels[:15, :15, :15] = probability[:15, :15, :15] = 0
     assert not labels.any() and not probability.any()

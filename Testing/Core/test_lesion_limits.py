@@ -8,6 +8,7 @@ from measure_shapes import ball, centre_of, ct_of, draw, empty_labels
 
 import LiverSegLib
 from LiverSegLib import networks
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean, leave_out_tumours
 from LiverSegLib.measure import measure
@@ -23,7 +24,7 @@ def test_default_volume_is_that_of_a_ball_of_the_default_diameter():
 def test_ball_under_5_mm_is_no_lesion_and_one_above_is(radius, kept):
     labels = empty_labels((60, 60, 60), (0.5, 0.5, 0.5))
     labels = draw(draw(labels, ball(centre_of(labels), 14), LIVER), ball(centre_of(labels), radius), TUMOUR)
-    cleaned, _ = clean(sitk.GetArrayFromImage(labels), labels.GetSpacing())
+    cleaned, _ = clean(sitk.GetArrayFromImage(labels), Grid.of(labels).voxel_ml)
     assert (cleaned == TUMOUR).any() == bool(kept)
     assert ((cleaned == TUMOUR) | (cleaned == LIVER)).sum() == (sitk.GetArrayFromImage(labels) > 0).sum()
 
@@ -43,7 +44,7 @@ def test_lesion_is_narrow_by_its_longest_axial_diameter_on_any_grid(direction):
     assert len(found) == sum(length < MINIMUM_LESION_MM for length in lengths) > 0
     assert len(found) < len(lengths)
     view = sitk.GetArrayFromImage(labels)
-    _, report = clean(np.where(view > 0, LIVER, 0).astype(np.uint8), labels.GetSpacing())
+    _, report = clean(np.where(view > 0, LIVER, 0).astype(np.uint8), Grid.of(labels).voxel_ml)
     mask, report = leave_out_tumours(view, found, 0.001, report)
     assert (
         report.step("narrow-tumours").voxels == (mask == LIVER).sum() == sum(part.sum() for _, part in found)
@@ -56,7 +57,7 @@ def test_lesion_is_narrow_by_its_longest_axial_diameter_on_any_grid(direction):
 def test_without_tumour_nothing_is_narrow():
     labels = empty_labels((8, 8, 8))
     assert narrow_lesions(labels) == []
-    report = clean(sitk.GetArrayFromImage(labels), (1, 1, 1))[1]
+    report = clean(sitk.GetArrayFromImage(labels), 0.001)[1]
     view = sitk.GetArrayFromImage(labels)
     assert leave_out_tumours(view, [], 0.001, report) == (view, report)
 
@@ -68,8 +69,8 @@ def test_narrow_lesion_is_liver_unless_a_minimum_is_asked_for(monkeypatch, tmp_p
     model = phantom.write_phantom_model(tmp_path / "model")
     segmenter = LiverSegLib.Segmenter(str(model), "cpu", precision="float32", threads=1)
 
-    def cut(labels, spacing, **options):
-        cleaned, report = clean(labels, spacing, **options)
+    def cut(labels, voxel_ml, **options):
+        cleaned, report = clean(labels, voxel_ml, **options)
         rod = np.zeros(cleaned.shape, bool)
         z, y, x = (int(round(float(place.mean()))) for place in np.nonzero(cleaned == TUMOUR))
         rod[z - 1 : z + 2, y, x : x + 2] = True

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverSegLib.images import estimate_phase as exported
 from LiverSegLib.measure.aorta import find_aorta, slabs_of
 from LiverSegLib.measure.kidneys import find_kidneys
 from LiverSegLib.measure.phase import (
@@ -249,7 +248,3 @@ def test_grids_must_agree():
     image, labels = torso(60, 50, 40, slices=12)
     with pytest.raises(ValueError, match="differ in size"):
         estimate_phase(image, labels[:, :, :5])
-
-
-def test_images_offers_it_too():
-    assert exported is estimate_phase

@@ -1,6 +1,6 @@
 """What is measured in an ROI: parts of voxels, noise, what lies in it, what is suspicious."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ sides = st.floats(4.0, 22.0)
 
 
 def grid_of(spacing, direction=AXIAL):
-    return Grid.placed((40, 40, 20), (5.0, -3.0, 8.0), spacing, direction)
+    return Grid((40, 40, 20), spacing, (5.0, -3.0, 8.0), direction)
 
 
 def brute_force_weights(grid, first, shape, centre, size):
@@ -40,7 +40,7 @@ def brute_force_weights(grid, first, shape, centre, size):
 
 @settings(max_examples=60, deadline=None)
 @given(st.tuples(millimetres, millimetres, millimetres), st.tuples(sides, sides, sides))
-def test_on_upright_scans_the_parts_of_voxels_add_up_exactly(centre, size):
+def test_on_axis_aligned_scans_the_parts_of_voxels_add_up_exactly(centre, size):
     for direction in (AXIAL, LEFT_HANDED, (0, 0, -1, 1, 0, 0, 0, -1, 0)):
         grid = grid_of((0.8, 1.1, 5.0), direction)
         _, weights = voxel_weights(grid, centre, size)
@@ -201,10 +201,7 @@ def test_arrays_give_what_images_give_without_a_copy():
     labels = masked_patient(direction=OBLIQUE)
     image = scan_of(labels)
     voxels, mask = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labels)
-    where = SimpleNamespace(
-        origin=image.GetOrigin(), spacing=image.GetSpacing(), direction=image.GetDirection()
-    )
-    meter = RoiMeter.from_arrays(voxels, where, mask)
+    meter = RoiMeter(voxels, Grid.of(image), mask)
     assert np.shares_memory(meter.voxels, voxels) and np.shares_memory(meter.labels, mask)
     other = RoiMeter.of(image, labels)
     assert place(meter) == place(other)
@@ -228,9 +225,16 @@ def test_a_meter_outlives_the_image_it_was_made_from():
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(voxels, labels):
-    grid = SimpleNamespace(origin=(0, 0, 0), spacing=(1, 1, 1), direction=AXIAL)
+    grid = Grid((6, 5, 4), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), AXIAL)
     with pytest.raises(InputError):
-        RoiMeter.from_arrays(voxels, grid, labels)
+        RoiMeter(voxels, grid, labels)
+
+
+@pytest.mark.parametrize("wrong", [{"size": (6, 5, 3)}, {"direction": (0.0,) * 9}])
+def test_a_grid_that_does_not_fit_is_refused(wrong):
+    grid = replace(Grid((6, 5, 4), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), AXIAL), **wrong)
+    with pytest.raises(InputError, match="differ in size|do not span space"):
+        RoiMeter(np.zeros((4, 5, 6)), grid, np.zeros((4, 5, 6), np.uint8))
 
 
 def test_rois_and_values_survive_being_written():
@@ -263,7 +267,7 @@ def test_a_meter_made_in_pieces_is_the_same():
             count += 1
         except StopIteration as end:
             meter = end.value
-    whole = RoiMeter.from_arrays(voxels, grid, mask)
+    whole = RoiMeter(voxels, grid, mask)
     assert count > 8
     assert [meter.statistics(key) for key in meter.organs] == [whole.statistics(key) for key in whole.organs]
     assert place(meter).rois == place(whole).rois

@@ -20,11 +20,13 @@ from processes import process_exists
 from worker_client import WorkerClient
 
 from LiverSegLib import errors
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch, tasks
-from LiverSegLib.worker.protocol import Cancel, Grid, Hello, LineBuffer, Segment, Shutdown, decode, encode
+from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
 
-GRID = Grid((1.0, 2.0, 3.0), (0.5, 0.5, 5.0), doubles.OBLIQUE)
+GRID = Grid((3, 3, 3), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), doubles.OBLIQUE)
+SIZED = {"size": [3, 3, 3], "spacing": [1.0, 1.0, 1.0]}
 MESSAGES = [
     Hello("a", "folder", "default", "cpu"),
     Segment("s-1", voxels="v.npy", grid=GRID, minimum_lesion_ml=0.1, mirror=True),
@@ -103,7 +105,7 @@ class TestMessages:
         [
             b"", b"\n", b"Loading...\n", b"{}\n", b"[1]\n", b"null\n", b"{not json}\n", b'{"id": 1}\n',
             b'"liverseg"\n', b"\xff\xfe{\n", b"{" * 99999,
-            b'{"liverseg": 1, "type": "hello"' + b" " * protocol.MAX_LINE_BYTES + b"}",
+            b'{"liverseg": 2, "type": "hello"' + b" " * protocol.MAX_LINE_BYTES + b"}",
         ],
     )  # fmt: skip
     def test_stray_lines_are_not_ours(self, line):
@@ -113,7 +115,7 @@ class TestMessages:
     def test_no_bytes_upset_it(self, data):
         assert decode(data) is None
 
-    @pytest.mark.parametrize("version", [2, 0, "1", None, True])
+    @pytest.mark.parametrize("version", [1, 0, "2", None, True])
     def test_another_version_is_an_error_that_says_so(self, version):
         line = json.dumps({"liverseg": version, "type": "hello", "id": "h"}).encode()
         with pytest.raises(
@@ -137,19 +139,23 @@ class TestMessages:
             ({"type": "segment", "minimum_lesion_ml": float("nan")}, "must be a finite number"),
             ({"type": "segment", "minimum_lesion_ml": 10**400}, "must be a finite number"),
             ({"type": "segment", "grid": [1]}, "field grid must be an object"),
-            ({"type": "segment", "grid": {"origin": 1}}, "field origin must be a list"),
-            ({"type": "segment", "grid": {"origin": ["a"]}}, "field origin must be of type float"),
+            ({"type": "segment", "grid": {"origin": [0.0]}}, "field size is missing"),
+            ({"type": "segment", "grid": {**SIZED, "origin": 1}}, "field origin must be a list"),
+            (
+                {"type": "segment", "grid": {**SIZED, "origin": ["a"]}},
+                "field origin must be of type float",
+            ),
             ({"type": "shutdown", "id": "../.."}, "id: letters, digits"),
             ({"type": "shutdown", "id": "a\n"}, "id: letters, digits"),
         ],
     )
     def test_what_is_not_understood_is_named(self, fields, complaint):
         with pytest.raises(protocol.ProtocolError) as caught:
-            decode(json.dumps({"liverseg": 1, "id": "x", **fields}).encode())
+            decode(json.dumps({"liverseg": 2, "id": "x", **fields}).encode())
         assert complaint in str(caught.value)
 
     def test_unknown_fields_are_ignored(self):
-        assert decode(b'{"liverseg": 1, "type": "shutdown", "id": "x", "gently": true}') == Shutdown("x")
+        assert decode(b'{"liverseg": 2, "type": "shutdown", "id": "x", "gently": true}') == Shutdown("x")
 
     def test_a_message_that_is_too_long_is_not_sent_but_details_are_shortened(self):
         with pytest.raises(protocol.ProtocolError, match="too long"):
@@ -323,7 +329,7 @@ class Desk:
     def __init__(self, worker, folder):
         self.worker, self.folder = worker, folder
         image = doubles.scan()
-        grid = Grid(image.GetOrigin(), image.GetSpacing(), image.GetDirection())
+        grid = Grid.of(image)
         self.labels = doubles.labels_array()
         self.case = {"voxels": str(folder / "voxels.npy"), "grid": grid, "labels": str(folder / "labels.npy")}
         np.save(folder / "voxels.npy", sitk.GetArrayFromImage(image))
@@ -516,8 +522,9 @@ class TestErrors:
             ({"voxels": "/nowhere.npy", "grid": GRID}, "unreadable", "cannot be read"),
             ({"voxels": flat, "grid": GRID}, "input", "three-dimensional with numbers, not 2-D of float64"),
             ({"voxels": words, "grid": GRID}, "input", "three-dimensional with numbers"),
-            ({"voxels": ct, "grid": Grid((0.0,), (1.0,), (1.0,))}, "usage", "A grid needs 3 numbers"),
-            ({"voxels": ct, "grid": Grid((0.0,) * 3, (1.0,) * 3, (0.0,) * 9)}, "input", "grid is not usable"),
+            ({"voxels": ct, "grid": replace(GRID, origin=(0.0,))}, "usage", "A grid needs 3 numbers"),
+            ({"voxels": ct, "grid": replace(GRID, direction=(0.0,) * 9)}, "input", "grid is not usable"),
+            ({"voxels": ct, "grid": replace(GRID, size=(3, 3, 4))}, "input", "grid is not usable"),
         ]
         with RawWorker() as worker:
             for number, (fields, code, sentence) in enumerate(cases):
@@ -535,9 +542,9 @@ class TestConversation:
             b"\n",
             b"\x00\xff\xfe\n",
             b"import slicer\n",
-            b'{"liverseg": 1}\n',
+            b'{"liverseg": 2}\n',
             b'{"liverseg": 7, "id": "v"}\n',
-            b'{"liverseg": 1, "type": "segment", "id": "bad", "mirror": "yes"}\n',
+            b'{"liverseg": 2, "type": "segment", "id": "bad", "mirror": "yes"}\n',
             b"x" * (1 << 21) + b"\n",
             encode(protocol.Bye("a reply, not a request")),
         ]

@@ -31,6 +31,7 @@ from LiverSegLib.errors import (
     WorkerError,
     write_failure,
 )
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.measure import Measurements
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch
@@ -108,7 +109,7 @@ class WorkerClient:
         child, request_id = self._child, uuid4().hex[:12]
         try:
             if isinstance(source, sitk.Image):
-                grid = protocol.Grid(source.GetOrigin(), source.GetSpacing(), source.GetDirection())
+                grid = Grid.of(source)
                 where = {"voxels": str(_save_voxels(child.folder, source)), "grid": grid}
             else:
                 where = {"path": os.path.abspath(source)}

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from SlicerHost import boot
 
@@ -65,12 +64,7 @@ def summaryOfLabels(volumeNode, labels, phase="portal"):
     """What the worker would measure."""
     images = []
     for array in (labels, voxelArray(volumeNode).astype(np.int16)):
-        image = sitk.GetImageFromArray(array)
-        grid = volumeGrid(volumeNode)
-        image.SetOrigin(grid.origin)
-        image.SetSpacing(grid.spacing)
-        image.SetDirection(grid.direction)
-        images.append(image)
+        images.append(volumeGrid(volumeNode).image(array))
     measurements = measure(*images, phase=phase)
     return {
         "name": volumeNode.GetName(),

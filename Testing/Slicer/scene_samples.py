@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
-import SimpleITK as sitk
 
 from SlicerHost import boot
 
@@ -112,23 +111,14 @@ def addTransform(matrix: np.ndarray) -> "slicer.vtkMRMLLinearTransformNode":
     return node
 
 
-def asImage(array: np.ndarray, grid: Any) -> sitk.Image:
-    """An array (z, y, x) on a grid as the core has images."""
-    image = sitk.GetImageFromArray(array)
-    image.SetOrigin(grid.origin)
-    image.SetSpacing(grid.spacing)
-    image.SetDirection(grid.direction)
-    return image
-
-
 def runOn(
     volumeNode: "slicer.vtkMRMLScalarVolumeNode", labels: Optional[np.ndarray] = None, surfaces: bool = True
 ) -> results.RunResult:
     """What a run on a volume would bring if it found ``labels``; the core measures and makes the surfaces."""
     labels = labelArray() if labels is None else labels
     grid = volumes.volumeGrid(volumeNode)
-    mask = asImage(labels, grid)
-    scan = asImage(slicer.util.arrayFromVolume(volumeNode).astype(np.float32), grid)
+    mask = grid.image(labels)
+    scan = grid.image(slicer.util.arrayFromVolume(volumeNode).astype(np.float32))
     probability = np.where(labels > 0, 200, 0).astype(np.uint8)
     measurements = measure(mask, scan, probability=probability, phase="portal")
     meshes = organ_surfaces(mask) if surfaces else {}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 
+import logic_doubles  # noqa: F401  (makes the module's package importable)
 import pytest
 
 SAID = "Slicer's extension PyTorch installs it, together with torchvision."

@@ -10,7 +10,6 @@ from scene_samples import (
     ORIGIN,
     addScan,
     addTransform,
-    asImage,
     highlight,
     itemPath,
     labelArray,
@@ -218,9 +217,7 @@ def test_the_highlight_is_the_cores_in_the_place_of_the_scan(scene, name):
     volumeNode, segmentationNode = applied(name, transformed=True)
     highlightNode = highlight.makeHighlight(volumeNode, segmentationNode)
     grid = volumes.volumeGrid(volumeNode)
-    expected = core_highlight.highlight(
-        asImage(volumes.voxelArray(volumeNode), grid), asImage(labelArray(), grid)
-    )
+    expected = core_highlight.highlight(grid.image(volumes.voxelArray(volumeNode)), grid.image(labelArray()))
     voxels = volumes.voxelArray(highlightNode)
     assert voxels.dtype == np.uint8
     assert np.array_equal(voxels, np.asarray(core_highlight.sitk.GetArrayViewFromImage(expected)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from scene_samples import GEOMETRIES, addScan, addTransform, asImage, setGeometry
+from scene_samples import GEOMETRIES, addScan, addTransform, setGeometry
 from scene_samples import volumes as scans
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
@@ -22,7 +22,7 @@ def test_a_volume_is_told_in_one_line(scene):
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_the_grid_puts_every_voxel_where_the_scene_has_it(scene, name):
     volumeNode = addScan(name)
-    image = asImage(voxelArray(volumeNode), volumeGrid(volumeNode))
+    image = volumeGrid(volumeNode).image(voxelArray(volumeNode))
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     for index in ((0, 0, 0), (25, 0, 3), (7, 21, 13)):

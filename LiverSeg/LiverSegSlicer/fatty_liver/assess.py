@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 
 from LiverSegLib.errors import LiverSegError
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
@@ -110,8 +111,8 @@ def addRoiAt(
     """
     names = {nameOf(node) for node in roiNodes(segmentationNode)}
     side = max(sideMm, 0.0)
-    spacing = max(volumeGrid(volumeNode).spacing)
-    size = (side, side, side) if spacing <= side else _thickSize(volumeNode, side)
+    grid = volumeGrid(volumeNode)
+    size = (side, side, side) if grid.slice_spacing <= side else _thickSize(grid, side)
     roi = Roi(_freeName(ORGANS[organ], names), organ, centre, size, automatic=False)
     change: RoiChange = doAtOnce(exchange(segmentationNode, [], [_newBox(segmentationNode, volumeNode, roi)]))
     return change.added[0]
@@ -269,28 +270,16 @@ def _freeName(letter: str, taken: Sequence[str]) -> str:
     return f"{letter}{number}"
 
 
-def _thickSize(volumeNode: "slicer.vtkMRMLScalarVolumeNode", side: float) -> Tuple[float, float, float]:
-    from LiverSegLib.images.grid import Grid
+def _thickSize(grid: Grid, side: float) -> Tuple[float, float, float]:
     from LiverSegLib.steatosis.candidates import cube_size
 
-    grid = volumeGrid(volumeNode)
-    size = volumeNode.GetImageData().GetDimensions()
-    return cube_size(Grid.placed(size, grid.origin, grid.spacing, grid.direction), side)
+    return cube_size(grid, side)
 
 
 def _estimatedPhase(volumeNode: "slicer.vtkMRMLScalarVolumeNode", meter: Any) -> Tuple[str, str]:
     """Estimate the contrast phase of a scan that LiverSeg has not segmented; takes a second or two."""
-    import SimpleITK as sitk
-
     from LiverSegLib.measure.phase import estimate_phase
 
-    images = []
     grid = volumeGrid(volumeNode)
-    for array in (meter.voxels, meter.labels):
-        image = sitk.GetImageFromArray(array)
-        image.SetOrigin(grid.origin)
-        image.SetSpacing(grid.spacing)
-        image.SetDirection(grid.direction)
-        images.append(image)
-    estimate = estimate_phase(*images)
+    estimate = estimate_phase(grid.image(meter.voxels), grid.image(meter.labels))
     return estimate.phase, estimate.reason

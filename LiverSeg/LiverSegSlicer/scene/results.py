@@ -5,7 +5,6 @@ that a user changed is ever written over: a result is refilled in place only whi
 accepted anything of it (``reruns``).
 """
 
-import itertools
 import time
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -15,7 +14,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError
-from LiverSegLib.worker.protocol import Grid
+from LiverSegLib.images.grid import Grid
 
 from . import parts
 from .fingerprint import editedSinceMeasured, isUntouched, rememberApplied, rememberMeasured
@@ -37,9 +36,6 @@ __all__ = [
     "updateMeasurements",
     "volumeOf",
 ]
-
-SAME_PLACE_VOXELS = 0.05
-"""Labels and volume lie in one place if their corners are no further apart than this part of a voxel."""
 
 
 @dataclass(frozen=True)
@@ -176,27 +172,12 @@ def _remember(
 def _checkSameVoxels(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> None:
     if volumeNode.GetScene() is None or volumeNode.GetImageData() is None:
         raise InputChangedError(_("The volume was removed while it was being segmented."))
-    size = tuple(volumeNode.GetImageData().GetDimensions())
-    if (
-        size == result.labels.shape[::-1]
-        and _apart(volumeGrid(volumeNode), result.grid, size) <= SAME_PLACE_VOXELS
-    ):
+    grid = volumeGrid(volumeNode)
+    if result.labels.shape == grid.shape and grid.coincides(result.grid):
         return
     raise InputChangedError(
         _("The volume {name} was changed while it was being segmented; segment it again.").format(
             name=volumeNode.GetName()
         ),
-        details=f"volume {size} {volumeGrid(volumeNode)}, labels {result.labels.shape[::-1]} {result.grid}",
+        details=f"volume {grid}, labels {result.labels.shape[::-1]} {result.grid}",
     )
-
-
-def _apart(one: Grid, other: Grid, size: Tuple[int, ...]) -> float:
-    """Return how far the corners of two grids of one size lie apart at most, in voxels."""
-    indices = np.array(list(itertools.product(*((0, count - 1) for count in size))), float)
-    distance = np.linalg.norm(_points(one, indices) - _points(other, indices), axis=1).max()
-    return float(distance / min(one.spacing))
-
-
-def _points(grid: Grid, indices: np.ndarray) -> np.ndarray:
-    steps = np.reshape(grid.direction, (3, 3)) * np.asarray(grid.spacing)
-    return np.asarray(grid.origin) + indices @ steps.T

@@ -9,8 +9,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
-from LiverSegLib.images.voxels import are_thick_slices
-from LiverSegLib.worker.protocol import Grid
+from LiverSegLib.images.grid import Grid, are_thick_slices
 
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume; the core says the same."""
@@ -97,7 +96,7 @@ def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
 
 
 def volumeGrid(volumeNode: "slicer.vtkMRMLVolumeNode") -> Grid:
-    """Return where the voxels of a volume lie, in LPS mm, without its parent transform.
+    """Return the grid (LPS mm) of a volume that holds an image, without its parent transform.
 
     A result on this grid that hangs under the same transform lies in the same place of the world. Oblique,
     left-handed and sheared axes are kept as they are.
@@ -106,6 +105,7 @@ def volumeGrid(volumeNode: "slicer.vtkMRMLVolumeNode") -> Grid:
     steps = _TO_LPS @ matrix[:3, :3]
     spacing = np.linalg.norm(steps, axis=0)
     return Grid(
+        size=tuple(volumeNode.GetImageData().GetDimensions()),
         origin=tuple(float(value) for value in _TO_LPS @ matrix[:3, 3]),
         spacing=tuple(float(value) for value in spacing),
         direction=tuple(float(value) for value in (steps / spacing).ravel()),
