@@ -206,7 +206,7 @@ def _key_numbers(
     phase = measurements.phase or "unknown"
     reason = str(facts.phase.reason if facts.phase else "") or "estimated from the image"
     cards = [
-        _volume_card(liver, LIVER, "tumours included", places),
+        _volume_card(liver, LIVER, "tumors included", places),
         _volume_card(spleen, SPLEEN, "", places),
         _volume_card(tumour, TUMOUR, lesions, places),
         _card(
@@ -370,7 +370,7 @@ def _organs(measurements: Measurements, of_ratio: Sequence[str]) -> str:
     head += '<th scope="col" class="text">Cut off by the border of the scan</th>'
     return (
         '<section class="keep"><h2>Organs</h2><div class="scroll"><table><caption>Liver volume includes '
-        "tumours; liver attenuation is that of the parenchyma without them.</caption>"
+        "tumors; liver attenuation is that of the parenchyma without them.</caption>"
         f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>{_ratio(measurements, of_ratio)}</section>"
     )

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def withoutTorch(monkeypatch):
-    for name in ("logic", "requirements"):
+    for name in ("logic", "work.requirements"):
         module = importlib.import_module(f"LiverSegSlicer.{name}")
         monkeypatch.setattr(module, "torchState", lambda: panel_doubles.TORCH_MISSING)
 

@@ -1,6 +1,5 @@
 """slicer.app."""
 
-import os
 from typing import Any
 
 import slicer
@@ -127,6 +126,3 @@ class qSlicerApplication(QtWidgets.QApplication):
         from .qt_module import opened_urls
 
         opened_urls.append(url)
-
-    def isEnvironmentVariableValueSet(self, name: str, value: str = "") -> bool:
-        return name in os.environ

@@ -202,11 +202,6 @@ class ctkDoubleSpinBox(QtWidgets.QDoubleSpinBox):
 
 
 @slicer_class
-class ctkCheckBox(QtWidgets.QCheckBox):
-    """A check box."""
-
-
-@slicer_class
 class ctkMenuButton(QtWidgets.QPushButton):
     """A push button with a menu."""
 
@@ -218,24 +213,6 @@ class ctkMessageBox(QtWidgets.QMessageBox):
     dontShowAgain = stored_property(bool, False)
     dontShowAgainVisible = stored_property(bool, False)
     dontShowAgainSettingsKey = stored_property(str, "")
-
-
-@slicer_class
-class ctkComboBox(QtWidgets.QComboBox):
-    """A combo box with a default text for "nothing chosen"."""
-
-    returnRelease = Signal()
-    defaultText = stored_property(str, "", lambda self: self.setPlaceholderText(self.defaultText))
-    forceDefault = stored_property(bool, False)
-    elideMode = stored_property(int, 3)
-    scrollWheelEffect = stored_property(int, 0)
-
-    def setCurrentUserDataAsString(self, text: str) -> None:
-        self.setCurrentIndex(self.findData(text))
-
-    currentUserDataAsString = Property(
-        str, lambda self: str(self.currentData() or ""), setCurrentUserDataAsString
-    )
 
 
 @slicer_class
@@ -270,10 +247,6 @@ class ctkPathLineEdit(QtWidgets.QWidget):
         path = modal.answers.answer(self.label or "path", "")
         if path:
             self.setCurrentPath(path)
-
-    def addCurrentPathToHistory(self) -> None:
-        if self._box.findText(self._box.currentText()) < 0:
-            self._box.addItem(self._box.currentText())
 
     currentPath = Property(str, lambda self: self._box.currentText(), setCurrentPath)
     label = stored_property(str, "")

@@ -105,11 +105,6 @@ class qSlicerIOManager(QtCore.QObject):
     def saveScene(self, path: str, picture: Any = None, messages: Any = None) -> bool:
         return self.saveNodes("SceneFile", {"fileName": path})
 
-    def addDefaultStorageNodes(self) -> None:
-        nodes = slicer.mrmlScene.GetNodesByClass("vtkMRMLStorableNode")
-        for index in range(nodes.GetNumberOfItems()):
-            nodes.GetItemAsObject(index).AddDefaultStorageNode()
-
     def _read_VolumeFile(self, path: str, name: str, properties: Dict[str, Any]) -> Any:
         options = int(bool(properties.get("labelmap"))) | 2 * int(bool(properties.get("center")))
         options |= 8 * int(bool(properties.get("singleFile")))

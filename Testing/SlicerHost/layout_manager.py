@@ -122,9 +122,6 @@ class qSlicerLayoutManager(QtCore.QObject):
     def viewWidget(self, node: Any) -> Optional[QtWidgets.QWidget]:
         return self._widgets.get(node.GetClassName() + (node.GetSingletonTag() or ""))
 
-    def viewWidgets(self) -> List[QtWidgets.QWidget]:
-        return list(self._widgets.values())
-
     def sliceViewNames(self) -> List[str]:
         return [widget.mrmlSliceNode().GetLayoutName() for widget in self._of(qMRMLSliceWidget)]
 
@@ -154,14 +151,6 @@ class qSlicerLayoutManager(QtCore.QObject):
 
     def mrmlViewLogics(self) -> Any:
         return slicer.app.applicationLogic().GetViewLogics()
-
-    def activeMRMLThreeDViewNode(self) -> Any:
-        widget = self.threeDWidget(0)
-        return widget.mrmlViewNode() if widget else None
-
-    def activeThreeDRenderer(self) -> Any:
-        widget = self.threeDWidget(0)
-        return widget.threeDView().renderer() if widget else None
 
     def resetThreeDViews(self) -> None:
         for widget in self._of(qMRMLThreeDWidget):

@@ -73,9 +73,6 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
     def moduleSelector(self) -> qSlicerModuleSelectorToolBar:
         return self._selector
 
-    def setHomeModuleCurrent(self) -> None:
-        self.closeModule()
-
     def setPanelWidth(self, pixels: int) -> None:
         """For tests: how wide the module panel is."""
         self._panel.setFixedWidth(pixels)

@@ -149,11 +149,6 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         delays = (getattr(self, "messageDelay", None), msec, requestedDelay, 100)
         slicer.util.delayDisplay(message, next(delay for delay in delays if delay is not None))
 
-    def takeScreenshot(self, name: str, description: str, type: int = -1) -> None:
-        self.delayDisplay(description)
-        if self.enableScreenshots:
-            raise NotImplementedError("the host keeps no snapshots in the scene")
-
     def runTest(self) -> None:
         logging.warning("No test is defined in %s", type(self).__name__)
 

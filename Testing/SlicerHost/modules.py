@@ -4,7 +4,7 @@ import importlib.util
 import os
 import sys
 import types
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -25,9 +25,6 @@ class qSlicerModuleManager(QtCore.QObject):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self.by_name: Dict[str, QtCore.QObject] = {}
-
-    def modulesNames(self) -> List[str]:
-        return list(self.by_name)
 
     def module(self, name: str) -> Optional[QtCore.QObject]:
         return self.by_name.get(name)

@@ -97,9 +97,3 @@ class qMRMLPlotWidget(qMRMLWidget):
         return self._view
 
     viewWidget = plotView
-
-    def plotController(self) -> Any:
-        raise NotImplementedError("the host has no bar over its plot views")
-
-    def mrmlPlotViewNode(self) -> Any:
-        return self._node

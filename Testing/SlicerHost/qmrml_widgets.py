@@ -112,18 +112,6 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def mrmlScene(self) -> Any:
         return self._scene
 
-    def addAttribute(self, node_type: str, name: str, value: Any = None) -> None:
-        self._attributes.append((node_type, name, value))
-        self.refresh()
-
-    def removeAttribute(self, node_type: str, name: str) -> None:
-        self._attributes = [item for item in self._attributes if item[:2] != (node_type, name)]
-        self.refresh()
-
-    def setNodeTypeLabel(self, label: str, node_type: str) -> None:
-        self._labels[node_type] = label
-        self.refresh()
-
     def nodeTypeLabel(self, node_type: str) -> str:
         return self._labels.get(node_type, node_type.replace("vtkMRML", "").replace("Node", ""))
 
@@ -277,17 +265,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         if changes:
             self.nodeActivated.emit(self.currentNode())  # as Slicer's does, whoever chose, for None too
 
-    def setCurrentNodeID(self, identifier: str) -> None:
-        self.setCurrentNode(identifier)
-
-    def setCurrentNodeIndex(self, index: int) -> None:
-        self.box.setCurrentIndex(index + int(self.noneEnabled))
-
     def nodeCount(self) -> int:
         return len(self._nodes())
-
-    def nodeFromIndex(self, index: int) -> Any:
-        return self._nodes()[index]
 
     def _current_id(self) -> str:
         data = self.box.currentData()

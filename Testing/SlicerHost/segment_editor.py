@@ -95,12 +95,6 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._logic.SetSegmentEditorNode(node)
         self._follow_node()
 
-    def mrmlSegmentEditorNode(self) -> Any:
-        return self._node
-
-    def updateWidgetFromMRML(self) -> None:
-        self._follow_node()
-
     def _usable(self) -> bool:
         """Without scene and editor node, the real widget silently ignores what it is given."""
         return self._scene is not None and self._node is not None
@@ -128,9 +122,6 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._logic.SetSourceVolumeNode(node)
         self.sourceVolumeNodeChanged.emit(node)
 
-    def sourceVolumeNode(self) -> Any:
-        return self._node.GetSourceVolumeNode() if self._node is not None else None
-
     def setCurrentSegmentID(self, identifier: str) -> None:
         if self._node is None or self._node.GetSelectedSegmentID() == identifier:
             return
@@ -153,27 +144,11 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         for effect, button in self._buttons.items():
             button.setChecked(effect == (name or "None"))
 
-    def availableEffectNames(self) -> List[str]:
-        return list(EFFECTS) if self._scene is not None else []
-
-    def setEffectNameOrder(self, names: List[str]) -> None:
-        self._order = list(names)
-        self._show_effects()
-
-    def effectNameOrder(self) -> List[str]:
-        return self._order
-
     def setupViewObservations(self) -> None:
         """Views send their clicks to tools: here no tool listens."""
 
-    def removeViewObservations(self) -> None:
-        """See setupViewObservations."""
-
     def installKeyboardShortcuts(self, parent: Any = None) -> None:
         """The host has no keyboard shortcuts of tools."""
-
-    def uninstallKeyboardShortcuts(self) -> None:
-        """See installKeyboardShortcuts."""
 
     def saveStateForUndo(self) -> None:
         self._logic.SaveStateForUndo()

@@ -1,6 +1,6 @@
 """Tables of the scene shown as tables of Qt."""
 
-from typing import Any, Optional
+from typing import Any
 
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Qt, Signal
@@ -114,12 +114,6 @@ class qMRMLTableView(QtWidgets.QTableView):
     def mrmlTableNode(self) -> Any:
         return self._model.mrmlTableNode()
 
-    def tableModel(self) -> qMRMLTableModel:
-        return self._model
-
-    def sortFilterProxyModel(self) -> QtCore.QSortFilterProxyModel:
-        return self._sorted
-
 
 @slicer_class
 class qMRMLTableWidget(qMRMLWidget):
@@ -145,9 +139,3 @@ class qMRMLTableWidget(qMRMLWidget):
         return self._view
 
     viewWidget = tableView
-
-    def tableController(self) -> Optional[Any]:
-        raise NotImplementedError("the host has no bar over its table views")
-
-    def mrmlTableViewNode(self) -> Any:
-        return self._node

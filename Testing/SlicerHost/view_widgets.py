@@ -29,9 +29,6 @@ class _ViewWidget(qMRMLWidget):
     def viewWidget(self) -> Any:
         return self._view
 
-    def controllerWidget(self) -> Any:
-        return self._bar
-
 
 @slicer_class
 class qMRMLSliceWidget(_ViewWidget):
@@ -66,18 +63,12 @@ class qMRMLSliceWidget(_ViewWidget):
 
     mrmlAbstractViewNode = mrmlSliceNode
 
-    def mrmlSliceCompositeNode(self) -> Any:
-        return self._logic.GetSliceCompositeNode()
-
     def interactorStyle(self) -> Any:
         return self._view.sliceViewInteractorStyle()
 
     def fitSliceToBackground(self) -> None:
         self._view._fit_node()
         self._logic.FitSliceToBackground()
-
-    def setSliceOrientation(self, orientation: str) -> None:
-        self.mrmlSliceNode().SetOrientation(orientation)
 
 
 @slicer_class

@@ -61,29 +61,13 @@ class _View(VtkCanvas):
                 factory.RegisterDisplayableManager(name)
         self._managers.Initialize(factory, self._renderer)
 
-    def renderWindow(self) -> Any:
-        return self.render_window
-
     def interactorObserver(self) -> Any:
         return self._style
 
     interactorStyle = interactorObserver
 
-    def cornerAnnotation(self) -> Any:
-        return self._corner
-
-    def scheduleRender(self) -> None:
-        self.schedule_render()
-
     def forceRender(self) -> None:
         self.force_render()
-
-    def getDisplayableManagers(self, collection: Any) -> None:
-        for index in range(self._managers.GetDisplayableManagerCount()):
-            collection.AddItem(self._managers.GetNthDisplayableManager(index))
-
-    def displayableManagerByClassName(self, name: str) -> Any:
-        return self._managers.GetDisplayableManagerByClassName(name)
 
     def renderer(self) -> Any:
         return self._renderer
@@ -137,12 +121,6 @@ class qMRMLSliceView(_View):
 
     def sliceViewInteractorStyle(self) -> Any:
         return self._style
-
-    def convertDeviceToXYZ(self, position: List[int]) -> List[float]:
-        return [float(position[0]), float(self.pixel_size()[1] - 1 - position[1]), 0.0]
-
-    def convertXYZToRAS(self, position: List[float]) -> List[float]:
-        return list(self.mrmlSliceNode().GetXYToRAS().MultiplyPoint((*position, 1.0))[:3])
 
     def convertRASToXYZ(self, position: List[float]) -> List[float]:
         inverse = vtk.vtkMatrix4x4()
@@ -226,14 +204,6 @@ class qMRMLThreeDView(_View):
         self.cameraNode().RotateTo(getattr(slicer.vtkMRMLCameraNode, name))
         self.schedule_render()
 
-    def zoomIn(self) -> None:
-        self._renderer.GetActiveCamera().Zoom(1.2)
-        self.schedule_render()
-
-    def zoomOut(self) -> None:
-        self._renderer.GetActiveCamera().Zoom(1 / 1.2)
-        self.schedule_render()
-
 
 class _Bar(QtWidgets.QWidget):
     """The coloured bar over a view, with its letter."""
@@ -284,9 +254,6 @@ class qMRMLSliceControllerWidget(_Bar):
     def mrmlSliceNode(self) -> Any:
         return self._logic.GetSliceNode()
 
-    def setSliceOffsetValue(self, offset: float) -> None:
-        self._logic.SetSliceOffset(offset)
-
     def fitSliceToBackground(self) -> None:
         self._logic.FitSliceToBackground()
 
@@ -302,6 +269,3 @@ class qMRMLThreeDViewControllerWidget(_Bar):
 
     def resetFocalPoint(self) -> None:
         self._view.resetFocalPoint()
-
-    def mrmlThreeDViewNode(self) -> Any:
-        return self._view.mrmlViewNode()

@@ -90,9 +90,6 @@ class _Methods:
         self._info(name)
         return True
 
-    def dataType(self, name: str) -> Any:
-        return self._info(name).unalteredType
-
     def getValue(self, name: str) -> Any:
         self._info(name)
         return self._values[name].value
