@@ -19,8 +19,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from uuid import uuid4
 
 from ..errors import OutputError, write_failure
+from ..locks import HeldFile, hold, holder
 from ..sentences import Sentence
-from .locks import HeldFile, hold, holder
 
 PathLike = Union[str, "os.PathLike[str]"]
 

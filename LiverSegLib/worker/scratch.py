@@ -14,7 +14,7 @@ from typing import Dict, Optional, Union
 import numpy as np
 
 from ..errors import UsageError, write_failure
-from ..outputs.locks import HeldFile, hold, is_left_over
+from ..locks import HeldFile, hold, is_left_over
 
 PREFIX = "liverseg-"
 """How the names of private folders begin."""

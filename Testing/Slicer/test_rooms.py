@@ -1,6 +1,8 @@
 """The arrows between the rooms of the module (docs/developers.md), held by reading its imports."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator, Tuple
 
@@ -73,3 +75,16 @@ def test_qt_widgets_are_the_panels():
         if isinstance(node, ast.Attribute) and node.attr in widgets
     ]
     assert not wrong
+
+
+def test_opening_the_module_loads_nothing_of_the_core_that_takes_long():
+    """SciPy and SimpleITK take a second to load, in which Slicer's start would wait."""
+    needed = set()
+    for path in MODULE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "LiverSegLib":
+                needed.update(f"from {node.module} import {alias.name}" for alias in node.names)
+    heavy = "{'SimpleITK', 'scipy', 'torch', 'vtk', 'PIL', 'pydicom'}"
+    code = "; ".join(["import sys", *sorted(needed), f"print(sorted({heavy} & set(sys.modules)))"])
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
+    assert run.stdout.strip() == "[]", run.stderr
