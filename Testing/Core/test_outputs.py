@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LiverSegLib import surfaces
+from LiverSegLib import locks, surfaces
 from LiverSegLib.errors import OutputError, UsageError
 from LiverSegLib.images.integrity import read_header
 from LiverSegLib.labels import LABELS
@@ -22,7 +22,6 @@ from LiverSegLib.outputs import (
     LABEL_FORMATS,
     atomic,
     check_output_folder,
-    locks,
     reserve,
     results,
     write_labels,

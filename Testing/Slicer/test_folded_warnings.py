@@ -24,6 +24,8 @@ def test_warnings_take_one_line_until_they_are_unfolded(hand, warnings):
     hand.click("fattyWarningsButton")
     assert hand.text("fattyWarningsLabel") == f"• {LONG}\n• Second."
     assert not hand.seen("fattyWarningsFirst") and hand.widget("fattyWarningsNote").height() > oneLine
+    note, label, bar = (hand.widget(f"fattyWarnings{part}") for part in ("Note", "Label", "Bar"))
+    assert bar.x() == 0 and label.width() > note.width() - 20, "the words have the width of the panel"
     hand.click("fattyWarningsButton")
     assert not hand.seen("fattyWarningsLabel") and hand.widget("fattyWarningsNote").height() == oneLine
 

@@ -40,6 +40,7 @@ class FoldedWarnings:
         head = qt.QHBoxLayout()
         head.addWidget(self._button)
         head.addWidget(self._first, 1)
+        head.addStretch(0)  # unfolded there is the button alone, which must not hold the words in its width
         self._note.column.insertLayout(0, head)
         self._texts: Tuple[str, ...] = ()
         self._button.connect("toggled(bool)", guarded(lambda _unfolded: self._draw()))
