@@ -106,7 +106,7 @@ def bench_process(rounds: int = 2) -> None:
         for slices, scan in scans.items():
             enlarged(slices, scan)
         found = [
-            {slices: run_process(scan, Path(folder) / "out") for slices, scan in scans.items()}
+            {slices: run_process(scan, Path(folder) / f"out{slices}") for slices, scan in scans.items()}
             for _ in range(rounds)
         ]
         times = {slices: min(figures[slices]["seconds"] for figures in found) for slices in scans}
