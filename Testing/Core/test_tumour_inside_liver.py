@@ -83,7 +83,11 @@ def all_over(mesh):
     return np.concatenate([points.astype(float), inner.reshape(-1, 3)])
 
 
-@pytest.mark.parametrize("spacing, direction", GRIDS)
+@pytest.mark.parametrize(
+    "spacing, direction",
+    [pytest.param(*grid, marks=pytest.mark.slow if grid[0][0] < 1 else ()) for grid in GRIDS[:3]]
+    + [pytest.param(*grid, marks=pytest.mark.slow) for grid in GRIDS[3:]],
+)
 def test_no_point_of_the_tumours_surface_lies_outside_the_livers(spacing, direction):
     labels = patient(spacing, direction)
     meshes = organ_surfaces(labels)
