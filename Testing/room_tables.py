@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Dict, Set
+from typing import Dict, List, Set, Tuple
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "developers.md"
 
@@ -20,6 +20,19 @@ def rooms_and_what_they_import(title: str) -> Dict[str, Set[str]]:
         here = _names(rooms)
         found.update({room: _names(imports) | here for room in here})
     return found
+
+
+def arrows_upwards(rooms: Dict[str, Set[str]]) -> List[Tuple[str, str]]:
+    """The pairs (room, what it may import) in which what is imported stands below the room in the table;
+    rooms that share a row count as one.
+    """
+    order = list(rooms)
+    return [
+        (here, there)
+        for here, allowed in rooms.items()
+        for there in allowed
+        if order.index(there) > order.index(here) and here not in rooms[there]
+    ]
 
 
 def _names(cell: str) -> Set[str]:

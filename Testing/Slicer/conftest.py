@@ -2,6 +2,7 @@
 process.
 """
 
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -102,3 +103,17 @@ def screenshot(host: Host, tmp_path: Path):
     """
     folder = Path(os.environ.get("LIVERSEG_SCREENSHOTS", tmp_path))
     return lambda name, widget=None: Path(host.screenshot(str(folder / f"{name}.png"), widget))
+
+
+@pytest.fixture
+def installed(host, monkeypatch):
+    """Package -> version that is installed, for the test to change."""
+    versions = {"numpy": "1.26.4"}
+
+    def version(package):
+        if package not in versions:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return versions[package]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    return versions

@@ -1,7 +1,6 @@
 """PyTorch: found from metadata, chosen for the computer, installed only after asking."""
 
 import ast
-import importlib.metadata
 import subprocess
 import sys
 import types
@@ -11,20 +10,6 @@ import pytest
 from logic_doubles import Ending, addVolume, command
 
 MODULES = logic_doubles.REPOSITORY / "LiverSeg"
-
-
-@pytest.fixture
-def installed(host, monkeypatch):
-    """Package -> version that is installed, for the test to change."""
-    versions = {"numpy": "1.26.4"}
-
-    def version(package):
-        if package not in versions:
-            raise importlib.metadata.PackageNotFoundError(package)
-        return versions[package]
-
-    monkeypatch.setattr(importlib.metadata, "version", version)
-    return versions
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Iterator, Tuple
 
-from room_tables import rooms_and_what_they_import
+from room_tables import arrows_upwards, rooms_and_what_they_import
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "LiverSeg" / "LiverSegSlicer"
@@ -48,13 +48,7 @@ def test_rooms_of_the_module_import_only_what_the_map_allows():
 
 
 def test_no_arrow_of_the_map_runs_upwards():
-    order = list(ROOMS)
-    assert not [
-        (here, there)
-        for here, allowed in ROOMS.items()
-        for there in allowed
-        if order.index(there) > order.index(here) and here not in ROOMS[there]
-    ]
+    assert not arrows_upwards(ROOMS)
 
 
 def test_qt_widgets_are_the_panels():

@@ -56,11 +56,8 @@ def showOnly(marksNode: "slicer.vtkMRMLMarkupsFiducialNode", number: Optional[in
     marksNode.EndModify(wasModifying)
 
 
-def fillDiameter(
-    lineNode: "slicer.vtkMRMLMarkupsLineNode", measurements: Mapping[str, Any], number: int, key: str
-) -> None:
+def fillDiameter(lineNode: "slicer.vtkMRMLMarkupsLineNode", lesion: Mapping[str, Any], key: str) -> None:
     """Lay a locked line along a diameter of a lesion; ``key`` names its ends in the measurements."""
-    lesion = next(lesion for lesion in measurements["lesions"] if lesion["number"] == number)
     wasModifying = lineNode.StartModify()
     lineNode.SetLocked(False)
     lineNode.RemoveAllControlPoints()

@@ -72,9 +72,7 @@ def writeMarks(
     return marksNode
 
 
-def showDiameters(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", measurements: Mapping[str, Any], number: int
-) -> None:
+def showDiameters(segmentationNode: "slicer.vtkMRMLSegmentationNode", lesion: Mapping[str, Any]) -> None:
     """Show the two diameters of one lesion as lines, which are made once and then moved."""
     scan = scanName(segmentationNode)
     lines = {
@@ -88,7 +86,7 @@ def showDiameters(
         isNew = parts.part(segmentationNode, role) is None
         lineNode = parts.makePart(segmentationNode, role, "vtkMRMLMarkupsLineNode", name)
         lineNode.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
-        fillDiameter(lineNode, measurements, number, key)
+        fillDiameter(lineNode, lesion, key)
         if isNew:
             styleMarks(lineNode)
             lineNode.GetDisplayNode().SetPointLabelsVisibility(False)

@@ -117,7 +117,7 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
         fileParts(segmentationNode)
     marksNode.SetDisplayVisibility(True)
     showOnly(marksNode, number)
-    showDiameters(segmentationNode, summary["measurements"], number)
+    showDiameters(segmentationNode, lesion)
     jumpSlices(lesionPlace(segmentationNode, lesion), parts.volumeOf(segmentationNode))
     return True
 
