@@ -3,7 +3,6 @@ escaped."""
 
 import base64
 import os
-import tempfile
 from html import escape
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple, Union
@@ -11,13 +10,12 @@ from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple, 
 import SimpleITK as sitk
 
 from ..cancelling import while_checking
-from ..errors import OutputError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Lesion, Measurements, Organ
 from ..measure.warning_places import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
-from ..sentences import Sentence
 from ..steatosis.assess import Assessment
+from ..whole_file import write_whole
 from .fatty_liver import fatty_liver_section
 from .figures import MOST_LESIONS, Figure, Figures, build_figures
 from .pictures import WINDOW
@@ -149,22 +147,7 @@ def write_report(
         ),
         check,
     )
-    content = page.encode("utf-8", "replace")
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".html", dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise OutputError(Sentence("write.report", path=str(path)), str(error)) from error
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)
+    write_whole(path, page.encode("utf-8", "replace"), "write.report")
     return path
 
 

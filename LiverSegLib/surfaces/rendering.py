@@ -9,7 +9,6 @@ import io
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from LiverSegLib.errors import CancelledError, OutputError, UsageError
 from LiverSegLib.labels import LABELS
 from LiverSegLib.sentences import Sentence
+from LiverSegLib.whole_file import write_whole
 
 VIEWS: Dict[str, Tuple[Tuple[float, float, float], Tuple[float, float, float]]] = {
     "anterior": ((0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
@@ -88,7 +88,7 @@ def render(
     scene = _pack_scene(drawn, size, views, background)
     png = _draw_in_child(scene, cancel)
     if path is not None:
-        _write_atomically(Path(path), png)
+        write_whole(Path(path), png, "write.file")
     return png
 
 
@@ -179,22 +179,3 @@ def _child_environment(window_class: str) -> Dict[str, str]:
     if window_class:
         environment["VTK_DEFAULT_OPENGL_WINDOW"] = window_class
     return environment
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the place and rename, so that no half file is ever seen."""
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise OutputError(Sentence("write.file", path=str(path)), str(error)) from error
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)
