@@ -131,7 +131,7 @@ $(READY): pyproject.toml constraints.txt | $(BIN)/python
 
 $(READY_TEST): $(READY)
 	@echo "Installing what the tests need, Slicer's libraries and Qt among it"
-	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,test,slicer-host]'
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[agreement,report,test,slicer-host]'
 	@touch $@
 
 $(READY_TRAIN): $(READY)
