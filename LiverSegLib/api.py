@@ -1,66 +1,42 @@
 """The core as a library: ``segment`` a scan once, or keep a ``Segmenter`` with its model loaded."""
 
-import datetime
 import os
 import threading
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
 
-import LiverSegLib
 from LiverSegLib.cancelling import Ask, while_checking
-from LiverSegLib.errors import (
-    CancelledError,
-    InputChangedError,
-    NoLiverError,
-    OutOfMemoryError,
-    UsageError,
-    is_out_of_memory,
-)
+from LiverSegLib.errors import InputChangedError, NoLiverError, UsageError
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.masks.cleanup import (
-    MINIMUM_LESION_ML,
-    CleanupReport,
-    clean,
-    leave_out_small_tumours,
-    leave_out_tumours,
-)
+from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
+from LiverSegLib.masks.cleanup_report import CleanupReport
 from LiverSegLib.masks.components import bounding_box
+from LiverSegLib.masks.lesion_limits import leave_out_small_tumours, leave_out_tumours
 from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, PhaseEstimate
-from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
+from LiverSegLib.measure.lesions import narrow_lesions
 from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
 from LiverSegLib.measure.warnings import left_out_lesions
-from LiverSegLib.models import Model, load_model
+from LiverSegLib.models import Manifest, Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
+from LiverSegLib.progress import Cancel, Progress, Stages, memory_errors
+from LiverSegLib.provenance import Origin
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.conditions import names_contrast_agent
 
 if TYPE_CHECKING:
+    from LiverSegLib.inference.label import Labelled
     from LiverSegLib.steatosis.assess import Assessment, CutOffs
     from LiverSegLib.steatosis.placement import PlacementSettings
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]
-Progress = Callable[[float, str, str], None]
-"""Called with the fraction done (0 to 1), a stage's key and a text for people."""
-Cancel = Callable[[], bool]
-
-STAGES: Tuple[Tuple[str, float, str], ...] = (
-    ("read", 0.00, "Reading and checking the scan"),
-    ("locate", 0.10, "Looking for the liver"),
-    ("segment", 0.20, "Segmenting"),
-    ("clean", 0.85, "Cleaning up the mask"),
-    ("measure", 0.92, "Measuring"),
-    ("done", 1.00, "Done"),
-)
-"""Key, fraction at which it begins, and text of every stage."""
 MINIMUM_LIVER_ML = 20.0
-"""Less liver than this after cleaning is taken for none."""
+"""Below this volume (ml) after cleaning we report no liver."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +80,10 @@ class Segmenter:
 
         self.model: Model = load_model(model)
         self.device = choose_device(device, precision=precision, threads=threads)
-        with _memory_errors("failed.memory-loading"):
-            from LiverSegLib.inference.cascade import Cascade
+        with memory_errors(Sentence("failed.memory-loading")):
+            from LiverSegLib.inference.stage import load_networks
 
-            self._cascade = Cascade(self.model, self.device)
+            self._networks = load_networks(self.model, self.device)
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()
 
@@ -140,15 +116,74 @@ class Segmenter:
             CancelledError: ``cancel`` said so.
             UsageError: an option makes no sense.
         """
-        _check_minimum(minimum_lesion_ml)
-        if mirror and not any(stage.mirror_axes for stage in self._cascade.stages.values()):
+        minimum_ml = minimum_lesion_ml
+        if minimum_ml is not None and not 0 <= float(minimum_ml) <= MAX_LESION_ML:  # also refuses NaN
+            raise UsageError(Sentence("run.lesion-size", most=float(MAX_LESION_ML), value=str(minimum_ml)))
+        if mirror and not any(network.stage.mirror_axes for network in self._networks.all):
             raise UsageError(Sentence("model.not-mirrored", name=self.model.name))
 
         def work(ask: Ask) -> Result:
-            reporter = _Reporter(_asking(ask, progress), _asking(ask, cancel))
-            return _Run(self, reporter, mirror, minimum_lesion_ml).segment(source, series)
+            return self._run(source, series, mirror, minimum_ml, Stages.asking(ask, progress, cancel))
 
-        return while_checking(work, _Reporter(None, cancel).check, turn=self._turn)
+        return while_checking(work, Stages(cancel=cancel).check, turn=self._turn)
+
+    def _run(
+        self, source: Source, series: Optional[str], mirror: bool, minimum_ml: Optional[float], run: Stages
+    ) -> Result:
+        """One scan on its way: read, locate, segment, label, clean, measure, report."""
+        from LiverSegLib.inference.devices import bounded_threads
+        from LiverSegLib.inference.label import label
+        from LiverSegLib.inference.locate import locate
+        from LiverSegLib.inference.segment import segment
+
+        networks, threads = self._networks, self.device.threads
+        with run.stage("read"):
+            scan = read_scan(source, series, check=run.check)
+        with run.stage("locate"), bounded_threads(threads):
+            networks.new_scan()
+            located = locate(networks, scan.image, run.tick, run.check)
+        with run.stage("segment"), bounded_threads(threads):
+            segmented = segment(
+                networks.segment, located, lambda share: run.tick(0.8 * share), run.check, mirror=mirror
+            )
+            found, notes = label(segmented, located, lambda: run.tick(0.85)), segmented.notes
+        del located, segmented  # memory that cleaning and measuring may need
+        with run.stage("clean"):
+            labels, cleanup = _cleaned(found, scan.image, minimum_ml, run.check)
+        with run.stage("measure"):
+            phase = estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
+            run.check()
+            left_out: Tuple[str, ...] = ()
+            if minimum_ml is None:
+                labels, cleanup, left_out = _without_doubtful(labels, cleanup, phase, self.model.manifest)
+                run.check()
+            measurements = measure(
+                labels,
+                scan.image,
+                probability=found.probability,
+                phase=phase.phase,
+                left_out=left_out,
+                aorta_hu=phase.aorta_hu,
+            )
+        if not unchanged(scan):
+            raise InputChangedError(Sentence("run.changed", name=scan.name))
+        run.done()
+        facts, fallbacks = _facts(scan, phase, left_out), tuple(networks.fallbacks)
+        warnings = tuple(dict.fromkeys((*scan.warnings, *measurements.warnings, *fallbacks)))
+        origin = Origin(
+            scan, self.model, networks.segment.runner.device, facts, cleanup, run.seconds, mirror, minimum_ml,
+            notes, fallbacks, warnings,
+        )  # fmt: skip
+        return Result(
+            scan.name,
+            scan.image,
+            labels,
+            found.probability,
+            measurements,
+            origin.to_dict(),
+            warnings,
+            facts,
+        )
 
 
 def segment(
@@ -169,7 +204,7 @@ def segment(
     """
     segmenter = while_checking(
         lambda ask: Segmenter(model, device, precision=precision, threads=threads),
-        _Reporter(None, cancel).check,
+        Stages(cancel=cancel).check,
     )
     return segmenter.segment(
         source,
@@ -224,208 +259,59 @@ def assess_steatosis(
     )
 
 
-def _asking(ask: Ask, function: Optional[Callable[..., Any]]) -> Optional[Callable[..., Any]]:
-    """The user's function, to be called from work in a thread of its own."""
-    return None if function is None else lambda *arguments: ask(function, *arguments)
+def _cleaned(
+    found: "Labelled", scan: sitk.Image, minimum_ml: Optional[float], check: Callable[[], None]
+) -> Tuple[sitk.Image, CleanupReport]:
+    """Clean what was labelled; without a size that the user asked for, narrow lesions become liver too.
+
+    Raises:
+        NoLiverError: what is left is too small to be a liver.
+    """
+    grid = Grid.of(scan)
+    mask, report = clean(
+        found.labels,
+        grid.voxel_ml,
+        minimum_lesion_ml=MINIMUM_LESION_ML if minimum_ml is None else float(minimum_ml),
+        probability=found.probability,
+        check=check,
+    )
+    _require_liver(mask, grid.voxel_ml)
+    labels = grid.image(mask)
+    if minimum_ml is None:
+        narrow = narrow_lesions(labels)
+        if narrow:
+            mask, report = leave_out_tumours(mask, narrow, grid.voxel_ml, report)
+            labels = grid.image(mask)
+    return labels, report
 
 
-class _Reporter:
-    """Progress and cancellation of one run, and how long its stages took."""
-
-    def __init__(self, progress: Optional[Progress], cancel: Optional[Cancel]) -> None:
-        self._progress, self._cancel = progress, cancel
-        self._started = time.monotonic()
-        self._furthest = 0.0
-        self.seconds: Dict[str, float] = {}
-        self.stage = ""
-
-    def begin(self, stage: str) -> None:
-        """Close the stage that ran and begin the next."""
-        now = time.monotonic()
-        if self.stage:
-            self.seconds[self.stage] = round(now - self._started, 3)
-        self.stage, self._started = stage, now
-        self.tick(0.0)
-
-    def check(self) -> None:
-        """Raise CancelledError if the user cancelled."""
-        if self._cancel is not None and self._cancel():
-            raise CancelledError(Sentence("failed.cancelled"))
-
-    def tick(self, share: float) -> None:
-        """Report the share of the stage that is done.
-
-        Raises:
-            CancelledError: the user cancelled.
-        """
-        self.check()
-        if self._progress is None:
-            return
-        keys = [key for key, _, _ in STAGES]
-        index = keys.index(self.stage)
-        start, text = STAGES[index][1:]
-        end = STAGES[min(index + 1, len(STAGES) - 1)][1]
-        fraction = start + (end - start) * min(1.0, max(0.0, share))
-        self._furthest = max(self._furthest, fraction)  # a second look at a larger box begins anew
-        self._progress(self._furthest, self.stage, text)
+def _without_doubtful(
+    labels: sitk.Image, report: CleanupReport, phase: PhaseEstimate, manifest: Optional[Manifest]
+) -> Tuple[sitk.Image, CleanupReport, Tuple[str, ...]]:
+    """Leave out the lesions that the model is known to invent in this contrast phase; returns the mask, the
+    report that says so, and sentences on what was left out.
+    """
+    minimum = manifest.minimum_lesion_ml.get(phase.phase, 0.0) if manifest else 0.0
+    if minimum <= report.minimum_lesion_ml:
+        return labels, report, ()
+    grid = Grid.of(labels)
+    mask, report, sizes = leave_out_small_tumours(
+        sitk.GetArrayViewFromImage(labels), grid.voxel_ml, minimum, report
+    )
+    return (
+        grid.image(mask) if sizes else labels,
+        report,
+        left_out_lesions(phase.phase, sizes, minimum),
+    )
 
 
-class _memory_errors:  # noqa: N801  a context manager reads as a verb
-    """Turn running out of memory, in any dialect, into an OutOfMemoryError that says when it happened."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        if error is not None and is_out_of_memory(error) and not isinstance(error, OutOfMemoryError):
-            raise OutOfMemoryError(Sentence(self.key), str(error)) from error
-
-
-class _Run:
-    """One scan on its way through the stages."""
-
-    def __init__(
-        self, segmenter: Segmenter, reporter: _Reporter, mirror: bool, minimum_lesion_ml: Optional[float]
-    ) -> None:
-        self.segmenter, self.reporter, self.mirror = segmenter, reporter, mirror
-        self.minimum_is_asked = minimum_lesion_ml is not None
-        self.minimum_lesion_ml = MINIMUM_LESION_ML if minimum_lesion_ml is None else float(minimum_lesion_ml)
-        self.left_out: Tuple[str, ...] = ()
-
-    def segment(self, source: Source, series: Optional[str]) -> Result:
-        from LiverSegLib.inference.devices import bounded_threads
-
-        cascade, reporter = self.segmenter._cascade, self.reporter
-        reporter.begin("read")
-        with _memory_errors("failed.memory-reading-scan"):
-            scan = read_scan(source, series, check=reporter.check)
-        reporter.begin("locate")
-        with _memory_errors("failed.memory-segmenting"), bounded_threads(self.segmenter.device.threads):
-            found = cascade.segment(
-                scan.image,
-                mirror=self.mirror,
-                locate_tick=reporter.tick,
-                tick=self._fine_tick,
-                poll=reporter.check,
-            )
-        if reporter.stage != "segment":
-            reporter.begin("segment")
-        reporter.begin("clean")
-        with _memory_errors("failed.memory-cleaning"):
-            cleaned, report = clean(
-                found.labels, Grid.of(scan.image).voxel_ml, minimum_lesion_ml=self.minimum_lesion_ml,
-                probability=found.probability, check=reporter.check,
-            )  # fmt: skip
-            labels = _as_image(cleaned, scan.image)
-            labels, report = self._without_narrow(labels, report)
-        _require_liver(cleaned, scan.image)
-        reporter.begin("measure")
-        with _memory_errors("failed.memory-measuring"):
-            phase = estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
-            reporter.check()
-            labels, report = self._without_doubtful(labels, report, phase)
-            reporter.check()
-            measurements = measure(
-                labels,
-                scan.image,
-                probability=found.probability,
-                phase=phase.phase,
-                left_out=self.left_out,
-                aorta_hu=phase.aorta_hu,
-            )
-        if not unchanged(scan):
-            raise InputChangedError(Sentence("run.changed", name=scan.name))
-        reporter.begin("done")
-        fallbacks = cascade.fallbacks
-        warnings = _unique([*scan.warnings, *measurements.warnings, *fallbacks])
-        facts = _facts(scan, phase, self.left_out)
-        provenance = self._provenance(scan, facts, report, list(found.notes), fallbacks, warnings)
-        return Result(
-            scan.name, scan.image, labels, found.probability, measurements, provenance, tuple(warnings), facts
-        )
-
-    def _without_narrow(self, labels: sitk.Image, report: CleanupReport) -> Tuple[sitk.Image, CleanupReport]:
-        """Return the mask without the lesions too narrow to be told, unless a size was asked for."""
-        narrow = [] if self.minimum_is_asked else narrow_lesions(labels)
-        if not narrow:
-            return labels, report
-        view = sitk.GetArrayViewFromImage(labels)
-        mask, report = leave_out_tumours(view, narrow, Grid.of(labels).voxel_ml, report)
-        return _as_image(mask, labels), report
-
-    def _without_doubtful(
-        self, labels: sitk.Image, report: CleanupReport, phase: PhaseEstimate
-    ) -> Tuple[sitk.Image, CleanupReport]:
-        """Return the mask without the lesions that the model is known to invent in this contrast phase, and
-        the report that says so.
-        """
-        manifest = self.segmenter.model.manifest
-        minimum = manifest.minimum_lesion_ml.get(phase.phase, 0.0) if manifest else 0.0
-        if self.minimum_is_asked or minimum <= self.minimum_lesion_ml:
-            return labels, report
-        self.minimum_lesion_ml = minimum
-        mask, report, sizes = leave_out_small_tumours(
-            sitk.GetArrayViewFromImage(labels), Grid.of(labels).voxel_ml, minimum, report
-        )
-        self.left_out = left_out_lesions(phase.phase, sizes, minimum)
-        return (_as_image(mask, labels) if sizes else labels), report
-
-    def _fine_tick(self, share: float) -> None:
-        if self.reporter.stage == "locate":
-            self.reporter.begin("segment")
-        self.reporter.tick(share)
-
-    def _provenance(
-        self,
-        scan: Scan,
-        facts: ClinicalFacts,
-        report: CleanupReport,
-        notes: List[str],
-        fallbacks: List[str],
-        warnings: List[str],
-    ) -> Dict[str, Any]:
-        model, device = self.segmenter.model, self.segmenter._cascade.runners["segment"].device
-        manifest = model.manifest
-        seconds = dict(self.reporter.seconds)
-        return {
-            "liverseg_version": LiverSegLib.__version__,
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "model": {
-                "name": model.name,
-                "version": manifest.version if manifest else "",
-                "sha256": model.sha256,
-                "licence": manifest.licence if manifest else "",
-            },
-            "device": device.kind,
-            "device_name": device.name,
-            "precision": device.precision,
-            "threads": device.threads,
-            "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
-            "input": {
-                "path": scan.path,
-                "name": scan.name,
-                "sha256": scan.fingerprint,
-                "size": list(scan.image.GetSize()),
-                "spacing": list(scan.image.GetSpacing()),
-                "series": facts.series,
-                "kvp": facts.kvp,
-                "contrast_agent": facts.contrast_agent,
-            },
-            "phase": facts.to_dict()["phase"],
-            "options": {
-                "mirror": self.mirror,
-                "minimum_lesion_ml": self.minimum_lesion_ml,
-                "minimum_lesion_mm": None if self.minimum_is_asked else MINIMUM_LESION_MM,
-            },
-            "cleanup": report.to_dict(),
-            "left_out": list(facts.left_out),
-            "notes": notes,
-            "fallbacks": fallbacks,
-            "warnings": warnings,
-        }
+def _require_liver(labels: np.ndarray, voxel_ml: float) -> None:
+    """Raise NoLiverError if what was found is too small to be one."""
+    box = bounding_box(labels)
+    organs = labels[:0] if box is None else labels[box]
+    liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
+    if liver_voxels * voxel_ml < MINIMUM_LIVER_ML:
+        raise NoLiverError(Sentence("refused.no-liver"))
 
 
 def _facts(scan: Scan, phase: PhaseEstimate, left_out: Tuple[str, ...]) -> ClinicalFacts:
@@ -442,29 +328,3 @@ def _contrast_in_header(scan: Scan) -> Optional[bool]:
     if names_contrast_agent(scan.series.contrast):
         return True
     return contrast_in_words(scan.series.description)
-
-
-def _check_minimum(minimum_lesion_ml: Optional[float]) -> None:
-    if minimum_lesion_ml is None:
-        return
-    if not 0 <= float(minimum_lesion_ml) <= MAX_LESION_ML:  # also refuses NaN
-        raise UsageError(Sentence("run.lesion-size", most=float(MAX_LESION_ML), value=str(minimum_lesion_ml)))
-
-
-def _as_image(labels: np.ndarray, scan: sitk.Image) -> sitk.Image:
-    image = sitk.GetImageFromArray(labels)
-    image.CopyInformation(scan)
-    return image
-
-
-def _require_liver(labels: np.ndarray, scan: sitk.Image) -> None:
-    """Raise NoLiverError if what was found is too small to be one."""
-    box = bounding_box(labels)
-    organs = labels[:0] if box is None else labels[box]
-    liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
-    if liver_voxels * Grid.of(scan).voxel_ml < MINIMUM_LIVER_ML:
-        raise NoLiverError(Sentence("refused.no-liver"))
-
-
-def _unique(sentences: List[str]) -> List[str]:
-    return list(dict.fromkeys(sentences))

@@ -3,7 +3,7 @@
 import copy
 import itertools
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -28,13 +28,21 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Where the tiles begin, (z, y, x) each, and how large they are; ``padded`` is the image's size with
-    padding.
+    """Where the tiles of an image begin and how large they are, in voxels (z, y, x).
+
+    Attributes:
+        starts: first voxel of each tile.
+        size: of every tile.
+        padded: size of the image with padding.
     """
 
     starts: Tuple[Tuple[int, int, int], ...]
     size: Tuple[int, int, int]
     padded: Tuple[int, int, int]
+
+    def places(self, first: int, stop: int) -> List[Tuple[slice, ...]]:
+        """Where some of the tiles lie in the padded image."""
+        return [tuple(slice(s, s + n) for s, n in zip(start, self.size)) for start in self.starts[first:stop]]
 
 
 def plan_tiles(
@@ -45,13 +53,25 @@ def plan_tiles(
     A tile is the model's patch, or the image where that is smaller (rounded up to the network's
     ``multiple``).
     """
-    size = tuple(min(p, -(-n // multiple) * multiple) for n, p in zip(shape, patch))
-    padded = tuple(max(n, t) for n, t in zip(shape, size))
-    starts = []
-    for n, t in zip(padded, size):
-        count = 1 if n == t else int(np.ceil((n - t) / (t * (1 - overlap)))) + 1
-        starts.append([int(round(i * (n - t) / max(1, count - 1))) for i in range(count)])
-    return TilePlan(tuple(itertools.product(*starts)), size, padded)  # type: ignore[arg-type]
+    axes = [_along_an_axis(n, min(p, -(-n // multiple) * multiple), overlap) for n, p in zip(shape, patch)]
+    z, y, x = axes
+    starts = tuple(itertools.product(z.starts, y.starts, x.starts))
+    return TilePlan(starts, (z.tile, y.tile, x.tile), (z.padded, y.padded, x.padded))
+
+
+class _Axis(NamedTuple):
+    """Tiles along one axis, in voxels."""
+
+    starts: List[int]
+    tile: int
+    padded: int
+
+
+def _along_an_axis(length: int, tile: int, overlap: float) -> _Axis:
+    padded = max(length, tile)
+    count = 1 if padded == tile else int(np.ceil((padded - tile) / (tile * (1 - overlap)))) + 1
+    starts = [int(round(i * (padded - tile) / max(1, count - 1))) for i in range(count)]
+    return _Axis(starts, tile, padded)
 
 
 def blending_weight(size: Sequence[int]) -> torch.Tensor:
@@ -136,19 +156,21 @@ class TileRunner:
                 time.
         """
         self._ran, self._poll = True, poll
+        flips = [f for k in range(1, len(mirror_axes) + 1) for f in itertools.combinations(mirror_axes, k)]
+        tiles = _Tiles(image, plan, background, tuple(flips), skip_empty)
         try:
-            return self._run_somewhere(image, plan, background, tuple(mirror_axes), skip_empty, progress)
+            return self._run_somewhere(tiles, _Highest(progress))
         finally:
             self._poll = None
 
-    def _run_somewhere(self, image, plan, background, mirror_axes, skip_empty, progress) -> torch.Tensor:
+    def _run_somewhere(self, tiles: "_Tiles", reached: "_Highest") -> torch.Tensor:
         """Run on the device, and with less or elsewhere where that fails."""
-        limit, reached = MAX_BATCH, _Highest(progress)
+        limit = MAX_BATCH
         while True:
             try:
                 if not self._checked and self._device.kind != "cpu":
-                    self._check_device(image, plan)
-                return self._run(image, plan, limit, background, mirror_axes, skip_empty, reached)
+                    self._check_device(tiles.image, tiles.plan)
+                return self._run(tiles, limit, reached)
             except LiverSegError:  # the user cancelled
                 raise
             except Exception as error:  # what a device raises has no common type
@@ -207,47 +229,40 @@ class TileRunner:
         self._device = device
         self._network.to(device.kind).to(memory_format=torch.channels_last_3d)
 
-    def _run(self, image, plan, limit, background, mirror_axes, skip_empty, reached) -> torch.Tensor:
-        where = self._device.kind
-        image = image.to(where)
-        pads = [amount for n, p in zip(image.shape[::-1], plan.padded[::-1]) for amount in (0, p - n)]
-        padded = functional.pad(image, pads, value=background) if any(pads) else image
+    def _run(self, tiles: "_Tiles", limit: int, reached: "_Highest") -> torch.Tensor:
+        """Blend all tiles, at most ``limit`` of them side by side."""
+        where, plan = self._device.kind, tiles.plan
+        padded = tiles.padded(where)
         weight = blending_weight(plan.size).to(where)
-        total, sums = torch.zeros(plan.padded, device=where), None
-        starts, done, planned = list(plan.starts), 0, 1
+        total = torch.zeros(plan.padded, device=where)
+        sums = torch.zeros((int(self._network.out_channels), *plan.padded), device=where)
+        done, planned = 0, 1
         with torch.inference_mode():
-            while done < len(starts):
-                reached(done / len(starts))
-                chunk = starts[done : done + planned]
+            while done < len(plan.starts):
+                reached(done / len(plan.starts))
+                places = plan.places(done, done + planned)
                 if where == "cuda" and done == 0:
                     torch.cuda.reset_peak_memory_stats()
                     before = torch.cuda.memory_allocated()
-                logits = self._forward(padded, chunk, plan.size, background, mirror_axes, skip_empty)
-                for start, tile in zip(chunk, logits):
-                    place = tuple(slice(s, s + n) for s, n in zip(start, plan.size))
-                    if sums is None:
-                        sums = torch.zeros((tile.shape[0], *plan.padded), device=where)
-                    sums[(slice(None), *place)].addcmul_(tile.float(), weight)
+                batch = torch.stack([padded[place] for place in places])[:, None]
+                for place, logits in zip(places, self._forward(batch, tiles)):
+                    sums[(slice(None), *place)].addcmul_(logits.float(), weight)
                     total[place] += weight
-                done += len(chunk)
+                done += len(places)
                 if where == "cuda" and done == 1:
                     planned = min(limit, self._batch_for_memory(before))
-            assert sums is not None
-            z, y, x = image.shape
+            z, y, x = tiles.image.shape
             return sums.div_(total)[:, :z, :y, :x]
 
-    def _forward(self, padded, chunk, size, background, mirror_axes, skip_empty) -> torch.Tensor:
-        tiles = torch.stack([padded[tuple(slice(s, s + n) for s, n in zip(start, size))] for start in chunk])[
-            :, None
-        ]
-        if skip_empty and float(tiles.amax()) <= background + 1e-3:
-            return self._all_background(tiles)
-        logits = self._infer(tiles)
-        flips = [f for k in range(1, len(mirror_axes) + 1) for f in itertools.combinations(mirror_axes, k)]
-        for axes in flips:
+    def _forward(self, batch: torch.Tensor, tiles: "_Tiles") -> torch.Tensor:
+        """Logits (tiles, classes, z, y, x) of a batch (tiles, 1, z, y, x), mirrored copies averaged."""
+        if tiles.skip_empty and float(batch.amax()) <= tiles.background + 1e-3:
+            return self._all_background(batch)
+        logits = self._infer(batch)
+        for axes in tiles.flips:
             dims = [axis + 2 for axis in axes]
-            logits = logits + self._infer(tiles.flip(dims)).flip(dims)
-        return logits / (len(flips) + 1) if flips else logits
+            logits = logits + self._infer(batch.flip(dims)).flip(dims)
+        return logits / (len(tiles.flips) + 1) if tiles.flips else logits
 
     def _infer(self, tiles: torch.Tensor) -> torch.Tensor:
         tiles = tiles.contiguous(memory_format=torch.channels_last_3d)
@@ -270,6 +285,23 @@ class TileRunner:
         free, _ = torch.cuda.mem_get_info()
         unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # kept by PyTorch for tiles
         return int(max(1, min(MAX_BATCH, MEMORY_SHARE * (free + unused) // max(1, peak))))
+
+
+@dataclass(frozen=True)
+class _Tiles:
+    """What :meth:`TileRunner.run` was asked for; ``flips`` are the sets of axes to mirror over."""
+
+    image: torch.Tensor
+    plan: TilePlan
+    background: float
+    flips: Tuple[Tuple[int, ...], ...]
+    skip_empty: bool
+
+    def padded(self, where: str) -> torch.Tensor:
+        """The image on a kind of device, filled up with air to the plan's size."""
+        image = self.image.to(where)
+        pads = [a for n, p in zip(image.shape[::-1], self.plan.padded[::-1]) for a in (0, p - n)]
+        return functional.pad(image, pads, value=self.background) if any(pads) else image
 
 
 class _Highest:

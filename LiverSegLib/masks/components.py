@@ -1,4 +1,4 @@
-"""Regions of voxel masks: bounding boxes, connected components, enclosed cavities, surface voxels.
+"""Regions of voxel masks: bounding boxes, connected components, enclosed holes, boundary voxels.
 
 All arrays are (z, y, x). Everything here works on crops: callers cut the bounding box out first, because a CT
 of 512 x 512 x 600 voxels must be worked on within a few hundred megabytes.
@@ -32,7 +32,7 @@ def bounding_box(mask: np.ndarray) -> Optional[Box]:
     return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
 
 
-def places_of(mask: np.ndarray) -> Tuple[np.ndarray, ...]:
+def nonzero_indices(mask: np.ndarray) -> Tuple[np.ndarray, ...]:
     """Return the indices (z, y, x) of the voxels that are set, as numpy.nonzero does, but faster in 3-D."""
     return np.unravel_index(np.flatnonzero(mask), mask.shape)
 
@@ -40,15 +40,6 @@ def places_of(mask: np.ndarray) -> Tuple[np.ndarray, ...]:
 def box_within(outer: Box, inner: Box) -> Box:
     """Return the box ``inner``, given relative to ``outer``, in the coordinates of ``outer``'s array."""
     z, y, x = (slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner))
-    return z, y, x
-
-
-def grown_box(box: Box, margin: int, shape: Tuple[int, ...]) -> Box:
-    """Return ``box`` enlarged by ``margin`` voxels on every side, within an array of ``shape``."""
-    z, y, x = (
-        slice(max(0, part.start - margin), min(length, part.stop + margin))
-        for part, length in zip(box, shape)
-    )
     return z, y, x
 
 
@@ -140,15 +131,15 @@ def _block_sums(mask: np.ndarray) -> np.ndarray:
     return np.stack(sums)
 
 
-def cavities(mask: np.ndarray) -> Tuple[np.ndarray, int]:
-    """Number the cavities of a bool (z, y, x) array: background that no path over voxel faces joins to the
-    array's faces.
+def enclosed_holes(mask: np.ndarray) -> Tuple[np.ndarray, int]:
+    """Number the enclosed holes of a bool (z, y, x) array: background that no path over voxel faces joins to
+    the array's faces.
 
-    A slit that opens to the outside anywhere is no cavity, nor is background that reaches the border of the
+    A slit that opens to the outside anywhere is no hole, nor is background that reaches the border of the
     array.
 
     Returns:
-        int32 (z, y, x) with 1..count in the cavities and 0 elsewhere, and count.
+        int32 (z, y, x) with 1..count in the holes and 0 elsewhere, and count.
     """
     background = find_runs(~mask, corners=False)
     depth, height, width = mask.shape
@@ -161,7 +152,7 @@ def cavities(mask: np.ndarray) -> Tuple[np.ndarray, int]:
     return background.numbered(numbers), int(np.count_nonzero(enclosed))
 
 
-def shell(mask: np.ndarray, *, border_is_outside: bool) -> np.ndarray:
+def boundary_voxels(mask: np.ndarray, *, border_is_outside: bool) -> np.ndarray:
     """Return those voxels of a bool (z, y, x) array that share a face with a voxel outside the mask.
 
     Args:

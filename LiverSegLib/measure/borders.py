@@ -4,8 +4,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from ..images.grid import Grid
-from ..masks.components import Box, grown_box
+from ..images.grid import Box, Grid, grow_box
 from ..sentences import Sentence
 
 FIELD_OF_VIEW = "field of view"
@@ -58,7 +57,7 @@ def meets_padding(mask: np.ndarray, box: Box, values: np.ndarray, padding: Optio
     """
     if padding is None:
         return False
-    around = grown_box(box, 1, values.shape)
+    around = grow_box(box, (1, 1, 1), values.shape)
     padded = values[around] == padding
     if not padded.any():
         return False

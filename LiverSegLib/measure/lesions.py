@@ -16,17 +16,16 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ..images.grid import Grid
+from ..images.grid import Grid, grow_box
 from ..labels import TUMOUR
 from ..masks.components import (
     Box,
+    boundary_voxels,
     bounding_box,
     box_within,
-    cavities,
     connected_components,
-    grown_box,
-    places_of,
-    shell,
+    enclosed_holes,
+    nonzero_indices,
 )
 from . import warnings
 from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
@@ -170,7 +169,7 @@ def _mean_probability(lesion: Structure, probability: Optional[np.ndarray]) -> O
 def _indices(mask: np.ndarray, box: Box) -> np.ndarray:
     """Return the indices (x, y, z), (n, 3), in the scan of the voxels of a mask within a box."""
     corner = np.array([part.start for part in box])
-    return (np.stack(places_of(mask), axis=1) + corner)[:, ::-1]
+    return (np.stack(nonzero_indices(mask), axis=1) + corner)[:, ::-1]
 
 
 def _centre(lesion: Structure, grid: Grid) -> Tuple[float, float, float]:
@@ -217,18 +216,18 @@ class _DistanceToSurface:
 
     def __init__(self, liver: Structure, grid: Grid) -> None:
         self._grid = grid
-        solid = _without_cavities(liver.mask)
+        solid = _without_holes(liver.mask)
         # One voxel more on every side, but none beyond the scan: what is not seen is no surface.
-        around = grown_box(liver.box, 1, grid.size[::-1])
+        around = grow_box(liver.box, (1, 1, 1), grid.shape)
         margins = [
             (part.start - outer.start, outer.stop - part.stop) for part, outer in zip(liver.box, around)
         ]
-        self._surface = self._tree(shell(np.pad(solid, margins), border_is_outside=False), around)
+        self._surface = self._tree(boundary_voxels(np.pad(solid, margins), border_is_outside=False), around)
         self._cut = self._tree(solid & _border_layers(liver.box, grid), liver.box)
 
     def measure(self, lesion: Structure) -> Tuple[Optional[float], Optional[float]]:
         """Return the distance to the surface and to the cut faces; None where there is no such voxel."""
-        outline = shell(lesion.mask, border_is_outside=True)
+        outline = boundary_voxels(lesion.mask, border_is_outside=True)
         points = self._grid.points(_indices(outline, lesion.box))
         return _least(self._surface, points), _least(self._cut, points)
 
@@ -261,8 +260,8 @@ def _least(tree: Optional[cKDTree], points: np.ndarray) -> Optional[float]:
     return least
 
 
-def _without_cavities(mask: np.ndarray) -> np.ndarray:
-    holes, count = cavities(mask)
+def _without_holes(mask: np.ndarray) -> np.ndarray:
+    holes, count = enclosed_holes(mask)
     return mask | (holes > 0) if count else mask
 
 

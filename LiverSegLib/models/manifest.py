@@ -42,7 +42,7 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "model.json"
 
 STAGES = ("locate", "segment")
-"""What the cascade runs."""
+"""What a model may have: a coarse network that locates, and the fine one."""
 SCHEMES = {"window": ("window", "scale"), "ct-percentile": ("clip", "mean", "std"), "zscore": ("clip",)}
 """Intensity scheme -> the fields that it uses."""
 ONLY = {"orientation": "LPS", "axes": "zyx"}

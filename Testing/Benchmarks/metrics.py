@@ -15,7 +15,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from LiverSegLib.errors import UsageError
-from LiverSegLib.masks.components import Box, bounding_box, component_sums, connected_components, shell
+from LiverSegLib.masks.components import (
+    Box,
+    boundary_voxels,
+    bounding_box,
+    component_sums,
+    connected_components,
+)
 
 Spacing = Tuple[float, float, float]
 
@@ -226,7 +232,7 @@ def _surface_distances(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> Option
 
 def _surface_points(mask: np.ndarray, box: Box, spacing: Spacing) -> np.ndarray:
     corner = [part.start for part in box]
-    return (np.argwhere(shell(mask, border_is_outside=True)) + corner)[:, ::-1] * np.asarray(
+    return (np.argwhere(boundary_voxels(mask, border_is_outside=True)) + corner)[:, ::-1] * np.asarray(
         spacing, dtype=float
     )
 

@@ -20,7 +20,8 @@ from LiverSegLib.errors import (
     OutOfMemoryError,
     UsageError,
 )
-from LiverSegLib.inference import cascade
+from LiverSegLib.inference import locate as locating
+from LiverSegLib.inference import stage as stages
 from LiverSegLib.measure.phase import PhaseEstimate
 
 DIRECTIONS = {
@@ -156,8 +157,8 @@ def test_no_liver_is_said(segmenter):
 
 def test_a_liver_that_only_the_coarse_network_sees_is_none(segmenter, monkeypatch):
     image, _ = phantom.patient()
-    locate = cascade.Cascade.locate
-    monkeypatch.setattr(cascade.Cascade, "locate", lambda self, *a: replace(locate(self, *a), liver_ml=1e5))
+    locate = locating.locate
+    monkeypatch.setattr(locating, "locate", lambda *a: replace(locate(*a), liver_ml=1e5))
     with pytest.raises(NoLiverError):
         segmenter.segment(image)
 
@@ -249,8 +250,8 @@ def test_cancel_stops_at_every_stage(segmenter, stage):
 
 @pytest.mark.parametrize(
     "site",
-    [("LiverSegLib.api", "read_scan"), ("LiverSegLib.inference.cascade", "to_network"),
-     ("LiverSegLib.inference.tiles", "blending_weight"), ("LiverSegLib.inference.cascade", "classify"),
+    [("LiverSegLib.api", "read_scan"), ("LiverSegLib.inference.stage", "to_network"),
+     ("LiverSegLib.inference.tiles", "blending_weight"), ("LiverSegLib.inference.label", "classify"),
      ("LiverSegLib.api", "clean"), ("LiverSegLib.api", "estimate_phase"), ("LiverSegLib.api", "measure")],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_memory_running_out_anywhere_is_one_sentence(segmenter, monkeypatch, sit
 
 
 def test_memory_running_out_while_loading_the_model(model, monkeypatch):
-    monkeypatch.setattr(cascade, "build_network", lambda *a: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(stages, "build_network", lambda *a: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(OutOfMemoryError, match="loading the model"):
         LiverSegLib.Segmenter(str(model), "cpu")
 
@@ -287,13 +288,13 @@ def test_a_file_that_changes_meanwhile_is_not_measured_as_if_it_had_not(segmente
 
 def test_the_box_grows_when_an_organ_reaches_beyond_it(segmenter, monkeypatch):
     image, truth = phantom.patient((160, 116, 80), (2.0, 2.0, 2.5))
-    locate = cascade.Cascade.locate
+    locate = locating.locate
 
-    def too_small(self, volume, tick):
-        found = locate(self, volume, tick)
+    def too_small(*arguments):
+        found = locate(*arguments)
         return replace(found, box=tuple(slice(part.start + 25, part.stop) for part in found.box))
 
-    monkeypatch.setattr(cascade.Cascade, "locate", too_small)
+    monkeypatch.setattr(locating, "locate", too_small)
     result = segmenter.segment(image)
     check_against(result, image, truth)
     assert any("box was enlarged" in note for note in result.provenance["notes"])

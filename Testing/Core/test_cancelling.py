@@ -164,8 +164,8 @@ def test_a_program_can_wait_for_what_it_cancelled(slow):
 
 SITES = [
     ("LiverSegLib.api", "read_scan"),
-    ("LiverSegLib.inference.cascade", "to_network"),
-    ("LiverSegLib.inference.cascade", "classify"),
+    ("LiverSegLib.inference.stage", "to_network"),
+    ("LiverSegLib.inference.label", "classify"),
     ("LiverSegLib.api", "clean"),
     ("LiverSegLib.api", "estimate_phase"),
     ("LiverSegLib.api", "measure"),

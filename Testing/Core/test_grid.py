@@ -25,7 +25,8 @@ from LiverSegLib.images.grid import (
 )
 from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.masks.cleanup import clean, leave_out_small_tumours
+from LiverSegLib.masks.cleanup import clean
+from LiverSegLib.masks.lesion_limits import leave_out_small_tumours
 from LiverSegLib.measure.warnings import thick_slices, too_small
 from LiverSegLib.worker.protocol import Segment, decode, encode
 

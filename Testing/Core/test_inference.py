@@ -12,7 +12,8 @@ from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.images.resample import axis_aligned
 from LiverSegLib.inference import tiles
 from LiverSegLib.inference.devices import Device, bounded_threads, choose_device, describe_devices
-from LiverSegLib.inference.resample import NetworkRegion, classify, classify_at, normalise, to_network
+from LiverSegLib.inference.label import classify, classify_at
+from LiverSegLib.inference.resample import NetworkRegion, normalise, to_network
 from LiverSegLib.inference.tiles import TileRunner, blending_weight, plan_tiles
 from LiverSegLib.models import Intensity
 

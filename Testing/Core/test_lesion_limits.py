@@ -10,7 +10,8 @@ import LiverSegLib
 from LiverSegLib import networks
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean, leave_out_tumours
+from LiverSegLib.masks.cleanup import clean
+from LiverSegLib.masks.lesion_limits import MINIMUM_LESION_ML, leave_out_tumours
 from LiverSegLib.measure import measure
 from LiverSegLib.measure.lesions import MINIMUM_LESION_MM, narrow_lesions
 from LiverSegLib.measure.warnings import enhanced_blood

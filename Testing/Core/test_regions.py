@@ -1,4 +1,4 @@
-"""Boxes, components, cavities and surface voxels of masks."""
+"""Boxes, components, enclosed holes and boundary voxels of masks."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from LiverSegLib.images.grid import grow_box
 from LiverSegLib.masks.components import (
+    boundary_voxels,
     bounding_box,
-    cavities,
     component_sums,
     connected_components,
-    grown_box,
+    enclosed_holes,
     largest_component,
-    shell,
 )
 
 
@@ -46,7 +46,7 @@ def test_boxes_of_nothing_and_of_labels():
 
 def test_a_grown_box_stays_in_the_array():
     box = (slice(0, 2), slice(3, 4), slice(4, 6))
-    assert grown_box(box, 2, (5, 8, 6)) == (slice(0, 4), slice(1, 6), slice(2, 6))
+    assert grow_box(box, (2, 2, 2), (5, 8, 6)) == (slice(0, 4), slice(1, 6), slice(2, 6))
 
 
 @given(st.integers(0, 10**6))
@@ -94,7 +94,7 @@ def test_sums_per_component_are_those_of_bincount(weighted):
 @settings(max_examples=50, deadline=None)
 def test_cavities_are_what_filling_holes_fills(seed):
     mask = random_mask(seed, 0.75)
-    holes, count = cavities(mask)
+    holes, count = enclosed_holes(mask)
     expected, expected_count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
     assert count == expected_count and np.array_equal(holes > 0, expected > 0)
     pairs = np.unique(np.stack([holes.ravel(), expected.ravel()]), axis=1)  # the same up to their order
@@ -107,4 +107,4 @@ def test_cavities_are_what_filling_holes_fills(seed):
 def test_the_shell_is_the_mask_without_its_erosion(border_is_outside, seed):
     mask = random_mask(seed, 0.85)
     eroded = ndimage.binary_erosion(mask, border_value=not border_is_outside)
-    assert np.array_equal(shell(mask, border_is_outside=border_is_outside), mask & ~eroded)
+    assert np.array_equal(boundary_voxels(mask, border_is_outside=border_is_outside), mask & ~eroded)

@@ -21,7 +21,7 @@ def shown_by_the_module():
     """All texts that the module shows."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "LiverSeg").rglob("*.py")]
     texts.append((ROOT / "Resources" / "UI" / "LiverSeg.ui").read_text(encoding="utf-8"))
-    core = [ROOT / "LiverSegLib" / name for name in ("inference/cascade.py", "api.py", "labels.py")]
+    core = [ROOT / "LiverSegLib" / name for name in ("progress.py", "labels.py")]
     return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in core if path.is_file())])
 
 

@@ -1,0 +1,84 @@
+"""Where a result comes from: written from typed data at the end of a run, never read back."""
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+
+import LiverSegLib
+
+from .images import Scan
+from .masks.cleanup_report import CleanupReport
+from .measure.facts import ClinicalFacts
+from .measure.lesions import MINIMUM_LESION_MM
+from .models import Model
+
+if TYPE_CHECKING:
+    from .inference.devices import Device
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a result was made from, and how.
+
+    Attributes:
+        scan: as it was read.
+        model, device: what computed, and where in the end.
+        facts: what is known of the scan beyond its voxels.
+        cleanup: what cleaning changed.
+        seconds: per stage.
+        mirror: whether tiles were mirrored.
+        asked_minimum_ml: the least lesion that the user asked for; None for the defaults.
+        notes, fallbacks, warnings: sentences.
+    """
+
+    scan: Scan
+    model: Model
+    device: "Device"
+    facts: ClinicalFacts
+    cleanup: CleanupReport
+    seconds: Mapping[str, float]
+    mirror: bool
+    asked_minimum_ml: Optional[float]
+    notes: Tuple[str, ...]
+    fallbacks: Tuple[str, ...]
+    warnings: Tuple[str, ...]
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return the provenance as plain JSON-ready data, with units in the keys."""
+        scan, facts, device, manifest = self.scan, self.facts, self.device, self.model.manifest
+        return {
+            "liverseg_version": LiverSegLib.__version__,
+            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "model": {
+                "name": self.model.name,
+                "version": manifest.version if manifest else "",
+                "sha256": self.model.sha256,
+                "licence": manifest.licence if manifest else "",
+            },
+            "device": device.kind,
+            "device_name": device.name,
+            "precision": device.precision,
+            "threads": device.threads,
+            "seconds": {**self.seconds, "total": round(sum(self.seconds.values()), 3)},
+            "input": {
+                "path": scan.path,
+                "name": scan.name,
+                "sha256": scan.fingerprint,
+                "size": list(scan.image.GetSize()),
+                "spacing": list(scan.image.GetSpacing()),
+                "series": facts.series,
+                "kvp": facts.kvp,
+                "contrast_agent": facts.contrast_agent,
+            },
+            "phase": facts.to_dict()["phase"],
+            "options": {
+                "mirror": self.mirror,
+                "minimum_lesion_ml": self.cleanup.minimum_lesion_ml,
+                "minimum_lesion_mm": MINIMUM_LESION_MM if self.asked_minimum_ml is None else None,
+            },
+            "cleanup": self.cleanup.to_dict(),
+            "left_out": list(facts.left_out),
+            "notes": list(self.notes),
+            "fallbacks": list(self.fallbacks),
+            "warnings": list(self.warnings),
+        }
