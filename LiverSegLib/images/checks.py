@@ -154,7 +154,7 @@ def _check_spacing(spacing: tuple) -> None:
 
 
 def _grid_warnings(size: tuple, spacing: tuple, direction: np.ndarray) -> List[str]:
-    warnings = []
+    warnings: List[str] = []
     if abs(np.linalg.det(direction)) < np.cos(np.radians(MAXIMUM_TILT_DEGREES)):
         raise ImageGeometryError(Sentence("refused.axes"))
     if shear(direction) > SHEAR_TOLERANCE:

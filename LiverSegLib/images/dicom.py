@@ -1,4 +1,4 @@
-"""DICOM headers: which files are images, and which of them form one stack of slices.
+"""DICOM headers: which files are images, and what their headers say of each slice.
 
 pydicom reads a fixed list of tags; nothing that names the patient is among them. Pixels are read elsewhere
 (``stack``).
@@ -8,7 +8,7 @@ import os
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -63,12 +63,6 @@ _PARSE_ERRORS = (
     struct.error,
 )
 """What pydicom raises on damaged files; its own InvalidDicomError cannot occur, as reading is forced."""
-
-_ORIENTATION_TOLERANCE = 0.01
-"""Direction cosines that differ by less belong to one stack (0.6 degrees)."""
-
-SAME_POSITION_MM = 0.01
-"""Slices closer than this lie at one position."""
 
 
 @dataclass(frozen=True)
@@ -177,75 +171,6 @@ def walk(folder: str) -> List[str]:
             if not name.startswith(".") and name != "DICOMDIR"
         ]
     return [path for path in found if os.path.isfile(path)]
-
-
-def stacks(slices: Tuple[Slice, ...]) -> List[List[Slice]]:
-    """Group slices into stacks: one series, size, spacing and orientation each, sorted along the normal.
-
-    A series that passes the same positions several times (two phases in one series) is split by acquisition
-    number, temporal position or acquisition time, whichever gives stacks without repetition. Identical
-    instances stored twice count once.
-    """
-    groups: Dict[tuple, List[List[Slice]]] = {}
-    for item in _without_copies(slices):
-        key = (
-            item.uid,
-            item.modality,
-            item.class_uid,
-            item.size,
-            _rounded(item.spacing),
-            "LOCALIZER" in item.image_type,
-        )
-        alike = groups.setdefault(key, [])
-        for group in alike:
-            if _same_orientation(group[0], item):
-                group.append(item)
-                break
-        else:
-            alike.append([item])
-    result = []
-    for alike in groups.values():
-        for group in alike:
-            result += _split_repeats(group)
-    return [in_order(group) for group in result]
-
-
-def copies(slices: Tuple[Slice, ...]) -> int:
-    """How many slices are second copies of an instance that is there already."""
-    return len(slices) - len(_without_copies(slices))
-
-
-def normal(item: Slice) -> Optional[np.ndarray]:
-    """Unit normal of the slice plane (3,), LPS; ``None`` without a usable orientation."""
-    if item.orientation is None:
-        return None
-    cross = np.cross(item.orientation[:3], item.orientation[3:])
-    length = np.linalg.norm(cross)
-    return cross / length if length > 0.5 else None
-
-
-def in_order(slices: List[Slice]) -> List[Slice]:
-    """Slices sorted by their place along the normal, or by instance number where the header has no
-    position.
-    """
-    places = places_mm(slices)
-    if places is None:
-        return sorted(slices, key=lambda item: (item.instance or 0, item.path, item.frame or 0))
-    # Equal positions fall back to path and frame, so that the order never depends on the file system.
-    order = sorted(
-        range(len(slices)), key=lambda i: (round(float(places[i]), 3), slices[i].path, slices[i].frame or 0)
-    )
-    return [slices[i] for i in order]
-
-
-def places_mm(slices: List[Slice]) -> Optional[np.ndarray]:
-    """Distance of each slice along the common normal (n,), mm; ``None`` if a header lacks position or
-    orientation.
-    """
-    axis = normal(slices[0])
-    if axis is None or any(item.position is None for item in slices):
-        return None
-    return np.array([item.position for item in slices]) @ axis
 
 
 class _HeaderError(Exception):
@@ -361,48 +286,5 @@ def _float(value: Any) -> Optional[float]:
 def _floats(value: Any, count: int) -> Optional[Tuple[float, ...]]:
     if value is None or isinstance(value, str) or not hasattr(value, "__len__") or len(value) != count:
         return None
-    numbers = tuple(_float(part) for part in value)
-    return None if any(number is None for number in numbers) else numbers  # type: ignore[return-value]
-
-
-def _rounded(spacing: Optional[Tuple[float, float]]) -> Optional[Tuple[float, ...]]:
-    return None if spacing is None else tuple(round(value, 3) for value in spacing)
-
-
-def _same_orientation(one: Slice, other: Slice) -> bool:
-    if one.orientation is None or other.orientation is None:
-        return one.orientation is other.orientation
-    return max(abs(a - b) for a, b in zip(one.orientation, other.orientation)) < _ORIENTATION_TOLERANCE
-
-
-def _without_copies(slices: Tuple[Slice, ...]) -> List[Slice]:
-    kept: Dict[tuple, Slice] = {}
-    for item in slices:
-        identity = (item.instance_uid, item.frame) if item.instance_uid else (item.path, item.frame)
-        kept.setdefault((item.uid,) + identity, item)
-    return list(kept.values())
-
-
-def repeats(slices: List[Slice]) -> int:
-    """How many slices lie where another slice of the stack lies already."""
-    places = places_mm(slices)
-    if places is None or len(slices) < 2:
-        return 0
-    return int(np.count_nonzero(np.diff(np.sort(places)) < SAME_POSITION_MM))
-
-
-def _split_repeats(slices: List[Slice]) -> List[List[Slice]]:
-    if not repeats(slices):
-        return [slices]
-    for attribute in ("acquisition", "temporal", "image_type", "kernel", "time"):
-        parts: Dict[object, List[Slice]] = {}
-        for item in slices:
-            parts.setdefault(getattr(item, attribute), []).append(item)
-        # Parts of one slice each are no stacks, only a different time for every slice.
-        if (
-            len(parts) > 1
-            and not any(repeats(part) for part in parts.values())
-            and len(slices) >= 3 * len(parts)
-        ):
-            return list(parts.values())
-    return [slices]
+    numbers = tuple(number for number in map(_float, value) if number is not None)
+    return numbers if len(numbers) == count else None

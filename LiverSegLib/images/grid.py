@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Iterable, Sequence, Tuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ImageGeometryError
 from ..sentences import Sentence
@@ -175,11 +176,11 @@ class Grid:
         towards_positive = self.steps[patient_axis, axis] > 0
         return ALONG_AXIS[patient_axis][int(towards_positive == high)]
 
-    def points(self, indices: np.ndarray) -> np.ndarray:
+    def points(self, indices: npt.ArrayLike) -> np.ndarray:
         """Return the LPS mm positions, (n, 3), of continuous voxel indices (x, y, z), (n, 3)."""
         return np.asarray(self.origin) + np.asarray(indices, dtype=float) @ self.steps.T
 
-    def indices(self, points: np.ndarray) -> np.ndarray:
+    def indices(self, points: npt.ArrayLike) -> np.ndarray:
         """Return the continuous voxel indices (x, y, z), (n, 3), of LPS mm positions, (n, 3)."""
         return np.linalg.solve(self.steps, (np.asarray(points, dtype=float) - self.origin).T).T
 

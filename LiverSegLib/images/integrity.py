@@ -10,7 +10,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import BinaryIO, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
@@ -99,7 +99,7 @@ def read_header(path: str) -> NiftiHeader:
                 continue
             if struct.unpack_from(order + "i", head)[0] == size:
                 values = [struct.unpack_from(order + kind, head, where) for kind, where in fields]
-                return _header(name, order, size, *values)
+                return _header(name, order, size, values)
     raise UnreadableImageError(Sentence("read.no-nifti", name=name))
 
 
@@ -190,8 +190,9 @@ def check_metaimage(path: str, data_path: str) -> None:
         raise UnreadableImageError(Sentence("read.incomplete-voxels", name=os.path.basename(data_path)))
 
 
-def _header(name, order, size, code, dim, pixdim, offset, scale, sform_code, srow) -> NiftiHeader:
-    """The header from its fields as struct unpacks them: tuples."""
+def _header(name: str, order: str, size: int, values: Sequence[Tuple[Any, ...]]) -> NiftiHeader:
+    """The header from its fields as struct unpacks them."""
+    code, dim, pixdim, offset, scale, sform_code, srow = values
     if not 1 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
         raise UnreadableImageError(Sentence("read.nifti-dimensions"), f"dim = {dim}")
     if not np.isfinite(offset[0]):
@@ -214,7 +215,7 @@ def _is_gzip(path: str) -> bool:
 def _pieces(path: str, most: int = -1) -> Iterator[bytes]:
     """The uncompressed bytes of a plain or gzip file, up to ``most`` of them."""
     name = os.path.basename(path)
-    opened: BinaryIO = gzip.open(path) if _is_gzip(path) else open(path, "rb")  # type: ignore[assignment]
+    opened: Union[gzip.GzipFile, BinaryIO] = gzip.open(path) if _is_gzip(path) else open(path, "rb")
     with opened as file:
         try:
             if most >= 0:

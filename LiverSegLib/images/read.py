@@ -1,15 +1,11 @@
 """One way in for every kind of scan: file, DICOM folder, or image in memory."""
 
-import math
 import os
-import re
 from typing import List, Optional, Tuple, Union
 
-import numpy as np
 import SimpleITK as sitk
 
 from ..errors import (
-    ImageGeometryError,
     InputChangedError,
     NotCTError,
     OutOfMemoryError,
@@ -18,37 +14,25 @@ from ..errors import (
     is_out_of_memory,
 )
 from ..sentences import Sentence, key_of
-from . import dicom, integrity
-from .checks import check_grid, check_image, modality_sentence, several_values_sentence
+from . import dicom, grouping
+from .checks import check_grid, modality_sentence
+from .files import PICTURES, VOLUMES, as_checked_hu, files_of, one_frame, read_volume, refuse_by_name
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
 from .series import Stack, choose, judge, wrong_kind
 from .stack import read_stack, stack_geometry
 
 Source = Union[str, os.PathLike, sitk.Image]
 
-FORMATS = Sentence("read.formats")
-"""What can be read, in words."""
-
-_VOLUMES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
-
-_CONTRADICTION = Sentence("scan.two-spacings")
-
-_INT16_EXACT = (sitk.sitkInt8, sitk.sitkUInt8)
-_WIDE_INTEGERS = (sitk.sitkUInt16, sitk.sitkInt32, sitk.sitkUInt32, sitk.sitkInt64, sitk.sitkUInt64)
-
 
 def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[dicom.Check] = None) -> Scan:
     """Read a scan and check that it is a CT that can be segmented.
 
     Args:
-        source: A NIfTI, NRRD or MetaImage file, a DICOM folder (searched deeply), one DICOM file (its series
-        is taken from its folder), or
-            a SimpleITK image.
-        series: For DICOM: series UID, number or description, where the folder holds several.
-        check: Called before each file of a series and between the pieces of a NIfTI file; may raise to
-        cancel.
+        source: a NIfTI, NRRD or MetaImage file, a DICOM folder (searched deeply), one DICOM file (its series
+            is taken from its folder), or a SimpleITK image.
+        series: for DICOM: series UID, number or description, where the folder holds several.
+        check: called before each file of a series and between the pieces of a NIfTI file; may raise to
+            cancel.
 
     Returns:
         The scan on its own grid, int16 where its values allow it, else float32.
@@ -105,24 +89,19 @@ def list_series(folder: Union[str, os.PathLike]) -> List[SeriesInfo]:
 def _from_memory(image: sitk.Image) -> Scan:
     modality = image.GetMetaData("0008|0060").strip() if image.HasMetaDataKey("0008|0060") else None
     # A SimpleITK copy shares the voxels until one side writes, so the caller may go on changing the original.
-    checked, warnings = _checked(_one_frame(sitk.Image(image)), modality)
+    checked, warnings = as_checked_hu(one_frame(sitk.Image(image)), modality)
     return Scan(checked, None, "scan", modality, None, warnings, fingerprint(checked))
 
 
 def _from_file(path: str, check: Optional[dicom.Check]) -> Scan:
     name = os.path.basename(path)
-    _refuse_by_name(path, name)
-    state = file_state(_files_of(path))
+    refuse_by_name(path)
+    state = file_state(files_of(path))
     if any(size < 0 for _, size, _ in state):
         missing = os.path.basename(next(item for item, size, _ in state if size < 0))
         raise UnreadableImageError(Sentence("read.lacks-data", name=name, data=missing))
-    if name.lower().endswith((".nii", ".nii.gz")):
-        image, found = _read_nifti(path, name, check)
-    else:
-        if name.lower().endswith((".mha", ".mhd")):
-            integrity.check_metaimage(path, state[-1][0])
-        image, found = _read_with_itk(path, name), ()
-    image, warnings = _checked(image, None)
+    image, found = read_volume(path, state[-1][0], check)
+    image, warnings = as_checked_hu(image, None)
     return _scan(image, path, _stem(name), None, None, found + warnings, state)
 
 
@@ -176,18 +155,18 @@ def _stacks(
     found = dicom.read_headers(files, check)
     if not found.slices:
         raise UnreadableImageError(_nothing_found(path, files, len(found.damaged)))
-    warnings = []
+    warnings: List[str] = []
     if found.damaged:
         warnings.append(Sentence("scan.damaged-files", count=len(found.damaged)))
-    copies = dicom.copies(found.slices)
+    copies = grouping.copies(found.slices)
     if copies:
         warnings.append(Sentence("scan.copies", count=copies))
-    return judge(dicom.stacks(found.slices)), warnings
+    return judge(grouping.stacks(found.slices)), warnings
 
 
 def _nothing_found(path: str, files: List[str], damaged: int) -> str:
     name = os.path.basename(path) or path
-    volumes = [os.path.basename(item) for item in files if item.lower().endswith(_VOLUMES)]
+    volumes = [os.path.basename(item) for item in files if item.lower().endswith(VOLUMES)]
     if volumes:
         return Sentence("dicom.nothing-but-volume", name=name, volume=volumes[0])
     return Sentence("dicom.all-damaged" if damaged else "dicom.nothing", name=name)
@@ -202,7 +181,7 @@ def _scan_of_stack(
     state = file_state(info.files)
     geometry = stack_geometry(slices)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
-    image, more = _checked(read_stack(slices, geometry, check), info.modality)
+    image, more = as_checked_hu(read_stack(slices, geometry, check), info.modality)
     if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
         more = tuple(item for item in more if key_of(item) != "scan.sheared")
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
@@ -223,150 +202,14 @@ def _scan(
     return scan
 
 
-def _refuse_by_name(path: str, name: str) -> None:
-    lower = name.lower()
-    if os.path.getsize(path) == 0:
-        raise UnreadableImageError(Sentence("read.empty", name=name))
-    if lower.endswith(_PICTURES):
-        raise NotCTError(Sentence("read.picture", name=name, formats=FORMATS))
-    if lower.endswith(_ARCHIVES):
-        raise UnreadableImageError(Sentence("read.archive", name=name))
-    if not lower.endswith(_VOLUMES):
-        raise UnreadableImageError(Sentence("read.unknown-kind", name=name, formats=FORMATS))
-
-
 def _is_dicom_file(path: str) -> bool:
     return (
-        not path.lower().endswith(_VOLUMES + _PICTURES) and os.path.getsize(path) > 0 and dicom.is_dicom(path)
+        not path.lower().endswith(VOLUMES + PICTURES) and os.path.getsize(path) > 0 and dicom.is_dicom(path)
     )
-
-
-def _files_of(path: str) -> List[str]:
-    """The file and, for detached headers (.mhd, .nhdr), the data file that it names."""
-    if not path.lower().endswith((".mhd", ".nhdr")):
-        return [path]
-    with open(path, "rb") as file:
-        text = file.read(65536).decode("latin-1")
-    match = re.search(
-        r"^(?:ElementDataFile\s*=|data file:|datafile:)\s*(\S[^\r\n]*?)\s*$",
-        text,
-        re.MULTILINE | re.IGNORECASE,
-    )
-    data = match.group(1) if match else ""
-    if not data or data.upper().startswith(("LOCAL", "LIST")) or "%" in data:
-        return [path]
-    return [path, os.path.join(os.path.dirname(path), data)]
-
-
-def _read_nifti(path: str, name: str, check: Optional[dicom.Check]) -> Tuple[sitk.Image, Tuple[str, ...]]:
-    """The image and warnings about its header."""
-    header = integrity.read_header(path)
-    shape = header.shape + (1,) * (3 - len(header.shape))
-    if header.dtype is None:
-        return _read_with_itk(path, name), ()
-    if len(shape) > 4:  # NIfTI keeps vectors in dimension 5
-        raise NotCTError(several_values_sentence(int(np.prod(shape[4:]))))
-    if len(shape) > 3:
-        raise ImageGeometryError(_frames_sentence(shape[3]))
-    if not all(math.isfinite(value) and value != 0 for value in header.spacing[: len(header.shape)]):
-        raise ImageGeometryError(Sentence("read.spacing", name=name))
-    check_grid(shape, (1.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel()))  # before memory is taken
-    integrity.check_nifti(path, header, check)
-    if header.is_sheared:
-        return integrity.read_as_stated(path, header), ()
-    try:
-        image = _read_with_itk(path, name)
-    except UnreadableImageError as error:  # all bytes are there: it is the geometry that ITK refuses
-        if header.affine is None:
-            raise ImageGeometryError(Sentence("read.geometry", name=name), error.details) from error
-        return integrity.read_as_stated(path, header), ()
-    for key in image.GetMetaDataKeys():
-        image.EraseMetaData(key)
-    if header.has_two_spacings:
-        integrity.place(image, header)
-        return image, (_CONTRADICTION,)
-    return image, ()
-
-
-def _read_with_itk(path: str, name: str) -> sitk.Image:
-    reader = _reader(path)
-    try:
-        reader.ReadImageInformation()
-        components, size = reader.GetNumberOfComponents(), reader.GetSize()
-        if components == 1 and len(size) > 3 and max(size[3:]) > 1:
-            raise ImageGeometryError(_frames_sentence(size[3]))
-        return _one_frame(reader.Execute())
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise
-        raise UnreadableImageError(Sentence("read.damaged", name=name), str(error)) from error
-
-
-def _reader(path: str) -> sitk.ImageFileReader:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
-    reader.LoadPrivateTagsOff()
-    return reader
-
-
-def _one_frame(image: sitk.Image) -> sitk.Image:
-    """A four-dimensional image of one frame as a volume; others unchanged.
-
-    Raises:
-        ImageGeometryError: Several frames.
-    """
-    if image.GetDimension() != 4:
-        return image
-    if image.GetSize()[3] > 1:
-        raise ImageGeometryError(_frames_sentence(image.GetSize()[3]))
-    return sitk.Extract(
-        image, image.GetSize()[:3] + (0,), (0, 0, 0, 0), sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
-    )
-
-
-def _frames_sentence(count: int) -> str:
-    return Sentence("read.frames", count=count)
-
-
-def _checked(image: sitk.Image, modality: Optional[str]) -> Tuple[sitk.Image, Tuple[str, ...]]:
-    """Check an image, then make it int16 where that loses nothing that is HU, else float32."""
-    warnings = check_image(image, modality)
-    return _as_hu(_without_patient(image)), warnings
-
-
-def _as_hu(image: sitk.Image) -> sitk.Image:
-    pixel = image.GetPixelID()
-    if pixel == sitk.sitkInt16:
-        return image
-    if pixel in _INT16_EXACT:
-        return sitk.Cast(image, sitk.sitkInt16)
-    array = sitk.GetArrayViewFromImage(image)
-    if pixel in _WIDE_INTEGERS or all(_whole_hu(plane) for plane in array):
-        result = np.empty(array.shape, np.int16)
-        for source, target in zip(array, result):  # slice by slice: no wide copy of the whole
-            target[...] = np.clip(source, -32768, 32767)
-        converted = sitk.GetImageFromArray(result)
-        converted.SetSpacing(image.GetSpacing())
-        converted.SetOrigin(image.GetOrigin())
-        converted.SetDirection(image.GetDirection())
-        return converted
-    return image if pixel == sitk.sitkFloat32 else sitk.Cast(image, sitk.sitkFloat32)
-
-
-def _whole_hu(plane: np.ndarray) -> bool:
-    return bool((plane == np.rint(plane)).all() and plane.min() >= -32768 and plane.max() <= 32767)
-
-
-def _without_patient(image: sitk.Image) -> sitk.Image:
-    """Drop DICOM metadata that SimpleITK attaches to an image read from one file: it names the patient."""
-    keys = [key for key in image.GetMetaDataKeys() if re.match(r"[0-9a-f]{4}\|[0-9a-f]{4}$", key)]
-    for key in keys:
-        image.EraseMetaData(key)
-    return image
 
 
 def _stem(name: str) -> str:
-    for extension in _VOLUMES:
+    for extension in VOLUMES:
         if name.lower().endswith(extension):
             return name[: -len(extension)] or "scan"
     return os.path.splitext(name)[0] or "scan"

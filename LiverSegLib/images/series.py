@@ -10,7 +10,8 @@ import numpy as np
 from ..errors import ImageGeometryError, SeriesChoiceError
 from ..sentences import Sentence
 from .checks import check_grid
-from .dicom import Slice, normal, repeats
+from .dicom import Slice
+from .grouping import normal, repeats
 from .scan import SeriesInfo
 from .stack import nominal_spacing, stack_geometry
 

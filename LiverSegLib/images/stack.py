@@ -9,7 +9,8 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, NotCTError, UnreadableImageError, is_out_of_memory
 from ..sentences import Sentence
-from .dicom import SAME_POSITION_MM, Slice, has_all_pixels, normal, places_mm, repeats
+from .dicom import Slice, has_all_pixels
+from .grouping import SAME_POSITION_MM, normal, places_mm, repeats
 
 GAP_TOLERANCE = 0.1
 """Distances between slices may differ by this share of their median (positions are often stored rounded)."""
@@ -59,8 +60,8 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
         ImageGeometryError: Missing or repeated slices, uneven distances, slices that do not lie in a row,
         missing positions.
     """
-    places, axis = places_mm(slices), normal(slices[0])
-    if places is None or axis is None or slices[0].spacing is None:
+    places, axis, orientation = places_mm(slices), normal(slices[0]), slices[0].orientation
+    if places is None or axis is None or orientation is None or slices[0].spacing is None:
         raise ImageGeometryError(Sentence("dicom.no-places"))
     if len(slices) < 3:
         key = "dicom.one-slice" if len(slices) == 1 else "dicom.few-slices"
@@ -77,7 +78,7 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
         step = axis * float(step @ axis)
     else:
         messages.append(Sentence("scan.tilted", degrees=angle))
-    x, y = np.array(slices[0].orientation[:3]), np.array(slices[0].orientation[3:])
+    x, y = np.array(orientation[:3]), np.array(orientation[3:])
     length = float(np.linalg.norm(step))
     direction = np.column_stack([x / np.linalg.norm(x), y / np.linalg.norm(y), step / length])
     thickness = slices[0].thickness
@@ -111,13 +112,13 @@ def read_stack(
         raise NotCTError(Sentence("dicom.colour"))
     whole = all(float(value).is_integer() for item in slices for value in (item.slope, item.intercept))
     array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
-    current: Tuple[Optional[str], Optional[np.ndarray]] = (None, None)
+    path, planes = "", np.empty(0)
     for index, item in enumerate(slices):
         if check:
             check()
-        if current[0] != item.path:
-            current = (item.path, _read_file(item))
-        plane = current[1][item.frame or 0]
+        if path != item.path:
+            path, planes = item.path, _read_file(item)
+        plane = planes[item.frame or 0]
         if plane.shape != array.shape[1:]:
             raise UnreadableImageError(Sentence("dicom.other-size", name=os.path.basename(item.path)))
         array[index] = np.clip(plane, -32768, 32767) if whole else plane

@@ -1,3 +1,4 @@
-"""From an image to a label image: device choice, resampling, tiles, and the cascade of locating and
-segmenting.
+"""From a scan to its labels: ``locate``, ``segment``, ``label``, each a verb in a file of its own.
+
+They use ``stage`` (a network and its description), ``tiles``, ``resample`` and ``devices``.
 """

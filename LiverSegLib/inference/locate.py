@@ -64,7 +64,8 @@ def locate(networks: Networks, image: sitk.Image, tick: Tick, check: Optional[Ch
         NoLiverError: there is no liver in view.
     """
     target = patient_order(image)
-    volume, notes = target, ()
+    volume = target
+    notes: Tuple[str, ...] = ()
     if target.grid.tilt_degrees > MAX_TILT_DEGREES:
         volume = patient_order(axis_aligned(image, min(networks.segment.stage.spacing), check))
         notes = (Sentence("note.oblique", degrees=target.grid.tilt_degrees),)

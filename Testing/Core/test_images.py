@@ -554,15 +554,15 @@ OUT_OF_MEMORY = [
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY)
-@pytest.mark.parametrize("site", ["_reader", "integrity.check_nifti", "_read_with_itk", "_checked"])
+@pytest.mark.parametrize("site", ["_reader", "integrity.check_nifti", "_read_with_itk", "check_image"])
 def test_memory_running_out_while_reading_is_no_damaged_file(tmp_path, monkeypatch, site, error):
     def fail(*_, **__):
         raise error
 
     path = write(as_image(phantom()), tmp_path, "nrrd" if site == "_reader" else "nii.gz")
-    monkeypatch.setattr(f"LiverSegLib.images.read.{site}", fail)
+    monkeypatch.setattr(f"LiverSegLib.images.files.{site}", fail)
     if site == "_reader":
         full = type("Full", (), {"ReadImageInformation": fail})
-        monkeypatch.setattr("LiverSegLib.images.read._reader", lambda _: full())
+        monkeypatch.setattr("LiverSegLib.images.files._reader", lambda _: full())
     with pytest.raises(OutOfMemoryError, match=f"Memory ran out while reading {path.name}"):
         read_scan(path)
