@@ -201,6 +201,12 @@ def segment(
 ) -> Result:
     """Segment and measure one CT; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments and
     errors.
+
+    >>> result = segment("Resources/SampleData/hcc013-portal.nii.gz", device="cpu")
+    >>> [organ.key for organ in result.measurements.organs if organ.voxels]
+    ['liver', 'spleen', 'tumour']
+    >>> result.labels.GetSize() == result.image.GetSize()
+    True
     """
     segmenter = while_checking(
         lambda ask: Segmenter(model, device, precision=precision, threads=threads),

@@ -42,6 +42,10 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
         OutOfMemoryError: The scan does not fit into memory.
         InputChangedError: The files changed while they were read.
         UsageError: The source is of another type.
+
+    >>> scan = read_scan("Resources/SampleData/hcc013-portal.nii.gz")
+    >>> scan.name, scan.image.GetPixelIDTypeAsString()
+    ('hcc013-portal', '16-bit signed integer')
     """
     if isinstance(source, sitk.Image):
         return _from_memory(source)

@@ -62,6 +62,13 @@ def clean(
     Raises:
         UsageError: an argument has the wrong type, shape or range.
         InputError: the mask holds values that are no labels.
+
+    >>> labels = np.zeros((6, 8, 8), np.uint8)
+    >>> labels[1:5, 2:7, 2:7] = LIVER
+    >>> labels[0, 0, 0] = LIVER  # away from the liver
+    >>> cleaned, report = clean(labels, voxel_ml=0.1)
+    >>> int(cleaned[0, 0, 0]), [(step.rule, step.voxels) for step in report.steps]
+    (0, [('liver-pieces', 1)])
     """
     check_arguments(labels, voxel_ml, minimum_lesion_ml, maximum_hole_ml, probability)
     result = np.zeros(labels.shape, np.uint8)

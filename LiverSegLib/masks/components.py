@@ -90,6 +90,11 @@ def largest_component(
 
     Returns:
         The component's tight box and its bool mask within the box, or None if there is none.
+
+    >>> mask = np.array([[[True, False, True, True]]])
+    >>> box, component = largest_component(mask)
+    >>> box[2], component.tolist()
+    (slice(2, 4, None), [[[True, True]]])
     """
     coarse = _block_sums(mask)
     blocks, count = connected_components(coarse > 0)
