@@ -5,6 +5,7 @@ import base64
 import os
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 import SimpleITK as sitk
@@ -34,10 +35,6 @@ from .pieces import (
     words,
 )
 from .rejected import rejected_section
-from .style import STYLE
-
-RESEARCH_USE = "Research use only – not a medical device, not for diagnosis."
-_RESEARCH_MORE = "Made automatically. Masks and numbers must be checked by a qualified reader."
 
 PHASES = {
     "unenhanced": "Unenhanced",
@@ -87,8 +84,7 @@ def build_report(
     figures = build_figures(image, labels, measurements)
     name = title or "Unnamed scan"
     places = warnings_by_place(measurements, [str(text) for text in warnings])
-    parts = [
-        _header(name, image, provenance),
+    sections = [
         _key_numbers(measurements, facts, places),
         _warnings_box(places["scan"]),
         _overview(figures),
@@ -99,16 +95,13 @@ def build_report(
         fatty_liver_section(steatosis, image, labels) if steatosis is not None else "",
         _highlight(figures),
         _provenance(provenance),
-        _footer(provenance),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(name)} – LiverSeg report</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main>\n</body>\n</html>\n"
+    return Template(_file("page.html")).substitute(
+        name=escape(name),
+        style=_file("style.css"),
+        facts=_scan_facts(image, provenance),
+        sections="\n".join(section for section in sections if section),
+        version=text_of(provenance, "liverseg_version"),
     )
 
 
@@ -154,7 +147,12 @@ def write_report(
 # --- sections -------------------------------------------------------------------------------------
 
 
-def _header(name: str, image: sitk.Image, provenance: Mapping[str, Any]) -> str:
+def _file(name: str) -> str:
+    """The text of a file of this folder: the page's skeleton or its style sheet."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> str:
     size = " × ".join(str(value) for value in image.GetSize())
     spacing = " × ".join(plain(value, 2) for value in image.GetSpacing())
     model = provenance.get("model") or {}
@@ -166,17 +164,7 @@ def _header(name: str, image: sitk.Image, provenance: Mapping[str, Any]) -> str:
     date = (provenance.get("input") or {}).get("date")
     if date:
         facts.insert(0, f"Scanned {moment(date)}")
-    spans = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
-    return (
-        '<header><div class="brand">LiverSeg · liver, spleen and liver tumors on CT</div>'
-        f'<h1>{escape(name)}</h1><p class="facts">{spans}</p></header>\n'
-        f'<p class="research">{escape(RESEARCH_USE)} <span>{escape(_RESEARCH_MORE)}</span></p>'
-    )
-
-
-def _footer(provenance: Mapping[str, Any]) -> str:
-    version = text_of(provenance, "liverseg_version")
-    return f"<footer>{escape(RESEARCH_USE)} {escape(_RESEARCH_MORE)} LiverSeg {version}.</footer>"
+    return "".join(f"<span>{escape(fact)}</span>" for fact in facts)
 
 
 def _key_numbers(
