@@ -247,7 +247,6 @@ ERRORS: Dict[str, Callable[[], str]] = {
     ),
     "write.too-large": lambda: _("NIfTI cannot hold an image of {size} voxels; choose another format."),
     "write.incomplete": lambda: _("{name} was not written completely."),
-    "write.report": lambda: _("The report {path} cannot be written."),
     "write.table": lambda: _("The table {path} cannot be written: {reason}."),
     "write.file": lambda: _("{path} cannot be written."),
     "write.no-opengl": lambda: _(

@@ -227,21 +227,23 @@ def _write_report(
     warnings: Sequence[str],
     check: Callable[[], None],
 ) -> None:
-    from ..report import write_report
+    from ..report.page import build_report
 
-    write_report(
-        path,
-        image=result.image,
-        labels=result.labels,
-        measurements=result.measurements,
-        provenance=result.provenance,
-        facts=result.facts,
-        steatosis=steatosis,
-        rendering_png=png,
-        title=result.name,
-        warnings=tuple(warnings),
-        check=check,
+    page = while_checking(
+        lambda ask: build_report(
+            image=result.image,
+            labels=result.labels,
+            measurements=result.measurements,
+            provenance=result.provenance,
+            facts=result.facts,
+            steatosis=steatosis,
+            rendering_png=png,
+            title=result.name,
+            warnings=tuple(warnings),
+        ),
+        check,
     )
+    path.write_bytes(page.encode("utf-8", "replace"))
 
 
 def _write_json(
