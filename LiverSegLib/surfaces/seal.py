@@ -12,8 +12,8 @@ from typing import Any, Optional
 
 import SimpleITK as sitk
 
-from LiverSegLib.errors import OutputError
-from LiverSegLib.sentences import Sentence
+from ..errors import OutputError
+from ..sentences import Sentence
 
 DIGITS = 12
 """Hexadecimal digits of either hash: the header of an STL file has room for 80 bytes in all."""
