@@ -12,7 +12,7 @@ from ..sentences import Sentence
 from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
-from .whose import ScanIdentity, refuse_another_scan
+from .scan_identity import ScanIdentity, refuse_another_scan
 
 if TYPE_CHECKING:
     from ..api import Result

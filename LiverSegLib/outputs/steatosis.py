@@ -12,7 +12,7 @@ from ..steatosis.assess import Assessment, Reading
 from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
 from .label_files import write_labels
-from .whose import ScanIdentity, refuse_another_scan
+from .scan_identity import ScanIdentity, refuse_another_scan
 
 STEATOSIS_JSON = "steatosis.json"
 STEATOSIS_CSV = "steatosis.csv"
