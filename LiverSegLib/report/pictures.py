@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..labels import LIVER, SPLEEN, TUMOUR
+from ..labels import HIGHLIGHT_GREYS, LIVER, SPLEEN, TUMOUR
 from ..measure.measurements import Line
 from .drawing import (
     SUPERSAMPLING,
@@ -32,9 +32,6 @@ WINDOW = (40.0, 400.0)
 """Level and width in HU: the usual abdominal window."""
 
 JPEG_QUALITY = 86
-
-HIGHLIGHT_LIVER, HIGHLIGHT_TUMOUR = 128, 255
-"""Greys of the highlight picture, as in the highlight image."""
 
 DIAMETER_COLOUR, DIAMETER_WIDTH = (255, 255, 255), 1.8
 """How diameters are drawn; the width in picture pixels."""
@@ -108,7 +105,8 @@ def highlight_picture(
     voxels, mask, spacing = view.cut(plane, index)
     frame = Frame.of(box or body_box(voxels, spacing), width)
     canvas = Image.new("L", canvas_size(frame.size), 0)
-    for label, grey, ground in ((LIVER, HIGHLIGHT_LIVER, 0), (TUMOUR, HIGHLIGHT_TUMOUR, HIGHLIGHT_LIVER)):
+    for label, ground in ((LIVER, 0), (TUMOUR, HIGHLIGHT_GREYS[LIVER])):
+        grey = HIGHLIGHT_GREYS[label]
         lines = _outlines_of(mask, label, spacing)
         for line in sorted(lines, key=lambda way: -abs(enclosed_area(way))):
             corners = [(x, y) for x, y in (frame.to_pixels(line) * SUPERSAMPLING).tolist()]

@@ -3,13 +3,15 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Union
 
 from ..errors import OutputError, UsageError
 from .seal import UNKNOWN, seal, unsealed
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
+    from vtkmodules.vtkIOGeometry import vtkOBJWriter, vtkSTLWriter
+    from vtkmodules.vtkIOPLY import vtkPLYWriter
 
 COORDINATES = "LiverSeg surface; coordinate system LPS (left, posterior, superior positive); unit mm"
 """Written into the file where the format has room for a comment."""
@@ -96,7 +98,9 @@ def _write_obj(path: str, polydata: "vtkPolyData", grid: str) -> None:
     Path(path).write_bytes(f"# {unsealed(COORDINATES, grid)}\n".encode("ascii") + body)
 
 
-def _run(writer: Any, path: str, polydata: "vtkPolyData") -> None:
+def _run(
+    writer: "Union[vtkOBJWriter, vtkPLYWriter, vtkSTLWriter]", path: str, polydata: "vtkPolyData"
+) -> None:
     """Run a vtk writer, which reports failure by an error code only, and raise OSError in its place."""
     from vtkmodules.vtkCommonCore import vtkCommand
 

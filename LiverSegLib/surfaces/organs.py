@@ -38,6 +38,11 @@ def organ_surfaces(
 
     Raises:
         CancelledError: ``cancel`` said so.
+
+    >>> import numpy as np
+    >>> labels = sitk.GetImageFromArray(np.pad(np.full((6, 6, 6), LIVER, np.uint8), 2))
+    >>> list(organ_surfaces(labels))
+    ['liver']
     """
     meshes: Dict[str, "vtkPolyData"] = {}
     liver, tumour = LABELS[LIVER].key, LABELS[TUMOUR].key

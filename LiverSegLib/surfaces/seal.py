@@ -8,7 +8,7 @@ import hashlib
 import re
 import struct
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import SimpleITK as sitk
 
@@ -75,7 +75,7 @@ def refuse_to_replace(path: Path, labels: Optional[sitk.Image] = None) -> None:
         raise OutputError(Sentence("mesh.another-scan", path=str(path)))
 
 
-def _with_blank_seal(data: bytes, found: Any) -> bytes:
+def _with_blank_seal(data: bytes, found: "re.Match[bytes]") -> bytes:
     return data[: found.start(2)] + UNKNOWN.encode() + data[found.end(2) :]
 
 
