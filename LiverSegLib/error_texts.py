@@ -195,9 +195,7 @@ ERRORS: Dict[str, str] = {
     "out.",
     "write.too-large": "NIfTI cannot hold an image of {size} voxels; choose another format.",
     "write.incomplete": "{name} was not written completely.",
-    "write.report": "The report {path} cannot be written.",
     "write.table": "The table {path} cannot be written: {reason}.",
-    "write.file": "{path} cannot be written.",
     "write.no-opengl": "The 3-D picture could not be drawn because no OpenGL library works on this machine.",
 }
 """Identifier -> English template."""

@@ -42,3 +42,6 @@ LABELS: Dict[int, LabelInfo] = {
     ),
 }
 """Label value -> what it stands for. "Liver" in volumes and metrics means LIVER and TUMOUR together."""
+
+HIGHLIGHT_GREYS: Dict[int, int] = {LIVER: 128, TUMOUR: 255}
+"""Label value -> its grey value in the highlight image, where all else is 0."""

@@ -9,11 +9,12 @@ import errno
 import json
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Optional, Tuple
 
-if os.name == "nt":
+if sys.platform == "win32":  # the type checker knows this comparison
     import msvcrt
 else:
     import fcntl
@@ -34,7 +35,7 @@ class HeldFile:
 
     def release(self) -> None:
         """Remove the file and end the lock; on a disk that became read-only the file stays."""
-        if os.name == "nt":  # an open file cannot be removed
+        if sys.platform == "win32":  # an open file cannot be removed
             self.file.close()
         with contextlib.suppress(OSError):
             self.path.unlink()
@@ -96,9 +97,9 @@ def _signed(held: HeldFile) -> HeldFile:
 def _lock(file: IO[bytes]) -> Optional[bool]:
     """Whether this handle now has the lock; None if the disk has no locks."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             file.seek(_LOCKED_AT)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # Windows alone
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

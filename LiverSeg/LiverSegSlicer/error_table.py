@@ -247,9 +247,7 @@ ERRORS: Dict[str, Callable[[], str]] = {
     ),
     "write.too-large": lambda: _("NIfTI cannot hold an image of {size} voxels; choose another format."),
     "write.incomplete": lambda: _("{name} was not written completely."),
-    "write.report": lambda: _("The report {path} cannot be written."),
     "write.table": lambda: _("The table {path} cannot be written: {reason}."),
-    "write.file": lambda: _("{path} cannot be written."),
     "write.no-opengl": lambda: _(
         "The 3-D picture could not be drawn because no OpenGL library works on this machine."
     ),

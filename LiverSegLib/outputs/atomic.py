@@ -11,16 +11,15 @@ import json
 import os
 import platform
 import shutil
-import signal
-import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Mapping, Optional, Sequence, Union
 from uuid import uuid4
 
 from ..errors import OutputError, write_failure
 from ..locks import HeldFile, hold, holder
 from ..sentences import Sentence
+from .signals import signals_deferred, sigterm_as_exit
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -62,15 +61,11 @@ class Reservation:
         """
         with signals_deferred():
             try:
-                self._flush(names)
+                for path in (*(self.staging / name for name in names), self.staging):
+                    flush_to_disk(path)
                 _swap(self.folder, self.staging, names, remove)
             except OSError as error:
                 raise write_failure(error, self.folder) from error
-
-    def _flush(self, names: Sequence[str]) -> None:
-        for name in names:
-            flush_to_disk(self.staging / name)
-        flush_to_disk(self.staging)
 
 
 @contextmanager
@@ -125,55 +120,11 @@ def flush_to_disk(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (
-            errno.EINVAL,
-            errno.ENOTSUP,
-        ):  # some network disks cannot; then there is nothing to wait for
+        # some network disks cannot; then there is nothing to wait for
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
         os.close(handle)
-
-
-@contextmanager
-def signals_deferred() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM act only after the block. In other threads than the main one they never
-    interrupt anyway."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    arrived: List[Tuple[int, Any]] = []
-    previous: Dict[int, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if callable(signal.getsignal(number)):  # SIG_DFL and SIG_IGN have nothing to defer
-            previous[number] = signal.signal(number, lambda signum, frame: arrived.append((signum, frame)))
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    for number, frame in arrived:
-        previous[number](number, frame)
-
-
-@contextmanager
-def sigterm_as_exit() -> Iterator[None]:
-    """Turn SIGTERM into ``SystemExit`` so that clean-up runs, in the main thread and where the program left
-    SIGTERM at its default."""
-    applies = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    )
-    if applies:
-        signal.signal(signal.SIGTERM, _raise_exit)
-    try:
-        yield
-    finally:
-        if applies:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _raise_exit(number: int, _frame: Any) -> None:
-    raise SystemExit(128 + number)
 
 
 def _make_folders(path: Path) -> List[Path]:

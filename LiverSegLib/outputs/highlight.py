@@ -4,13 +4,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..images.grid import check_same_grid
-from ..labels import LIVER, TUMOUR
+from ..labels import HIGHLIGHT_GREYS
 from ..masks.check import check_labels
-
-LIVER_GREY = 128
-"""Grey value of liver parenchyma."""
-TUMOUR_WHITE = 255
-"""Grey value of liver tumours."""
 
 
 def highlight(image: sitk.Image, labels: sitk.Image) -> sitk.Image:
@@ -26,12 +21,15 @@ def highlight(image: sitk.Image, labels: sitk.Image) -> sitk.Image:
     Raises:
         ImageGeometryError: the two do not lie on the same grid.
         InputError: the mask holds values that are no labels.
+
+    >>> labels = sitk.GetImageFromArray(np.array([[[0, 1, 2, 3]]], np.uint8))
+    >>> sitk.GetArrayFromImage(highlight(labels, labels)).tolist()
+    [[[0, 128, 0, 255]]]
     """
     check_same_grid(labels, image)
     labels = check_labels(labels)
     greys = np.zeros(256, dtype=np.uint8)
-    greys[LIVER] = LIVER_GREY
-    greys[TUMOUR] = TUMOUR_WHITE
+    greys[list(HIGHLIGHT_GREYS)] = list(HIGHLIGHT_GREYS.values())
     result = sitk.GetImageFromArray(greys[sitk.GetArrayViewFromImage(labels)])
     result.CopyInformation(labels)
     return result

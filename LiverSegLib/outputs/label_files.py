@@ -132,9 +132,8 @@ def _extents(labels: sitk.Image) -> Dict[int, Tuple[int, ...]]:
     extents: Dict[int, Tuple[int, ...]] = {}
     for value in LABELS:
         box = boxes[value - 1]
-        extents[value] = (
-            (0, -1) * 3 if box is None else sum(((s.start, s.stop - 1) for s in reversed(box)), ())
-        )
+        ends = [(0, -1)] * 3 if box is None else [(side.start, side.stop - 1) for side in reversed(box)]
+        extents[value] = tuple(index for pair in ends for index in pair)
     return extents
 
 
@@ -171,20 +170,10 @@ def _nifti_header(image: sitk.Image) -> bytes:
 def _quaternion(direction: np.ndarray) -> Tuple[float, Optional[Tuple[float, float, float]]]:
     """The handedness (1 or -1) and the vector part (b, c, d) of a 3 x 3 direction's unit quaternion; None if
     it is sheared."""
+    from scipy.spatial.transform import Rotation
+
     handedness = 1.0 if np.linalg.det(direction) > 0 else -1.0
     if np.abs(direction.T @ direction - np.eye(3)).max() > _ORTHONORMAL_TOLERANCE:
         return handedness, None
-    r = direction * (1, 1, handedness)
-    # the eigenvector of this matrix with the largest eigenvalue is the quaternion (Bar-Itzhack 2000), and
-    # unlike the usual formulas it is stable at every angle
-    k = np.array(
-        [
-            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
-            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
-            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
-            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], np.trace(r)],
-        ]
-    )
-    vectors = np.linalg.eigh(k, UPLO="L")[1]
-    b, c, d, a = vectors[:, -1] * (1.0 if vectors[3, -1] >= 0 else -1.0)
+    b, c, d, _ = Rotation.from_matrix(direction * (1, 1, handedness)).as_quat(canonical=True)
     return handedness, (float(b), float(c), float(d))

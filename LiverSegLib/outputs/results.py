@@ -12,7 +12,7 @@ from ..sentences import Sentence
 from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, in_words, outdated, refuse_to_overwrite, reserved
 from .label_files import LABEL_FORMATS, write_labels, write_nifti
-from .whose import ScanIdentity, refuse_another_scan
+from .scan_identity import ScanIdentity, refuse_another_scan
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -227,21 +227,23 @@ def _write_report(
     warnings: Sequence[str],
     check: Callable[[], None],
 ) -> None:
-    from ..report import write_report
+    from ..report.page import build_report
 
-    write_report(
-        path,
-        image=result.image,
-        labels=result.labels,
-        measurements=result.measurements,
-        provenance=result.provenance,
-        facts=result.facts,
-        steatosis=steatosis,
-        rendering_png=png,
-        title=result.name,
-        warnings=tuple(warnings),
-        check=check,
+    page = while_checking(
+        lambda ask: build_report(
+            image=result.image,
+            labels=result.labels,
+            measurements=result.measurements,
+            provenance=result.provenance,
+            facts=result.facts,
+            steatosis=steatosis,
+            rendering_png=png,
+            title=result.name,
+            warnings=tuple(warnings),
+        ),
+        check,
     )
+    path.write_bytes(page.encode("utf-8", "replace"))
 
 
 def _write_json(

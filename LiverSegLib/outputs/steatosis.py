@@ -12,7 +12,7 @@ from ..steatosis.assess import Assessment, Reading
 from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
 from .label_files import write_labels
-from .whose import ScanIdentity, refuse_another_scan
+from .scan_identity import ScanIdentity, refuse_another_scan
 
 STEATOSIS_JSON = "steatosis.json"
 STEATOSIS_CSV = "steatosis.csv"
@@ -25,14 +25,6 @@ STEATOSIS = FileSet(index=STEATOSIS_JSON, content="steatosis")
 
 EXPECTED_BYTES = 8_000_000
 """Room that the files may take."""
-
-CASE_COLUMNS = (
-    "case", "ratio", "ratio_low_95", "ratio_high_95", "ratio_of_means", "liver_hu", "spleen_hu",
-    "liver_minus_spleen_hu", "liver_median_hu", "spleen_median_hu", "grade", "graded_anyway",
-    "fat_fraction_percent", "liver_rois", "spleen_rois", "edited", "phase", "kvp",
-    "reasons_not_to_grade", "warnings", "phase_by_reader", "disagreement", "screening",
-)  # fmt: skip
-"""Columns of steatosis.csv; ``liverseg agree`` reads the first of them."""
 
 ROI_COLUMNS = (
     "roi", "organ", "mean_hu", "sd_hu", "voxels", "inside_percent", "lesion_percent",
@@ -72,8 +64,9 @@ def write_steatosis(
         OutputError: As ``write_results``.
     """
     said = list(warnings)
+    case = case_row(name, assessment)
     files: Dict[str, Tuple[str, Writer]] = {
-        "steatosis_csv": (STEATOSIS_CSV, _table(CASE_COLUMNS, [case_row(name, assessment)])),
+        "steatosis_csv": (STEATOSIS_CSV, _table(tuple(case), [case])),
         "rois_csv": (ROIS_CSV, _table(ROI_COLUMNS, [roi_row(reading) for reading in assessment.rois])),
     }
     picture = _picture(assessment.rois, image, labels, said)
@@ -117,7 +110,8 @@ def check_steatosis_folder(
 
 
 def case_row(name: str, assessment: Assessment) -> Dict[str, str]:
-    """One case as a row of CASE_COLUMNS; an unknown number is empty."""
+    """One case as a row of steatosis.csv, of which ``liverseg agree`` reads the first columns; an unknown
+    number is empty."""
     low, high = assessment.ratio_interval or (None, None)
     return {
         "case": name,

@@ -3,7 +3,6 @@
 Made with the standard library, numpy, SimpleITK and pillow, because that is what 3D Slicer bundles.
 """
 
-from .page import build_report, write_report
-from .pictures import highlight_picture, slice_picture
+from .page import build_report
 
-__all__ = ["build_report", "highlight_picture", "slice_picture", "write_report"]
+__all__ = ["build_report"]

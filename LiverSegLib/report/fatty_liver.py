@@ -1,9 +1,7 @@
 """The report's section on fatty liver: grade with its scale, numbers, ROIs with pictures, or why not."""
 
 from html import escape
-from typing import List, Optional, Sequence, Tuple
-
-import SimpleITK as sitk
+from typing import List, Optional, Sequence, Set, Tuple
 
 from ..sentences import key_of
 from ..steatosis.assess import Assessment, Reading
@@ -11,14 +9,14 @@ from ..steatosis.assessment import Acceptance
 from .figures import Figure
 from .grade_scale import grade_scale
 from .pictures import to_data_uri
-from .pieces import NONE, figure_element, plain, warning_lines
+from .pieces import NONE, facts_table, figure_element, plain, section, table, warning_box, warning_lines
 from .planes import PatientView
 from .roi_pictures import MOST_SLICES, PLANE, ROI_WINDOW, roi_pictures
 
 NOT_FOR_FAT = "The attenuation of the liver tells nothing about its fat in this scan."
 """Said instead of numbers where contrast medium makes them meaningless."""
 
-_ROI_HEADS = ("ROI", "Mean (HU)", "SD (HU)", "Slice", "Remark")
+ROI_HEADS = ("ROI", "Mean (HU)", "SD (HU)", "Slice", "Remark")
 
 
 def tells_fat(steatosis: Assessment) -> bool:
@@ -26,7 +24,7 @@ def tells_fat(steatosis: Assessment) -> bool:
     return steatosis.grade is not None or steatosis.conditions.phase == "unenhanced"
 
 
-def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.Image) -> str:
+def fatty_liver_section(steatosis: Assessment, view: PatientView) -> str:
     """Return the section as HTML.
 
     A scan with contrast medium gets one paragraph that says so. Any other gets the numbers and pictures, with
@@ -34,17 +32,15 @@ def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.I
 
     Args:
         steatosis: the assessment.
-        image, labels: the scan in HU and its mask, on the same grid.
+        view: the scan in HU and its mask.
     """
     if not tells_fat(steatosis):
         reasons = " ".join(steatosis.reasons_not_to_grade) or NOT_FOR_FAT
         body = f'<p class="empty">{escape(steatosis.grade_text)}. {escape(reasons)}</p>'
-        body += _remarks(steatosis.screening)
-        return f'<section class="keep"><h2>Fatty liver</h2>{body}</section>'
-    view = PatientView.of(image, labels)
+        return section("Fatty liver", body + _paragraphs(steatosis.screening), keep=True)
     parts = [
         _verdict(steatosis),
-        _remarks(steatosis.conditions.chosen_text, steatosis.disagreement, steatosis.screening),
+        _paragraphs(steatosis.conditions.chosen_text, steatosis.disagreement, steatosis.screening),
         _acceptance(steatosis.accepted),
         # what is remarkable in a single ROI stands in its row
         warning_lines(text for text in steatosis.warnings if key_of(text) != "roi.remark"),
@@ -52,13 +48,13 @@ def fatty_liver_section(steatosis: Assessment, image: sitk.Image, labels: sitk.I
         _roi_table(steatosis.rois, view),
         _pictures(steatosis.rois, view),
     ]
-    return f"<section><h2>Fatty liver</h2>{''.join(parts)}</section>"
+    return section("Fatty liver", "".join(parts))
 
 
 def _verdict(steatosis: Assessment) -> str:
     """Grade and ratio side by side, the scale under them, and what speaks against grading."""
-    graded = steatosis.grade is not None and steatosis.ratio is not None
-    scale = f'<div class="scale">{grade_scale(steatosis)}</div>' if graded else ""
+    drawing = grade_scale(steatosis) if steatosis.grade is not None else ""
+    scale = f'<div class="scale">{drawing}</div>' if drawing else ""
     ratio = (
         '<div><div class="sub">Liver/spleen ratio</div>'
         f'<div class="value">{plain(steatosis.ratio, 2)}</div>'
@@ -69,9 +65,8 @@ def _verdict(steatosis: Assessment) -> str:
         f'<div class="value word">{escape(steatosis.grade_text)}</div></div>'
     )
     head = "Graded in spite of these reasons" if steatosis.graded_anyway else "Why it is not graded"
-    reasons = "".join(f"<li>{escape(text)}</li>" for text in steatosis.reasons_not_to_grade)
-    box = f'<section class="warnings"><h2>{head}</h2><ul>{reasons}</ul></section>' if reasons else ""
-    return f'<div class="verdict keep">{ratio}{grade}{scale}</div>{box}'
+    reasons = warning_box(head, steatosis.reasons_not_to_grade)
+    return f'<div class="verdict keep">{ratio}{grade}{scale}</div>{reasons}'
 
 
 def _acceptance(accepted: Optional[Acceptance]) -> str:
@@ -85,7 +80,7 @@ def _acceptance(accepted: Optional[Acceptance]) -> str:
     return f'<p class="sub">{escape(text)}</p>'
 
 
-def _remarks(*sentences: Optional[str]) -> str:
+def _paragraphs(*sentences: Optional[str]) -> str:
     """Each sentence as a paragraph."""
     return "".join(f"<p>{escape(text)}</p>" for text in sentences if text)
 
@@ -127,8 +122,7 @@ def _numbers(steatosis: Assessment) -> str:
                 f"{settings.lesion_margin_mm:g} mm from lesions, seed {settings.seed}",
             )
         )
-    body = "".join(f'<tr><th scope="row">{name}</th><td>{escape(value)}</td></tr>' for name, value in rows)
-    return f'<table class="provenance after-table"><tbody>{body}</tbody></table>'
+    return facts_table(((name, escape(value)) for name, value in rows), kind="provenance after-table")
 
 
 def _origin(steatosis: Assessment) -> str:
@@ -156,36 +150,35 @@ def _fat(steatosis: Assessment) -> str:
 def _roi_table(readings: Sequence[Reading], view: PatientView) -> str:
     if not readings:
         return ""
-    head = "".join(f'<th scope="col"{_kind(title)}>{escape(title)}</th>' for title in _ROI_HEADS)
-    rows = []
-    for roi, values in readings:
-        cells = (
-            plain(values.mean_hu, 1),
-            plain(values.sd_hu, 1),
-            str(view.file_slice(PLANE, view.nearest_slice(PLANE, roi.centre))),
-        )
-        own = ["" if roi.automatic else "Placed or changed by hand.", *values.flags]
-        remark = escape(" ".join(text for text in own if text))
-        row = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f'<tr><th scope="row">{escape(roi.name)}</th>{row}<td class="text">{remark}</td></tr>')
-    return (
-        '<div class="scroll after-table"><table>'
-        "<caption>Regions of interest: L in the liver, S in the spleen.</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    return table(
+        "Regions of interest: L in the liver, S in the spleen.",
+        ROI_HEADS,
+        [_roi_row(reading, view) for reading in readings],
+        last_is_text=True,
+        kind="scroll after-table",
     )
 
 
-def _kind(title: str) -> str:
-    return ' class="text"' if title == "Remark" else ""
+def _roi_row(reading: Reading, view: PatientView) -> Tuple[str, ...]:
+    roi, values = reading
+    own = ["" if roi.automatic else "Placed or changed by hand.", *values.flags]
+    return (
+        escape(roi.name),
+        plain(values.mean_hu, 1),
+        plain(values.sd_hu, 1),
+        str(view.file_slice(PLANE, view.nearest_slice(PLANE, roi.centre))),
+        escape(" ".join(text for text in own if text)),
+    )
 
 
 def _pictures(readings: Sequence[Reading], view: PatientView) -> str:
     if not readings:
         return ""
-    figures, shown = [], set()
+    figures: List[Figure] = []
+    shown: Set[str] = set()
     for item in roi_pictures(view, readings):
         names = ", ".join(item.names)
-        place = f"Slice {view.file_slice(PLANE, item.index)} of {view.slices(PLANE)}."
+        place = f"Slice {view.file_slice(PLANE, item.slice_index)} of {view.slices(PLANE)}."
         alt = f"Axial CT slice with the regions of interest {names}."
         ratio = item.picture.width / item.picture.height
         figures.append(Figure(to_data_uri(item.picture), alt, f"{names}. {place}", ratio))

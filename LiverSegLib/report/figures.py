@@ -2,12 +2,11 @@
 
 from typing import List, NamedTuple, Optional
 
-import SimpleITK as sitk
-
 from ..measure.measurements import Lesion, Measurements
+from .frame import box_around
 from .key_slices import largest_liver_slices, middle_of, shown_lesions
 from .lesion_numbers import LesionNumbers
-from .pictures import body_box, box_around, highlight_picture, slice_picture, to_data_uri
+from .pictures import highlight_picture, slice_picture, to_data_uri
 from .planes import PatientView
 
 OVERVIEW_WIDTH = 1000
@@ -42,13 +41,12 @@ class Figures(NamedTuple):
     tilt_degrees: float
 
 
-def build_figures(image: sitk.Image, labels: sitk.Image, measurements: Measurements) -> Figures:
-    """Draw the pictures of a case; ``image`` in HU and ``labels`` on the same grid."""
-    view = PatientView.of(image, labels)
+def build_figures(view: PatientView, measurements: Measurements) -> Figures:
+    """Draw the pictures of a case."""
     numbers = LesionNumbers.of(view, measurements.lesions)
-    telling = largest_liver_slices(view)
+    key = largest_liver_slices(view)
     overview = [
-        _overview(view, plane, telling.slices[plane], numbers, telling.has_liver)
+        _overview(view, plane, key.slices[plane], numbers, key.has_liver)
         for plane in ("axial", "coronal", "sagittal")
     ]
     lesions: List[Figure] = []
@@ -56,9 +54,9 @@ def build_figures(image: sitk.Image, labels: sitk.Image, measurements: Measureme
         lesions += _lesion_pair(view, lesion, numbers)
     largest = shown_lesions(measurements.lesions, 1)
     highlight = [
-        _highlight(view, plane, telling.slices[plane], largest[0] if largest else None)
+        _highlight(view, plane, key.slices[plane], largest[0] if largest else None)
         for plane in ("axial", "coronal")
-        if telling.has_liver
+        if key.has_liver
     ]
     return Figures(overview, lesions, highlight, view.grid.tilt_degrees)
 
@@ -66,9 +64,7 @@ def build_figures(image: sitk.Image, labels: sitk.Image, measurements: Measureme
 def _overview(
     view: PatientView, plane: str, index: int, numbers: Optional[LesionNumbers], has_liver: bool
 ) -> Figure:
-    picture = slice_picture(
-        *view.sources, plane=plane, index=index, width=OVERVIEW_WIDTH, view=view, numbers=numbers
-    )
+    picture = slice_picture(view, plane, index, width=OVERVIEW_WIDTH, numbers=numbers)
     where = "largest liver area" if has_liver else "middle of the scan"
     caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
     content = "with the outlines that were found" if has_liver else "without any outline"
@@ -84,13 +80,12 @@ def _lesion_pair(view: PatientView, lesion: Lesion, numbers: Optional[LesionNumb
     for plane in ("axial", "coronal"):
         index = view.nearest_slice(plane, point)
         picture = slice_picture(
-            *view.sources,
-            plane=plane,
-            index=index,
+            view,
+            plane,
+            index,
             box=box_around(view.place_in(plane, point), 0.75 * wide, wide),
             width=LESION_WIDTH,
             diameters=(lesion.longest_ends, lesion.perpendicular_ends) if plane == "axial" else (),
-            view=view,
             numbers=numbers,
         )
         sizes = (
@@ -108,15 +103,7 @@ def _lesion_pair(view: PatientView, lesion: Lesion, numbers: Optional[LesionNumb
 def _highlight(view: PatientView, plane: str, index: int, lesion: Optional[Lesion]) -> Figure:
     if lesion is not None:
         index = view.nearest_slice(plane, middle_of(lesion))
-    voxels, _, spacing = view.cut(plane, index)
-    picture = highlight_picture(
-        *view.sources,
-        plane=plane,
-        index=index,
-        box=body_box(voxels, spacing),
-        width=HIGHLIGHT_WIDTH,
-        view=view,
-    )
+    picture = highlight_picture(view, plane, index, width=HIGHLIGHT_WIDTH)
     where = "largest liver area" if lesion is None else f"through lesion {lesion.number}"
     caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
     return Figure(

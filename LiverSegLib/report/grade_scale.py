@@ -5,6 +5,7 @@ from html import escape
 from typing import Dict, List, Tuple
 
 from ..steatosis.assess import GRADES, Assessment
+from .pieces import css
 
 GRADE_COLOURS: Dict[str, Tuple[int, int, int]] = {
     "normal": (68, 119, 170),
@@ -27,10 +28,13 @@ NEAR_EDGE = 70.0
 
 
 def grade_scale(steatosis: Assessment) -> str:
-    """Return the scale with the ratio of an assessment, which must have one, as an SVG element."""
-    cut_offs = steatosis.cut_offs
+    """Return the scale with the ratio of an assessment as an SVG element; empty without a ratio."""
+    ratio, interval, cut_offs = steatosis.ratio, steatosis.ratio_interval, steatosis.cut_offs
+    if ratio is None:
+        return ""
     borders = [cut_offs.severe_below, cut_offs.moderate_below, cut_offs.normal_above]
-    low, high = _ends(steatosis, borders)
+    low = min(max(borders[0] - END_ROOM, 0.0), ratio, *(interval or ()))
+    high = max(borders[-1] + END_ROOM, ratio, *(interval or ()))
 
     def place(value: float) -> float:
         return (min(max(value, low), high) - low) / (high - low) * WIDTH
@@ -41,9 +45,9 @@ def grade_scale(steatosis: Assessment) -> str:
         parts.append(_field(grade, place(start), place(stop), chosen=grade == steatosis.grade))
     for border in borders:
         parts.append(_text(place(border), BAR_TOP + BAR_HEIGHT + 34, f"{border:g}", "#566472"))
-    x = place(steatosis.ratio)
-    if steatosis.ratio_interval is not None:
-        left, right = (place(value) for value in steatosis.ratio_interval)
+    x = place(ratio)
+    if interval is not None:
+        left, right = (place(value) for value in interval)
         parts.append(
             f'<path d="M{left:.1f} {BAR_TOP - 8}H{right:.1f}M{left:.1f} {BAR_TOP - 12}v8M{right:.1f} '
             f'{BAR_TOP - 12}v8" stroke="#17222d" stroke-width="2" fill="none"/>'
@@ -52,27 +56,19 @@ def grade_scale(steatosis: Assessment) -> str:
         f'<path d="M{x:.1f} {BAR_TOP + 1}l-7 -12h14z" fill="#17222d" stroke="#fff" stroke-width="1.5"/>'
         f'<path d="M{x:.1f} {BAR_TOP}v{BAR_HEIGHT}" stroke="#17222d" stroke-width="2"/>'
     )
-    parts.append(_text(_within(x), BAR_TOP - 18, f"{steatosis.ratio:.2f}", "#17222d", bold=True))
-    spoken = f"Ratio {steatosis.ratio:.2f} on the scale of grades."
+    parts.append(_text(_within(x), BAR_TOP - 18, f"{ratio:.2f}", "#17222d", bold=True))
+    spoken = f"Ratio {ratio:.2f} on the scale of grades."
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(spoken)}">{"".join(parts)}</svg>'
     )
 
 
-def _ends(steatosis: Assessment, borders: List[float]) -> Tuple[float, float]:
-    """The ratios at the ends of the scale."""
-    reach = [steatosis.ratio, *(steatosis.ratio_interval or ())]
-    low = min(max(borders[0] - END_ROOM, 0.0), *reach)
-    return low, max(borders[-1] + END_ROOM, *reach)
-
-
 def _field(grade: str, left: float, right: float, *, chosen: bool) -> str:
     """One grade's field with its name; that of the grade is framed and its name bold."""
-    colour = "#{:02x}{:02x}{:02x}".format(*GRADE_COLOURS[grade])
     frame = ' stroke="#17222d" stroke-width="2.5"' if chosen else ""
     box = f'x="{left:.1f}" y="{BAR_TOP}" width="{right - left:.1f}" height="{BAR_HEIGHT}"'
     name = _text((left + right) / 2, BAR_TOP + BAR_HEIGHT + 17, grade, "#17222d", bold=chosen)
-    return f'<rect {box} fill="{colour}"{frame}/>{name}'
+    return f'<rect {box} fill="{css(GRADE_COLOURS[grade])}"{frame}/>{name}'
 
 
 def _within(x: float) -> float:

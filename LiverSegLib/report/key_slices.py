@@ -1,5 +1,4 @@
-"""The slices that tell most about a case: where the liver is largest, and through each of the largest
-lesions."""
+"""The key slices of a case: where the liver is largest, and through each of the largest lesions."""
 
 from typing import Dict, NamedTuple, Sequence
 
@@ -11,20 +10,24 @@ from ..measure.measurements import Lesion
 from .planes import PLANES, PatientView
 
 
-class Telling(NamedTuple):
-    """Slice indices by plane name. ``has_liver``: whether there is any liver; without, they are the middle
-    slices."""
+class KeySlices(NamedTuple):
+    """Slice indices by plane name.
+
+    Attributes:
+        slices: plane -> index.
+        has_liver: whether there is any liver; without, the slices are the middle ones.
+    """
 
     slices: Dict[str, int]
     has_liver: bool
 
 
-def largest_liver_slices(view: PatientView) -> Telling:
+def largest_liver_slices(view: PatientView) -> KeySlices:
     """In each plane the slice with the largest area of liver (tumours included)."""
     middle = {plane: view.slices(plane) // 2 for plane in PLANES}
     box = bounding_box(view.labels)
     if box is None:
-        return Telling(middle, False)
+        return KeySlices(middle, False)
     part = view.labels[box]
     # One pass over slabs keeps the temporary arrays small.
     areas = [np.zeros(size, dtype=np.int64) for size in part.shape]
@@ -34,8 +37,8 @@ def largest_liver_slices(view: PatientView) -> Telling:
         areas[1] += liver.sum(axis=1)
         areas[2] += liver.sum(axis=0)
     if not areas[0].any():
-        return Telling(middle, False)
-    return Telling(
+        return KeySlices(middle, False)
+    return KeySlices(
         {
             plane: int(np.argmax(areas[2 - layout.normal])) + box[2 - layout.normal].start
             for plane, layout in PLANES.items()
@@ -45,7 +48,7 @@ def largest_liver_slices(view: PatientView) -> Telling:
 
 
 def middle_of(lesion: Lesion) -> np.ndarray:
-    """Middle of the lesion's longest diameter, LPS mm: it lies in the slice that was measured."""
+    """Middle (3,) of the lesion's longest diameter, LPS mm: it lies in the slice that was measured."""
     return np.asarray(lesion.longest_ends, dtype=float).mean(axis=0)
 
 

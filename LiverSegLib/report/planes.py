@@ -6,12 +6,15 @@ the pictures show what was acquired, and the letters at their borders say which 
 """
 
 from dataclasses import dataclass
-from typing import Dict, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, NamedTuple, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..images.grid import Grid, PatientOrder, check_same_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Layout(NamedTuple):
@@ -95,12 +98,12 @@ class PatientView:
         mirrored = self.order.flips[PLANES[plane].normal]
         return (self.slices(plane) - 1 - index if mirrored else index) + 1
 
-    def index_of(self, point: Sequence[float]) -> Tuple[float, float, float]:
+    def index_of(self, point: "ArrayLike") -> Tuple[float, float, float]:
         """Continuous index along L, P, S of a point in LPS mm."""
         x, y, z = self.grid.indices(np.asarray(point)).tolist()
         return x, y, z
 
-    def place_in(self, plane: str, point: Sequence[float]) -> Tuple[float, float]:
+    def place_in(self, plane: str, point: "ArrayLike") -> Tuple[float, float]:
         """Where a point (LPS mm) falls in a plane's picture: mm (row, column) from the centre of the first
         pixel."""
         layout, index = PLANES[plane], self.index_of(point)
@@ -109,7 +112,7 @@ class PatientView:
             row = self.image.shape[2 - layout.rows] - 1 - row
         return row * self.spacing[layout.rows], index[layout.columns] * self.spacing[layout.columns]
 
-    def nearest_slice(self, plane: str, point: Sequence[float]) -> int:
+    def nearest_slice(self, plane: str, point: "ArrayLike") -> int:
         """Index of the slice that passes nearest to a point (LPS mm)."""
         index = int(round(self.index_of(point)[PLANES[plane].normal]))
         return min(max(index, 0), self.slices(plane) - 1)

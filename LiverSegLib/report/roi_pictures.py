@@ -10,7 +10,9 @@ from ..labels import LIVER, SPLEEN
 from ..masks.components import bounding_box
 from ..steatosis.assess import Reading
 from ..steatosis.roi import LIVER_KEY, SPLEEN_KEY, Roi
-from .pictures import Box, Mark, box_around, slice_picture
+from .drawing import Mark
+from .frame import Box, box_around
+from .pictures import slice_picture
 from .planes import PLANES, PatientView
 
 ROI_WINDOW = (50.0, 250.0)
@@ -32,10 +34,10 @@ _LABELS = {LIVER_KEY: LIVER, SPLEEN_KEY: SPLEEN}
 
 
 class RoiPicture(NamedTuple):
-    """One slice with the ROIs that it cuts, and their names. ``index`` counts towards superior."""
+    """One slice with the ROIs that it cuts, and their names. ``slice_index`` counts towards superior."""
 
     picture: Image.Image
-    index: int
+    slice_index: int
     names: Tuple[str, ...]
 
 
@@ -54,14 +56,7 @@ def roi_pictures(view: PatientView, readings: Sequence[Reading]) -> List[RoiPict
             if index in slices_through(view, roi)
         ]
         picture = slice_picture(
-            *view.sources,
-            plane=PLANE,
-            index=index,
-            box=box,
-            width=ROI_PICTURE_WIDTH,
-            window=ROI_WINDOW,
-            marks=marks,
-            view=view,
+            view, PLANE, index, box=box, width=ROI_PICTURE_WIDTH, window=ROI_WINDOW, marks=marks
         )
         pictures.append(RoiPicture(picture, index, tuple(mark.name for mark in marks)))
     return pictures
@@ -138,16 +133,14 @@ def section(view: PatientView, roi: Roi, index: int) -> np.ndarray:
 def organs_box(view: PatientView) -> Box:
     """The part of the axial plane that holds liver and spleen in any slice, in mm."""
     layout = PLANES[PLANE]
-    found = bounding_box(view.labels)
-    if found is None:
-        found = tuple(slice(0, size) for size in view.labels.shape)
+    found = bounding_box(view.labels) or view.grid.box
     sides = []
     for axis in (layout.rows, layout.columns):
-        part = found[2 - axis]
-        sides.append(((part.start - 0.5) * view.spacing[axis], (part.stop - 0.5) * view.spacing[axis]))
-    middle = tuple((low + high) / 2 for low, high in sides)
-    height, width = (high - low + 2 * ORGANS_MARGIN_MM for low, high in sides)
-    return box_around(middle, height, width)
+        part, step = found[2 - axis], view.spacing[axis]
+        sides.append(((part.start - 0.5) * step, (part.stop - 0.5) * step))
+    (top, bottom), (left, right) = sides
+    middle = ((top + bottom) / 2, (left + right) / 2)
+    return box_around(middle, bottom - top + 2 * ORGANS_MARGIN_MM, right - left + 2 * ORGANS_MARGIN_MM)
 
 
 def _corners(roi: Roi) -> np.ndarray:

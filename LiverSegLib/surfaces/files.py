@@ -3,10 +3,15 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, Union
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Union
 
-from LiverSegLib.errors import OutputError, UsageError
-from LiverSegLib.surfaces.seal import UNKNOWN, seal, unsealed
+from ..errors import OutputError, UsageError
+from .seal import UNKNOWN, seal, unsealed
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
+    from vtkmodules.vtkIOGeometry import vtkOBJWriter, vtkSTLWriter
+    from vtkmodules.vtkIOPLY import vtkPLYWriter
 
 COORDINATES = "LiverSeg surface; coordinate system LPS (left, posterior, superior positive); unit mm"
 """Written into the file where the format has room for a comment."""
@@ -15,13 +20,15 @@ STL_HEADER = "LiverSeg surface; SPACE=LPS; unit mm"
 """The header of an STL file has 80 bytes: this, the grid and the seal."""
 
 
-def write_mesh(path: Union[str, os.PathLike], polydata: Any, grid: str = UNKNOWN) -> Path:
+def write_mesh(
+    path: Union[str, "os.PathLike[str]"], polydata: "Optional[vtkPolyData]", grid: str = UNKNOWN
+) -> Path:
     """Write a surface as .stl (binary), .obj or .ply (binary); an existing file is replaced only when all is
     well. The file is sealed, so that ``refuse_to_replace`` knows it again.
 
     Args:
         path: where to write; the ending chooses the format.
-        polydata: a vtkPolyData of triangles in LPS mm, as ``surface`` returns it.
+        polydata: a vtkPolyData of triangles in LPS mm, or None, as ``surface`` returns it.
         grid: ``grid_hash`` of the mask that it was made from.
 
     Returns:
@@ -64,7 +71,7 @@ def _make_readable(path: str) -> None:
     os.chmod(path, 0o666 & ~mask)
 
 
-def _write_stl(path: str, polydata: Any, grid: str) -> None:
+def _write_stl(path: str, polydata: "vtkPolyData", grid: str) -> None:
     from vtkmodules.vtkIOGeometry import vtkSTLWriter
 
     writer = vtkSTLWriter()
@@ -74,7 +81,7 @@ def _write_stl(path: str, polydata: Any, grid: str) -> None:
     _run(writer, path, polydata)
 
 
-def _write_ply(path: str, polydata: Any, grid: str) -> None:
+def _write_ply(path: str, polydata: "vtkPolyData", grid: str) -> None:
     from vtkmodules.vtkIOPLY import vtkPLYWriter
 
     writer = vtkPLYWriter()
@@ -83,7 +90,7 @@ def _write_ply(path: str, polydata: Any, grid: str) -> None:
     _run(writer, path, polydata)
 
 
-def _write_obj(path: str, polydata: Any, grid: str) -> None:
+def _write_obj(path: str, polydata: "vtkPolyData", grid: str) -> None:
     from vtkmodules.vtkIOGeometry import vtkOBJWriter
 
     _run(vtkOBJWriter(), path, polydata)
@@ -91,11 +98,13 @@ def _write_obj(path: str, polydata: Any, grid: str) -> None:
     Path(path).write_bytes(f"# {unsealed(COORDINATES, grid)}\n".encode("ascii") + body)
 
 
-def _run(writer: Any, path: str, polydata: Any) -> None:
+def _run(
+    writer: "Union[vtkOBJWriter, vtkPLYWriter, vtkSTLWriter]", path: str, polydata: "vtkPolyData"
+) -> None:
     """Run a vtk writer, which reports failure by an error code only, and raise OSError in its place."""
     from vtkmodules.vtkCommonCore import vtkCommand
 
-    messages = []
+    messages: List[str] = []
     writer.AddObserver(vtkCommand.ErrorEvent, lambda *_: messages.append("vtk reported an error"))
     writer.SetFileName(path)
     writer.SetInputData(polydata)
@@ -104,7 +113,7 @@ def _run(writer: Any, path: str, polydata: Any) -> None:
         raise OSError(f"{writer.GetClassName()} failed with code {writer.GetErrorCode()} {messages}")
 
 
-MESH_FORMATS: Dict[str, Callable[[str, Any, str], None]] = {
+MESH_FORMATS: Dict[str, Callable[[str, "vtkPolyData", str], None]] = {
     ".stl": _write_stl,
     ".obj": _write_obj,
     ".ply": _write_ply,

@@ -4,12 +4,15 @@ Each body is smoothed alone, so that at the liver's edge a tumour's surface may 
 What comes out is moved to just beneath the outer surface, and the rest grows by what that cost in volume.
 """
 
-from typing import Any, Tuple
+from typing import TYPE_CHECKING, Tuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from LiverSegLib.surfaces.meshing import polydata_of, surface_arrays, vertex_normals, volume_of
+from .meshing import polydata_of, surface_arrays, triangle_crosses, vertex_normals, volume_of
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 DEPTH_EDGES = 0.1
 """How deep beneath the outer surface moved points lie, in mean edge lengths of the inner surface."""
@@ -30,7 +33,7 @@ _SAMPLES = np.array([[2, 1, 0], [1, 2, 0], [0, 2, 1], [0, 1, 2], [1, 0, 2], [2, 
 """Where a triangle is looked at besides its corners, in barycentric coordinates (7, 3)."""
 
 
-def kept_inside(inner: Any, outer: Any) -> Any:
+def kept_inside(inner: "vtkPolyData", outer: "vtkPolyData") -> "vtkPolyData":
     """Return the inner surface, moved to where it does not come out of the outer one.
 
     Args:
@@ -60,14 +63,12 @@ def kept_inside(inner: Any, outer: Any) -> Any:
 class _Border:
     """The outer surface, asked how far a point lies inside."""
 
-    def __init__(self, outer: Any) -> None:
+    def __init__(self, outer: "vtkPolyData") -> None:
         from vtkmodules.vtkFiltersCore import vtkImplicitPolyDataDistance
 
         points, triangles = _float_arrays(outer)
-        corners = points[triangles]
-        crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         self._points, self._tree = points, cKDTree(points)
-        self._normals = vertex_normals(len(points), triangles, crosses)
+        self._normals = vertex_normals(points, triangles)
         self._near = NEAR_EDGES * _mean_edge(points, triangles)
         self._distance = vtkImplicitPolyDataDistance()
         self._distance.SetInput(outer)
@@ -128,18 +129,16 @@ class _Border:
 
 def _refilled(points: np.ndarray, triangles: np.ndarray, fixed: np.ndarray, volume: float) -> np.ndarray:
     """Move the points that are not ``fixed`` along their normals, until ``volume`` mm3 are enclosed again."""
-    corners = points[triangles]
-    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    free = (~fixed)[triangles].mean(1)
-    area = 0.5 * float((np.linalg.norm(crosses, axis=1) * free).sum())
-    whole = 0.5 * float(np.linalg.norm(crosses, axis=1).sum())
+    areas = 0.5 * np.linalg.norm(triangle_crosses(points, triangles), axis=1)
+    area = float((areas * (~fixed)[triangles].mean(1)).sum())
+    whole = float(areas.sum())
     if area < 0.1 * whole:  # nearly all of it lies at the border
         return points
     step = (volume - volume_of(points, triangles)) / area
-    return points + vertex_normals(len(points), triangles, crosses) * step * ~fixed[:, None]
+    return points + vertex_normals(points, triangles) * step * ~fixed[:, None]
 
 
-def _float_arrays(mesh: Any) -> Tuple[np.ndarray, np.ndarray]:
+def _float_arrays(mesh: "vtkPolyData") -> Tuple[np.ndarray, np.ndarray]:
     """Points float64 (n, 3) in mm and triangles int64 (m, 3)."""
     points, triangles = surface_arrays(mesh)
     return points.astype(np.float64), triangles.astype(np.int64)

@@ -1,11 +1,14 @@
 """From a label image to smooth closed surfaces of the same volume, in LPS millimetres."""
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
-from LiverSegLib.masks.level_sets import smooth_level_set
+from ..masks.level_sets import smooth_level_set
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 MAX_TRIANGLES = 60_000
 """Surfaces are sampled just coarsely enough to stay below about this many triangles in all."""
@@ -25,9 +28,7 @@ PASS_BAND = 0.12
 set."""
 
 
-def surface(
-    labels: sitk.Image, values: Sequence[int], *, target_edge: Optional[float] = None
-) -> Optional[Any]:
+def surface(labels: sitk.Image, values: Sequence[int]) -> "Optional[vtkPolyData]":
     """Return the smooth closed surface of all voxels that have one of ``values``, or None where there are
     none.
 
@@ -37,7 +38,6 @@ def surface(
     Args:
         labels: 3-D integer label image, values 0..255.
         values: label values that make up the body, e.g. ``(LIVER, TUMOUR)``.
-        target_edge: length of triangle edges in mm; by default chosen from the size of the body.
 
     Returns:
         A vtkPolyData of triangles with point normals, points in LPS mm; None if no voxel has such a value.
@@ -47,13 +47,12 @@ def surface(
         return None
     mask, start = found
     spacing = tuple(reversed(labels.GetSpacing()))
-    pieces = _components(mask)
-    default_edge = _edge_for_budget(mask, spacing)
+    largest_edge = _edge_for_budget(mask, spacing)
     points: List[np.ndarray] = []
     triangles: List[np.ndarray] = []
     count = 0
-    for piece, corner in pieces:
-        edge = target_edge or min(default_edge, _edge_for_piece(piece, spacing))
+    for piece, corner in _components(mask):
+        edge = min(largest_edge, _edge_for_piece(piece, spacing))
         piece_points, piece_triangles = _mesh(piece, spacing, edge)
         offset = np.asarray([(a + b) * step for a, b, step in zip(start, corner, spacing)])
         points.append(piece_points + offset[::-1])
@@ -62,18 +61,12 @@ def surface(
     return polydata_of(_to_physical(np.concatenate(points), labels), np.concatenate(triangles))
 
 
-def surface_arrays(polydata: Any) -> Tuple[np.ndarray, np.ndarray]:
+def surface_arrays(polydata: "vtkPolyData") -> Tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) of a surface in LPS mm and its triangles (m, 3), indices into them; views, no copies."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     points = vtk_to_numpy(polydata.GetPoints().GetData())
     return points, vtk_to_numpy(polydata.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-
-
-def surface_volume(polydata: Any) -> float:
-    """Volume in ml enclosed by a closed surface in mm; negative if its triangles face inwards."""
-    points, triangles = surface_arrays(polydata)
-    return volume_of(points, triangles) / 1000.0
 
 
 def _crop(labels: sitk.Image, values: Sequence[int]) -> Optional[Tuple[np.ndarray, Tuple[int, ...]]]:
@@ -109,7 +102,7 @@ def _components(mask: np.ndarray) -> List[Tuple[np.ndarray, Tuple[int, ...]]]:
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.ComputePerimeterOff()
     shape.Execute(parts)
-    pieces = []
+    pieces: List[Tuple[np.ndarray, Tuple[int, ...]]] = []
     for number in range(1, min(shape.GetNumberOfLabels(), MAX_COMPONENTS) + 1):
         x, y, z, width, height, depth = shape.GetBoundingBox(number)
         pieces.append((array[z : z + depth, y : y + height, x : x + width] == number, (z, y, x)))
@@ -171,10 +164,9 @@ def _mesh(piece: np.ndarray, spacing: Sequence[float], edge: float) -> Tuple[np.
 def _closed_at_border(field: np.ndarray, level: float) -> np.ndarray:
     """The field with its outermost layer below the level, so that no surface is cut open there."""
     for axis in range(field.ndim):
+        layers = np.moveaxis(field, axis, 0)
         for end in (0, -1):
-            layer = [slice(None)] * field.ndim
-            layer[axis] = end
-            np.minimum(field[tuple(layer)], level - 1e-3, out=field[tuple(layer)])
+            np.minimum(layers[end], level - 1e-3, out=layers[end])
     return field
 
 
@@ -184,26 +176,34 @@ def _restore_volume(points: np.ndarray, triangles: np.ndarray, volume: float) ->
         missing = volume - volume_of(points, triangles)
         if abs(missing) < 1e-3 * volume:
             break
-        corners = points[triangles]
-        crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        area = 0.5 * np.linalg.norm(crosses, axis=1).sum()
-        points = points + vertex_normals(len(points), triangles, crosses) * (missing / area)
+        area = 0.5 * np.linalg.norm(triangle_crosses(points, triangles), axis=1).sum()
+        points = points + vertex_normals(points, triangles) * (missing / area)
     # What is left on bodies of a few voxels, whose area changes much with every step, is a matter of scale.
     ratio = volume / max(volume_of(points, triangles), 1e-12)
     centre = points.mean(axis=0)
     return centre + (points - centre) * ratio ** (1.0 / 3.0) if abs(ratio - 1.0) > 1e-3 else points
 
 
-def vertex_normals(count: int, triangles: np.ndarray, crosses: np.ndarray) -> np.ndarray:
-    """Unit normals (count, 3) at the points: the sum of their triangles' cross products."""
+def vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Unit normals (n, 3) at points (n, 3): the sum of the cross products of their triangles (m, 3)."""
+    crosses = triangle_crosses(points, triangles)
     normals = np.stack(
         [
-            sum(np.bincount(triangles[:, k], weights=crosses[:, axis], minlength=count) for k in range(3))
+            sum(
+                np.bincount(triangles[:, corner], weights=crosses[:, axis], minlength=len(points))
+                for corner in range(3)
+            )
             for axis in range(3)
         ],
         axis=1,
     )
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def triangle_crosses(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Cross products (m, 3) of two sides of each triangle: its normal, as long as twice its area."""
+    corners = points[triangles]
+    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
 
 def volume_of(points: np.ndarray, triangles: np.ndarray) -> float:
@@ -219,18 +219,25 @@ def _to_physical(points: np.ndarray, labels: sitk.Image) -> np.ndarray:
     return points @ direction.T + np.asarray(labels.GetOrigin())
 
 
-def polydata_of(points: np.ndarray, triangles: np.ndarray) -> Any:
-    """vtkPolyData with outward triangles and point normals."""
+def polydata_of(points: np.ndarray, triangles: np.ndarray) -> "vtkPolyData":
+    """vtkPolyData of points (n, 3) in LPS mm and triangles (m, 3), turned outwards, with point normals."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+
+    if volume_of(points, triangles) < 0:  # a left-handed direction matrix mirrors the surface
+        triangles = triangles[:, ::-1]
+    normals = numpy_to_vtk(vertex_normals(points, triangles).astype(np.float32), deep=True)
+    normals.SetName("Normals")
+    polydata = triangle_mesh(points, triangles)
+    polydata.GetPointData().SetNormals(normals)
+    return polydata
+
+
+def triangle_mesh(points: np.ndarray, triangles: np.ndarray) -> "vtkPolyData":
+    """vtkPolyData of points (n, 3), kept as float32, and triangles (m, 3); both are copied."""
     from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
-    if volume_of(points, triangles) < 0:  # a left-handed direction matrix mirrors the surface
-        triangles = triangles[:, ::-1]
-    corners = points[triangles]
-    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = numpy_to_vtk(vertex_normals(len(points), triangles, crosses).astype(np.float32), deep=True)
-    normals.SetName("Normals")
     locations = vtkPoints()
     locations.SetData(numpy_to_vtk(points.astype(np.float32), deep=True))
     cells = vtkCellArray()
@@ -242,5 +249,4 @@ def polydata_of(points: np.ndarray, triangles: np.ndarray) -> Any:
     polydata = vtkPolyData()
     polydata.SetPoints(locations)
     polydata.SetPolys(cells)
-    polydata.GetPointData().SetNormals(normals)
     return polydata

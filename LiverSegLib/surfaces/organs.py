@@ -1,12 +1,17 @@
 """The surfaces that go with a result: one each for liver, spleen and tumour."""
 
-from typing import Any, Callable, Dict, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Sequence, Tuple
 
 import SimpleITK as sitk
 
 from ..errors import CancelledError
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..sentences import Sentence
+from .inside import kept_inside
+from .meshing import surface
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 SURFACE_LABELS: Dict[str, Tuple[int, ...]] = {
     LABELS[LIVER].key: (LIVER, TUMOUR),
@@ -21,7 +26,7 @@ def organ_surfaces(
     *,
     keys: Sequence[str] = tuple(SURFACE_LABELS),
     cancel: Callable[[], bool] = lambda: False,
-) -> Dict[str, Any]:
+) -> "Dict[str, vtkPolyData]":
     """Return key -> closed vtkPolyData in LPS mm of every organ that has voxels in the uint8 label image.
 
     The tumour's surface lies within the liver's, also where the tumour reaches the liver's edge.
@@ -33,10 +38,13 @@ def organ_surfaces(
 
     Raises:
         CancelledError: ``cancel`` said so.
-    """
-    from . import kept_inside, surface
 
-    meshes: Dict[str, Any] = {}
+    >>> import numpy as np
+    >>> labels = sitk.GetImageFromArray(np.pad(np.full((6, 6, 6), LIVER, np.uint8), 2))
+    >>> list(organ_surfaces(labels))
+    ['liver']
+    """
+    meshes: Dict[str, "vtkPolyData"] = {}
     liver, tumour = LABELS[LIVER].key, LABELS[TUMOUR].key
     for key in SURFACE_LABELS:
         if key not in keys and not (key == liver and tumour in keys):

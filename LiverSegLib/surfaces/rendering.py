@@ -5,38 +5,27 @@ surfaces go to a child through its standard input and the picture comes back thr
 file is made.
 """
 
-import io
 import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import IO, TYPE_CHECKING, Callable, Dict, List, Mapping
 
 import numpy as np
 
-from LiverSegLib.errors import CancelledError, OutputError, UsageError
-from LiverSegLib.labels import LABELS
-from LiverSegLib.sentences import Sentence
-from LiverSegLib.whole_file import write_whole
+from ..errors import CancelledError, OutputError, UsageError
+from ..labels import LABELS
+from ..sentences import Sentence
+from .meshing import surface_arrays
+from .scene import Body, packed
 
-VIEWS: Dict[str, Tuple[Tuple[float, float, float], Tuple[float, float, float]]] = {
-    "anterior": ((0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
-    "posterior": ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-    "right": ((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
-    "left": ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
-    "superior": ((0.0, 0.0, 1.0), (0.0, -1.0, 0.0)),
-    "inferior": ((0.0, 0.0, -1.0), (0.0, -1.0, 0.0)),
-    "oblique": ((-0.62, -0.72, 0.32), (0.0, 0.0, 1.0)),
-}
-"""Name of a view -> where the eye stands seen from the centre, and which way is up (LPS)."""
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-BACKGROUNDS: Dict[str, Tuple[Tuple[float, float, float], Tuple[float, float, float]]] = {
-    "white": ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
-    "dark": ((0.09, 0.10, 0.12), (0.19, 0.21, 0.24)),
-}
-"""Name -> colour at the bottom and at the top of the picture."""
+SIZE = (1600, 760)
+"""Width and height of the picture in pixels; the views of ``draw`` stand side by side in it."""
 
 TIME_LIMIT_S = 120.0
 """A picture takes one or two seconds; a driver that hangs is given up after this."""
@@ -52,69 +41,33 @@ OPACITY = {"liver": 0.42, "spleen": 1.0, "tumour": 1.0}
 """The liver is translucent so that tumours inside it are seen."""
 
 
-def render(
-    surfaces: Mapping[str, Any],
-    path: Optional[Union[str, os.PathLike]] = None,
-    *,
-    size: Tuple[int, int] = (1600, 760),
-    views: Sequence[str] = ("anterior", "oblique"),
-    background: str = "white",
-    cancel: Callable[[], bool] = lambda: False,
-) -> bytes:
-    """Draw the surfaces and return the picture as PNG; write it to ``path`` as well if that is given.
+def render(surfaces: "Mapping[str, vtkPolyData]", *, cancel: Callable[[], bool] = lambda: False) -> bytes:
+    """Draw the surfaces and return the picture as PNG.
 
     Args:
-        surfaces: label key ("liver", "spleen", "tumour") -> vtkPolyData in LPS mm; None as a value is left
-        out.
-        path: where to write the PNG (atomically), or None.
-        size: width and height of the whole picture in pixels; the views stand side by side.
-        views: names out of VIEWS.
-        background: name out of BACKGROUNDS.
+        surfaces: label key ("liver", "spleen", "tumour") -> vtkPolyData in LPS mm, as ``organ_surfaces``
+            returns them.
         cancel: asked while the picture is drawn; True gives it up at once.
 
     Raises:
-        CancelledError: ``cancel`` said so; nothing was written.
-        UsageError: unknown view or background, or nothing to draw.
-        OutputError: this machine cannot draw (no OpenGL library, say), or the file cannot be written.
+        CancelledError: ``cancel`` said so.
+        UsageError: there is nothing to draw.
+        OutputError: this machine cannot draw (no OpenGL library, say).
     """
-    unknown = [name for name in views if name not in VIEWS]
-    if unknown or not views:
-        raise UsageError(f"Unknown view {unknown}. Available: {', '.join(VIEWS)}.")
-    if background not in BACKGROUNDS:
-        raise UsageError(f'Unknown background "{background}". Available: {", ".join(BACKGROUNDS)}.')
-    drawn = {key: mesh for key, mesh in surfaces.items() if mesh is not None and mesh.GetNumberOfPolys()}
-    if not drawn:
+    if not surfaces:
         raise UsageError("There is nothing to draw: every mask is empty.")
-    scene = _pack_scene(drawn, size, views, background)
-    png = _draw_in_child(scene, cancel)
-    if path is not None:
-        write_whole(Path(path), png, "write.file")
-    return png
+    return _draw_in_child(packed((_body(key, mesh) for key, mesh in surfaces.items()), SIZE), cancel)
 
 
-def _pack_scene(
-    surfaces: Mapping[str, Any], size: Tuple[int, int], views: Sequence[str], background: str
-) -> bytes:
-    """All that the child needs, as the bytes of an uncompressed .npz."""
+def _body(key: str, mesh: "vtkPolyData") -> Body:
+    """A surface with the colour and opacity of its label."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
-    colours = {info.key: info.colour for info in LABELS.values()}
-    arrays: Dict[str, np.ndarray] = {
-        "keys": np.asarray(list(surfaces)),
-        "size": np.asarray(size, dtype=np.int64),
-        "eyes": np.asarray([VIEWS[name][0] for name in views]),
-        "ups": np.asarray([VIEWS[name][1] for name in views]),
-        "background": np.asarray(BACKGROUNDS[background]),
-    }
-    for number, (key, mesh) in enumerate(surfaces.items()):
-        arrays[f"points{number}"] = vtk_to_numpy(mesh.GetPoints().GetData())
-        arrays[f"normals{number}"] = vtk_to_numpy(mesh.GetPointData().GetNormals())
-        arrays[f"triangles{number}"] = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).astype(np.int32)
-        arrays[f"colour{number}"] = np.asarray(colours.get(key, (170, 170, 170))) / 255.0
-        arrays[f"opacity{number}"] = np.asarray(OPACITY.get(key, 1.0))
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)
-    return stream.getvalue()
+    colour = next((info.colour for info in LABELS.values() if info.key == key), (170, 170, 170))
+    points, triangles = surface_arrays(mesh)
+    normals = vtk_to_numpy(mesh.GetPointData().GetNormals())
+    look = np.append(np.asarray(colour) / 255.0, OPACITY.get(key, 1.0))
+    return Body(points, normals, triangles.astype(np.int32), look)
 
 
 def _draw_in_child(scene: bytes, cancel: Callable[[], bool]) -> bytes:
@@ -163,7 +116,7 @@ def _run(
             process.kill()  # without effect on one that has ended
 
 
-def _feed(pipe: Any, content: bytes) -> None:
+def _feed(pipe: IO[bytes], content: bytes) -> None:
     try:
         with pipe:
             pipe.write(content)

@@ -8,12 +8,12 @@ import hashlib
 import re
 import struct
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import SimpleITK as sitk
 
-from LiverSegLib.errors import OutputError
-from LiverSegLib.sentences import Sentence
+from ..errors import OutputError
+from ..sentences import Sentence
 
 DIGITS = 12
 """Hexadecimal digits of either hash: the header of an STL file has room for 80 bytes in all."""
@@ -75,7 +75,7 @@ def refuse_to_replace(path: Path, labels: Optional[sitk.Image] = None) -> None:
         raise OutputError(Sentence("mesh.another-scan", path=str(path)))
 
 
-def _with_blank_seal(data: bytes, found: Any) -> bytes:
+def _with_blank_seal(data: bytes, found: "re.Match[bytes]") -> bytes:
     return data[: found.start(2)] + UNKNOWN.encode() + data[found.end(2) :]
 
 

@@ -14,9 +14,9 @@ from test_report import PROVENANCE, Page
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import measure
 from LiverSegLib.report import build_report
+from LiverSegLib.report.drawing import name_place
 from LiverSegLib.report.fatty_liver import fatty_liver_section
 from LiverSegLib.report.grade_scale import GRADE_COLOURS, grade_scale
-from LiverSegLib.report.pictures import _name_place
 from LiverSegLib.report.planes import PatientView
 from LiverSegLib.report.roi_pictures import (
     MOST_SLICES,
@@ -42,7 +42,7 @@ def view(scan):
 
 
 def shown(assessment, scan):
-    return Page(fatty_liver_section(assessment, *scan))
+    return Page(fatty_liver_section(assessment, PatientView.of(*scan)))
 
 
 # --- words and numbers -------------------------------------------------------------------------------------
@@ -103,18 +103,18 @@ def test_moved_and_suspicious_rois_are_told_by_name(scan):
     assert "Placed or changed by hand. Its mean is far." in page.text
 
 
-def test_who_accepted_the_reading_is_told_and_survives_json(scan):
+def test_who_accepted_the_reading_is_told_and_survives_json(view):
     accepted = Acceptance("Dr <Grey>", "2026-03-04T15:06:07+01:00", "edited", ("L1", "S1"), ("L3",))
     told = Assessment.from_dict(json.loads(json.dumps(replace(assessed(), accepted=accepted).to_dict())))
     assert told.accepted == accepted
-    page = fatty_liver_section(told, *scan)
+    page = fatty_liver_section(told, view)
     assert "Accepted by Dr &lt;Grey&gt; on 2026-03-04 15:06, ROIs edited by hand; rejected: L3." in page
-    assert "Accepted by" not in fatty_liver_section(assessed(), *scan)
+    assert "Accepted by" not in fatty_liver_section(assessed(), view)
 
 
-def test_all_text_is_escaped(scan):
+def test_all_text_is_escaped(view):
     liver = (reading("L<b>1", (-80.0, -5.0, 40.0), 29.0, flags=("a < b & c",)),)
-    html = fatty_liver_section(assessed(liver=liver), *scan)
+    html = fatty_liver_section(assessed(liver=liver), view)
     assert "<b>" not in html and "a &lt; b &amp; c" in html
 
 
@@ -173,7 +173,7 @@ def test_few_slices_show_every_roi(view):
         assert any(index in slices_through(view, roi) for index in slices)
     pictures = roi_pictures(view, readings)
     assert {name for item in pictures for name in item.names} == {roi.name for roi, _ in readings}
-    assert [item.index for item in pictures] == sorted(slices, reverse=True)
+    assert [item.slice_index for item in pictures] == sorted(slices, reverse=True)
 
 
 def test_no_more_than_so_many_slices_are_shown(view):
@@ -236,13 +236,13 @@ def test_names_of_neighbouring_rois_do_not_cover_each_other():
     taken = [square, (325.0, 195.0, 345.0, 215.0)]
     places = []
     for _ in range(3):
-        places.append(_name_place(square, (40.0, 30.0), taken, (620, 500)))
+        places.append(name_place(square, (40.0, 30.0), taken, (620, 500)))
         taken.append(places[-1])
     for one, other in itertools.combinations(taken, 2):
         apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
         assert apart
     crowded = [(0.0, 0.0, 620.0, 500.0)]
-    assert _name_place(square, (40.0, 30.0), crowded, (620, 500))[0] > square[2]
+    assert name_place(square, (40.0, 30.0), crowded, (620, 500))[0] > square[2]
 
 
 def test_the_sheet_holds_all_pictures_side_by_side(view):

@@ -7,6 +7,7 @@ from rich.console import Console
 from LiverSegLib.cli.steatosis_view import assessment_view
 from LiverSegLib.errors import UsageError
 from LiverSegLib.report.fatty_liver import fatty_liver_section
+from LiverSegLib.report.planes import PatientView
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.assess import Assessment, Conditions, assess, assess_scan
 
@@ -28,7 +29,7 @@ def terminal_text(assessment):
 
 
 def report_text(assessment):
-    return fatty_liver_section(assessment, *fatty_scan())
+    return fatty_liver_section(assessment, PatientView.of(*fatty_scan()))
 
 
 # --- disagreement --------------------------------------------------------------------------------------

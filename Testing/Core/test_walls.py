@@ -149,7 +149,7 @@ def test_every_link_between_documents_leads_somewhere():
 
 
 @pytest.mark.slow
-def test_wheel_brings_the_bundled_models(tmp_path):
+def test_wheel_brings_the_bundled_models_and_the_page_of_the_report(tmp_path):
     pytest.importorskip("hatchling")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w"]
     subprocess.run([*command, str(tmp_path), str(ROOT)], check=True)
@@ -162,6 +162,7 @@ def test_wheel_brings_the_bundled_models(tmp_path):
             f"LiverSegLib/Resources/Models/{path.relative_to(ROOT / 'Resources' / 'Models').as_posix()}"
             in names
         )
+    assert {"LiverSegLib/report/page.html", "LiverSegLib/report/style.css"} <= set(names)
     assert not [name for name in names if name.startswith(("Testing", "LiverSeg/"))]
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"

@@ -60,7 +60,12 @@ def test_nothing_that_is_installed_imports_what_is_not():
 
 
 def test_lists_are_renewed(tmp_path):
-    for folder in ("LiverSeg/LiverSegSlicer/__pycache__", "LiverSegLib/training", "Resources/Icons"):
+    folders = (
+        "LiverSeg/LiverSegSlicer/__pycache__",
+        "LiverSegLib/training",
+        "LiverSegLib/report/__pycache__",
+    )
+    for folder in (*folders, "Resources/Icons"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "CMakeLists.txt", tmp_path)
     shutil.copy(ROOT / "LiverSeg" / "CMakeLists.txt", tmp_path / "LiverSeg")
@@ -69,7 +74,10 @@ def test_lists_are_renewed(tmp_path):
         "LiverSeg/LiverSegSlicer/new.py",
         "LiverSeg/LiverSegSlicer/__pycache__/new.py",
         "LiverSegLib/training/losses.py",
+        "LiverSegLib/training/notes.txt",
         "LiverSegLib/labels.py",
+        "LiverSegLib/report/style.css",
+        "LiverSegLib/report/__pycache__/page.pyc",
         "Resources/Icons/LiverSeg.png",
     ):
         (tmp_path / name).touch()
@@ -78,7 +86,7 @@ def test_lists_are_renewed(tmp_path):
         write(kind, tmp_path)
     assert listed(lists["module"]) == ["LiverSeg.py", "LiverSegSlicer/new.py"]
     assert listed(lists["core"]) == ["LiverSegLib/labels.py"]
-    assert listed(lists["resources"]) == ["Resources/Icons/LiverSeg.png"]
+    assert listed(lists["resources"]) == ["LiverSegLib/report/style.css", "Resources/Icons/LiverSeg.png"]
     assert "slicerMacroBuildScriptedModule(" in (tmp_path / "LiverSeg" / "CMakeLists.txt").read_text()
 
 

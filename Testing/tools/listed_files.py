@@ -33,19 +33,23 @@ def file_lists(root: Path = ROOT) -> Dict[str, FileList]:
 
 
 def wanted(kind: str, root: Path = ROOT) -> List[str]:
-    """The entries that the list ``kind`` should have, sorted."""
+    """The entries that the list ``kind`` should have, sorted; the core's files that are no scripts, such as
+    the report's style sheet, are resources."""
+    base = root / "LiverSeg" if kind == "module" else root
     if kind == "module":
-        base, paths = root / "LiverSeg", (root / "LiverSeg").rglob("*.py")
+        paths = list(base.rglob("*.py"))
     elif kind == "core":
-        base = root
-        paths = (
-            path
-            for path in (root / "LiverSegLib").rglob("*.py")
-            if path.relative_to(root).parts[1] not in OUTSIDE_SLICER
-        )
+        paths = [path for path in _core(root) if path.suffix == ".py"]
     else:
-        base, paths = root, (path for path in (root / "Resources").rglob("*") if path.is_file())
+        paths = [path for path in (root / "Resources").rglob("*") if path.is_file()]
+        paths += [path for path in _core(root) if path.suffix != ".py"]
     return sorted(p.relative_to(base).as_posix() for p in paths if not _is_litter(p.relative_to(root)))
+
+
+def _core(root: Path) -> List[Path]:
+    """The files of LiverSegLib that Slicer needs."""
+    core = root / "LiverSegLib"
+    return [p for p in core.rglob("*") if p.is_file() and p.relative_to(core).parts[0] not in OUTSIDE_SLICER]
 
 
 def _is_litter(path: Path) -> bool:
