@@ -1,5 +1,6 @@
 """``liverseg agree``: how well two tables of fatty-liver readings agree."""
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -7,6 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import LiverSegError
 from ..evaluation.agreement import Interval, RankTest
 from ..evaluation.comparison import NAMED, Agreement, Comparison, GradeComparison, compare_readings
 from ..evaluation.difference_plot import difference_plot
@@ -15,6 +17,9 @@ from ..outputs import FileSet, write_file_set
 from ..steatosis.assess import GRADES
 from .console import Console, Facts, files_table
 from .steatosis import parse_cut_offs
+
+LIBRARIES = ("matplotlib", "statsmodels")
+"""What LiverSeg's extra ``agreement`` brings."""
 
 AGREEMENT = FileSet(index="agreement.json", content="agreement")
 
@@ -29,8 +34,9 @@ def run_agree(
 
     Raises:
         LiverSegError: A table cannot be read or is none, they have nothing in common, or the folder cannot be
-            written to.
+            written to; or a library is missing, which is said before anything else.
     """
+    _require_libraries()
     borders = parse_cut_offs(cut_offs)
     tables = [read_readings(path) for path in (manual, automatic)]
     agreement = compare_readings(*tables, cut_offs=borders)
@@ -51,6 +57,15 @@ def run_agree(
     )
     console.show(*_view(agreement), files_table(files))
     console.warn(list(agreement.warnings))
+
+
+def _require_libraries() -> None:
+    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise LiverSegError(
+            f"This needs the Python package{'s' * (len(missing) > 1)} {' and '.join(missing)}: "
+            f"pip install {' '.join(missing)}, or install LiverSeg with its extra `agreement`."
+        )
 
 
 def _plots(comparisons: Tuple[Comparison, ...]) -> Dict[str, Any]:
@@ -132,7 +147,7 @@ def _kappa_table(grades: GradeComparison) -> Facts:
     same = int(grades.counts.trace())
     table.add_row("Same grade", f"{same} of {int(grades.counts.sum())} ({100 * grades.agreeing:.0f} %)")
     for weights, kappa in grades.kappas.items():
-        if kappa.value is None:
+        if kappa.value is None or kappa.interval is None:
             text = "not defined: both give every case the same one grade"
         else:
             ends = " to ".join(_number(end, 3) for end in kappa.interval)

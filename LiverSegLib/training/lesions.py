@@ -1,8 +1,8 @@
 """Lesions painted into livers: four patients' tumours are too few to learn what tumours can look like.
 
 That networks trained on painted tumours find real ones, and the warped ellipsoids and the coarser noise
-that make them look real, are from Hu et al. 2023, Label-Free Liver Tumor Segmentation (arXiv:2303.14869). Core,
-rim, pale vessels, brighter lesions and the numbers are our own.
+that make them look real, are from Hu et al. 2023, Label-Free Liver Tumor Segmentation (arXiv:2303.14869).
+Core, rim, pale vessels, brighter lesions and the numbers are our own.
 """
 
 from typing import Optional, Tuple
