@@ -156,22 +156,13 @@ def list_models() -> List[Model]:
     return models_in(bundled_models_folder(), BUNDLED) + models_in(user_models_folder(), USER)
 
 
-def find_model(name_or_folder: PathLike) -> Path:
-    """Return the folder of a model.
+def load_model(name_or_folder: PathLike) -> Model:
+    """Find a model and read its manifest.
 
     Args:
         name_or_folder: "default"; or the name of a model, the user's before the bundled; or a folder. A path
-        object
-            or a text with a path separator is always a folder; any other text is tried as a name first.
-
-    Raises:
-        ModelNotFoundError: nothing of that name; the sentence lists what there is.
-    """
-    return _find(name_or_folder)[0]
-
-
-def load_model(name_or_folder: PathLike) -> Model:
-    """Find a model as :func:`find_model` does and read its manifest.
+            object, or a text with a path separator, is always a folder; any other text is first tried as a
+            name.
 
     Raises:
         ModelNotFoundError: nothing of that name; the sentence lists what there is.
