@@ -60,9 +60,9 @@ def agree(
     from ..evaluation.readings import read_readings
     from ..outputs import FileSet, write_file_set
 
-    borders = parse_cut_offs(cut_offs)
+    limits = parse_cut_offs(cut_offs)
     first, second = read_readings(manual), read_readings(automatic)
-    agreement = compare_readings(first, second, cut_offs=borders)
+    agreement = compare_readings(first, second, cut_offs=limits)
     content = {
         "manual": os.path.abspath(manual),
         "automatic": os.path.abspath(automatic),

@@ -164,6 +164,10 @@ def icc_2_1(ratings: ArrayLike) -> IntraclassCorrelation:
     Args:
         ratings: (cases, raters).
 
+    >>> found = icc_2_1([[1.0, 1.1], [0.8, 0.8], [0.5, 0.6]])
+    >>> round(found.value, 3), found.cases, found.raters
+    (0.949, 3, 2)
+
     Raises:
         UsageError: not such a table, fewer than two raters, or a value is not finite.
     """
@@ -203,6 +207,10 @@ def bland_altman(first: ArrayLike, second: ArrayLike, *, multiplier: float = LIM
     Intervals use Student's t and the variances s^2/n of the bias and s^2 (1/n + m^2 / (2 (n - 1))) of the
     limits, m being ``multiplier`` (Bland and Altman, Stat Methods Med Res 1999;8:135-160). The differences
     should be about normal, and should neither grow nor spread with the value: ``trend`` tells the former.
+
+    >>> found = bland_altman([50, 40, 30], [52, 41, 33])
+    >>> [round(number, 2) for number in (found.bias, found.lower, found.upper)]
+    [2.0, 0.04, 3.96]
 
     Raises:
         UsageError: samples of different length, or a value is not finite.

@@ -40,6 +40,9 @@ def confusion(first: ArrayLike, second: ArrayLike, grades: int) -> np.ndarray:
     Args:
         first, second: grades 0 .. ``grades`` - 1 of each case.
 
+    >>> confusion([0, 1, 1], [0, 1, 0], 2).tolist()
+    [[1, 0], [1, 1]]
+
     Raises:
         UsageError: different lengths, or a grade that is none.
     """

@@ -129,14 +129,14 @@ def _paint_skull(levels: torch.Tensor, spacing: float, rng: np.random.Generator)
     z, y, x = (((a - float(c)) / float(r)) ** 2 for a, c, r in zip(axes, centre, radii))
     distance = (z[:, None, None] + y[None, :, None] + x[None, None]).sqrt()
     neck = (axes[0] < float(centre[0]))[:, None, None] & (distance > 0.9)  # what is below the skull stays
-    for reach, hu in (
+    for radius, hu in (
         (9.9, -1000),
         (1.07, rng.uniform(0, 60)),
         (1.0, rng.uniform(300, 900)),
         (0.9, rng.uniform(15, 75)),
     ):
         level = (np.clip(hu, *WINDOW) - WINDOW[0]) / HU_PER_LEVEL
-        levels.masked_fill_((distance < reach) & ~neck, float(level))
+        levels.masked_fill_((distance < radius) & ~neck, float(level))
 
 
 def _random_matrix(how: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -168,12 +168,12 @@ def _warp(
     """Cut the transformed patch out of the case: grey levels float32 and label uint8, both (z, y, x)."""
     step = np.asarray(case.spacing, float)  # x, y, z
     half_mm = np.asarray(patch[::-1]) * spacing / 2
-    reach = np.abs(matrix) @ half_mm / step
+    half_box = np.abs(matrix) @ half_mm / step
     middle = centre[::-1]
     end = np.asarray(case.label.shape[::-1])
     # Also a patch that lies beyond the scan altogether, and shows nothing, needs a voxel to be cut from.
-    low = np.clip(np.floor(middle - reach - 1).astype(int), 0, end - 1)
-    high = np.clip(np.ceil(middle + reach + 2).astype(int), low + 1, end)
+    low = np.clip(np.floor(middle - half_box - 1).astype(int), 0, end - 1)
+    high = np.clip(np.ceil(middle + half_box + 2).astype(int), low + 1, end)
     box = tuple(slice(a, b) for a, b in zip(low[::-1], high[::-1]))
     levels = case.image[box].astype(np.float32) if curve is None else curve[case.image[box]]
     size = high - low
