@@ -1,14 +1,14 @@
 """The ways LiverSeg can refuse or fail, each with a sentence for the user and an exit code for programs.
 
-Memory and disk run out in many dialects: Python, numpy, ITK, PyTorch and CUDA each have their own. The
-borders of the core (terminal, worker, output folder) pass whatever they catch through :func:`explain` or
-:func:`write_failure`, which return one of the errors of this file.
+That memory or disk ran out is said differently by Python, numpy, ITK, PyTorch and CUDA. The outermost rooms
+(terminal, worker, output folder) pass whatever they catch through :func:`explain` or :func:`write_failure`,
+which return one of the errors of this file.
 """
 
 import errno
 import shutil
 import traceback
-from typing import Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 from .sentences import Sentence
 
@@ -66,13 +66,15 @@ class ImageGeometryError(InputError):
 
 
 class SeriesChoiceError(InputError):
-    """A DICOM folder holds several suitable series and the caller must choose; ``series`` lists them."""
+    """A DICOM folder holds several suitable series and the caller must choose; ``series`` lists them, as
+    ``images.SeriesInfo``, which this room does not know.
+    """
 
     code = "choose-series"
 
-    def __init__(self, message: str, series: Sequence[object] = (), details: Optional[str] = None) -> None:
+    def __init__(self, message: str, series: Sequence[Any] = (), details: Optional[str] = None) -> None:
         super().__init__(message, details)
-        self.series: Tuple[object, ...] = tuple(series)
+        self.series: Tuple[Any, ...] = tuple(series)
 
 
 class InputChangedError(InputError):

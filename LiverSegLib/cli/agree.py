@@ -1,50 +1,81 @@
 """``liverseg agree``: how well two tables of fatty-liver readings agree."""
 
+import importlib.util
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Optional, Tuple
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluation.agreement import Interval, RankTest
-from ..evaluation.comparison import NAMED, Agreement, Comparison, GradeComparison, compare_readings
-from ..evaluation.difference_plot import difference_plot
-from ..evaluation.readings import read_readings
-from ..outputs import FileSet, write_file_set
-from ..steatosis.assess import GRADES
+from ..errors import LiverSegError
 from .console import Console, Facts, files_table
+from .options import Json
 from .steatosis import parse_cut_offs
 
-AGREEMENT = FileSet(index="agreement.json", content="agreement")
+if TYPE_CHECKING:
+    from ..evaluation.agreement import Interval, RankTest
+    from ..evaluation.comparison import Agreement, Comparison, GradeComparison
+
+LIBRARIES = ("matplotlib", "statsmodels")
+"""What LiverSeg's extra ``agreement`` brings."""
 
 LEAST_P = 0.001
 """Smaller p values are shown as less than this."""
 
 
-def run_agree(
-    manual: Path, automatic: Path, folder: Optional[Path], cut_offs: Optional[str], console: Console
+def agree(
+    context: typer.Context,
+    manual: Annotated[
+        Path, typer.Argument(metavar="MANUAL", help="The readers' table (CSV), one row a case.")
+    ],
+    automatic: Annotated[
+        Path,
+        typer.Argument(
+            metavar="AUTOMATIC",
+            help="LiverSeg's table (CSV), or a folder with the steatosis.csv of many cases.",
+        ),
+    ],
+    output: Annotated[
+        Optional[Path],
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder for agreement.json and the plots."),
+    ] = None,
+    cut_offs: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="A,B,C",
+            help="For tables without grades: normal above A, moderate below B, severe below C [1.0,0.7,0.5].",
+        ),
+    ] = None,
+    json_: Json = False,
 ) -> None:
-    """Compare two tables and show how they agree; write agreement.json and the plots if asked to.
+    """Say how well two tables of fatty-liver readings agree.
 
-    Raises:
-        LiverSegError: A table cannot be read or is none, they have nothing in common, or the folder cannot be
-            written to.
+    Columns: case, and ratio, liver_hu, spleen_hu or grade. Rank tests, ICC(2,1), limits of agreement after
+    Bland and Altman, weighted kappa.
     """
-    borders = parse_cut_offs(cut_offs)
-    tables = [read_readings(path) for path in (manual, automatic)]
-    agreement = compare_readings(*tables, cut_offs=borders)
+    _require_libraries()
+    from ..evaluation.comparison import compare_readings
+    from ..evaluation.readings import read_readings
+    from ..outputs import FileSet, write_file_set
+
+    limits = parse_cut_offs(cut_offs)
+    first, second = read_readings(manual), read_readings(automatic)
+    agreement = compare_readings(first, second, cut_offs=limits)
     content = {
         "manual": os.path.abspath(manual),
         "automatic": os.path.abspath(automatic),
         **agreement.to_dict(),
     }
     files: Dict[str, Path] = {}
-    if folder is not None:
-        files = write_file_set(folder, AGREEMENT, _plots(agreement.comparisons), {"agreement": content})
+    if output is not None:
+        file_set = FileSet(index="agreement.json", content="agreement")
+        files = write_file_set(output, file_set, _plots(agreement.comparisons), {"agreement": content})
+    console = Console(json=json_, debug=context.obj)
     console.answer(
         {
-            "folder": None if folder is None else os.path.abspath(folder),
+            "folder": None if output is None else os.path.abspath(output),
             "files": {key: str(path) for key, path in files.items()},
             **content,
         }
@@ -53,10 +84,20 @@ def run_agree(
     console.warn(list(agreement.warnings))
 
 
-def _plots(comparisons: Tuple[Comparison, ...]) -> Dict[str, Any]:
-    """Key -> name and writer of each Bland-Altman plot."""
+def _require_libraries() -> None:
+    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise LiverSegError(
+            f"This needs the Python package{'s' * (len(missing) > 1)} {' and '.join(missing)}: "
+            f"pip install {' '.join(missing)}, or install LiverSeg with its extra `agreement`."
+        )
 
-    def writer(comparison: Comparison) -> Any:
+
+def _plots(comparisons: "Tuple[Comparison, ...]") -> Dict[str, Any]:
+    """Key -> name and writer of each Bland-Altman plot."""
+    from ..evaluation.difference_plot import difference_plot
+
+    def writer(comparison: "Comparison") -> Any:
         return lambda path: path.write_text(difference_plot(comparison), encoding="utf-8")
 
     return {
@@ -68,7 +109,7 @@ def _plots(comparisons: Tuple[Comparison, ...]) -> Dict[str, Any]:
     }
 
 
-def _view(agreement: Agreement) -> List[Any]:
+def _view(agreement: "Agreement") -> List[Any]:
     cases = len(agreement.cases)
     parts: List[Any] = [Text(f"{cases} case{'s' * (cases != 1)} in both tables.")]
     parts += [_comparison_table(comparison) for comparison in agreement.comparisons]
@@ -77,7 +118,7 @@ def _view(agreement: Agreement) -> List[Any]:
     return parts
 
 
-def _comparison_table(comparison: Comparison) -> Table:
+def _comparison_table(comparison: "Comparison") -> Table:
     quantity, found = comparison.quantity, comparison.bland_altman
     unit = f" ({quantity.unit})" if quantity.unit else ""
     table = Table(title=f"{quantity.name}{unit}, {len(comparison.cases)} cases", title_justify="left")
@@ -85,7 +126,7 @@ def _comparison_table(comparison: Comparison) -> Table:
     for heading in ("", "Value", "95 % interval"):
         table.add_column(heading)
 
-    def row(name: str, value: Optional[float], interval: Optional[Interval], decimals: int) -> None:
+    def row(name: str, value: Optional[float], interval: "Optional[Interval]", decimals: int) -> None:
         low_high = "" if interval is None else " to ".join(_number(end, decimals) for end in interval)
         table.add_row(name, _number(value, decimals), low_high)
 
@@ -104,15 +145,17 @@ def _comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def _test(test: RankTest, letter: str) -> str:
+def _test(test: "RankTest", letter: str) -> str:
     if test.p_value is None:
         return "–"
     p = f"p < {LEAST_P:g}" if test.p_value < LEAST_P else f"p = {test.p_value:.3f}"
     return f"{letter} = {test.statistic:g}, {p}"
 
 
-def _grade_table(grades: GradeComparison) -> Table:
+def _grade_table(grades: "GradeComparison") -> Table:
     """The confusion table: rows manual, columns automatic; agreeing cases are bold."""
+    from ..steatosis.assess import GRADES
+
     total = int(grades.counts.sum())
     table = Table(title=f"Grades, {total} cases", title_justify="left", title_style="bold")
     table.add_column("Manual \\ automatic")
@@ -127,12 +170,12 @@ def _grade_table(grades: GradeComparison) -> Table:
     return table
 
 
-def _kappa_table(grades: GradeComparison) -> Facts:
+def _kappa_table(grades: "GradeComparison") -> Facts:
     table = Facts()
     same = int(grades.counts.trace())
     table.add_row("Same grade", f"{same} of {int(grades.counts.sum())} ({100 * grades.agreeing:.0f} %)")
     for weights, kappa in grades.kappas.items():
-        if kappa.value is None:
+        if kappa.value is None or kappa.interval is None:
             text = "not defined: both give every case the same one grade"
         else:
             ends = " to ".join(_number(end, 3) for end in kappa.interval)
@@ -146,8 +189,10 @@ def _kappa_table(grades: GradeComparison) -> Facts:
     return table
 
 
-def _differing(grades: GradeComparison) -> str:
+def _differing(grades: "GradeComparison") -> str:
     """The first cases with different grades, each with both."""
+    from ..evaluation.comparison import NAMED
+
     shown = [f"{case} ({manual}, {automatic})" for case, manual, automatic in grades.differing[:NAMED]]
     more = len(grades.differing) - len(shown)
     return "; ".join(shown) + (f" and {more} more" if more else "")

@@ -13,9 +13,12 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from ..models import Model
 
 OK = "ok"
 WARNING = "warning"
@@ -236,7 +239,7 @@ def _device_check(device: Dict[str, Any]) -> Check:
     return Check(f"device:{kind}", f"Device {kind}", OK, "; ".join(words), facts=device)
 
 
-def _model_check(model: Any) -> Check:
+def _model_check(model: "Model") -> Check:
     key, name = f"model:{model.origin}:{model.path.name}", f"Model {model.name}"
     facts = {"folder": str(model.path), "origin": model.origin}
     try:
@@ -246,9 +249,8 @@ def _model_check(model: Any) -> Check:
             key, name, WARNING, str(error), f"Remove {model.path} or install the model again.", facts
         )
     facts["sha256"] = model.sha256
-    text = (
-        f"version {model.manifest.version}, {model.origin}, {model.size_bytes / 1e6:.1f} MB, checksums right"
-    )
+    version = "unknown" if model.manifest is None else model.manifest.version
+    text = f"version {version}, {model.origin}, {model.size_bytes / 1e6:.1f} MB, checksums right"
     return Check(key, name, OK, text, facts=facts)
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, TextIO, Tuple, Union
 
 from rich import box
 from rich.cells import cell_len
@@ -14,6 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import LiverSegError, SeriesChoiceError
+
+if TYPE_CHECKING:
+    from ..images import SeriesInfo
 
 PLAIN_WIDTH = 80
 """Columns where the output is no terminal. Only a path may be longer: it is never broken."""
@@ -181,7 +184,7 @@ def error_content(error: LiverSegError) -> Dict[str, Any]:
     return content
 
 
-def series_content(series: Any) -> Dict[str, Any]:
+def series_content(series: "SeriesInfo") -> Dict[str, Any]:
     """A ``SeriesInfo`` as JSON-ready data; the files as their number only."""
     return {
         "uid": series.uid,
@@ -206,7 +209,7 @@ def numbers_table(title: str) -> Table:
     )  # fmt: skip
 
 
-def series_choice(series: Any) -> List[Text]:
+def series_choice(series: "SeriesInfo") -> List[Text]:
     """A series in words, and the option that chooses it on a line of its own, so that it can be copied."""
     return [Text(series.line()), Text(f"  --series {series.uid}")]
 
@@ -220,6 +223,6 @@ def files_table(files: Mapping[str, Path]) -> Facts:
     return table
 
 
-def _console(stream: Any) -> RichConsole:
+def _console(stream: TextIO) -> RichConsole:
     console = RichConsole(file=stream, soft_wrap=False)
     return console if console.is_terminal else RichConsole(file=stream, width=PLAIN_WIDTH)

@@ -1,35 +1,57 @@
 """``liverseg mesh``: a segmentation's surfaces as STL, OBJ or PLY files."""
 
+from enum import Enum
 from pathlib import Path
-from typing import Dict, List
+from typing import TYPE_CHECKING, Annotated, Dict, List
 
-import numpy as np
-import SimpleITK as sitk
+import typer
 
 from ..errors import InputError, NoLiverError, UnreadableImageError, UsageError
 from ..labels import BACKGROUND, LABELS
-from ..surfaces.organs import SURFACE_LABELS, organ_surfaces
 from .console import Console, Facts
+from .options import Json
 
-ALL = "all"
-"""Every structure that the segmentation has, each into its own file."""
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 
-def run_mesh(segmentation: Path, output: Path, label: str, console: Console) -> None:
-    """Write the surface of ``label`` (a key of SURFACE_LABELS), or of ALL, each into ``NAME-KEY.ENDING``.
+class MeshLabel(str, Enum):
+    """What ``--label`` takes: a key of ``SURFACE_LABELS``, or every structure that the segmentation has."""
 
-    A file that is there is replaced only if this command wrote it from a mask on the same grid.
+    liver = "liver"
+    spleen = "spleen"
+    tumour = "tumour"
+    all = "all"
 
-    Raises:
-        LiverSegError: The segmentation cannot be read or has no such structure, or a file cannot be written.
+
+def mesh(
+    context: typer.Context,
+    segmentation: Annotated[
+        Path, typer.Argument(metavar="SEGMENTATION", help="A segmentation that LiverSeg wrote.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The surface, ending in .stl, .obj or .ply."),
+    ],
+    label: Annotated[
+        MeshLabel,
+        typer.Option(help="Structure; all writes each into its own file, NAME-liver.stl and so on."),
+    ] = MeshLabel.liver,
+    json_: Json = False,
+) -> None:
+    """Write a segmentation's surfaces.
+
+    They are smooth and closed, in millimetres, in LPS coordinates.
     """
+    # A file that is there is replaced only if this command wrote it from a mask on the same grid.
     from ..surfaces import MESH_FORMATS, grid_hash, refuse_to_replace, write_mesh
+    from ..surfaces.organs import organ_surfaces
 
     if output.suffix.lower() not in MESH_FORMATS:
         raise UsageError(f'"{output.name}" must end in one of {", ".join(sorted(MESH_FORMATS))}.')
     labels = read_segmentation(segmentation)
     paths = {
-        key: output.with_name(f"{output.stem}-{key}{output.suffix}") if label == ALL else output
+        key: output.with_name(f"{output.stem}-{key}{output.suffix}") if label == MeshLabel.all else output
         for key in present(labels, label)
     }
     for path in paths.values():
@@ -37,8 +59,9 @@ def run_mesh(segmentation: Path, output: Path, label: str, console: Console) -> 
     # All are made before the first is written.
     surfaces = organ_surfaces(labels, keys=list(paths))
     written: Dict[str, Path] = {}
-    for key, mesh in surfaces.items():
-        written[key] = write_mesh(paths[key], mesh, grid_hash(labels))
+    for key, surface in surfaces.items():
+        written[key] = write_mesh(paths[key], surface, grid_hash(labels))
+    console = Console(json=json_, debug=context.obj)
     console.answer({"files": {key: str(path) for key, path in written.items()}})
     table = Facts("Surfaces (mm, LPS)")
     for key, path in written.items():
@@ -46,13 +69,16 @@ def run_mesh(segmentation: Path, output: Path, label: str, console: Console) -> 
     console.show(table)
 
 
-def read_segmentation(path: Path) -> sitk.Image:
+def read_segmentation(path: Path) -> "sitk.Image":
     """Read a label image with LiverSeg's labels as uint8.
 
     Raises:
         UnreadableImageError: Missing or no image.
         InputError: Not 3-D, or values that are none of LiverSeg's labels.
     """
+    import numpy as np
+    import SimpleITK as sitk
+
     if not path.is_file():
         raise UnreadableImageError(f"There is no file {path}.")
     try:
@@ -71,14 +97,19 @@ def read_segmentation(path: Path) -> sitk.Image:
     return sitk.Cast(image, sitk.sitkUInt8)
 
 
-def present(labels: sitk.Image, label: str) -> List[str]:
-    """The keys of SURFACE_LABELS that ``label`` (one of them, or ALL) asks for and that have voxels.
+def present(labels: "sitk.Image", label: MeshLabel) -> List[str]:
+    """The keys of SURFACE_LABELS that ``label`` asks for and that have voxels.
 
     Raises:
         NoLiverError: There are none, and the liver was asked for. InputError: There are none.
     """
+    import numpy as np
+    import SimpleITK as sitk
+
+    from ..surfaces.organs import SURFACE_LABELS
+
     values = set(np.unique(sitk.GetArrayViewFromImage(labels)).tolist())
-    wanted = list(SURFACE_LABELS) if label == ALL else [label]
+    wanted = list(SURFACE_LABELS) if label == MeshLabel.all else [label.value]
     found = [key for key in wanted if values & set(SURFACE_LABELS[key])]
     if not found:
         error = NoLiverError if "liver" in wanted else InputError

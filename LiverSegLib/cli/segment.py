@@ -4,26 +4,30 @@ import json
 import logging
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
 from ..cancelling import while_checking
 from ..errors import UnreadableImageError, reason_of
-from ..measure.warning_places import lesion_numbers, warnings_of_lesions
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
+from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
 from .progress import ProgressBar
 from .steatosis_view import summary_line
 
 if TYPE_CHECKING:
+    from ..api import Result
+    from ..measure import Measurements
+    from ..measure.measurements import Organ
     from ..outputs import ScanIdentity
     from ..steatosis.assess import Assessment
-    from .steatosis import SteatosisOptions
 
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
@@ -34,69 +38,121 @@ DENSE = re.compile(r"lesion\.(only-one|one|several)-dense")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SegmentOptions:
-    """What ``liverseg segment`` was asked to do; volumes in ml."""
+class LabelFormat(str, Enum):
+    """What ``--format`` takes."""
 
-    source: Path
-    folder: Path
-    series: Optional[str] = None
-    device: str = "auto"
-    model: str = "default"
-    label_format: str = "nii.gz"
-    mirror: bool = False
-    report: bool = True
-    highlight: bool = False
-    minimum_lesion_ml: Optional[float] = None
-    threads: Optional[int] = None
-
-    @property
-    def outputs(self) -> Dict[str, Any]:
-        """The keyword arguments of ``outputs.write_results``. Without a report there is no picture either."""
-        return {
-            "label_format": self.label_format,
-            "report": self.report,
-            "rendering": self.report,
-            "highlight": self.highlight,
-        }
+    nifti = "nii.gz"
+    nrrd = "nrrd"
+    mha = "mha"
+    seg_nrrd = "seg.nrrd"
 
 
-def run_segment(options: SegmentOptions, console: Console) -> None:
-    """Segment a scan, write the results and show them.
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FOLDER", help="Folder for the results: all files are written or none."
+    ),
+]
+Format = Annotated[
+    LabelFormat,
+    typer.Option("--format", help="Format of the segmentation; seg.nrrd opens in 3D Slicer as such."),
+]
+Mirror = Annotated[
+    bool, typer.Option("--mirror", help="Also segment mirrored copies and average: slower, hardly better.")
+]
+NoReport = Annotated[
+    bool, typer.Option("--no-report", help="Masks and numbers only: no report.html and no rendering.png.")
+]
+Highlight = Annotated[
+    bool,
+    typer.Option(
+        "--highlight", help="Also write highlight.nii.gz: liver gray, tumors white, the rest black."
+    ),
+]
+MinimumLesion = Annotated[
+    Optional[float],
+    typer.Option(
+        metavar="ML",
+        min=0.0,
+        help="Leave out lesions smaller than this volume in ml. "
+        "By default 0.065 (a ball of 5 mm) and those under 5 mm across, "
+        "or more in contrast phases in which the model mistakes vessels for small ones.",
+    ),
+]
 
-    The output folder is held from before the work until the end: one that cannot be written to is told
-    at once.
 
-    Raises:
-        LiverSegError: Anything that went wrong; nothing was written then.
+def segment(
+    context: typer.Context,
+    source: Source,
+    output: Output,
+    series: Series = None,
+    device: Device = DeviceName.auto,
+    model: Model = "default",
+    label_format: Format = LabelFormat.nifti,
+    mirror: Mirror = False,
+    no_report: NoReport = False,
+    highlight: Highlight = False,
+    minimum_lesion: MinimumLesion = None,
+    threads: Threads = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Segment a CT and write the results.
+
+    Liver, spleen and liver tumours become a mask, measurements, a lesion table, a picture and a report.
     """
-    if not options.source.exists():
-        raise UnreadableImageError(f"There is no file or folder {options.source}.")
+    if not source.exists():
+        raise UnreadableImageError(f"There is no file or folder {source}.")
+    import LiverSegLib
+
     from ..outputs import check_output_folder, reserve, write_results
 
+    console = Console(json=json_, quiet=quiet, debug=context.obj)
+    report = not no_report
+    wanted: Dict[str, Any] = {
+        "label_format": label_format.value, "report": report, "rendering": report, "highlight": highlight,
+    }  # fmt: skip
     with Interrupts() as interrupts:
-        with reserve(options.folder) as reservation:
-            check_output_folder(reservation, **options.outputs, scan=lambda: identity(options))
-            with ProgressBar(console.aside, shown=not console.quiet) as bar:
-                result = _segment(options, interrupts, bar)
-                load(*JUDGING, *(PICTURES + SURFACES if options.report else ()))
+        # The folder is held until the end: one that cannot be written to is told before the work.
+        with reserve(output) as reservation:
+            check_output_folder(reservation, **wanted, scan=lambda: identity(source, series))
+            with ProgressBar(console.aside, shown=not quiet) as bar:
+                bar(0.0, "start", "Starting")
+                limit_threads(threads)
+                result = LiverSegLib.segment(
+                    source,
+                    model=model,
+                    device=device.value,
+                    mirror=mirror,
+                    minimum_lesion_ml=minimum_lesion,
+                    series=series,
+                    threads=threads or 0,
+                    progress=bar.part(WORK_SHARE),
+                    cancel=interrupts.requested,
+                )
+                load(*JUDGING, *(PICTURES + SURFACES if report else ()))
                 with interrupts.at_once():
                     result, steatosis = while_checking(lambda ask: _assessed(result), interrupts.check)
-                    bar(
-                        WORK_SHARE,
-                        "write",
-                        "Drawing and writing the results" if options.report else "Writing the results",
-                    )
-                    files = write_results(result, reservation, steatosis=steatosis, **options.outputs)
+                    doing = "Drawing and writing the results" if report else "Writing the results"
+                    bar(WORK_SHARE, "write", doing)
+                    files = write_results(result, reservation, steatosis=steatosis, **wanted)
                 bar(1.0, "done", "Done")
         # Written: a request to stop that comes now is too late, and ends nothing.
         content = json.loads(files["measurements"].read_text(encoding="utf-8"))
-        console.answer(_answer(options.folder, files, content))
+        console.answer(_answer(output, files, content))
         console.show(*_summary(result.measurements, steatosis, files))
         console.warn(_not_beside_a_lesion(content["warnings"], result.measurements.warnings))
 
 
-def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentity":
+def limit_threads(threads: Optional[int]) -> None:
+    """Let SimpleITK use so many processor threads at most; None: as many as it likes."""
+    if threads is not None:
+        import SimpleITK as sitk
+
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+
+
+def identity(source: Path, series: Optional[str]) -> "ScanIdentity":
     """Read the scan that was asked for and return who it is.
 
     Raises:
@@ -105,32 +161,11 @@ def identity(options: "Union[SegmentOptions, SteatosisOptions]") -> "ScanIdentit
     from ..images import read_scan
     from ..outputs import ScanIdentity
 
-    scan = while_checking(lambda ask: read_scan(options.source, options.series), lambda: None)
+    scan = while_checking(lambda ask: read_scan(source, series), lambda: None)
     return ScanIdentity(scan.name, scan.fingerprint)
 
 
-def _segment(options: SegmentOptions, interrupts: Interrupts, bar: ProgressBar) -> Any:
-    bar(0.0, "start", "Starting")
-    import SimpleITK as sitk
-
-    import LiverSegLib
-
-    if options.threads is not None:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
-    return LiverSegLib.segment(
-        options.source,
-        model=options.model,
-        device=options.device,
-        mirror=options.mirror,
-        minimum_lesion_ml=options.minimum_lesion_ml,
-        series=options.series,
-        threads=options.threads or 0,
-        progress=bar.part(WORK_SHARE),
-        cancel=interrupts.requested,
-    )
-
-
-def _assessed(result: Any) -> "Tuple[Any, Optional[Assessment]]":
+def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
     """The result and its fatty-liver assessment; if that fails, the result with a warning and None: masks and
     volumes do not need it."""
     import LiverSegLib
@@ -157,7 +192,11 @@ def _not_beside_a_lesion(warnings: List[str], measured: Sequence[str]) -> List[s
     return [text for text in warnings if text not in shown]
 
 
-def _summary(measurements: Any, steatosis: "Optional[Assessment]", files: Mapping[str, Path]) -> List[Any]:
+def _summary(
+    measurements: "Measurements", steatosis: "Optional[Assessment]", files: Mapping[str, Path]
+) -> List[Any]:
+    from ..measure.warning_places import lesion_numbers, warnings_of_lesions
+
     parts: List[Any] = [_organ_table(measurements)]
     if measurements.lesions:
         parts += ["", _lesion_table(measurements)]
@@ -170,7 +209,7 @@ def _summary(measurements: Any, steatosis: "Optional[Assessment]", files: Mappin
     return [*parts, "", files_table(files)]
 
 
-def _organ_table(measurements: Any) -> Table:
+def _organ_table(measurements: "Measurements") -> Table:
     table = numbers_table("Measurements")
     table.add_column("Structure")
     for heading in ("Volume\n(ml)", "Mean\n(HU)", "SD\n(HU)"):
@@ -186,7 +225,7 @@ def _organ_table(measurements: Any) -> Table:
     return table
 
 
-def _organ_note(organ: Any) -> str:
+def _organ_note(organ: "Organ") -> str:
     if not organ.voxels:
         return "none found" if organ.reliable else "none found, see warnings"
     if organ.truncated:
@@ -194,7 +233,7 @@ def _organ_note(organ: Any) -> str:
     return "" if organ.reliable else "unreliable, see warnings"
 
 
-def _lesion_table(measurements: Any) -> Table:
+def _lesion_table(measurements: "Measurements") -> Table:
     table = numbers_table("Lesions")
     for heading in (
         "No.", "Volume\n(ml)", "Longest\n(mm)", "Perpendicular\n(mm)", "Mean\n(HU)", "Probability",

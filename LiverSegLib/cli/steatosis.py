@@ -4,45 +4,77 @@ import datetime
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Annotated, Any, Dict, Mapping, Optional, Tuple
 
-import SimpleITK as sitk
+import typer
 
 from ..cancelling import while_checking
 from ..errors import InputChangedError, UnreadableImageError, UsageError
 from ..sentences import key_of
-from ..steatosis.assess import Assessment, CutOffs, assess_scan
-from ..steatosis.placement import PlacementSettings
 from .console import Console, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
+from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
 from .progress import ProgressBar
-from .segment import identity
+from .segment import identity, limit_threads
 from .steatosis_view import assessment_view
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from ..steatosis.assess import Assessment, CutOffs
 
 SEGMENT_SHARE, ASSESS_SHARE = 0.85, 0.95
 """Shares of the progress bar at which segmenting and assessing are done."""
 
 
-@dataclass(frozen=True)
-class SteatosisOptions:
-    """What ``liverseg steatosis`` was asked to do; sides in mm, tube voltage in kV."""
+class PhaseName(str, Enum):
+    """What ``--phase`` takes."""
 
-    source: Path
-    labels: Optional[Path] = None
-    folder: Optional[Path] = None
-    case: Optional[str] = None
-    count: int = PlacementSettings.count
-    side_mm: float = PlacementSettings.side_mm
-    cut_offs: Optional[str] = None
-    grade_anyway: bool = False
-    kvp: Optional[float] = None
-    phase: Optional[str] = None
-    series: Optional[str] = None
-    device: str = "auto"
-    model: str = "default"
-    threads: Optional[int] = None
+    unenhanced = "unenhanced"
+    arterial = "arterial"
+    portal = "portal"
+    late = "late"
+
+
+Labels = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--labels", "-l", metavar="FILE", help="Its segmentation by LiverSeg; without, it is segmented first."
+    ),
+]
+Output = Annotated[
+    Optional[Path],
+    typer.Option("--output", "-o", metavar="FOLDER", help="Folder for tables, picture and JSON."),
+]
+CaseName = Annotated[
+    Optional[str], typer.Option(metavar="NAME", help="Name of the case in the tables; else the scan's.")
+]
+Count = Annotated[int, typer.Option(metavar="N", help="ROIs in each organ, 1 to 30.")]
+Side = Annotated[float, typer.Option(metavar="MM", help="Side of an ROI, 10 to 20 mm.")]
+CutOffTexts = Annotated[
+    Optional[str],
+    typer.Option(
+        metavar="A,B,C",
+        help="Of the liver/spleen ratio: normal above A, moderate below B, severe below C [1.0,0.7,0.5].",
+    ),
+]
+GradeAnyway = Annotated[
+    bool,
+    typer.Option("--grade-anyway", help="Grade even where there are reasons not to; the result says so."),
+]
+Kvp = Annotated[
+    Optional[float],
+    typer.Option(
+        metavar="KV", min=1.0, max=500.0, help="Tube voltage, in place of what the DICOM header says."
+    ),
+]
+Phase = Annotated[
+    Optional[PhaseName],
+    typer.Option(help="Contrast phase, as you know it, in place of the estimate; the result says so."),
+]
 
 
 @dataclass(frozen=True)
@@ -50,68 +82,97 @@ class _Case:
     """A scan with its mask, and what was found in it."""
 
     name: str
-    image: sitk.Image
-    labels: sitk.Image
-    assessment: Assessment
+    image: "sitk.Image"
+    labels: "sitk.Image"
+    assessment: "Assessment"
     provenance: Mapping[str, Any]
     warnings: Tuple[str, ...]
 
 
-def run_steatosis(options: SteatosisOptions, console: Console) -> None:
-    """Assess a scan, segmenting it first if no mask is given; show the result and write it if asked to.
+def steatosis(
+    context: typer.Context,
+    source: Source,
+    labels: Labels = None,
+    output: Output = None,
+    case: CaseName = None,
+    count: Count = 5,
+    side: Side = 10.0,
+    cut_offs: CutOffTexts = None,
+    grade_anyway: GradeAnyway = False,
+    kvp: Kvp = None,
+    phase: Phase = None,
+    series: Series = None,
+    device: Device = DeviceName.auto,
+    model: Model = "default",
+    threads: Threads = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge liver fat on an unenhanced CT.
 
-    A scan that should not be graded is no error: the reasons stand where the grade would.
-
-    Raises:
-        LiverSegError: Anything that went wrong; nothing was written then.
+    Small cubes (ROIs) are placed in liver and spleen; the ratio of their attenuation is graded, or it is said
+    why not. Not to be graded is no error.
     """
-    settings = PlacementSettings(count=options.count, side_mm=options.side_mm)
-    cut_offs = parse_cut_offs(options.cut_offs)
-    for path in (options.source, options.labels):
+    from ..outputs import check_steatosis_folder, reserve, write_steatosis
+    from ..steatosis.placement import PlacementSettings
+
+    how: Dict[str, Any] = {
+        "settings": PlacementSettings(count=count, side_mm=side),
+        "cut_offs": parse_cut_offs(cut_offs),
+        "grade_anyway": grade_anyway,
+    }
+    chosen = None if phase is None else phase.value
+    for path in (source, labels):
         if path is not None and not path.exists():
             raise UnreadableImageError(f"There is no file or folder {path}.")
-    from ..outputs import check_steatosis_folder, reserve, write_steatosis
-
+    console = Console(json=json_, quiet=quiet, debug=context.obj)
     files: Dict[str, Path] = {}
-    segmented = options.labels is None
     with Interrupts() as interrupts:
         with ExitStack() as stack:
-            reservation = None if options.folder is None else stack.enter_context(reserve(options.folder))
+            reservation = None if output is None else stack.enter_context(reserve(output))
             if reservation is not None:
-                check_steatosis_folder(reservation, segmentation=segmented, scan=lambda: identity(options))
-            with ProgressBar(console.aside, shown=not console.quiet) as bar:
-                work = _segmented if segmented else _given
-                case = work(options, settings, cut_offs, interrupts, bar)
-                warnings = case.warnings
+                check_steatosis_folder(
+                    reservation, segmentation=labels is None, scan=lambda: identity(source, series)
+                )
+            with ProgressBar(console.aside, shown=not quiet) as bar:
+                if labels is None:
+                    limit_threads(threads)
+                    network = {"model": model, "device": device.value, "threads": threads or 0}
+                    found = _segmented(source, series, network, how, kvp, chosen, interrupts, bar)
+                else:
+                    found = _given(source, series, labels, how, kvp, chosen, interrupts, bar)
+                name, warnings = case or found.name, found.warnings
                 load(*JUDGING, *PICTURES)
                 with interrupts.at_once():
                     if reservation is not None:
                         bar(ASSESS_SHARE, "write", "Writing the results")
                         files, warnings = write_steatosis(
-                            case.assessment,
+                            found.assessment,
                             reservation,
-                            name=case.name,
-                            image=case.image,
-                            labels=case.labels,
-                            provenance=case.provenance,
-                            warnings=case.warnings,
-                            segmentation=segmented,
+                            name=name,
+                            image=found.image,
+                            labels=found.labels,
+                            provenance=found.provenance,
+                            warnings=found.warnings,
+                            segmentation=labels is None,
                         )
                 bar(1.0, "done", "Done")
         # Written: a request to stop that comes now is too late, and ends nothing.
-        console.answer(_answer(options, files, case, warnings))
-        console.show(*assessment_view(case.assessment), files_table(files))
+        console.answer(_answer(output, files, name, found, warnings))
+        console.show(*assessment_view(found.assessment), files_table(files))
         # what is remarkable in a single ROI stands in its row
-        said = [text for text in case.assessment.warnings if key_of(text) != "roi.remark"]
+        said = [text for text in found.assessment.warnings if key_of(text) != "roi.remark"]
         console.warn([*warnings, *said])
 
 
-def parse_cut_offs(text: Optional[str]) -> CutOffs:
+def parse_cut_offs(text: Optional[str]) -> "CutOffs":
     """Return the cut-offs of "A,B,C": normal above A, moderate below B, severe below C.
 
     Raises:
         UsageError: not three numbers in order.
     """
+    from ..steatosis.assess import CutOffs
+
     if text is None:
         return CutOffs()
     try:
@@ -125,9 +186,12 @@ def parse_cut_offs(text: Optional[str]) -> CutOffs:
 
 
 def _segmented(
-    options: SteatosisOptions,
-    settings: PlacementSettings,
-    cut_offs: CutOffs,
+    source: Path,
+    series: Optional[str],
+    network: Mapping[str, Any],
+    how: Mapping[str, Any],
+    kvp: Optional[float],
+    phase: Optional[str],
     interrupts: Interrupts,
     bar: ProgressBar,
 ) -> _Case:
@@ -135,68 +199,45 @@ def _segmented(
     import LiverSegLib
 
     bar(0.0, "start", "Starting")
-    if options.threads is not None:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
-
+    progress = bar.part(SEGMENT_SHARE)
     result = LiverSegLib.segment(
-        options.source,
-        model=options.model,
-        device=options.device,
-        series=options.series,
-        threads=options.threads or 0,
-        progress=bar.part(SEGMENT_SHARE),
-        cancel=interrupts.requested,
+        source, series=series, progress=progress, cancel=interrupts.requested, **network
     )
     with interrupts.at_once():
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
         assessment = while_checking(
-            lambda ask: LiverSegLib.assess_steatosis(
-                result,
-                settings=settings,
-                cut_offs=cut_offs,
-                grade_anyway=options.grade_anyway,
-                kvp=options.kvp,
-                phase=options.phase,
-            ),
-            interrupts.check,
+            lambda ask: LiverSegLib.assess_steatosis(result, kvp=kvp, phase=phase, **how), interrupts.check
         )
-    name = options.case or result.name
     warnings = tuple(text for text in result.warnings if text not in assessment.warnings)
-    return _Case(name, result.image, result.labels, assessment, result.provenance, warnings)
+    return _Case(result.name, result.image, result.labels, assessment, result.provenance, warnings)
 
 
 def _given(
-    options: SteatosisOptions,
-    settings: PlacementSettings,
-    cut_offs: CutOffs,
+    source: Path,
+    series: Optional[str],
+    labels: Path,
+    how: Mapping[str, Any],
+    kvp: Optional[float],
+    phase: Optional[str],
     interrupts: Interrupts,
     bar: ProgressBar,
 ) -> _Case:
     """Read the scan and its mask, and assess them."""
     from .. import __version__
     from ..images import read_scan, unchanged
+    from ..steatosis.assess import assess_scan
 
     with interrupts.at_once():
         bar(0.0, "read", "Reading the scan and its segmentation")
-        scan, labels = while_checking(
-            lambda ask: (read_scan(options.source, options.series), read_segmentation(options.labels)),
-            interrupts.check,
+        scan, mask = while_checking(
+            lambda ask: (read_scan(source, series), read_segmentation(labels)), interrupts.check
         )
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
-        series = scan.series
-        kvp = options.kvp if options.kvp is not None or series is None else series.kvp
-        contrast = (series.contrast or None) if series else None
+        header = scan.series
+        kvp = kvp if kvp is not None or header is None else header.kvp
+        contrast = (header.contrast or None) if header else None
         assessment = while_checking(
-            lambda ask: assess_scan(
-                scan.image,
-                labels,
-                kvp=kvp,
-                contrast=contrast,
-                chosen_phase=options.phase,
-                settings=settings,
-                cut_offs=cut_offs,
-                grade_anyway=options.grade_anyway,
-            ),
+            lambda ask: assess_scan(scan.image, mask, kvp=kvp, contrast=contrast, chosen_phase=phase, **how),
             interrupts.check,
         )
     if not unchanged(scan):
@@ -210,11 +251,11 @@ def _given(
             "sha256": scan.fingerprint,
             "size": list(scan.image.GetSize()),
             "spacing": list(scan.image.GetSpacing()),
-            "series": series.description if series else None,
-            "kvp": series.kvp if series else None,
+            "series": header.description if header else None,
+            "kvp": header.kvp if header else None,
             "contrast_agent": contrast,
         },
-        "labels": {"path": os.path.abspath(options.labels)},
+        "labels": {"path": os.path.abspath(labels)},
         "phase": {
             "phase": assessment.conditions.phase,
             "reason": assessment.conditions.phase_reason,
@@ -222,20 +263,20 @@ def _given(
         },
     }
     warnings = tuple(text for text in scan.warnings if text not in assessment.warnings)
-    return _Case(options.case or scan.name, scan.image, labels, assessment, provenance, warnings)
+    return _Case(scan.name, scan.image, mask, assessment, provenance, warnings)
 
 
 def _answer(
-    options: SteatosisOptions, files: Mapping[str, Path], case: _Case, warnings: Tuple[str, ...]
+    folder: Optional[Path], files: Mapping[str, Path], name: str, case: _Case, warnings: Tuple[str, ...]
 ) -> Dict[str, Any]:
     """The JSON object: steatosis.json as it is written, with the files' paths."""
     from ..outputs.file_set import finite
 
     return finite(
         {
-            "folder": None if options.folder is None else os.path.abspath(options.folder),
+            "folder": None if folder is None else os.path.abspath(folder),
             "files": {key: str(path) for key, path in files.items()},
-            "name": case.name,
+            "name": name,
             "steatosis": case.assessment.to_dict(),
             "warnings": list(warnings),
             "provenance": case.provenance,

@@ -1,12 +1,14 @@
 """A fatty-liver assessment on the screen: as tables, or in one line."""
 
-from typing import Any, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from rich.table import Table
 from rich.text import Text
 
-from ..steatosis.assess import Assessment
 from .console import Facts, numbers_table
+
+if TYPE_CHECKING:
+    from ..steatosis.assess import Assessment
 
 GRADE_STYLES = {
     "normal": "bold blue",
@@ -17,7 +19,7 @@ GRADE_STYLES = {
 """Grade -> how it is shown; the word is always there, too."""
 
 
-def assessment_view(assessment: Assessment) -> List[Any]:
+def assessment_view(assessment: "Assessment") -> List[Any]:
     """The assessment as tables: grade and numbers, then the ROIs."""
     parts: List[Any] = [_numbers_table(assessment)]
     if assessment.rois:
@@ -25,7 +27,7 @@ def assessment_view(assessment: Assessment) -> List[Any]:
     return parts
 
 
-def summary_line(assessment: Assessment) -> Text:
+def summary_line(assessment: "Assessment") -> Text:
     """The assessment in one line: grade and ratio, or the weightiest reason not to grade."""
     if assessment.grade is None:
         reasons = assessment.reasons_not_to_grade
@@ -34,7 +36,7 @@ def summary_line(assessment: Assessment) -> Text:
     return Text.assemble(grade, f", liver/spleen ratio {_ratio(assessment)}")
 
 
-def _numbers_table(assessment: Assessment) -> Facts:
+def _numbers_table(assessment: "Assessment") -> Facts:
     table = Facts("Fatty liver")
     style = GRADE_STYLES.get(assessment.grade or "", "bold")
     table.add_row("Grade", Text(assessment.grade_text, style=style))
@@ -63,7 +65,7 @@ def _numbers_table(assessment: Assessment) -> Facts:
     return table
 
 
-def _ratio(assessment: Assessment) -> str:
+def _ratio(assessment: "Assessment") -> str:
     if assessment.ratio is None:
         return "none"
     if assessment.ratio_interval is None:
@@ -77,7 +79,7 @@ def _hu(value: Optional[float], text: Optional[str] = None) -> str:
     return f"{number}: {text}" if text else number
 
 
-def _roi_table(assessment: Assessment) -> Table:
+def _roi_table(assessment: "Assessment") -> Table:
     table = numbers_table("ROIs")
     table.add_column("Name")
     for heading in ("Mean (HU)", "SD (HU)", "Inside (%)"):

@@ -1,20 +1,21 @@
 """Agreement between two ways of measuring the same cases: rank tests, intraclass correlation, limits of
-agreement, kappa.
+agreement. Grades are compared in ``kappa``.
 
-Values are float arrays (n,), one entry a case, in the same order for both ways; every value must be finite.
+Values are floats (n,), one entry a case, in the same order for both ways; every value must be finite.
 What the data cannot tell is None, never NaN: see each function for its degenerate cases.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from ..errors import UsageError
 
 CONFIDENCE = 0.95
-"""Confidence of all intervals unless said otherwise."""
+"""Confidence of all intervals."""
 
 LIMITS_SD = 1.96
 """Limits of agreement lie this many SD of the differences from the bias (Bland and Altman 1999; in 1986 they
@@ -22,9 +23,6 @@ wrote 2)."""
 
 LARGEST_EXACT = 50
 """Up to this many differences the Wilcoxon test is exact."""
-
-WEIGHTS = ("linear", "quadratic")
-"""What grades d steps apart on a scale of k count in a kappa: 1 - d / (k - 1), or 1 - (d / (k - 1))^2."""
 
 
 class Interval(NamedTuple):
@@ -35,7 +33,16 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RankTest:
+class Statistic:
+    """What a function of this file, or of ``kappa``, finds."""
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain JSON-ready data; an interval is its low and its high end."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RankTest(Statistic):
     """A two-sided rank test.
 
     Attributes:
@@ -50,19 +57,15 @@ class RankTest:
     n: Tuple[int, ...]
     exact: bool
 
-    def to_dict(self) -> Dict[str, Any]:
-        """Return plain JSON-ready data."""
-        return {"statistic": self.statistic, "p_value": self.p_value, "n": list(self.n), "exact": self.exact}
-
 
 @dataclass(frozen=True)
-class IntraclassCorrelation:
+class IntraclassCorrelation(Statistic):
     """ICC(2,1): two-way random effects, absolute agreement, one reading.
 
     Attributes:
         value: None where neither cases nor readings differ, where there are fewer than two cases, and where
             two cases are so contradictory that the estimated total variance is not positive.
-        interval: of ``confidence``; None where ``value`` is None, and where readings contradict each other so
+        interval: None where ``value`` is None, and where readings contradict each other so
             much (a negative value) that less than one degree of freedom is left.
         cases, raters: size of the table.
     """
@@ -73,13 +76,9 @@ class IntraclassCorrelation:
     raters: int
     confidence: float = CONFIDENCE
 
-    def to_dict(self) -> Dict[str, Any]:
-        """Return plain JSON-ready data."""
-        return _plain(self)
-
 
 @dataclass(frozen=True)
-class BlandAltman:
+class BlandAltman(Statistic):
     """Bias and limits of agreement of the differences, second minus first.
 
     Attributes:
@@ -108,36 +107,8 @@ class BlandAltman:
     multiplier: float = LIMITS_SD
     confidence: float = CONFIDENCE
 
-    def to_dict(self) -> Dict[str, Any]:
-        """Return plain JSON-ready data."""
-        return _plain(self)
 
-
-@dataclass(frozen=True)
-class Kappa:
-    """Weighted kappa.
-
-    Attributes:
-        value: None without cases, or where both ways give every case the same one grade: chance then agrees
-            perfectly and kappa is not defined.
-        standard_error, interval: for large samples; the interval is cut at -1 and 1.
-        weights: one of ``WEIGHTS``.
-        cases: how many cases the table holds.
-    """
-
-    value: Optional[float]
-    standard_error: Optional[float]
-    interval: Optional[Interval]
-    weights: str
-    cases: int
-    confidence: float = CONFIDENCE
-
-    def to_dict(self) -> Dict[str, Any]:
-        """Return plain JSON-ready data."""
-        return _plain(self)
-
-
-def mann_whitney_u(first: Sequence[float], second: Sequence[float]) -> RankTest:
+def mann_whitney_u(first: ArrayLike, second: ArrayLike) -> RankTest:
     """Test whether values of one sample tend to be larger than those of the other (Mann and Whitney, Ann Math
     Stat 1947;18:50-60), two-sided.
 
@@ -159,7 +130,7 @@ def mann_whitney_u(first: Sequence[float], second: Sequence[float]) -> RankTest:
     return RankTest(float(result.statistic), float(result.pvalue), counts, exact)
 
 
-def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> RankTest:
+def wilcoxon_signed_rank(first: ArrayLike, second: ArrayLike) -> RankTest:
     """Test whether differences of pairs are symmetric about zero (Wilcoxon, Biometrics Bull 1945;1:80-83),
     two-sided.
 
@@ -182,7 +153,7 @@ def wilcoxon_signed_rank(first: Sequence[float], second: Sequence[float]) -> Ran
     return RankTest(float(result.statistic), float(result.pvalue), (count,), exact)
 
 
-def icc_2_1(ratings: np.ndarray, *, confidence: float = CONFIDENCE) -> IntraclassCorrelation:
+def icc_2_1(ratings: ArrayLike) -> IntraclassCorrelation:
     """Return ICC(2,1) of a table of readings (Shrout and Fleiss, Psychol Bull 1979;86:420-428), with the
     interval that McGraw and Wong give for ICC(A,1) (Psychol Methods 1996;1:30-46).
 
@@ -193,6 +164,10 @@ def icc_2_1(ratings: np.ndarray, *, confidence: float = CONFIDENCE) -> Intraclas
     Args:
         ratings: (cases, raters).
 
+    >>> found = icc_2_1([[1.0, 1.1], [0.8, 0.8], [0.5, 0.6]])
+    >>> round(found.value, 3), found.cases, found.raters
+    (0.949, 3, 2)
+
     Raises:
         UsageError: not such a table, fewer than two raters, or a value is not finite.
     """
@@ -201,7 +176,7 @@ def icc_2_1(ratings: np.ndarray, *, confidence: float = CONFIDENCE) -> Intraclas
         raise UsageError(f"A table of cases and two or more raters is needed, not {table.shape}.")
     _finite(table.ravel())
     n, k = table.shape
-    nothing = IntraclassCorrelation(None, None, n, k, confidence)
+    nothing = IntraclassCorrelation(None, None, n, k)
     if n < 2 or table.min() == table.max():
         return nothing
     cases, raters, rest = _mean_squares(table)
@@ -210,34 +185,32 @@ def icc_2_1(ratings: np.ndarray, *, confidence: float = CONFIDENCE) -> Intraclas
         return nothing
     value = (cases - rest) / total
     if rest == 0.0 and raters == 0.0:
-        return IntraclassCorrelation(1.0, Interval(1.0, 1.0), n, k, confidence)
+        return IntraclassCorrelation(1.0, Interval(1.0, 1.0), n, k)
     # Satterthwaite's degrees of freedom, multiplied out so that no residual variance needs no special case.
     share = n * (1 + (k - 1) * value) - k * value
     weighted = k * value * raters + share * rest
     spread = (n - 1) * (k * value * raters) ** 2 + (share * rest) ** 2
     freedom = (k - 1) * (n - 1) * weighted**2 / spread if spread > 0 else float(k - 1)
     if freedom < 1 - 1e-9:
-        return IntraclassCorrelation(float(value), None, n, k, confidence)
-    tail = 1 - (1 - confidence) / 2
+        return IntraclassCorrelation(float(value), None, n, k)
+    tail = (1 + CONFIDENCE) / 2
     below, above = stats.f.ppf(tail, n - 1, freedom), stats.f.ppf(tail, freedom, n - 1)
     other = k * raters + (k * n - k - n) * rest
     low = n * (cases - below * rest) / (below * other + n * cases)
     high = n * (above * cases - rest) / (other + n * above * cases)
-    return IntraclassCorrelation(float(value), Interval(float(low), float(high)), n, k, confidence)
+    return IntraclassCorrelation(float(value), Interval(float(low), float(high)), n, k)
 
 
-def bland_altman(
-    first: Sequence[float],
-    second: Sequence[float],
-    *,
-    multiplier: float = LIMITS_SD,
-    confidence: float = CONFIDENCE,
-) -> BlandAltman:
+def bland_altman(first: ArrayLike, second: ArrayLike, *, multiplier: float = LIMITS_SD) -> BlandAltman:
     """Return bias and limits of agreement of second minus first (Bland and Altman, Lancet 1986;i:307-310).
 
     Intervals use Student's t and the variances s^2/n of the bias and s^2 (1/n + m^2 / (2 (n - 1))) of the
     limits, m being ``multiplier`` (Bland and Altman, Stat Methods Med Res 1999;8:135-160). The differences
     should be about normal, and should neither grow nor spread with the value: ``trend`` tells the former.
+
+    >>> found = bland_altman([50, 40, 30], [52, 41, 33])
+    >>> [round(number, 2) for number in (found.bias, found.lower, found.upper)]
+    [2.0, 0.04, 3.96]
 
     Raises:
         UsageError: samples of different length, or a value is not finite.
@@ -247,12 +220,12 @@ def bland_altman(
     n = len(differences)
     if n < 2:
         bias = float(differences[0]) if n else None
-        return BlandAltman(n, bias, multiplier=multiplier, confidence=confidence)
+        return BlandAltman(n, bias, multiplier=multiplier)
     bias, sd = float(differences.mean()), float(differences.std(ddof=1))
     if sd <= _rounding(a, b):
         sd = 0.0
     lower, upper = bias - multiplier * sd, bias + multiplier * sd
-    quantile = float(stats.t.ppf(1 - (1 - confidence) / 2, n - 1))
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
     of_bias = quantile * sd / np.sqrt(n)
     of_limit = quantile * sd * np.sqrt(1 / n + multiplier**2 / (2 * (n - 1)))
     trend, trend_p = _trend((a + b) / 2, differences if sd > 0 else np.full(n, bias))
@@ -270,68 +243,7 @@ def bland_altman(
         trend_p=trend_p,
         within=within,
         multiplier=multiplier,
-        confidence=confidence,
     )
-
-
-def confusion(first: Sequence[int], second: Sequence[int], grades: int) -> np.ndarray:
-    """Return how often each pair of grades occurs, int64 (first, second).
-
-    Args:
-        first, second: grades 0 .. ``grades`` - 1 of each case.
-
-    Raises:
-        UsageError: different lengths, or a grade that is none.
-    """
-    a, b = np.asarray(first, dtype=int), np.asarray(second, dtype=int)
-    if a.shape != b.shape or a.ndim != 1:
-        raise UsageError(f"Two grades for each case are needed, not {a.shape} and {b.shape}.")
-    if len(a) and (min(a.min(), b.min()) < 0 or max(a.max(), b.max()) >= grades):
-        raise UsageError(f"Grades must lie between 0 and {grades - 1}.")
-    counts = np.zeros((grades, grades), dtype=np.int64)
-    np.add.at(counts, (a, b), 1)
-    return counts
-
-
-def weighted_kappa(counts: np.ndarray, weights: str = "linear", *, confidence: float = CONFIDENCE) -> Kappa:
-    """Return the weighted kappa of a confusion table (Cohen, Psychol Bull 1968;70:213-220), with the standard
-    error for large samples of Fleiss, Cohen and Everitt (Psychol Bull 1969;72:323-327).
-
-    Args:
-        counts: (grades, grades), as from :func:`confusion`; two grades or more.
-        weights: one of ``WEIGHTS``. All grades of the scale count in the weights, also those nobody gave.
-
-    Raises:
-        UsageError: not a square table of two or more grades, negative counts, or unknown weights.
-    """
-    table = np.asarray(counts, dtype=float)
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) < 2 or (table < 0).any():
-        raise UsageError(f"A square table of counts is needed, not one of shape {table.shape}.")
-    if weights not in WEIGHTS:
-        raise UsageError(f'Unknown weights "{weights}". Available: {", ".join(WEIGHTS)}.')
-    total = table.sum()
-    nothing = Kappa(None, None, None, weights, int(total), confidence)
-    if not total:
-        return nothing
-    shares = table / total
-    rows, columns = shares.sum(axis=1), shares.sum(axis=0)
-    credit = _credit(len(table), weights)
-    observed, expected = float((credit * shares).sum()), float(rows @ credit @ columns)
-    if np.isclose(expected, 1.0, rtol=0, atol=1e-12):
-        return nothing
-    value = (observed - expected) / (1 - expected)
-    average = (credit @ columns)[:, None] + (rows @ credit)[None, :]
-    variance = (shares * (credit - average * (1 - value)) ** 2).sum() - (value - expected * (1 - value)) ** 2
-    error = float(np.sqrt(max(variance, 0.0) / total) / (1 - expected))
-    reach = float(stats.norm.ppf(1 - (1 - confidence) / 2)) * error
-    interval = Interval(max(value - reach, -1.0), min(value + reach, 1.0))
-    return Kappa(float(value), error, interval, weights, int(total), confidence)
-
-
-def _credit(grades: int, weights: str) -> np.ndarray:
-    """What each pair of grades counts, 1 on the diagonal to 0 in the far corners."""
-    apart = np.abs(np.subtract.outer(np.arange(grades), np.arange(grades))) / (grades - 1)
-    return 1 - (apart if weights == "linear" else apart**2)
 
 
 def _mean_squares(table: np.ndarray) -> Tuple[float, float, float]:
@@ -341,15 +253,19 @@ def _mean_squares(table: np.ndarray) -> Tuple[float, float, float]:
     of_cases, of_raters = table.mean(axis=1), table.mean(axis=0)
     rest = table - of_cases[:, None] - of_raters[None, :] + grand
     scale = np.abs(table).max()
-    squares = (
-        k * ((of_cases - grand) ** 2).sum() / (n - 1),
-        n * ((of_raters - grand) ** 2).sum() / (k - 1),
-        (rest**2).sum() / ((n - 1) * (k - 1)),
+
+    def exact(square: float) -> float:
+        return 0.0 if square < (1e-12 * scale) ** 2 else float(square)
+
+    return (
+        exact(k * ((of_cases - grand) ** 2).sum() / (n - 1)),
+        exact(n * ((of_raters - grand) ** 2).sum() / (k - 1)),
+        exact((rest**2).sum() / ((n - 1) * (k - 1))),
     )
-    return tuple(0.0 if value < (1e-12 * scale) ** 2 else float(value) for value in squares)
 
 
 def _trend(means: np.ndarray, differences: np.ndarray) -> Tuple[Optional[float], Optional[float]]:
+    """Slope and two-sided p value of the regression line of two arrays (n,); None where there is none."""
     if len(means) < 3 or np.ptp(means) == 0:
         return None, None
     if np.ptp(differences) == 0:
@@ -358,8 +274,8 @@ def _trend(means: np.ndarray, differences: np.ndarray) -> Tuple[Optional[float],
     return float(line.slope), float(line.pvalue)
 
 
-def _around(value: float, reach: float) -> Interval:
-    return Interval(float(value - reach), float(value + reach))
+def _around(value: float, half_width: float) -> Interval:
+    return Interval(float(value - half_width), float(value + half_width))
 
 
 def _rounding(a: np.ndarray, b: np.ndarray) -> float:
@@ -372,23 +288,15 @@ def _without_rounding(differences: np.ndarray, step: float) -> np.ndarray:
     return np.round(differences / step) if step > 0 else differences
 
 
-def _finite(values: Sequence[float]) -> np.ndarray:
+def _finite(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.ndim != 1 or not np.isfinite(array).all():
         raise UsageError("Only finite numbers, one a case, can be compared.")
     return array
 
 
-def _pairs(first: Sequence[float], second: Sequence[float]) -> Tuple[np.ndarray, np.ndarray]:
+def _pairs(first: ArrayLike, second: ArrayLike) -> Tuple[np.ndarray, np.ndarray]:
     a, b = _finite(first), _finite(second)
     if len(a) != len(b):
         raise UsageError(f"Pairs of values are needed, not {len(a)} and {len(b)}.")
     return a, b
-
-
-def _plain(result: Any) -> Dict[str, Any]:
-    """A result as JSON-ready data; intervals as lists of low and high."""
-    return {
-        key: list(value) if isinstance(value, (Interval, tuple, list)) else value
-        for key, value in asdict(result).items()
-    }

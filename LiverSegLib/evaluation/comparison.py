@@ -8,18 +8,15 @@ import numpy as np
 from ..errors import InputError
 from ..steatosis.assess import GRADES, CutOffs
 from .agreement import (
-    WEIGHTS,
     BlandAltman,
     IntraclassCorrelation,
-    Kappa,
     RankTest,
     bland_altman,
-    confusion,
     icc_2_1,
     mann_whitney_u,
-    weighted_kappa,
     wilcoxon_signed_rank,
 )
+from .kappa import WEIGHTS, Kappa, confusion, weighted_kappa
 from .readings import GRADE, QUANTITIES, Quantity, Readings
 
 FEW_CASES = 10
@@ -244,8 +241,8 @@ def _compared_grades(
     known = [(case, a, b) for case, a, b in zip(cases, one, other) if a is not None and b is not None]
     if not known:
         return None
-    places = [[GRADES.index(pair[way]) for pair in known] for way in (1, 2)]
-    counts = confusion(*places, len(GRADES))
+    first, second = ([GRADES.index(pair[way]) for pair in known] for way in (1, 2))
+    counts = confusion(first, second, len(GRADES))
     return GradeComparison(
         counts=counts,
         agreeing=float(np.trace(counts) / counts.sum()),

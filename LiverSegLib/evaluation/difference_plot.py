@@ -1,38 +1,55 @@
-"""The plot of Bland and Altman as an SVG picture: differences of pairs against their means.
+"""The plot of Bland and Altman as an SVG picture, differences of pairs against their means; by matplotlib."""
 
-SVG needs no drawing library, prints sharply, and opens in every browser and word processor.
-"""
-
-import math
-from html import escape
-from typing import List, NamedTuple, Optional, Sequence, Tuple
-
-import numpy as np
+import io
+from functools import partial
+from typing import TYPE_CHECKING, List, NamedTuple, Optional
+from xml.etree import ElementTree
 
 from .agreement import BlandAltman, Interval
 from .comparison import Comparison
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 WIDTH, HEIGHT = 860, 540
-"""Size of the picture in pixels."""
-
+"""Size of the picture in pixels. At 72 of them an inch, matplotlib's points are pixels."""
 LEFT, RIGHT, TOP, BOTTOM = 92, 190, 64, 70
-"""Margins around the plot; the right one holds the lines' names."""
-
-POINT_RADIUS = 4.5
-TICKS = 6
-"""About so many ticks an axis."""
-
-ROOM = 0.08
-"""Free part of the plot beyond the outermost point or line on each side."""
+"""Margins around the axes in pixels; the right one holds the lines' names."""
+CAPTION_HEIGHT = 30.0
+"""Pixels that a line's name and value need, one above the other."""
 
 INK, SOFT, GRID, POINTS, BIAS, LIMITS = "#17222d", "#566472", "#e3e8ec", "#0a5a7d", "#17222d", "#9a4a00"
 
-_FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
-_LABEL_HEIGHT = 30.0
+STYLE = {
+    "axes.autolimit_mode": "data",
+    "axes.axisbelow": True,
+    "axes.edgecolor": SOFT,
+    "axes.formatter.useoffset": False,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.xmargin": 0.08,
+    "axes.ymargin": 0.08,
+    "font.sans-serif": ["Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 13,
+    "grid.color": GRID,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "LiverSeg",
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "xtick.major.size": 0,
+    "xtick.major.pad": 8,
+    "ytick.color": SOFT,
+    "ytick.major.size": 0,
+    "ytick.major.pad": 10,
+}
+"""Settings of matplotlib: text stays text, and the same numbers give the same file."""
+
+SVG = "http://www.w3.org/2000/svg"
 
 
 class _Line(NamedTuple):
-    """A horizontal line of the plot with its confidence band."""
+    """A horizontal line of the plot with its confidence interval."""
 
     value: float
     interval: Optional[Interval]
@@ -41,59 +58,55 @@ class _Line(NamedTuple):
     dashed: bool
 
 
-class _Axes(NamedTuple):
-    """Value ranges of the plot; methods give pixels."""
-
-    x: Tuple[float, float]
-    y: Tuple[float, float]
-
-    def across(self, value: float) -> float:
-        """Pixels from the left for a value on the x axis."""
-        low, high = self.x
-        return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
-
-    def down(self, value: float) -> float:
-        """Pixels from the top for a value on the y axis."""
-        low, high = self.y
-        return HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-
-
 def difference_plot(comparison: Comparison) -> str:
     """Return the plot of automatic minus manual as the text of an SVG file.
 
     The bias is a full line, the limits of agreement are dashed, the bands behind them are their confidence
-    intervals. With a single case there is a point and no line.
+    intervals. With a single case there is a point and no line. A point names its case when the mouse pointer
+    rests on it.
     """
-    quantity = comparison.quantity
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
+    with matplotlib.style.context(["default", STYLE]):  # whatever the user's own settings are
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
+        _draw(figure, comparison)
+        file = io.StringIO()
+        unwritten = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(file, format="svg", metadata=unwritten)
+    return _described(file.getvalue(), comparison)
+
+
+def _draw(figure: "Figure", comparison: Comparison) -> None:
+    quantity, lines = comparison.quantity, _lines(comparison.bland_altman)
+    inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    axes = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, inner_width / WIDTH, inner_height / HEIGHT))
+    axes.locator_params(nbins=7, steps=(1, 2, 5, 10))
+    axes.axhline(0, color=SOFT, linewidth=1)
+    for line in lines:
+        axes.axhline(line.value, color=line.colour, linewidth=1.8, dashes=(4, 3) if line.dashed else ())
+        if line.interval:
+            axes.axhspan(*line.interval, color=line.colour, alpha=0.1, linewidth=0)
     means = (comparison.manual + comparison.automatic) / 2
     differences = comparison.automatic - comparison.manual
-    lines = _lines(comparison.bland_altman)
-    reach = [end for line in lines for end in (line.interval or (line.value,))]
-    axes = _Axes(_range(means), _range([*differences, *reach, 0.0]))
+    point = partial(axes.plot, markersize=9, markeredgecolor=POINTS, markerfacecolor=(POINTS, 0.6), zorder=3)
+    for number, (mean, difference) in enumerate(zip(means, differences)):
+        point(mean, difference, "o", gid=f"case-{number}")
     unit = f" ({quantity.unit})" if quantity.unit else ""
+    axes.set_xlabel(f"Mean of both{unit}", labelpad=12)
+    axes.set_ylabel(f"Automatic − manual{unit}")
+    axes.yaxis.set_label_coords(24 / WIDTH, 0.5, transform=figure.transFigure)
     count = f"{len(means)} case" + "s" * (len(means) != 1)
-    parts = [
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        _text(LEFT, 30, f"{quantity.name}: automatic against manual", size=19, weight=650),
-        _text(LEFT, 50, f"Bland-Altman plot, {count}", size=13, fill=SOFT),
-        *_grid(axes),
-        *(_band(axes, line) for line in lines if line.interval),
-        *(_rule(axes, line) for line in lines),
-        *_points(axes, means, differences, comparison.cases),
-        *_names(axes, lines, quantity.decimals, quantity.unit),
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 20, f"Mean of both{unit}", anchor="middle"),
-        _text(0, 0, f"Automatic − manual{unit}", anchor="middle", place=_along_the_left()),
-    ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'height="{HEIGHT}" role="img" aria-label="{escape(_spoken(comparison))}" style="{_FONT}">\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
-    )
+    write = partial(axes.annotate, xycoords="axes fraction", textcoords="offset points")
+    title = f"{quantity.name}: automatic against manual"
+    write(title, (0, 1), (0, 34), size=19, weight="bold")
+    write(f"Bland-Altman plot, {count}", (0, 1), (0, 14), color=SOFT)
+    _write_captions(axes, lines, comparison)
 
 
 def _lines(found: BlandAltman) -> List[_Line]:
-    if found.sd is None:
+    """Upper limit, bias and lower limit; none where the differences have no spread to compute them from."""
+    if found.bias is None or found.upper is None or found.lower is None:
         return []
     share = f"{found.multiplier:g} SD"
     return [
@@ -103,116 +116,47 @@ def _lines(found: BlandAltman) -> List[_Line]:
     ]
 
 
-def _range(values: Sequence[float]) -> Tuple[float, float]:
-    """Lowest and highest value with room around them; never empty."""
-    low, high = float(np.min(values)), float(np.max(values))
-    room = ROOM * (high - low) if high > low else max(abs(high) * ROOM, ROOM)
-    return low - room, high + room
-
-
-def ticks(low: float, high: float) -> List[float]:
-    """Round numbers, about ``TICKS`` of them, from ``low`` to ``high``."""
-    power = 10.0 ** math.floor(math.log10((high - low) / TICKS))
-    steps = [factor * power for factor in (10, 5, 2, 1)]
-    marks = [range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) for step in steps]
-    best = min(range(len(steps)), key=lambda index: abs(len(marks[index]) - TICKS))
-    return [number * steps[best] for number in marks[best]]
-
-
-def _grid(axes: _Axes) -> List[str]:
-    parts = []
-    across, down = ticks(*axes.x), ticks(*axes.y)
-    for value in across:
-        x = axes.across(value)
-        parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="{GRID}"/>')
-        parts.append(_text(x, HEIGHT - BOTTOM + 20, _tick(value, across), anchor="middle", fill=SOFT))
-    for value in down:
-        y = axes.down(value)
-        colour = SOFT if abs(value) < 1e-12 else GRID
-        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{colour}"/>')
-        parts.append(_text(LEFT - 10, y + 4.5, _tick(value, down), anchor="end", fill=SOFT))
-    frame = f'x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}"'
-    return [*parts, f'<rect {frame} fill="none" stroke="{SOFT}"/>']
-
-
-def _tick(value: float, all_ticks: Sequence[float]) -> str:
-    """A tick's number with as many decimals as its distance to the next needs."""
-    step = all_ticks[1] - all_ticks[0] if len(all_ticks) > 1 else abs(value) or 1.0
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return _number(value, decimals)
-
-
-def _band(axes: _Axes, line: _Line) -> str:
-    top, bottom = axes.down(line.interval.high), axes.down(line.interval.low)
-    box = f'x="{LEFT}" y="{top:.1f}" width="{WIDTH - LEFT - RIGHT}" height="{bottom - top:.1f}"'
-    return f'<rect {box} fill="{line.colour}" opacity="0.10"/>'
-
-
-def _rule(axes: _Axes, line: _Line) -> str:
-    dash = ' stroke-dasharray="7 5"' if line.dashed else ""
-    y = axes.down(line.value)
-    return f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{line.colour}" stroke-width="1.8"{dash}/>'
-
-
-def _points(axes: _Axes, means: np.ndarray, differences: np.ndarray, cases: Sequence[str]) -> List[str]:
-    """Circles that name their case when the pointer rests on them."""
-    return [
-        f'<circle cx="{axes.across(mean):.1f}" cy="{axes.down(difference):.1f}" r="{POINT_RADIUS}" '
-        f'fill="{POINTS}" fill-opacity="0.6" stroke="{POINTS}"><title>{escape(case)}</title></circle>'
-        for mean, difference, case in zip(means, differences, cases)
-    ]
-
-
-def _names(axes: _Axes, lines: Sequence[_Line], decimals: int, unit: str) -> List[str]:
-    """Each line's name and value at its right end, moved apart where lines lie close together."""
-    parts = []
-    middles = _apart([axes.down(line.value) for line in lines])
-    for line, y in zip(lines, middles):
+def _write_captions(axes: "Axes", lines: List[_Line], comparison: Comparison) -> None:
+    """Write each line's name and value at its right end, moved apart where lines lie close together."""
+    if not lines:
+        return
+    decimals, unit = comparison.quantity.decimals, comparison.quantity.unit
+    bottom, top = axes.get_ylim()
+    room = CAPTION_HEIGHT * (top - bottom) / (HEIGHT - TOP - BOTTOM)
+    upper, bias, lower = (line.value for line in lines)
+    write = partial(axes.annotate, xycoords=axes.get_yaxis_transform(), textcoords="offset points")
+    for line, height in zip(lines, (max(upper, bias + room), bias, min(lower, bias - room))):
         value = f"{_number(line.value, decimals)} {unit}".rstrip()
-        x = WIDTH - RIGHT + 12
-        parts.append(_text(x, y - 2, line.name, fill=line.colour, weight=600))
-        interval = ""
         if line.interval:
-            interval = f" ({_number(line.interval.low, decimals)} to {_number(line.interval.high, decimals)})"
-        parts.append(_text(x, y + 13, value + interval, fill=line.colour, size=12))
-    return parts
+            low, high = (_number(end, decimals) for end in line.interval)
+            value += f" ({low} to {high})"
+        write(line.name, (1, height), (12, 2), color=line.colour, weight="bold")
+        write(value, (1, height), (12, -13), color=line.colour, size=12)
 
 
-def _apart(places: Sequence[float]) -> List[float]:
-    """The places, from top to bottom, pushed away from the middle one until texts fit between them."""
-    if len(places) < 3:
-        return list(places)
-    top, middle, bottom = places
-    return [min(top, middle - _LABEL_HEIGHT), middle, max(bottom, middle + _LABEL_HEIGHT)]
+def _described(svg: str, comparison: Comparison) -> str:
+    """The picture with its content in words, the name of each point, and its size in pixels."""
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    root = ElementTree.fromstring(svg)
+    root.attrib.update(width=str(WIDTH), height=str(HEIGHT), role="img")
+    root.set("aria-label", _in_words(comparison))
+    groups = {group.get("id"): group for group in root.iter(f"{{{SVG}}}g")}
+    for number, case in enumerate(comparison.cases):
+        title = ElementTree.Element(f"{{{SVG}}}title")
+        title.text = case
+        groups[f"case-{number}"].insert(0, title)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _spoken(comparison: Comparison) -> str:
+def _in_words(comparison: Comparison) -> str:
     """The picture in words, for those who hear it."""
-    found, quantity = comparison.bland_altman, comparison.quantity
-    if found.sd is None:
+    quantity = comparison.quantity
+    numbers = [_number(line.value, quantity.decimals) for line in _lines(comparison.bland_altman)]
+    if not numbers:
         return f"Difference of one case, {quantity.name}."
-    numbers = [_number(value, quantity.decimals) for value in (found.bias, found.lower, found.upper)]
-    return f"{quantity.name}: bias {numbers[0]}, limits of agreement {numbers[1]} to {numbers[2]}."
-
-
-def _along_the_left() -> str:
-    return f'transform="translate(24 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)"'
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    size: int = 13,
-    anchor: str = "start",
-    fill: str = INK,
-    weight: int = 400,
-    place: str = "",
-) -> str:
-    where = place or f'x="{x:.1f}" y="{y:.1f}"'
-    look = f'font-size="{size}" text-anchor="{anchor}" fill="{fill}" font-weight="{weight}"'
-    return f"<text {where} {look}>{escape(text)}</text>"
+    upper, bias, lower = numbers
+    return f"{quantity.name}: bias {bias}, limits of agreement {lower} to {upper}."
 
 
 def _number(value: float, decimals: int) -> str:

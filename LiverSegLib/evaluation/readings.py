@@ -222,8 +222,9 @@ def _reading(row: _Row, places: Mapping[str, int], path: Path) -> Reading:
         quantity.key: _number(cell(quantity.key), quantity.key, where, decimal_comma=row.delimiter != ",")
         for quantity in QUANTITIES
     }
-    if numbers["ratio"] is None and numbers["liver_hu"] is not None and (numbers["spleen_hu"] or 0) > 0:
-        numbers["ratio"] = numbers["liver_hu"] / numbers["spleen_hu"]
+    liver, spleen = numbers["liver_hu"], numbers["spleen_hu"]
+    if numbers["ratio"] is None and liver is not None and spleen is not None and spleen > 0:
+        numbers["ratio"] = liver / spleen
     return Reading(cell(CASE), **numbers, grade=_grade(cell(GRADE), where))
 
 

@@ -19,7 +19,6 @@ from LiverSegLib.models.safetensors import load_state_dict, open_tensors
 from LiverSegLib.models.store import (
     Model,
     bundled_models_folder,
-    find_model,
     list_models,
     load_model,
     user_models_folder,
@@ -36,7 +35,6 @@ __all__ = [
     "Stage",
     "TrainingData",
     "bundled_models_folder",
-    "find_model",
     "list_models",
     "load_model",
     "load_state_dict",

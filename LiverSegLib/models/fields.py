@@ -30,6 +30,9 @@ from LiverSegLib.sentences import Sentence
 MAX_DEPTH = 32
 """Deepest nesting of lists and objects: deeper ones could exhaust the stack of whoever walks them."""
 
+EXTRA = "extra"
+"""The field that keeps the keys which no other field has."""
+
 _MAX_DIGITS = 18
 
 Object = TypeVar("Object", bound="JsonObject")
@@ -108,35 +111,34 @@ def ruled(
     return dataclasses.field(metadata={"rules": rules, "read": read, "write": write, "of": of}, **default)
 
 
+@dataclasses.dataclass(frozen=True)
 class JsonObject:
-    """Base of the dataclasses whose fields are made by :func:`ruled`, the last being ``extra``."""
-
-    extra: Mapping[str, Any]
+    """Base of the dataclasses whose fields are made by :func:`ruled`, and ``extra`` the last of them."""
 
     @classmethod
-    def read(cls: Type[Object], data: Any, where: str, *, without: Tuple[str, ...] = ()) -> Object:
+    def read(cls: Type[Object], data: Any, where: str) -> Object:
         """Take a JSON object apart.
 
         Args:
             data: JSON values.
             where: The object's name in sentences; empty for the whole text.
-            without: Fields that do not count here; what stands there is kept in ``extra``.
 
         Raises:
             ModelCorruptError: A field is missing or wrong.
         """
         if not isinstance(data, dict):
             refuse(f"{where or 'it'} must be an object")
-        left, values = dict(data), {}
-        for item in dataclasses.fields(cls):  # type: ignore[arg-type]  # every subclass is a dataclass
-            if item.name == "extra" or item.name in without:
+        left = dict(data)
+        values: Dict[str, Any] = {}
+        for item in dataclasses.fields(cls):
+            if item.name == EXTRA:
                 continue
             name, value = f"{where}.{item.name}" if where else item.name, left.pop(item.name, None)
             if value is not None:
                 values[item.name] = _read_field(item, value, name)
             elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
                 refuse(f"{name} is missing")
-        made = cls(**values, extra=left)  # type: ignore[call-arg]
+        made = cls(**values, **{EXTRA: left})
         made.check(where)
         return made
 
@@ -146,12 +148,12 @@ class JsonObject:
     def to_dict(self) -> Dict[str, Any]:
         """The object as plain JSON values, without the optional ones that are absent."""
         known = {}
-        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+        for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             absent = value is None or (value == {} and item.default_factory is not dataclasses.MISSING)
-            if item.name != "extra" and not absent:
+            if item.name != EXTRA and not absent:
                 known[item.name] = _plain(item.metadata["write"](value))
-        return {**known, **_plain(self.extra)}
+        return {**known, **_plain(getattr(self, EXTRA))}
 
 
 def read_json(text: Union[str, bytes, bytearray]) -> Any:

@@ -70,25 +70,17 @@ def read_within(path: PathLike, limit: int) -> bytearray:
     return data
 
 
-def write_whole(path: PathLike, *chunks: Buffer) -> None:
-    """Write ``chunks`` to ``path``: beside it first, synced, then renamed over it.
+def write_synced(path: PathLike, *chunks: Buffer) -> None:
+    """Write ``chunks`` to ``path`` and wait until the disk has them.
 
     Raises:
-        OSError: the disk is full, the folder read-only or missing; ``path`` is then as it was before.
+        OSError: the disk is full, the folder read-only or missing.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "xb") as stream:
-            for chunk in chunks:
-                stream.write(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        _unlink_quietly(temporary)
-        raise
-    sync_folder(target.parent)
+    with open(path, "wb") as stream:
+        for chunk in chunks:
+            stream.write(chunk)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def make_incoming(parent: Path) -> Path:

@@ -132,7 +132,7 @@ class Intensity(JsonObject):
     - "zscore": clip to ``clip`` if given, subtract the image's own mean, divide by its own standard
       deviation.
 
-    What a scheme does not use is None.
+    ``scale`` is 0 to 1 if not given. What a scheme does not use is None, and refused in a manifest.
     """
 
     scheme: str = ruled(one_of(*SCHEMES))
@@ -143,21 +143,19 @@ class Intensity(JsonObject):
     std: Optional[float] = ruled(ABOVE_ZERO, read=float, default=None)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def read(cls, data: Any, where: str, *, without: Tuple[str, ...] = ()) -> "Intensity":
-        """As in the base class; of the fields only those of the scheme."""
-        scheme = data.get("scheme") if isinstance(data, dict) else None
-        used = SCHEMES.get(scheme, ()) if isinstance(scheme, str) else ()
-        others = {name for names in SCHEMES.values() for name in names} - set(used)
-        if scheme == "window" and data.get("scale") is None:
-            data = {**data, "scale": [0.0, 1.0]}
-        return super().read(data, where, without=(*without, *others))
+    def __post_init__(self) -> None:
+        if self.scheme == "window" and self.scale is None:
+            object.__setattr__(self, "scale", (0.0, 1.0))
 
     def check(self, where: str) -> None:
-        """Every field of the scheme is there; only "zscore" can do without."""
-        for name in () if self.scheme == "zscore" else SCHEMES[self.scheme]:
+        """Every field of the scheme is there, where only "zscore" can do without, and no other."""
+        used = SCHEMES[self.scheme]
+        for name in () if self.scheme == "zscore" else used:
             if getattr(self, name) is None:
                 refuse(f"{where}.{name} is missing")
+        for name in sorted({name for names in SCHEMES.values() for name in names} - set(used)):
+            if getattr(self, name) is not None:
+                refuse(f"{where}.{name} is nothing that the scheme {self.scheme} uses")
 
 
 @dataclass(frozen=True)
@@ -206,9 +204,9 @@ class Output(JsonObject):
 class Stage(JsonObject):
     """One network and how it wants the image.
 
-    ``spacing`` is mm (x, y, z); ``patch`` is voxels (z, y, x), 1 along the axis that a 2-D network lacks;
-    ``mirror_axes`` are the axes of (z, y, x), as 0 to 2, along which the network may be mirrored at test
-    time. ``sha256`` is that of the whole weights file.
+    ``spacing`` is mm (x, y, z); ``patch`` is voxels (z, y, x); ``mirror_axes`` are the axes of (z, y, x), as
+    0 to 2, along which the network may be mirrored at test time. ``sha256`` is that of the whole weights
+    file.
     """
 
     name: str = ruled(TEXT, one_of(*STAGES))

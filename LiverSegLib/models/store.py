@@ -153,25 +153,16 @@ def list_models() -> List[Model]:
     Raises:
         ModelError: one of the two folders exists but cannot be listed.
     """
-    return models_in(bundled_models_folder(), BUNDLED) + models_in(user_models_folder(), USER)
-
-
-def find_model(name_or_folder: PathLike) -> Path:
-    """Return the folder of a model.
-
-    Args:
-        name_or_folder: "default"; or the name of a model, the user's before the bundled; or a folder. A path
-        object
-            or a text with a path separator is always a folder; any other text is tried as a name first.
-
-    Raises:
-        ModelNotFoundError: nothing of that name; the sentence lists what there is.
-    """
-    return _find(name_or_folder)[0]
+    return _models_in(bundled_models_folder(), BUNDLED) + _models_in(user_models_folder(), USER)
 
 
 def load_model(name_or_folder: PathLike) -> Model:
-    """Find a model as :func:`find_model` does and read its manifest.
+    """Find a model and read its manifest.
+
+    Args:
+        name_or_folder: "default"; or the name of a model, the user's before the bundled; or a folder. A path
+            object, or a text with a path separator, is always a folder; any other text is first tried as a
+            name.
 
     Raises:
         ModelNotFoundError: nothing of that name; the sentence lists what there is.
@@ -179,7 +170,7 @@ def load_model(name_or_folder: PathLike) -> Model:
         ModelVersionError: it is in a newer format or asks for a newer LiverSeg.
     """
     path, origin = _find(name_or_folder)
-    model = describe(path, origin)
+    model = _describe(path, origin)
     if model.error is not None:
         raise model.error
     return model
@@ -193,7 +184,7 @@ def _find(name_or_folder: PathLike) -> Tuple[Path, str]:
         if text == DEFAULT_NAME:
             return _default_model().path, BUNDLED
         for folder, origin in ((user_models_folder(), USER), (bundled_models_folder(), BUNDLED)):
-            model = named_model(models_in(folder, origin), text)
+            model = _named_model(_models_in(folder, origin), text)
             if model is not None:
                 return model.path, origin
     path = Path(os.path.abspath(os.path.expanduser(text)))
@@ -202,25 +193,26 @@ def _find(name_or_folder: PathLike) -> Tuple[Path, str]:
     if is_path and path.is_dir():
         names = {"path": str(path), "manifest": MANIFEST_NAME}
         raise ModelNotFoundError(Sentence("model.no-model-in-folder", **names))
-    raise not_found(text)
+    raise _not_found(text)
 
 
 def _default_model() -> Model:
-    models = models_in(bundled_models_folder(), BUNDLED)
-    model = named_model(models, DEFAULT_NAME) or (models[0] if len(models) == 1 else None)
+    models = _models_in(bundled_models_folder(), BUNDLED)
+    model = _named_model(models, DEFAULT_NAME) or (models[0] if len(models) == 1 else None)
     if model is None:
-        raise not_found(DEFAULT_NAME)
+        raise _not_found(DEFAULT_NAME)
     return model
 
 
-def named_model(models: List[Model], name: str) -> Optional[Model]:
+def _named_model(models: List[Model], name: str) -> Optional[Model]:
     """The model called ``name``, else the one whose folder is."""
     by_name = [model for model in models if model.name == name]
     by_folder = [model for model in models if model.path.name == name]
     return next(iter(by_name + by_folder), None)
 
 
-def not_found(name: str) -> ModelNotFoundError:
+def _not_found(name: str) -> ModelNotFoundError:
+    """The error that there is no model of that name; it lists those there are."""
     models = list_models()
     available = sorted({model.name for model in models if model.error is None})
     if any(model.origin == BUNDLED and model.error is None for model in models):
@@ -234,7 +226,7 @@ def not_found(name: str) -> ModelNotFoundError:
     return ModelNotFoundError(text, f"Looked in {places}")
 
 
-def models_in(folder: Optional[Path], origin: str) -> List[Model]:
+def _models_in(folder: Optional[Path], origin: str) -> List[Model]:
     """Every model in a store, by name; hidden folders are work in progress."""
     if folder is None:
         return []
@@ -246,11 +238,11 @@ def models_in(folder: Optional[Path], origin: str) -> List[Model]:
         text = Sentence("model.folder-unreadable", folder=str(folder), reason=str(error.strerror))
         raise ModelError(text, str(error)) from error
     return sorted(
-        (describe(entry, origin) for entry in entries), key=lambda model: (model.name, model.path.name)
+        (_describe(entry, origin) for entry in entries), key=lambda model: (model.name, model.path.name)
     )
 
 
-def describe(path: Path, origin: str) -> Model:
+def _describe(path: Path, origin: str) -> Model:
     """Read a model's manifest and look for its weights."""
     manifest = None
     try:

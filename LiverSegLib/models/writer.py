@@ -58,7 +58,7 @@ def write_model(
                 save_tensors(path, weights[stage["name"]], {"format": "pt"})
                 stage["sha256"] = files.sha256(path.read_bytes())
             written = parse_manifest(json.dumps(data))
-            files.write_whole(incoming / MANIFEST_NAME, written.to_json().encode("utf-8"))
+            files.write_synced(incoming / MANIFEST_NAME, written.to_json().encode("utf-8"))
             files.publish_folder(incoming, target)
         finally:
             files.delete_folder(incoming)
@@ -71,7 +71,7 @@ def write_model(
 def save_tensors(
     path: PathLike, tensors: Mapping[str, np.ndarray], metadata: Optional[Mapping[str, str]] = None
 ) -> None:
-    """Write ``tensors`` to ``path`` in one step; equal input gives equal bytes.
+    """Write ``tensors`` to ``path``; equal input gives equal bytes.
 
     Args:
         path: the file, replaced if it exists.
@@ -81,11 +81,11 @@ def save_tensors(
 
     Raises:
         ValueError: a name, a dtype or the metadata cannot be stored.
-        OutputError: the file cannot be written; what was there before is untouched.
+        OutputError: the file cannot be written.
     """
     header, chunks = _serialise(tensors, metadata)
     try:
-        files.write_whole(path, struct.pack("<Q", len(header)), header, *chunks)
+        files.write_synced(path, struct.pack("<Q", len(header)), header, *chunks)
     except OSError as error:
         raise OutputError(
             f"The weights cannot be written to {os.path.basename(os.fspath(path))}: {error.strerror}.",

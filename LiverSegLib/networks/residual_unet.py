@@ -1,8 +1,8 @@
-"""A residual U-Net in two or three dimensions.
+"""A residual U-Net in three dimensions.
 
 The encoder is made of residual blocks (He et al. 2016) as in the residual-encoder nnU-Net (Isensee et al.
 2024, arXiv:2404.09556); skip connections are added, not concatenated, which halves the decoder's weights.
-With ``fold`` 2 the U-Net runs at half resolution on folded voxels (each 2 x 2 [x 2] cell becomes channels)
+With ``fold`` 2 the U-Net runs at half resolution on folded voxels (each 2 x 2 x 2 cell becomes channels)
 and its head predicts the cell's voxels as channels, unfolded at the end (sub-pixel convolution, Shi et al.
 2016, arXiv:1609.05158): on a CPU that is what makes 1.5 mm affordable.
 """
@@ -30,23 +30,23 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x`` of shape (batch, channel, [z,] y, x) over its spatial axes."""
+        """Normalise ``x`` of shape (batch, channel, z, y, x) over its spatial axes."""
         if x.shape[0] == 1:
             return self._normalise(x)
         return torch.cat([self._normalise(sample) for sample in x.split(1)])
 
     def _normalise(self, x: Tensor) -> Tensor:
         if x[0, 0].numel() == 1:  # no variance to divide by, and batch_norm refuses it
-            return self.bias.reshape((1, -1) + (1,) * (x.dim() - 2)).to(x.dtype).expand_as(x)
+            return self.bias.reshape(1, -1, 1, 1, 1).to(x.dtype).expand_as(x)
         return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, EPSILON)
 
 
 class ConvNormAct(nn.Sequential):
     """Convolution 3, instance norm, leaky ReLU."""
 
-    def __init__(self, dimensions: int, in_channels: int, out_channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__(
-            _conv(dimensions)(in_channels, out_channels, 3, stride, 1, bias=False),
+            nn.Conv3d(in_channels, out_channels, 3, stride, 1, bias=False),
             InstanceNorm(out_channels),
             nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True),
         )
@@ -55,23 +55,21 @@ class ConvNormAct(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Two 3-convolutions and a shortcut; the shortcut pools and projects where stride or width change."""
 
-    def __init__(self, dimensions: int, in_channels: int, out_channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
-        conv = _conv(dimensions)
-        self.first = ConvNormAct(dimensions, in_channels, out_channels, stride)
-        self.second = conv(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.first = ConvNormAct(in_channels, out_channels, stride)
+        self.second = nn.Conv3d(out_channels, out_channels, 3, 1, 1, bias=False)
         self.norm = InstanceNorm(out_channels)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
-            pool = nn.AvgPool3d if dimensions == 3 else nn.AvgPool2d
             self.shortcut = nn.Sequential(
-                pool(stride) if stride != 1 else nn.Identity(),
-                conv(in_channels, out_channels, 1, bias=False),
+                nn.AvgPool3d(stride) if stride != 1 else nn.Identity(),
+                nn.Conv3d(in_channels, out_channels, 1, bias=False),
                 InstanceNorm(out_channels),
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, in, ...) -> (batch, out, ... / stride)."""
+        """(batch, in, z, y, x) -> (batch, out, z, y, x / stride)."""
         y = self.norm(self.second(self.first(x)))
         return functional.leaky_relu(y + self.shortcut(x), NEGATIVE_SLOPE, inplace=True)
 
@@ -84,7 +82,7 @@ class ResidualUNet(nn.Module):
         out_channels: classes, background included.
         channels: width per level, finest first.
         blocks: residual blocks per encoder level; one each if not given.
-        dimensions: 2 or 3.
+        dimensions: 3; manifests state it.
         fold: 1, or 2 to run the U-Net at half resolution on folded voxels.
 
     Raises:
@@ -104,31 +102,30 @@ class ResidualUNet(nn.Module):
         super().__init__()
         blocks = tuple(blocks) if blocks is not None else (1,) * len(channels)
         _check(dimensions, channels, blocks, fold)
-        conv, up = _conv(dimensions), nn.ConvTranspose3d if dimensions == 3 else nn.ConvTranspose2d
-        cell = fold**dimensions
+        cell = fold**3
         self.fold = fold
         self.out_channels = out_channels
         self.size_multiple = fold * 2 ** (len(channels) - 1)
-        self.stem = ConvNormAct(dimensions, in_channels * cell, channels[0])
+        self.stem = ConvNormAct(in_channels * cell, channels[0])
         self.encoder = nn.ModuleList()
         width = channels[0]
         for level, (level_channels, count) in enumerate(zip(channels, blocks)):
             stride = 1 if level == 0 else 2
-            first = ResidualBlock(dimensions, width, level_channels, stride)
-            rest = [ResidualBlock(dimensions, level_channels, level_channels) for _ in range(count - 1)]
+            first = ResidualBlock(width, level_channels, stride)
+            rest = [ResidualBlock(level_channels, level_channels) for _ in range(count - 1)]
             self.encoder.append(nn.Sequential(first, *rest))
             width = level_channels
         self.ups, self.decoder = nn.ModuleList(), nn.ModuleList()
         for coarse, fine in zip(channels[:0:-1], channels[-2::-1]):
-            self.ups.append(up(coarse, fine, 2, 2))
-            self.decoder.append(ConvNormAct(dimensions, fine, fine))
+            self.ups.append(nn.ConvTranspose3d(coarse, fine, 2, 2))
+            self.decoder.append(ConvNormAct(fine, fine))
         if fold == 1:
-            self.head = conv(channels[0], out_channels, 1)
+            self.head = nn.Conv3d(channels[0], out_channels, 1)
         else:  # sees the folded voxels again, to tell apart the voxels of one cell
-            self.head = conv(channels[0] + in_channels * cell, out_channels * cell, 3, 1, 1)
+            self.head = nn.Conv3d(channels[0] + in_channels * cell, out_channels * cell, 3, 1, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Image (batch, in, [z,] y, x), each size a multiple of ``size_multiple`` -> logits, same grid."""
+        """Image (batch, in, z, y, x), each size a multiple of ``size_multiple`` -> logits, same grid."""
         folded = fold_voxels(image, self.fold)
         skips, x = [], self.stem(folded)
         for level in self.encoder:
@@ -143,35 +140,27 @@ class ResidualUNet(nn.Module):
 
 
 def fold_voxels(x: Tensor, factor: int) -> Tensor:
-    """(batch, c, [z,] y, x) -> (batch, c * factor^d, [z,] y, x / factor), cells as channels."""
+    """(batch, c, z, y, x) -> (batch, c * factor^3, z, y, x / factor), cells as channels."""
     if factor == 1:
         return x
     batch, channels, *size = x.shape
-    split = [length for n in size for length in (n // factor, factor)]
-    axes = range(len(size))
-    order = [0, 1, *(3 + 2 * a for a in axes), *(2 + 2 * a for a in axes)]
-    folded = x.reshape(batch, channels, *split).permute(order)
-    folded = folded.reshape(batch, channels * factor ** len(size), *(n // factor for n in size))
-    return folded.contiguous(memory_format=torch.channels_last_3d if len(size) == 3 else torch.channels_last)
+    small = [n // factor for n in size]
+    cells = x.reshape(batch, channels, small[0], factor, small[1], factor, small[2], factor)
+    folded = cells.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, channels * factor**3, *small)
+    return folded.contiguous(memory_format=torch.channels_last_3d)
 
 
 def unfold_voxels(x: Tensor, factor: int) -> Tensor:
-    """Undo ``fold_voxels``: (batch, c * factor^d, ...) -> (batch, c, ... * factor)."""
+    """Undo ``fold_voxels``: (batch, c * factor^3, z, y, x) -> (batch, c, z, y, x * factor)."""
     batch, folded, *size = x.shape
-    dimensions = len(size)
-    channels = folded // factor**dimensions
-    order = [0, 1, *(index for a in range(dimensions) for index in (2 + dimensions + a, 2 + a))]
-    split = x.reshape(batch, channels, *(factor,) * dimensions, *size).permute(order)
-    return split.reshape(batch, channels, *(n * factor for n in size))
-
-
-def _conv(dimensions: int) -> type:
-    return nn.Conv3d if dimensions == 3 else nn.Conv2d
+    channels = folded // factor**3
+    cells = x.reshape(batch, channels, factor, factor, factor, *size).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return cells.reshape(batch, channels, *(n * factor for n in size))
 
 
 def _check(dimensions: int, channels: Sequence[int], blocks: Sequence[int], fold: int) -> None:
-    if dimensions not in (2, 3):
-        raise ValueError(f"dimensions must be 2 or 3, not {dimensions!r}")
+    if dimensions != 3:
+        raise ValueError(f"dimensions must be 3, not {dimensions!r}")
     if fold not in (1, 2):
         raise ValueError(f"fold must be 1 or 2, not {fold!r}")
     if not channels or any(int(width) < 1 for width in channels):

@@ -13,8 +13,8 @@ import torch
 
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.networks import build_network
-from LiverSegLib.training.augment import label_positions, sample_patch
 from LiverSegLib.training.pack import PackedCase
+from LiverSegLib.training.patches import label_positions, sample_patch
 
 PATCHES_PER_CASE = 3
 LARGEST_SHIFT = 3.0

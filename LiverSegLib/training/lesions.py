@@ -1,8 +1,8 @@
 """Lesions painted into livers: four patients' tumours are too few to learn what tumours can look like.
 
-That networks trained on painted tumours find real ones, and the warped ellipsoids and enlarged grain that
-make them look real, are from Hu et al. 2023, Label-Free Liver Tumor Segmentation (arXiv:2303.14869). Core,
-rim, pale vessels, brighter lesions and the numbers are our own.
+That networks trained on painted tumours find real ones, and the warped ellipsoids and the coarser noise
+that make them look real, are from Hu et al. 2023, Label-Free Liver Tumor Segmentation (arXiv:2303.14869).
+Core, rim, pale vessels, brighter lesions and the numbers are our own.
 """
 
 from typing import Optional, Tuple
@@ -48,7 +48,14 @@ def paint_lesions(hu: torch.Tensor, label: torch.Tensor, spacing: float, rng: np
     return painted
 
 
-def _paint_one(hu, label, centre, radius, spacing, rng) -> bool:
+def _paint_one(
+    hu: torch.Tensor,
+    label: torch.Tensor,
+    centre: np.ndarray,
+    radius: float,
+    spacing: float,
+    rng: np.random.Generator,
+) -> bool:
     """Paint one lesion of ``radius`` voxels about ``centre`` (z, y, x), in place; False if none came out."""
     low = np.maximum(np.floor(centre - 1.9 * radius - 2), 0).astype(int)
     high = np.minimum(np.ceil(centre + 1.9 * radius + 3), label.shape).astype(int)
@@ -65,10 +72,10 @@ def _paint_one(hu, label, centre, radius, spacing, rng) -> bool:
     if int(mask.sum()) < SMALLEST_VOXELS:
         return False
     offset = _offset(depth, radius * spacing, spacing, rng)
-    # Vessels under the lesion pale, and noise takes the place of the grain that pales with them.
+    # Vessels under the lesion become paler, and added noise replaces what that takes from the liver's own.
     kept = float(rng.uniform(0.25, 0.8))
-    grain = _random_like(image, rng) * (float((image[liver] - level).std()) * (1 - kept**2) ** 0.5 * 0.6)
-    image.lerp_(level + (image - level) * kept + grain + offset, blend)
+    noise = _random_like(image, rng) * (float((image[liver] - level).std()) * (1 - kept**2) ** 0.5 * 0.6)
+    image.lerp_(level + (image - level) * kept + noise + offset, blend)
     values[mask] = TUMOUR
     return True
 
@@ -78,17 +85,21 @@ def _level(image: torch.Tensor, liver: torch.Tensor) -> Optional[float]:
     return float(image[liver].median()) if int(liver.sum()) >= SMALLEST_VOXELS else None
 
 
-def _depth(shape: Tuple[int, ...], centre, radius: float, spacing: float, rng) -> torch.Tensor:
+def _depth(
+    shape: Tuple[int, ...], centre: np.ndarray, radius: float, spacing: float, rng: np.random.Generator
+) -> torch.Tensor:
     """How deep in a warped ellipsoid each voxel (z, y, x) lies, in radii: 0 at its surface."""
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     matrix = turn @ np.diag(np.exp(-rng.normal(0, 0.22, 3))) / radius
     axes = [torch.arange(n, dtype=torch.float32) - float(c) for n, c in zip(shape, centre)]
     z, y, x = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None]
-    squares = sum((z * float(r[0]) + y * float(r[1]) + x * float(r[2])) ** 2 for r in matrix.T)
+    squares = torch.zeros(shape)
+    for r in matrix.T:
+        squares += (z * float(r[0]) + y * float(r[1]) + x * float(r[2])) ** 2
     return 1 - squares.sqrt() + _smooth(shape, WARP_CELL_MM / spacing, rng) * float(rng.uniform(0.02, 0.22))
 
 
-def _offset(depth: torch.Tensor, radius_mm: float, spacing: float, rng) -> torch.Tensor:
+def _offset(depth: torch.Tensor, radius_mm: float, spacing: float, rng: np.random.Generator) -> torch.Tensor:
     """What a lesion adds to the liver's HU, given the depth in it."""
     brighter = rng.random() < BRIGHTER_SHARE
     base = float(rng.uniform(*BRIGHTER_HU) if brighter else -rng.uniform(*DARKER_HU))
@@ -104,7 +115,7 @@ def _offset(depth: torch.Tensor, radius_mm: float, spacing: float, rng) -> torch
     return offset
 
 
-def _smooth(shape: Tuple[int, ...], cell: float, rng) -> torch.Tensor:
+def _smooth(shape: Tuple[int, ...], cell: float, rng: np.random.Generator) -> torch.Tensor:
     """Smooth noise (z, y, x) of about unit SD whose features measure ``cell`` voxels."""
     coarse = tuple(max(2, int(np.ceil(n / max(1.0, cell))) + 1) for n in shape)
     values = torch.from_numpy(rng.normal(size=coarse).astype(np.float32))
@@ -114,7 +125,7 @@ def _smooth(shape: Tuple[int, ...], cell: float, rng) -> torch.Tensor:
     )
 
 
-def _random_like(image: torch.Tensor, rng) -> torch.Tensor:
+def _random_like(image: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Unit Gaussian noise of the image's shape, softened in plane as reconstruction kernels do."""
     noise = torch.from_numpy(rng.normal(size=tuple(image.shape)).astype(np.float32))
     return torch.lerp(noise, functional.avg_pool2d(noise[None], 3, 1, 1)[0] * 3, float(rng.uniform(0, 0.7)))

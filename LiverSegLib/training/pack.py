@@ -165,8 +165,8 @@ def read_pack(path: Path, version: str, patients: Optional[Sequence[str]] = None
         records = [r for r in json.loads(arrays["index"].tobytes()) if r.pop("version") == version]
         return [
             PackedCase(
+                r["id"], r["patient"], tuple(r["spacing"]), tuple(r["annotated"]),
                 image=arrays[f"{version}/{r['id']}/image"], label=arrays[f"{version}/{r['id']}/label"],
-                **{key: tuple(value) if isinstance(value, list) else value for key, value in r.items()},
             )
             for r in records
             if patients is None or r["patient"] in patients

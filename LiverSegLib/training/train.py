@@ -22,9 +22,9 @@ from LiverSegLib.errors import ModelError
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.models import load_model
 from LiverSegLib.networks import build_network
-from LiverSegLib.training.augment import label_positions, sample_patch
 from LiverSegLib.training.losses import partial_loss
 from LiverSegLib.training.pack import PackedCase, read_pack
+from LiverSegLib.training.patches import label_positions, sample_patch
 from LiverSegLib.training.recipes import RECIPES, Recipe
 
 CHECKPOINT_EVERY = 250

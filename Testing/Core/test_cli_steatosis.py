@@ -328,6 +328,8 @@ def test_the_worker_reports_the_reading_that_it_is_handed(tmp_path, case):
 @pytest.fixture
 def tables(tmp_path):
     """A manual and an automatic table, as files."""
+    for library in ("matplotlib", "statsmodels"):
+        pytest.importorskip(library)
     paths = [tmp_path / "manual.csv", tmp_path / "automatic.csv"]
     paths[0].write_text(MANUAL + "99,1.0,50,50\n", encoding="utf-8")
     paths[1].write_text(MANUAL.replace(",50\n", ",52\n"), encoding="utf-8")
@@ -382,6 +384,15 @@ def test_agree_replaces_its_own_files_only(tmp_path, tables, capsys):
     (output / "bland-altman-ratio.svg").write_text("mine")
     assert main(["agree", *tables, "-o", str(output)]) == 7
     assert (output / "bland-altman-ratio.svg").read_text() == "mine"
+
+
+def test_agree_says_first_which_package_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
+    assert main(["agree", str(tmp_path / "none.csv"), str(tmp_path / "none.csv")]) == 1
+    said = unwrapped(capsys.readouterr().err)
+    assert "needs the Python packages matplotlib and statsmodels: pip install matplotlib statsmodels" in said
+    assert "extra `agreement`" in said and said.count("Error:") == 1 and "--debug" not in said
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ CHECKS = [Check("a", "Good", OK, "works"), Check("b", "Weak", WARNING, "is missi
 
 
 def test_doctor_prints_a_mark_a_line_and_what_to_do(monkeypatch, capsys):
-    monkeypatch.setattr("LiverSegLib.cli.lists.examine", lambda: CHECKS)
+    monkeypatch.setattr("LiverSegLib.cli.doctor.examine", lambda: CHECKS)
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "✓  Good" in said and "!  Weak" in said and "→ Install it." in said
@@ -181,7 +181,7 @@ def test_doctor_prints_a_mark_a_line_and_what_to_do(monkeypatch, capsys):
 
 def test_doctor_fails_when_segmenting_does_not_work(monkeypatch, capsys):
     checks = [*CHECKS, Check("c", "Bad", FAILED, "is broken", "Mend it.")]
-    monkeypatch.setattr("LiverSegLib.cli.lists.examine", lambda: checks)
+    monkeypatch.setattr("LiverSegLib.cli.doctor.examine", lambda: checks)
     assert main(["doctor"]) == 1
     assert "✗  Bad" in capsys.readouterr().out
     assert main(["doctor", "--json"]) == 1

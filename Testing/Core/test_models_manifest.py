@@ -280,6 +280,7 @@ WRONG = [
     (("stages", 0, "intensity", "window"), [240, -160], r"stages\[0\].intensity.window must be two numbers"),
     (("stages", 0, "intensity"), {**PERCENTILE, "std": 0}, r"intensity.std must be a number above 0"),
     (("stages", 0, "intensity"), {**PERCENTILE, "mean": None}, r"intensity.mean is missing"),
+    (("stages", 0, "intensity", "std"), 30, r"intensity.std is nothing that the scheme window uses"),
     (("stages", 0, "output", "activation"), "argmax", r"output.activation must be one of softmax, sigmoid"),
     (("stages", 0, "output", "channels"), {"0": "background", "2": "liver"}, r"channels must be names"),
     (("stages", 0, "output", "channels"), {}, r"output.channels must be names"),

@@ -238,8 +238,8 @@ class TestLoading:
 class TestFinding:
     def test_default_is_the_bundled_model(self, bundled):
         make_model(bundled / "liver-ct", "liver-ct")
-        assert models.find_model("default") == bundled / "liver-ct"
-        assert models.load_model("default").origin == "bundled"
+        found = models.load_model("default")
+        assert (found.path, found.origin) == (bundled / "liver-ct", "bundled")
 
     def test_among_several_bundled_models_default_is_the_one_called_so(self, bundled):
         make_model(bundled / "default", "liver-ct")
@@ -272,8 +272,8 @@ class TestFinding:
         make_model(user / "m", "m", value=2)
         make_model(tmp_path / "m", "m")
         monkeypatch.chdir(tmp_path)
-        assert models.find_model("m") == user / "m"
-        assert models.find_model(Path("m")) == tmp_path / "m"
+        assert models.load_model("m").path == user / "m"
+        assert models.load_model(Path("m")).path == tmp_path / "m"
 
     def test_an_unknown_name_is_answered_with_what_there_is(self, bundled, user):
         make_model(bundled / "liver-ct", "liver-ct")
@@ -283,7 +283,7 @@ class TestFinding:
 
     def test_with_nothing_installed_the_sentence_says_none(self):
         with pytest.raises(ModelNotFoundError, match="no model 'default'. Available: none"):
-            models.find_model("default")
+            models.load_model("default")
 
     @pytest.mark.parametrize("name", ["", ".", "..", "../user", "~", "\0", "a\nb"])
     def test_odd_names_are_not_found(self, user, name):
@@ -293,7 +293,7 @@ class TestFinding:
 
     def test_a_folder_without_a_manifest_is_called_no_model(self, tmp_path):
         with pytest.raises(ModelNotFoundError, match=r"holds no model \(no model.json\)"):
-            models.find_model(tmp_path)
+            models.load_model(tmp_path)
 
     def test_broken_models_are_listed_with_their_error(self, user):
         make_model(user / "good", "good")

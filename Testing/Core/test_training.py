@@ -17,10 +17,11 @@ from LiverSegLib.models import load_model
 from LiverSegLib.networks import build_network
 from LiverSegLib.training import calibrate
 from LiverSegLib.training import train as trainer_module
-from LiverSegLib.training.augment import Augmentation, label_positions, sample_patch
+from LiverSegLib.training.augment import Augmentation
 from LiverSegLib.training.export import export_model
 from LiverSegLib.training.losses import class_groups, dice_loss, partial_loss
 from LiverSegLib.training.pack import LEVELS, read_pack, to_levels, write_pack
+from LiverSegLib.training.patches import label_positions, sample_patch
 from LiverSegLib.training.recipes import RECIPES, Recipe
 from LiverSegLib.training.train import Trainer, case_weights, train
 
@@ -334,7 +335,7 @@ def test_scans_without_an_annotated_liver_are_left_out(pack, monkeypatch):
 
 def test_a_patch_may_lie_beyond_the_scan(pack, monkeypatch):
     (case, *_) = read_pack(pack, "fine")
-    monkeypatch.setattr("LiverSegLib.training.augment.ABOVE_MM", (900.0, 901.0))
+    monkeypatch.setattr("LiverSegLib.training.patches.ABOVE_MM", (900.0, 901.0))
     how = Augmentation(centres=(0.0, 0.0, 0.0, 0.0, 1.0))
     positions = label_positions(case, np.random.default_rng(0))
     for seed in range(12):
