@@ -12,7 +12,7 @@ from ..evaluation.comparison import NAMED, Agreement, Comparison, GradeCompariso
 from ..evaluation.difference_plot import difference_plot
 from ..evaluation.readings import read_readings
 from ..outputs import FileSet, write_file_set
-from ..steatosis.assess import GRADES
+from ..steatosis.assessment import GRADES
 from .console import Console, Facts, files_table
 from .steatosis import parse_cut_offs
 

@@ -8,7 +8,6 @@ import numpy as np
 from ..errors import InputError, UsageError
 from ..sentences import Sentence, restored
 from .conditions import Conditions
-from .ratio import pair_ratios
 from .roi import LIVER_KEY, SPLEEN_KEY, OrganStatistics, PlacementSettings, Roi, RoiValues
 
 FORMAT = "liverseg-steatosis-1"
@@ -25,7 +24,7 @@ GRADE_TEXTS = {
 NOT_GRADED = Sentence("grade.none")
 _EQUAL = 1e-9
 
-Reading = Tuple[Roi, RoiValues]
+MeasuredRoi = Tuple[Roi, RoiValues]
 """An ROI and what was measured in it."""
 
 
@@ -85,7 +84,7 @@ class CutOffs:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Who stands for a reading.
+    """Who accepted a reading.
 
     Attributes:
         by: the reader's name.
@@ -161,7 +160,7 @@ class Assessment:
     warnings: Tuple[str, ...]
     cut_offs: CutOffs
     conditions: Conditions
-    rois: Tuple[Reading, ...] = ()
+    rois: Tuple[MeasuredRoi, ...] = ()
     whole_organ: Mapping[str, OrganStatistics] = field(default_factory=dict)
     settings: Optional[PlacementSettings] = None
     accepted: Optional[Acceptance] = None
@@ -178,25 +177,15 @@ class Assessment:
         """Whether somebody made, moved or resized one of the ROIs."""
         return any(not roi.automatic for roi, _ in self.rois)
 
-    @property
-    def liver(self) -> Tuple[Reading, ...]:
-        """The liver's ROIs with their values."""
-        return self.readings(LIVER_KEY)
-
-    @property
-    def spleen(self) -> Tuple[Reading, ...]:
-        """The spleen's ROIs with their values."""
-        return self.readings(SPLEEN_KEY)
-
-    def readings(self, organ: str) -> Tuple[Reading, ...]:
+    def rois_of(self, organ: str) -> Tuple[MeasuredRoi, ...]:
         """Return the ROIs of one organ with their values."""
-        return tuple(reading for reading in self.rois if reading[0].organ == organ)
+        return tuple(measured for measured in self.rois if measured[0].organ == organ)
 
     def pair_ratios(self) -> np.ndarray:
         """Return the ratio of each pair, (liver ROIs, spleen ROIs); NaN where the spleen's HU is not
         positive.
         """
-        return pair_ratios(means_of(self.liver), means_of(self.spleen))
+        return pair_ratios(means_of(self.rois_of(LIVER_KEY)), means_of(self.rois_of(SPLEEN_KEY)))
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain dicts, lists, numbers and strings, unrounded, with units in the keys."""
@@ -246,9 +235,15 @@ class Assessment:
             raise InputError(Sentence("result.assessment-damaged"), repr(error)) from error
 
 
-def means_of(readings: Sequence[Reading]) -> np.ndarray:
+def means_of(rois: Sequence[MeasuredRoi]) -> np.ndarray:
     """Return the mean HU (n,) of those ROIs that have one."""
-    return np.array([values.mean_hu for _, values in readings if values.mean_hu is not None], dtype=float)
+    return np.array([values.mean_hu for _, values in rois if values.mean_hu is not None], dtype=float)
+
+
+def pair_ratios(liver_means: np.ndarray, spleen_means: np.ndarray) -> np.ndarray:
+    """Return liver / spleen of each pair of ROI means (HU), (n, m); NaN where the spleen's is <= 0."""
+    spleen = np.where(spleen_means > 0, spleen_means, np.nan)
+    return liver_means[:, None] / spleen[None, :]
 
 
 def _from_dict(data: Mapping[str, Any]) -> Assessment:

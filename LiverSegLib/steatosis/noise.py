@@ -1,4 +1,4 @@
-"""The liver and the spleen as places for ROIs: their largest component, lesions, noise and spread."""
+"""The liver and the spleen as regions for ROIs: their largest component, their lesions, their noise."""
 
 from dataclasses import dataclass
 from typing import Dict, Generator, Optional, Tuple
@@ -15,7 +15,7 @@ from ..sentences import Sentence
 NOISE_LAG_MM = 4.0
 """Voxels so far apart hardly share their noise (kernels blur it over 1 to 2 mm), but lie in the same tissue.
 """
-GRAIN_REACH_MM = 3.0
+CORRELATION_MM = 3.0
 """Up to so far apart voxels are looked at for noise that they share."""
 NOISE_VOXELS = 30000
 """About so many voxels tell the noise to half a percent."""
@@ -47,11 +47,6 @@ class OrganRegion:
     parenchyma: np.ndarray
     touches: Tuple[str, ...]
 
-    @property
-    def name(self) -> str:
-        """The organ in a sentence."""
-        return self.key
-
 
 @dataclass(frozen=True)
 class Noise:
@@ -59,13 +54,13 @@ class Noise:
 
     Attributes:
         sd_hu: SD that noise gives a voxel.
-        grain: sum of the squared correlations of a voxel's noise with that of all voxels, itself among them:
-            the SD of n voxels is as uncertain as that of n / grain independent ones. Kernels and resampling
-            blur noise; 1 is white.
+        correlation: sum of the squared correlations of a voxel's noise with that of all voxels, itself among
+            them: the SD of n voxels is as uncertain as that of n / correlation independent ones. Kernels and
+            resampling blur noise; 1 is white.
     """
 
     sd_hu: float
-    grain: float
+    correlation: float
 
 
 def find_organs(
@@ -127,13 +122,13 @@ def measure_noise(organ: OrganRegion, voxels: np.ndarray, grid: Grid) -> Optiona
     variance = _robust_variance(far)
     if variance == 0:  # a scan without noise
         return Noise(0.0, 1.0)
-    grain = 1.0
+    correlation = 1.0
     for axis in range(3):
-        lag_end = int(np.ceil(GRAIN_REACH_MM / grid.spacing[axis]))
+        lag_end = int(np.ceil(CORRELATION_MM / grid.spacing[axis]))
         near = [pairs.differences(axis, lag) for lag in range(1, min(lag_end, lags.get(axis, lag_end + 1)))]
         shared = [1.0 - _robust_variance(found) / variance for found in near if len(found) >= LEAST_PAIRS]
-        grain *= 1.0 + 2.0 * sum(np.clip(part, 0.0, 1.0) ** 2 for part in shared)
-    return Noise(float(np.sqrt(variance / 2.0)), float(grain))
+        correlation *= 1.0 + 2.0 * sum(np.clip(part, 0.0, 1.0) ** 2 for part in shared)
+    return Noise(float(np.sqrt(variance / 2.0)), float(correlation))
 
 
 class _Pairs:
@@ -172,15 +167,15 @@ class _Pairs:
 
     def _surroundings(self, index: np.ndarray, square: Dict[int, int]) -> np.ndarray:
         """Return the mean HU (n,) of the squares around voxels (3, n) (z, y, x)."""
-        (row_a, reach_a), (row_b, reach_b) = ((2 - axis, reach) for axis, reach in square.items())
+        (row_a, half_a), (row_b, half_b) = ((2 - axis, half) for axis, half in square.items())
         total = np.zeros(index.shape[1])
-        for a in range(-reach_a, reach_a + 1):
-            for b in range(-reach_b, reach_b + 1):
+        for a in range(-half_a, half_a + 1):
+            for b in range(-half_b, half_b + 1):
                 moved = index.copy()
                 moved[row_a] = np.clip(moved[row_a] + a, 0, self._hu.shape[row_a] - 1)
                 moved[row_b] = np.clip(moved[row_b] + b, 0, self._hu.shape[row_b] - 1)
                 total += self._hu[tuple(moved)]
-        return total / ((2 * reach_a + 1) * (2 * reach_b + 1))
+        return total / ((2 * half_a + 1) * (2 * half_b + 1))
 
 
 def _moved(index: np.ndarray, row: int, step: int) -> Tuple[np.ndarray, ...]:
