@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..cancelling import while_checking
 from ..errors import UnreadableImageError, reason_of
-from ..measure.warning_places import lesion_numbers, warnings_of_lesions
+from ..measure.warnings import lesion_numbers, warnings_of_lesions
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load

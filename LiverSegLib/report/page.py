@@ -13,7 +13,7 @@ from ..cancelling import while_checking
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Lesion, Measurements, Organ
-from ..measure.warning_places import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
+from ..measure.warnings import BURDEN, RATIO, lesion_numbers, warnings_by_place, warnings_of_lesions
 from ..steatosis.assess import Assessment
 from ..whole_file import write_whole
 from .fatty_liver import fatty_liver_section

@@ -89,10 +89,7 @@ def assess(
     more = _roi_warnings(liver, LIVER_KEY) + _roi_warnings(spleen, SPLEEN_KEY)
     if interval is not None and grade is not None:
         more += _interval_warning(interval, cut_offs)
-    if conditions.kvp is None:
-        more.append(Sentence("fat.kvp-unknown", kvp=VALID_KVP))
-    if conditions.phase_by_reader and conditions.estimated_phase not in (None, "unknown", conditions.phase):
-        more.append(Sentence("fat.phase-against-image", reason=conditions.phase_reason))
+    more += _condition_warnings(conditions)
     return Assessment(
         ratio=ratio,
         ratio_interval=interval,
@@ -263,6 +260,15 @@ def _roi_warnings(rois: Sequence[MeasuredRoi], organ: str) -> List[str]:
             sentences.append(Sentence("roi.only-one", organ=word))
         else:
             sentences.append(Sentence("roi.only-few", count=counted, organ=word))
+    return sentences
+
+
+def _condition_warnings(conditions: Conditions) -> List[str]:
+    sentences: List[str] = []
+    if conditions.kvp is None:
+        sentences.append(Sentence("fat.kvp-unknown", kvp=VALID_KVP))
+    if conditions.phase_by_reader and conditions.estimated_phase not in (None, "unknown", conditions.phase):
+        sentences.append(Sentence("fat.phase-against-image", reason=conditions.phase_reason))
     return sentences
 
 

@@ -9,7 +9,7 @@ from ..errors import InputError, NoLiverError
 from ..images.grid import Grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..masks.components import Box, bounding_box, box_within, largest_component
-from ..measure.borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
+from ..measure.borders import padding_value, touched_borders
 from ..sentences import Sentence
 
 NOISE_LAG_MM = 4.0
@@ -92,9 +92,7 @@ def find_organs(
             continue
         own_box, own_mask = box_within(box, found[0]), found[1]
         yield
-        touches = touched_borders(own_box, grid)
-        if meets_padding(own_mask, own_box, voxels, padding):
-            touches = in_order({*touches, FIELD_OF_VIEW})
+        touches = touched_borders(own_mask, own_box, grid, voxels, padding)
         own_parenchyma = own_mask & (labels[own_box] == label)
         organs[LABELS[label].key] = OrganRegion(LABELS[label].key, own_box, own_mask, own_parenchyma, touches)
     if LABELS[LIVER].key not in organs:

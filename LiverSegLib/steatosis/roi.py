@@ -1,25 +1,12 @@
 """Regions of interest as data: where a cube lies, what was measured in it, how cubes were placed."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import UsageError
 from ..labels import LABELS, LIVER, SPLEEN
+from ..measure.measurements import Vector, vector
 from ..sentences import Sentence
-
-Vector = Tuple[float, float, float]
-"""(x, y, z) in LPS mm."""
-
-
-def vector(values: Iterable[float]) -> Vector:
-    """Return three numbers as a vector.
-
-    Raises:
-        ValueError: there are not three.
-    """
-    x, y, z = (float(value) for value in values)
-    return x, y, z
-
 
 LIVER_KEY, SPLEEN_KEY = LABELS[LIVER].key, LABELS[SPLEEN].key
 ORGANS: Dict[str, str] = {LIVER_KEY: "L", SPLEEN_KEY: "S"}
@@ -129,8 +116,9 @@ class RoiValues:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RoiValues":
-        """Return the values that :meth:`to_dict` wrote."""
-        return cls(**{**data, "flags": tuple(data["flags"])})
+        """Return the values that :meth:`to_dict` wrote; what else the dict holds is left aside."""
+        values = {name: data[name] for name in ("mean_hu", "sd_hu", "voxels", "inside", "lesion")}
+        return cls(**values, flags=tuple(data["flags"]))
 
 
 @dataclass(frozen=True)
