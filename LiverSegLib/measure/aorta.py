@@ -155,8 +155,8 @@ def _kernels(pixel: float, margin: int) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def _fit(mean: np.ndarray, likeness: np.ndarray, hypothesis: Union[float, np.ndarray]) -> np.ndarray:
-    """Likeness to a vessel of about ``hypothesis`` HU: arterial blood differs along the aorta, the brighter
-    the more.
+    """Likeness (y, x) to a vessel of about ``hypothesis`` HU: arterial blood differs along the aorta, the
+    brighter the more. For hypotheses (n, 1, 1) it is (n, y, x).
     """
     off = np.abs(mean - hypothesis) / np.maximum(25.0, 0.15 * hypothesis)
     return likeness - np.minimum(off, 3)

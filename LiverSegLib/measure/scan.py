@@ -46,7 +46,7 @@ def measure(
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
-        InputError: the mask holds values that are no labels, or the scan voxels without a finite value.
+        InputError: the mask holds values that are no labels.
         NotCTError: a voxel of a structure has no finite value.
         UsageError: the probability is not uint8 of the mask's shape.
 

@@ -88,11 +88,11 @@ class Channel:
         os.dup2(nothing, 0)
         os.close(nothing)
         os.dup2(2, 1)
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.setmode(read_fd, os.O_BINARY)  # type: ignore[attr-defined]
-            msvcrt.setmode(write_fd, os.O_BINARY)  # type: ignore[attr-defined]
+            msvcrt.setmode(read_fd, os.O_BINARY)
+            msvcrt.setmode(write_fd, os.O_BINARY)
         return cls(read_fd, write_fd)
 
     def read(self) -> bytes:

@@ -61,12 +61,12 @@ class TaskContext:
         if self.cancel():
             raise CancelledError(Sentence("failed.cancelled"))
 
-    def tell(self, fraction: float, stage: str, text: str) -> None:
+    def report_progress(self, fraction: float, stage: str, text: str) -> None:
         """Report progress, unless the request was cancelled: then raise CancelledError."""
         self.check()
         self.progress(fraction, stage, text)
 
-    def at_work(self, ask: Ask) -> "TaskContext":
+    def in_thread(self, ask: Ask) -> "TaskContext":
         """Return the same for work in a thread of its own, see ``cancelling``."""
         return replace(
             self, progress=lambda *facts: ask(self.progress, *facts), cancel=lambda: ask(self.cancel)
@@ -100,7 +100,7 @@ def segment(request: Segment, context: TaskContext) -> SegmentResult:
 
 def measure(request: Measure, context: TaskContext) -> MeasureResult:
     """Measure a mask that somebody drew or changed."""
-    summary = while_checking(lambda ask: _measured(request, context.at_work(ask)), context.check)
+    summary = while_checking(lambda ask: _measured(request, context.in_thread(ask)), context.check)
     with _result_folder(context, request.id) as folder:
         (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
         return MeasureResult(request.id, str(folder), SUMMARY)
@@ -113,11 +113,11 @@ def _measured(request: Measure, context: TaskContext) -> Dict[str, Any]:
     from ..measure.facts import ClinicalFacts
     from ..measure.phase import estimate_phase
 
-    context.tell(0.0, "read", "Reading and checking the scan")
+    context.report_progress(0.0, "read", "Reading and checking the scan")
     earlier = _read_summary(request.summary)
     scan = read_scan(_read_image(request.voxels, request.grid))
     labels = _read_labels(request.labels, scan.image)
-    context.tell(0.4, "measure", "Measuring")
+    context.report_progress(0.4, "measure", "Measuring")
     context.check()
     facts = ClinicalFacts.from_dict(earlier.get("facts"))
     phase = facts.phase
@@ -152,7 +152,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     from ..outputs import write_results
     from ..steatosis.assess import Assessment
 
-    context.tell(0.0, "read", "Reading the scan")
+    context.report_progress(0.0, "read", "Reading the scan")
     summary = _read_summary(request.summary)
     image = _read_image(request.voxels, request.grid)
     labels = _read_labels(request.labels, image)
@@ -167,7 +167,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
         facts=ClinicalFacts.from_dict(summary.get("facts")),
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
-    context.tell(0.2, "write", "Writing the report")
+    context.report_progress(0.2, "write", "Writing the report")
     files = write_results(
         result,
         request.folder,
@@ -186,10 +186,10 @@ def report(request: Report, context: TaskContext) -> ReportResult:
 
 def _source(request: Segment) -> Union[str, sitk.Image]:
     """What to segment: the request's path, or an image made of its voxels and grid."""
-    if (request.path is None) == (request.voxels is None):
-        raise UsageError(Sentence("handed.nothing"))
-    if request.voxels is None:
+    if request.path is not None and request.voxels is None:
         return request.path
+    if request.path is not None or request.voxels is None:
+        raise UsageError(Sentence("handed.nothing"))
     if request.grid is None:
         raise UsageError(Sentence("handed.no-grid"))
     return _read_image(request.voxels, request.grid)
@@ -306,7 +306,7 @@ def _write_surfaces(labels: sitk.Image, folder: Path, context: TaskContext) -> T
 
     files: List[SurfaceFiles] = []
     meshes = while_checking(
-        lambda ask: organ_surfaces(labels, cancel=context.at_work(ask).cancel), context.check
+        lambda ask: organ_surfaces(labels, cancel=context.in_thread(ask).cancel), context.check
     )
     for key, mesh in meshes.items():
         names = (f"{key}-points.npy", f"{key}-triangles.npy")
