@@ -81,7 +81,7 @@ def assess(
         ratio = float(pair_ratios(liver_means, spleen_means).mean())
         ratio_of_means = liver_mean / spleen_mean
         interval = ratio_interval(liver_means, spleen_means, seed=seed)
-    elif spleen_mean is not None and spleen_mean > 0:
+    elif spleen_mean is not None and spleen_mean > 0 >= spleen_means.min():
         reasons += (Sentence("fat.spleen-not-positive"),)
     difference = None if liver_mean is None or spleen_mean is None else liver_mean - spleen_mean
     by_ratio = None if ratio is None else cut_offs.grade(ratio)

@@ -206,7 +206,7 @@ def test_without_a_spleen_only_the_liver_is_judged():
 def test_without_a_liver_roi_there_is_no_number():
     found = assessed([], [50.0] * 5)
     assert found.ratio is None and found.liver_text is None and found.fat_fraction_percent is None
-    assert "There is no accepted ROI in the liver." in found.reasons_not_to_grade
+    assert found.reasons_not_to_grade == ("There is no accepted ROI in the liver.",)
 
 
 @pytest.mark.parametrize("spleen", [[50.0, 0.0, 50.0], [-3.0] * 3])
