@@ -7,7 +7,7 @@ import numpy as np
 from ..images.grid import Grid, grow_box
 from ..labels import TUMOUR
 from ..measure.measurements import Vector, vector
-from .noise import OrganRegion
+from .organs import OrganRegion
 from .roi_weights import voxel_weights
 
 _INSIDE, _LESION = 1, 2

@@ -1,16 +1,12 @@
-"""The liver and the spleen as regions for ROIs: their largest component, their lesions, their noise."""
+"""The noise of a scan in an organ: its SD, and how far voxels share it."""
 
 from dataclasses import dataclass
-from typing import Dict, Generator, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
-from ..errors import InputError, NoLiverError
 from ..images.grid import Grid
-from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
-from ..masks.components import Box, bounding_box, box_within, largest_component
-from ..measure.borders import padding_value, touched_borders
-from ..sentences import Sentence
+from .organs import OrganRegion
 
 NOISE_LAG_MM = 4.0
 """Voxels so far apart hardly share their noise (kernels blur it over 1 to 2 mm), but lie in the same tissue.
@@ -30,25 +26,6 @@ MAD_TO_SD = 1.482602218505602
 
 
 @dataclass(frozen=True)
-class OrganRegion:
-    """An organ: its largest component.
-
-    Attributes:
-        key: "liver" or "spleen".
-        box: tight box (z, y, x) in the scan.
-        mask: bool within the box; the liver's holds its lesions.
-        parenchyma: the mask without lesions.
-        touches: words for the borders of the scan that it reaches.
-    """
-
-    key: str
-    box: Box
-    mask: np.ndarray
-    parenchyma: np.ndarray
-    touches: Tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Noise:
     """Noise of a scan in an organ.
 
@@ -61,43 +38,6 @@ class Noise:
 
     sd_hu: float
     correlation: float
-
-
-def find_organs(
-    labels: np.ndarray, voxels: np.ndarray, grid: Grid
-) -> Generator[None, None, Dict[str, OrganRegion]]:
-    """Find the organs of a mask, piece by piece: the generator yields in between and returns them by key; one
-    that has no voxel is left out.
-
-    Args:
-        labels: uint8 (z, y, x), values as in :mod:`LiverSegLib.labels`.
-        voxels: the scan (z, y, x) in HU.
-        grid: of both.
-
-    Raises:
-        NoLiverError: the mask is empty or holds no liver.
-    """
-    box = bounding_box(labels)
-    if box is None:
-        raise NoLiverError(Sentence("mask.empty"))
-    yield
-    padding = padding_value(voxels)
-    organs: Dict[str, OrganRegion] = {}
-    for label, values in ((LIVER, (LIVER, TUMOUR)), (SPLEEN, (SPLEEN,))):
-        parenchyma = labels[box] == label
-        mask = parenchyma | (labels[box] == TUMOUR) if TUMOUR in values else parenchyma
-        yield
-        found = largest_component(mask, must_hold=parenchyma)
-        if found is None:
-            continue
-        own_box, own_mask = box_within(box, found[0]), found[1]
-        yield
-        touches = touched_borders(own_mask, own_box, grid, voxels, padding)
-        own_parenchyma = own_mask & (labels[own_box] == label)
-        organs[LABELS[label].key] = OrganRegion(LABELS[label].key, own_box, own_mask, own_parenchyma, touches)
-    if LABELS[LIVER].key not in organs:
-        raise NoLiverError(Sentence("mask.no-liver"))
-    return organs
 
 
 def measure_noise(organ: OrganRegion, voxels: np.ndarray, grid: Grid) -> Optional[Noise]:
@@ -182,20 +122,3 @@ def _moved(index: np.ndarray, row: int, step: int) -> Tuple[np.ndarray, ...]:
 
 def _robust_variance(differences: np.ndarray) -> float:
     return float(np.median(np.abs(differences)) * MAD_TO_SD) ** 2
-
-
-def check_arrays(voxels: np.ndarray, labels: np.ndarray, grid: Grid) -> None:
-    """Check that scan and mask, both (z, y, x), and their grid can be worked on.
-
-    Raises:
-        InputError: they differ in shape, are not three-dimensional, or the mask holds no labels.
-        ImageGeometryError: the axes of the grid do not span space.
-    """
-    shape = grid.checked().shape if voxels.shape == labels.shape else voxels.shape
-    if voxels.ndim != 3 or labels.shape != shape:
-        mask, scan = (" x ".join(map(str, sides[::-1])) for sides in (labels.shape, shape))
-        raise InputError(Sentence("mask.size", mask=mask, scan=scan))
-    if labels.dtype.kind not in "iub" or voxels.dtype.kind not in "iuf":
-        raise InputError(Sentence("mask.numbers"))
-    if labels.size and (int(labels.max()) > max(LABELS) or int(labels.min()) < 0):
-        raise InputError(Sentence("mask.no-labels"))

@@ -12,7 +12,8 @@ from ..masks.check import check_labels
 from ..measure.volumes import attenuation
 from ..sentences import Sentence
 from .candidates import Sites
-from .noise import MAD_TO_SD, Noise, OrganRegion, check_arrays, find_organs, measure_noise
+from .noise import MAD_TO_SD, Noise, measure_noise
+from .organs import OrganRegion, check_arrays, find_organs
 from .roi import OrganStatistics, PlacementSettings, Roi, RoiValues
 from .roi_weights import voxel_weights
 
