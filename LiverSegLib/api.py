@@ -31,7 +31,7 @@ from LiverSegLib.steatosis.conditions import names_contrast_agent
 
 if TYPE_CHECKING:
     from LiverSegLib.inference.label import Labelled
-    from LiverSegLib.steatosis.assess import Assessment, CutOffs
+    from LiverSegLib.steatosis.assessment import Assessment, CutOffs
     from LiverSegLib.steatosis.placement import PlacementSettings
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]

@@ -154,7 +154,7 @@ def _test(test: "RankTest", letter: str) -> str:
 
 def _grade_table(grades: "GradeComparison") -> Table:
     """The confusion table: rows manual, columns automatic; agreeing cases are bold."""
-    from ..steatosis.assess import GRADES
+    from ..steatosis.assessment import GRADES
 
     total = int(grades.counts.sum())
     table = Table(title=f"Grades, {total} cases", title_justify="left", title_style="bold")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..measure import Measurements
     from ..measure.measurements import Organ
     from ..outputs import ScanIdentity
-    from ..steatosis.assess import Assessment
+    from ..steatosis.assessment import Assessment
 
 WORK_SHARE = 0.9
 """Share of the progress bar that segmenting gets; drawing and writing get the rest."""
@@ -195,7 +195,7 @@ def _not_beside_a_lesion(warnings: List[str], measured: Sequence[str]) -> List[s
 def _summary(
     measurements: "Measurements", steatosis: "Optional[Assessment]", files: Mapping[str, Path]
 ) -> List[Any]:
-    from ..measure.warning_places import lesion_numbers, warnings_of_lesions
+    from ..measure.warnings import lesion_numbers, warnings_of_lesions
 
     parts: List[Any] = [_organ_table(measurements)]
     if measurements.lesions:

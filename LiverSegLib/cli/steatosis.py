@@ -24,7 +24,7 @@ from .steatosis_view import assessment_view
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from ..steatosis.assess import Assessment, CutOffs
+    from ..steatosis.assessment import Assessment, CutOffs
 
 SEGMENT_SHARE, ASSESS_SHARE = 0.85, 0.95
 """Shares of the progress bar at which segmenting and assessing are done."""
@@ -171,7 +171,7 @@ def parse_cut_offs(text: Optional[str]) -> "CutOffs":
     Raises:
         UsageError: not three numbers in order.
     """
-    from ..steatosis.assess import CutOffs
+    from ..steatosis.assessment import CutOffs
 
     if text is None:
         return CutOffs()

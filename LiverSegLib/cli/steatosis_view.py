@@ -8,7 +8,7 @@ from rich.text import Text
 from .console import Facts, numbers_table
 
 if TYPE_CHECKING:
-    from ..steatosis.assess import Assessment
+    from ..steatosis.assessment import Assessment
 
 GRADE_STYLES = {
     "normal": "bold blue",

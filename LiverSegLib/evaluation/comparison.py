@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import InputError
-from ..steatosis.assess import GRADES, CutOffs
+from ..steatosis.assessment import GRADES, CutOffs
 from .agreement import (
     BlandAltman,
     IntraclassCorrelation,

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Union
 
 from ..errors import InputError, UnreadableImageError
-from ..steatosis.assess import GRADES
+from ..steatosis.assessment import GRADES
 
 CASE, GRADE = "case", "grade"
 

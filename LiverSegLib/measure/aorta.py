@@ -9,6 +9,8 @@ from scipy import ndimage, signal
 
 from ..images.grid import Grid
 from ..labels import LIVER
+from ..masks.components import bounding_box
+from .volumes import find_structure
 
 LEAST_AORTA_HU = 62.0
 """A tube darker than this is not looked for: blood without contrast medium has 30 to 60 HU, and nothing sets
@@ -77,12 +79,13 @@ def at_the_liver(image: sitk.Image, labels: sitk.Image) -> Tuple[Optional[np.nda
     Returns:
         float32 (z, y, x), HU clipped to -200..600, and (slab, pixel) in mm. ``None`` without a liver.
     """
-    box = bounding_box(sitk.GetArrayViewFromImage(labels), LIVER)
-    if box is None:
+    mask = sitk.GetArrayViewFromImage(labels)
+    liver = find_structure(mask, bounding_box(mask), (LIVER,))
+    if liver is None:
         return None, (0.0, 0.0)
     axis = Grid.of(image).axial_axis  # only rows along the body axis may be cropped
     region = [slice(0, n) for n in image.GetSize()]
-    region[axis] = box[2 - axis]
+    region[axis] = liver.box[2 - axis]
     part = sitk.DICOMOrient(image[region[0], region[1], region[2]], "LPS")
     size, spacing = np.array(part.GetSize()), np.array(part.GetSpacing())
     # Whole factors keep it a plain block mean, which also calms noise.
@@ -125,25 +128,26 @@ def _tube_features(
         Two arrays (y, x) of one fixed place and shape: from 90 mm before to 15 mm behind the middle of the
         spine (which curves), from 35 mm right to 45 mm left of it.
     """
-    reach = int(round(_RING_MM[1] / pixel)) + 1
+    margin = int(round(_RING_MM[1] / pixel)) + 1
     y0, x0 = int(round(spine[0] - 90 / pixel)), int(round(spine[1] - 35 / pixel))
     height, width = int(round(105 / pixel)), int(round(80 / pixel))
-    padded = np.pad(plane, reach + max(height, width), constant_values=-200.0)
+    padded = np.pad(plane, margin + max(height, width), constant_values=-200.0)
     shift = max(height, width)
     y0, x0 = (
-        int(np.clip(v + shift, 0, n - h - 2 * reach))
+        int(np.clip(v + shift, 0, n - h - 2 * margin))
         for v, n, h in zip((y0, x0), padded.shape, (height, width))
     )
-    area = padded[y0 : y0 + height + 2 * reach, x0 : x0 + width + 2 * reach]
-    disc, ring = _kernels(pixel, reach)
+    area = padded[y0 : y0 + height + 2 * margin, x0 : x0 + width + 2 * margin]
+    disc, ring = _kernels(pixel, margin)
     mean = signal.fftconvolve(area, disc, "valid")
     spread = np.sqrt(np.maximum(0, signal.fftconvolve(area * area, disc, "valid") - mean * mean))
     contrast = mean - signal.fftconvolve(area, ring, "valid")
     return mean, np.clip(contrast / 60, -1, 1.5) - spread / 25
 
 
-def _kernels(pixel: float, reach: int) -> Tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1] * pixel
+def _kernels(pixel: float, margin: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the weights (y, x) of a disc and of a ring about it, ``margin`` pixels to every side."""
+    y, x = np.mgrid[-margin : margin + 1, -margin : margin + 1] * pixel
     radius = np.hypot(y, x)
     disc = (radius <= _AORTA_RADIUS_MM).astype(np.float32)
     ring = ((radius >= _RING_MM[0]) & (radius <= _RING_MM[1])).astype(np.float32)
@@ -151,8 +155,8 @@ def _kernels(pixel: float, reach: int) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def _fit(mean: np.ndarray, likeness: np.ndarray, hypothesis: Union[float, np.ndarray]) -> np.ndarray:
-    """Likeness to a vessel of about ``hypothesis`` HU: arterial blood differs along the aorta, the brighter
-    the more.
+    """Likeness (y, x) to a vessel of about ``hypothesis`` HU: arterial blood differs along the aorta, the
+    brighter the more. For hypotheses (n, 1, 1) it is (n, y, x).
     """
     off = np.abs(mean - hypothesis) / np.maximum(25.0, 0.15 * hypothesis)
     return likeness - np.minimum(off, 3)
@@ -177,17 +181,12 @@ def _track(features: List[Tuple[np.ndarray, np.ndarray]], hypothesis: float) -> 
     Returns:
         Mean score per slab (up to 1.5), and the HU along the path.
     """
-    total, origins = None, []
-    for mean, likeness in features:
-        here = _fit(mean, likeness, hypothesis)
-        if total is not None:
-            windows = np.lib.stride_tricks.sliding_window_view(
-                np.pad(total, 2, constant_values=-np.inf), (5, 5)
-            )
-            flat = windows.reshape(total.shape + (25,))
-            origins.append(flat.argmax(-1))
-            here = here + flat.max(-1)
-        total = here
+    total, origins = _fit(*features[0], hypothesis), []
+    for mean, likeness in features[1:]:
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(total, 2, constant_values=-np.inf), (5, 5))
+        flat = windows.reshape(total.shape + (25,))
+        origins.append(flat.argmax(-1))
+        total = _fit(mean, likeness, hypothesis) + flat.max(-1)
     y, x = np.unravel_index(int(np.argmax(total)), total.shape)
     score = float(total[y, x]) / len(features)
     values = [float(features[-1][0][y, x])]
@@ -196,15 +195,3 @@ def _track(features: List[Tuple[np.ndarray, np.ndarray]], hypothesis: float) -> 
         y, x = y + step // 5 - 2, x + step % 5 - 2
         values.append(float(mean[y, x]))
     return score, values
-
-
-def bounding_box(mask: np.ndarray, label: int) -> Optional[Tuple[slice, slice, slice]]:
-    """Box around a label, (z, y, x) slices, without a boolean copy of the whole volume."""
-    rows = [index for index in range(mask.shape[0]) if (mask[index] == label).any()]
-    if not rows:
-        return None
-    flat = np.zeros(mask.shape[1:], bool)
-    for index in rows:
-        flat |= mask[index] == label
-    ys, xs = np.flatnonzero(flat.any(1)), np.flatnonzero(flat.any(0))
-    return slice(rows[0], rows[-1] + 1), slice(ys[0], ys[-1] + 1), slice(xs[0], xs[-1] + 1)

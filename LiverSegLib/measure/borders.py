@@ -18,8 +18,18 @@ BORDER_WORDS = ("superior", "inferior", "right", "left", "anterior", "posterior"
 """All words for borders, in the order in which they are listed."""
 
 
-def touched_borders(box: Box, grid: Grid) -> Tuple[str, ...]:
-    """Return the words for the borders of the scan that a structure with this tight (z, y, x) box reaches."""
+def touched_borders(
+    mask: np.ndarray, box: Box, grid: Grid, values: np.ndarray, padding: Optional[float]
+) -> Tuple[str, ...]:
+    """Return the words for the borders of the scan that a structure reaches, in the order of BORDER_WORDS.
+
+    Args:
+        mask: bool (z, y, x), the structure within ``box``.
+        box: its tight box in the scan.
+        grid: of the scan.
+        values: the whole scan (z, y, x) in HU.
+        padding: as :func:`padding_value` found it, or None to look for none.
+    """
     words = set()
     for axis in range(3):
         part = box[2 - axis]
@@ -27,12 +37,9 @@ def touched_borders(box: Box, grid: Grid) -> Tuple[str, ...]:
             words.add(grid.border_name(axis, high=False))
         if part.stop == grid.size[axis]:
             words.add(grid.border_name(axis, high=True))
-    return in_order(words)
-
-
-def in_order(words: object) -> Tuple[str, ...]:
-    """Return those of BORDER_WORDS that are in ``words``, in their order."""
-    return tuple(word for word in BORDER_WORDS if word in words)  # type: ignore[operator]
+    if _meets_padding(mask, box, values, padding):
+        words.add(FIELD_OF_VIEW)
+    return tuple(word for word in BORDER_WORDS if word in words)
 
 
 def border_word(word: str) -> str:
@@ -46,15 +53,8 @@ def padding_value(values: np.ndarray) -> Optional[float]:
     return corner if corner < PADDING_BELOW_HU else None
 
 
-def meets_padding(mask: np.ndarray, box: Box, values: np.ndarray, padding: Optional[float]) -> bool:
-    """Tell whether a structure lies face to face with the padding outside the reconstructed circle.
-
-    Args:
-        mask: bool, the structure within ``box``.
-        box: where the mask lies in ``values``.
-        values: the whole scan (z, y, x) in HU.
-        padding: as :func:`padding_value` found it.
-    """
+def _meets_padding(mask: np.ndarray, box: Box, values: np.ndarray, padding: Optional[float]) -> bool:
+    """Tell whether a structure lies face to face with the padding outside the reconstructed circle."""
     if padding is None:
         return False
     around = grow_box(box, (1, 1, 1), values.shape)
@@ -66,5 +66,5 @@ def meets_padding(mask: np.ndarray, box: Box, values: np.ndarray, padding: Optio
     faces = 0
     for axis in range(3):
         a, b = np.moveaxis(structure, axis, 0), np.moveaxis(padded, axis, 0)
-        faces += np.count_nonzero(a[1:] & b[:-1]) + np.count_nonzero(a[:-1] & b[1:])
+        faces += int(np.count_nonzero(a[1:] & b[:-1]) + np.count_nonzero(a[:-1] & b[1:]))
     return faces >= PADDING_CONTACT_FACES

@@ -4,7 +4,7 @@ Provenance, report and JSON are written from these facts; nothing is read back f
 Importing this loads neither scipy nor SimpleITK.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 
@@ -44,11 +44,10 @@ class ClinicalFacts:
         >>> ClinicalFacts(kvp=120.0).to_dict()["kvp"]
         120.0
         """
-        facts = asdict(self)
-        facts["left_out"] = list(self.left_out)
+        phase: Optional[Dict[str, Any]] = None
         if self.phase is not None:
-            facts["phase"].update(confidence=round(self.phase.confidence, 3), reason=self.phase.reason)
-        return facts
+            phase = {**vars(self.phase), "confidence": round(self.phase.confidence, 3)}
+        return {**vars(self), "phase": phase, "left_out": list(self.left_out)}
 
     @classmethod
     def from_dict(cls, facts: Optional[Mapping[str, Any]]) -> "ClinicalFacts":

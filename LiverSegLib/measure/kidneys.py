@@ -50,7 +50,15 @@ def find_kidneys(slabs: Optional[Slabs], labels: sitk.Image) -> Optional[float]:
 def _side(
     volume: np.ndarray, free: np.ndarray, spine: Tuple[float, float], spacing: Tuple[float, float], sign: int
 ) -> Optional[float]:
-    """Upper quartile (HU) of the largest thick piece of soft tissue beside the spine; None without one."""
+    """Upper quartile (HU) of the brightest thick piece of soft tissue beside the spine; None without one.
+
+    Args:
+        volume: (z, y, x) in HU.
+        free: bool (z, y, x), False in liver and spleen.
+        spine: its middle (y, x) in pixels.
+        spacing: mm of a slab and of a pixel.
+        sign: -1 for the patient's right side, 1 for the left.
+    """
     y, x = np.mgrid[: volume.shape[1], : volume.shape[2]].astype(float)
     aside, depth = sign * (x - spine[1]) * spacing[1], (y - spine[0]) * spacing[1]
     region = (aside > SIDE_MM[0]) & (aside < SIDE_MM[1]) & (depth > DEPTH_MM[0]) & (depth < DEPTH_MM[1])

@@ -9,6 +9,7 @@ left between them; 0 if the lesion reaches the surface. Cavities enclosed in the
 the faces where the border of the scan cuts the liver.
 """
 
+from dataclasses import replace
 from typing import List, Optional, Tuple
 
 import numpy as np
@@ -28,10 +29,10 @@ from ..masks.components import (
     nonzero_indices,
 )
 from . import warnings
-from .borders import FIELD_OF_VIEW, in_order, meets_padding, touched_borders
+from .borders import touched_borders
 from .diameters import SliceDiameters, longest_in_slices
-from .measurements import Lesion, Line
-from .volumes import Structure, attenuation, find_structure
+from .measurements import Lesion, Line, Vector, vector
+from .volumes import ScanContext, Structure, attenuation, find_structure
 
 MINIMUM_LESION_MM = 5.0
 """Default least longest axial diameter of a lesion in mm, measured as RECIST 1.1 measures.
@@ -45,39 +46,23 @@ _SAMPLE = 64
 _ROUNDING_MM = 1e-6
 
 
-def measure_lesions(
-    tumour: Structure,
-    liver: Structure,
-    grid: Grid,
-    values: np.ndarray,
-    *,
-    probability: Optional[np.ndarray] = None,
-    padding: Optional[float] = None,
-    scan_warnings: Tuple[str, ...] = (),
-    blood_hu: Optional[float] = None,
-) -> Tuple[Lesion, ...]:
+def measure_lesions(tumour: Structure, liver: Structure, scan: ScanContext) -> Tuple[Lesion, ...]:
     """Measure every lesion.
 
     Args:
         tumour: all tumour voxels.
         liver: parenchyma and tumours together.
-        grid: the grid of the scan.
-        values: the scan (z, y, x) in HU.
-        probability: uint8 (z, y, x), 255 = 1.0, or None.
-        padding: the scan's padding value if the liver meets the padding, else None.
-        scan_warnings: sentences that hold for every lesion.
-        blood_hu: attenuation of enhanced blood in the aorta, if known.
+        scan: the scan that both lie in.
 
     Returns:
         The lesions, numbered from 1 by descending volume.
     """
     lesions = _separate(tumour)
-    surface = _DistanceToSurface(liver, grid)
-    measured = [
-        _measure(lesion, surface, grid, values, probability, padding, scan_warnings, blood_hu)
-        for lesion in _by_volume(lesions, grid)
-    ]
-    return tuple(Lesion(number=number, **fields) for number, fields in enumerate(measured, start=1))
+    surface = _DistanceToSurface(liver, scan.grid)
+    return tuple(
+        _measure(number, lesion, surface, scan)
+        for number, lesion in enumerate(_by_volume(lesions, scan.grid), start=1)
+    )
 
 
 def narrow_lesions(labels: sitk.Image, minimum_mm: float = MINIMUM_LESION_MM) -> List[Tuple[Box, np.ndarray]]:
@@ -121,43 +106,38 @@ def _by_volume(lesions: List[Structure], grid: Grid) -> List[Structure]:
 
 
 def _measure(
+    number: int,
     lesion: Structure,
     surface: "_DistanceToSurface",
-    grid: Grid,
-    values: np.ndarray,
-    probability: Optional[np.ndarray],
-    padding: Optional[float],
-    scan_warnings: Tuple[str, ...],
-    blood_hu: Optional[float],
-) -> dict:
-    """Return the fields of a Lesion but its number."""
+    scan: ScanContext,
+) -> Lesion:
+    grid = scan.grid
     diameters, longest, perpendicular = _diameters(lesion, grid)
-    hu = attenuation(values[lesion.box][lesion.mask])
+    hu = attenuation(scan.values[lesion.box][lesion.mask])
     to_surface, to_cut = surface.measure(lesion)
-    touches = touched_borders(lesion.box, grid)
-    if meets_padding(lesion.mask, lesion.box, values, padding):
-        touches = in_order({*touches, FIELD_OF_VIEW})
+    touches = touched_borders(lesion.mask, lesion.box, grid, scan.values, scan.padding)
     said = warnings.cut_off("lesion.cut-off", touches)
     if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
         said += (warnings.NEAR_CUT_FACE,)
     said += warnings.too_small(diameters.longest_mm, grid.slice_spacing)
-    said += warnings.too_dense(hu.mean_hu, blood_hu) + scan_warnings
-    return {
-        "volume_ml": lesion.voxels * grid.voxel_ml,
-        "longest_diameter_mm": diameters.longest_mm,
-        "perpendicular_mm": diameters.perpendicular_mm,
-        "longest_ends": longest,
-        "perpendicular_ends": perpendicular,
-        "slice_index": diameters.slice_index,
-        "centre": _centre(lesion, grid),
-        "mean_hu": hu.mean_hu,
-        "sd_hu": hu.sd_hu,
-        "surface_distance_mm": to_surface,
-        "probability": _mean_probability(lesion, probability),
-        "voxels": lesion.voxels,
-        "truncated": bool(touches),
-        "warnings": said,
-    }
+    said += warnings.too_dense(hu.mean_hu, scan.blood_hu) + scan.warnings
+    return Lesion(
+        number=number,
+        volume_ml=lesion.voxels * grid.voxel_ml,
+        longest_diameter_mm=diameters.longest_mm,
+        perpendicular_mm=diameters.perpendicular_mm,
+        longest_ends=longest,
+        perpendicular_ends=perpendicular,
+        slice_index=diameters.slice_index,
+        centre=_centre(lesion, grid),
+        mean_hu=hu.mean_hu,
+        sd_hu=hu.sd_hu,
+        surface_distance_mm=to_surface,
+        probability=_mean_probability(lesion, scan.probability),
+        voxels=lesion.voxels,
+        truncated=bool(touches),
+        warnings=said,
+    )
 
 
 def _mean_probability(lesion: Structure, probability: Optional[np.ndarray]) -> Optional[float]:
@@ -172,10 +152,9 @@ def _indices(mask: np.ndarray, box: Box) -> np.ndarray:
     return (np.stack(nonzero_indices(mask), axis=1) + corner)[:, ::-1]
 
 
-def _centre(lesion: Structure, grid: Grid) -> Tuple[float, float, float]:
+def _centre(lesion: Structure, grid: Grid) -> Vector:
     mean = _indices(lesion.mask, lesion.box).mean(axis=0)
-    x, y, z = grid.points(mean[None])[0]
-    return float(x), float(y), float(z)
+    return vector(grid.points(mean[None])[0])
 
 
 def _diameters(lesion: Structure, grid: Grid) -> Tuple[SliceDiameters, Line, Line]:
@@ -192,18 +171,11 @@ def _diameters(lesion: Structure, grid: Grid) -> Tuple[SliceDiameters, Line, Lin
         indices[:, across] = found.slice_index + starts[across]
         indices[:, column] = [end[0] + starts[column] for end in ends]
         indices[:, row] = [end[1] + starts[row] for end in ends]
-        start, stop = (tuple(float(value) for value in point) for point in grid.points(indices))
-        return start, stop  # type: ignore[return-value]
+        start, stop = (vector(point) for point in grid.points(indices))
+        return start, stop
 
-    longest, perpendicular = line(found.longest_ends), line(found.perpendicular_ends)
-    placed = SliceDiameters(
-        slice_index=found.slice_index + starts[across],
-        longest_mm=found.longest_mm,
-        perpendicular_mm=found.perpendicular_mm,
-        longest_ends=found.longest_ends,
-        perpendicular_ends=found.perpendicular_ends,
-    )
-    return placed, longest, perpendicular
+    placed = replace(found, slice_index=found.slice_index + starts[across])
+    return placed, line(found.longest_ends), line(found.perpendicular_ends)
 
 
 class _DistanceToSurface:

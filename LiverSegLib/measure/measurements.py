@@ -1,7 +1,7 @@
 """What is measured on a segmented scan, as data: organs, lesions, tumour burden; to and from dicts."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from ..errors import InputError
 from ..sentences import Sentence, restored
@@ -10,6 +10,17 @@ Vector = Tuple[float, float, float]
 """A point in LPS mm."""
 Line = Tuple[Vector, Vector]
 """The two ends of a line in LPS mm."""
+
+
+def vector(values: Iterable[float]) -> Vector:
+    """Return three numbers as a vector.
+
+    Raises:
+        ValueError: there are not three.
+    """
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
 
 FORMAT = "liverseg-measurements-1"
 """Name and version of the dict that :meth:`Measurements.to_dict` makes."""
@@ -184,19 +195,7 @@ class Measurements:
 
 
 def _organ_to_dict(organ: Organ) -> Dict[str, Any]:
-    return {
-        "key": organ.key,
-        "name": organ.name,
-        "volume_ml": organ.volume_ml,
-        "mean_hu": organ.mean_hu,
-        "sd_hu": organ.sd_hu,
-        "median_hu": organ.median_hu,
-        "voxels": organ.voxels,
-        "truncated": organ.truncated,
-        "touches": list(organ.touches),
-        "reliable": organ.reliable,
-        "warnings": list(organ.warnings),
-    }
+    return {**vars(organ), "touches": list(organ.touches), "warnings": list(organ.warnings)}
 
 
 def _organ_from_dict(data: Mapping[str, Any]) -> Organ:
@@ -225,15 +224,15 @@ def _lesion_to_dict(lesion: Lesion) -> Dict[str, Any]:
 
 def _lesion_from_dict(data: Mapping[str, Any]) -> Lesion:
     plain = dict(data)
-    centre = tuple(plain.pop("centre_lps_mm"))
-    longest = _line(plain.pop("longest_ends_lps_mm"))
-    perpendicular = _line(plain.pop("perpendicular_ends_lps_mm"))
-    warnings = tuple(plain.pop("warnings"))
     return Lesion(
-        **plain, centre=centre, longest_ends=longest, perpendicular_ends=perpendicular, warnings=warnings
+        centre=vector(plain.pop("centre_lps_mm")),
+        longest_ends=_line(plain.pop("longest_ends_lps_mm")),
+        perpendicular_ends=_line(plain.pop("perpendicular_ends_lps_mm")),
+        warnings=tuple(plain.pop("warnings")),
+        **plain,
     )
 
 
-def _line(ends: Any) -> Line:
+def _line(ends: Iterable[Iterable[float]]) -> Line:
     start, stop = ends
-    return tuple(start), tuple(stop)
+    return vector(start), vector(stop)

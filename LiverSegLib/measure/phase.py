@@ -25,10 +25,12 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..labels import LIVER, SPLEEN
+from ..masks.components import bounding_box
 from ..sentences import Sentence, in_commas
-from .aorta import bounding_box, find_aorta, slabs_of
+from .aorta import find_aorta, slabs_of
 from .facts import PhaseEstimate
 from .kidneys import find_kidneys
+from .volumes import find_structure
 
 UNENHANCED_SPLEEN_HU = 65.0
 """A spleen below this holds no contrast medium worth the name (unenhanced: 40 to 60)."""
@@ -195,12 +197,11 @@ def organ_hu(image: sitk.Image, labels: sitk.Image, label: int) -> Optional[floa
     left.
     """
     mask_view = sitk.GetArrayViewFromImage(labels)
-    box = bounding_box(mask_view, label)
-    if box is None:
+    organ = find_structure(mask_view, bounding_box(mask_view), (label,))
+    if organ is None:
         return None
-    mask = mask_view[box] == label
     spacing = image.GetSpacing()[::-1]
-    inner = mask
+    inner = organ.mask
     for axis, distance in enumerate(spacing):
         # Slices thicker than the margin are not eroded: the whole organ would vanish.
         steps = int(round(_EROSION_MM / distance))
@@ -208,7 +209,7 @@ def organ_hu(image: sitk.Image, labels: sitk.Image, label: int) -> Optional[floa
             shape = [1, 1, 1]
             shape[axis] = 3
             inner = ndimage.binary_erosion(inner, np.ones(shape), iterations=steps)
-    values = sitk.GetArrayViewFromImage(image)[box][inner]
+    values = sitk.GetArrayViewFromImage(image)[organ.box][inner]
     return float(np.median(values)) if values.size >= _MINIMUM_ORGAN_VOXELS else None
 
 

@@ -13,10 +13,10 @@ from ..masks.check import check_labels
 from ..masks.components import bounding_box
 from ..sentences import Sentence
 from . import warnings
-from .borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
+from .borders import FIELD_OF_VIEW, padding_value, touched_borders
 from .lesions import measure_lesions
 from .measurements import Lesion, Measurements, Organ
-from .volumes import Structure, attenuation, find_structure
+from .volumes import ScanContext, Structure, attenuation, find_structure
 
 
 def measure(
@@ -46,8 +46,16 @@ def measure(
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
-        InputError: the mask holds values that are no labels, or the scan voxels without a finite value.
+        InputError: the mask holds values that are no labels.
+        NotCTError: a voxel of a structure has no finite value.
         UsageError: the probability is not uint8 of the mask's shape.
+
+    >>> array = np.zeros((4, 4, 4), np.uint8)
+    >>> array[1:3, 1:3, 1:3] = LIVER
+    >>> labels = sitk.GetImageFromArray(array)
+    >>> found = measure(labels, sitk.Cast(labels, sitk.sitkInt16) * 60, phase="unenhanced")
+    >>> found.organ("liver").volume_ml, found.organ("liver").mean_hu, found.lesions
+    (0.008, 60.0, ())
     """
     grid = check_same_grid(labels, image)
     labels = check_labels(labels)
@@ -62,26 +70,23 @@ def measure(
     liver, parenchyma, spleen, tumour = (
         find_structure(mask, box, wanted) for wanted in ((LIVER, TUMOUR), (LIVER,), (SPLEEN,), (TUMOUR,))
     )
-    padding = padding_value(values)
-    general = warnings.thick_slices(grid.slice_spacing)
-    liver_organ = _organ(LIVER, liver, parenchyma, grid, values, padding, general, warnings.NO_LIVER)
-    spleen_organ = _organ(SPLEEN, spleen, spleen, grid, values, padding, general, warnings.NO_SPLEEN)
-    tumour_organ = _organ(TUMOUR, tumour, tumour, grid, values, padding, general, None)
-    blood = warnings.enhanced_blood(phase, aorta_hu)
+    scan = ScanContext(
+        grid,
+        values,
+        padding=padding_value(values),
+        probability=probability,
+        blood_hu=warnings.enhanced_blood(phase, aorta_hu),
+        warnings=warnings.thick_slices(grid.slice_spacing),
+    )
+    liver_organ = _organ(LIVER, liver, parenchyma, scan, warnings.NO_LIVER)
+    spleen_organ = _organ(SPLEEN, spleen, spleen, scan, warnings.NO_SPLEEN)
+    tumour_organ = _organ(TUMOUR, tumour, tumour, scan, None)
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
-        lesions = measure_lesions(
-            tumour,
-            liver,
-            grid,
-            values,
-            probability=probability,
-            padding=padding if FIELD_OF_VIEW in liver_organ.touches else None,
-            scan_warnings=general,
-            blood_hu=blood,
-        )
-    dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu, blood)]
-    doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense, blood))
+        meets_padding = FIELD_OF_VIEW in liver_organ.touches  # without it, no lesion does either
+        lesions = measure_lesions(tumour, liver, scan if meets_padding else replace(scan, padding=None))
+    dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu, scan.blood_hu)]
+    doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense, scan.blood_hu))
     tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
     return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
 
@@ -90,29 +95,21 @@ def _organ(
     label: int,
     structure: Optional[Structure],
     measured: Optional[Structure],
-    grid: Grid,
-    values: np.ndarray,
-    padding: Optional[float],
-    general: Tuple[str, ...],
+    scan: ScanContext,
     absent: Optional[str],
 ) -> Organ:
-    """Measure one organ: the volume of ``structure``, the attenuation of ``measured``.
-
-    Args:
-        general: sentences that hold for every volume of this scan.
-        absent: the sentence to give if there is no such voxel.
+    """Measure one organ: the volume of ``structure``, the attenuation of ``measured``; ``absent`` is the
+    sentence to give if there is no such voxel.
     """
     info = LABELS[label]
     if structure is None:
         return Organ(info.key, info.name, 0.0, reliable=absent is None, warnings=(absent,) if absent else ())
-    touches = touched_borders(structure.box, grid)
-    if meets_padding(structure.mask, structure.box, values, padding):
-        touches = in_order({*touches, FIELD_OF_VIEW})
-    hu = None if measured is None else attenuation(values[measured.box][measured.mask])
+    touches = touched_borders(structure.mask, structure.box, scan.grid, scan.values, scan.padding)
+    hu = None if measured is None else attenuation(scan.values[measured.box][measured.mask])
     return Organ(
         key=info.key,
         name=info.name,
-        volume_ml=structure.voxels * grid.voxel_ml,
+        volume_ml=structure.voxels * scan.grid.voxel_ml,
         mean_hu=None if hu is None else hu.mean_hu,
         sd_hu=None if hu is None else hu.sd_hu,
         median_hu=None if hu is None else hu.median_hu,
@@ -120,7 +117,8 @@ def _organ(
         truncated=bool(touches),
         touches=touches,
         reliable=not touches,
-        warnings=warnings.cut_off("volume.cut-off", touches, organ=Sentence(f"organ.{info.key}")) + general,
+        warnings=warnings.cut_off("volume.cut-off", touches, organ=Sentence(f"organ.{info.key}"))
+        + scan.warnings,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Optional, Tuple
 import numpy as np
 
 from ..errors import NotCTError
+from ..images.grid import Grid
 from ..masks.components import Box, bounding_box, box_within
 from ..sentences import Sentence
 
@@ -30,6 +31,27 @@ class Structure:
     def voxels(self) -> int:
         """Number of voxels."""
         return int(np.count_nonzero(self.mask))
+
+
+@dataclass(frozen=True, eq=False)
+class ScanContext:
+    """What measuring a structure needs of its scan.
+
+    Attributes:
+        grid: of the scan.
+        values: the scan (z, y, x) in HU.
+        padding: the value outside the reconstructed circle, see ``borders``; None to look for none.
+        probability: uint8 (z, y, x), 255 = 1.0, or None.
+        blood_hu: attenuation of enhanced blood in the aorta, if known.
+        warnings: sentences that hold for every number of this scan.
+    """
+
+    grid: Grid
+    values: np.ndarray
+    padding: Optional[float] = None
+    probability: Optional[np.ndarray] = None
+    blood_hu: Optional[float] = None
+    warnings: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""The sentences that say what makes a number doubtful, and the thresholds behind them."""
+"""The sentences that say what makes a number doubtful, the thresholds behind them, and where each stands."""
 
-from typing import Any, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..images.grid import are_thick_slices
 from ..sentences import Sentence, listed
 from .borders import FIELD_OF_VIEW, border_word
+from .measurements import Lesion, Measurements
 
 MEASURABLE_MM = 10.0
 """Least longest diameter of a measurable lesion on CT with slices up to 5 mm (RECIST 1.1, section 3.1.1)."""
@@ -13,6 +14,9 @@ DENSE_LESION_HU = 200.0
 limit of ours, about what an aorta has early in the portal venous phase."""
 ENHANCED_BLOOD_HU = 75.0
 """Blood without contrast medium has 30 to 60 HU: an aorta below this is no measure for an enhanced vessel."""
+
+BURDEN, RATIO = "burden", "ratio"
+"""Places of warnings beside the keys of the organs."""
 
 NO_LIVER = Sentence("volume.no-liver")
 NO_SPLEEN = Sentence("volume.no-spleen")
@@ -137,3 +141,56 @@ def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:
 def each_once(sentences: Iterable[str]) -> Tuple[str, ...]:
     """Return the sentences in their order without repetitions."""
     return tuple(dict.fromkeys(sentences))
+
+
+def warnings_by_place(measurements: Measurements, warnings: Iterable[str]) -> Dict[str, Tuple[str, ...]]:
+    """Return place -> its warnings; no sentence stands at two places.
+
+    What is said of two organs or more concerns the scan. Of the tumours and their burden, it stands at the
+    tumours.
+
+    Args:
+        measurements: what was measured.
+        warnings: all sentences on the result, those of its organs and of the burden among them.
+
+    Returns:
+        "scan", the key of each organ, "burden" and "ratio" -> sentences.
+    """
+    organs = [organ for organ in measurements.organs if organ.warnings]
+    said = [sentence for organ in organs for sentence in dict.fromkeys(organ.warnings)]
+    of_all = {sentence for sentence in said if said.count(sentence) > 1}
+    places: Dict[str, Tuple[str, ...]] = {}
+    stands = set(of_all)
+    concerned: List[Tuple[str, Sequence[str]]] = [
+        (organ.key, organ.warnings) for organ in measurements.organs
+    ]
+    concerned += [(BURDEN, measurements.burden_warnings), (RATIO, measurements.liver_spleen_warnings)]
+    for place, sentences in concerned:
+        places[place] = tuple(text for text in dict.fromkeys(sentences) if text not in stands)
+        stands.update(places[place])
+    rest = [text for text in (*warnings, *measurements.warnings) if text in of_all or text not in stands]
+    places["scan"] = tuple(dict.fromkeys(rest))
+    return places
+
+
+def warnings_of_lesions(
+    lesions: Sequence[Lesion], measurements_say: Iterable[str]
+) -> Tuple[Tuple[str, Tuple[int, ...]], ...]:
+    """Return each sentence on lesions once, with the numbers of those that it concerns.
+
+    Args:
+        lesions: in the order of the table.
+        measurements_say: sentences that stand elsewhere already.
+    """
+    elsewhere = set(measurements_say)
+    numbers: Dict[str, List[int]] = {}
+    for lesion in lesions:
+        for text in dict.fromkeys(lesion.warnings):
+            if text not in elsewhere:
+                numbers.setdefault(text, []).append(lesion.number)
+    return tuple((text, tuple(found)) for text, found in numbers.items())
+
+
+def lesion_numbers(numbers: Sequence[int]) -> str:
+    """Return "Lesion 2" or "Lesions 2, 3, 5"."""
+    return f"{'Lesion' if len(numbers) == 1 else 'Lesions'} {', '.join(map(str, numbers))}"

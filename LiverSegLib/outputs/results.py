@@ -16,7 +16,7 @@ from .scan_identity import ScanIdentity, refuse_another_scan
 
 if TYPE_CHECKING:
     from ..api import Result
-    from ..steatosis.assess import Assessment
+    from ..steatosis.assessment import Assessment
 
 MEASUREMENTS_JSON = "measurements.json"
 RESULTS = FileSet(index=MEASUREMENTS_JSON, content="results")

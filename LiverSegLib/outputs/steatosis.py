@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from ..labels import LABELS, LIVER, SPLEEN
 from ..sentences import Sentence
-from ..steatosis.assess import Assessment, Reading
+from ..steatosis.assessment import Assessment, MeasuredRoi
 from .atomic import PathLike, Reservation, check_room
 from .file_set import FileSet, Writer, in_words, refuse_to_overwrite, reserved, write_file_set
 from .label_files import write_labels
@@ -127,8 +127,8 @@ def case_row(name: str, assessment: Assessment) -> Dict[str, str]:
         "grade": assessment.grade or "",
         "graded_anyway": _yes(assessment.graded_anyway),
         "fat_fraction_percent": _number(assessment.fat_fraction_percent, 1),
-        "liver_rois": str(len(assessment.readings(LABELS[LIVER].key))),
-        "spleen_rois": str(len(assessment.readings(LABELS[SPLEEN].key))),
+        "liver_rois": str(len(assessment.rois_of(LABELS[LIVER].key))),
+        "spleen_rois": str(len(assessment.rois_of(LABELS[SPLEEN].key))),
         "edited": _yes(assessment.edited),
         "phase": assessment.conditions.phase or "",
         "kvp": _number(assessment.conditions.kvp, 0),
@@ -140,7 +140,7 @@ def case_row(name: str, assessment: Assessment) -> Dict[str, str]:
     }
 
 
-def roi_row(reading: Reading) -> Dict[str, str]:
+def roi_row(reading: MeasuredRoi) -> Dict[str, str]:
     """One ROI as a row of ROI_COLUMNS."""
     roi, values = reading
     centre, size = ([_number(value, 1) for value in vector] for vector in (roi.centre, roi.size))
@@ -159,7 +159,7 @@ def roi_row(reading: Reading) -> Dict[str, str]:
 
 
 def _picture(
-    readings: Sequence[Reading], image: sitk.Image, labels: sitk.Image, said: List[str]
+    readings: Sequence[MeasuredRoi], image: sitk.Image, labels: sitk.Image, said: List[str]
 ) -> Optional[Callable[[Path], None]]:
     """What writes the picture of the ROIs; None without ROIs, or, with a sentence, without pillow."""
     if not readings:

@@ -4,8 +4,7 @@ from html import escape
 from typing import List, Optional, Sequence, Set, Tuple
 
 from ..sentences import key_of
-from ..steatosis.assess import Assessment, Reading
-from ..steatosis.assessment import Acceptance
+from ..steatosis.assessment import Acceptance, Assessment, MeasuredRoi
 from .figures import Figure
 from .grade_scale import grade_scale
 from .pictures import to_data_uri
@@ -94,7 +93,7 @@ def _interval(steatosis: Assessment) -> str:
 
 def _numbers(steatosis: Assessment) -> str:
     conditions, settings = steatosis.conditions, steatosis.settings
-    liver, spleen = (len(steatosis.readings(organ)) for organ in ("liver", "spleen"))
+    liver, spleen = (len(steatosis.rois_of(organ)) for organ in ("liver", "spleen"))
     # with a ratio, the grade is the one verdict
     plain_scan = steatosis.other_measures_judge
     said_liver = _said(steatosis.liver_text) if plain_scan else ""
@@ -147,7 +146,7 @@ def _fat(steatosis: Assessment) -> str:
     return f"{value} – {doubts}" if doubts else value
 
 
-def _roi_table(readings: Sequence[Reading], view: PatientView) -> str:
+def _roi_table(readings: Sequence[MeasuredRoi], view: PatientView) -> str:
     if not readings:
         return ""
     return table(
@@ -171,7 +170,7 @@ def _roi_row(reading: Reading, view: PatientView) -> Tuple[str, ...]:
     )
 
 
-def _pictures(readings: Sequence[Reading], view: PatientView) -> str:
+def _pictures(readings: Sequence[MeasuredRoi], view: PatientView) -> str:
     if not readings:
         return ""
     figures: List[Figure] = []

@@ -4,7 +4,7 @@ the ratio and its interval on it."""
 from html import escape
 from typing import Dict, List, Tuple
 
-from ..steatosis.assess import GRADES, Assessment
+from ..steatosis.assessment import GRADES, Assessment
 from .pieces import css
 
 GRADE_COLOURS: Dict[str, Tuple[int, int, int]] = {

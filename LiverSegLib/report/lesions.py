@@ -4,7 +4,7 @@ from html import escape
 from typing import Sequence, Tuple
 
 from ..measure.measurements import Lesion, Measurements
-from ..measure.warning_places import lesion_numbers, warnings_of_lesions
+from ..measure.warnings import lesion_numbers, warnings_of_lesions
 from .figures import MOST_LESIONS, Figure
 from .pieces import NONE, figure_element, plain, section, table, volume, warning_lines
 

@@ -6,7 +6,7 @@ from typing import Iterable, Mapping, Optional, Sequence, Tuple
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import ClinicalFacts
 from ..measure.measurements import Measurements, Organ
-from ..measure.warning_places import BURDEN, RATIO
+from ..measure.warnings import BURDEN, RATIO
 from .pieces import NONE, css, plain, section, table, volume, warning_lines
 
 PHASES = {

@@ -15,8 +15,8 @@ import SimpleITK as sitk
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Measurements
-from ..measure.warning_places import warnings_by_place
-from ..steatosis.assess import Assessment
+from ..measure.warnings import warnings_by_place
+from ..steatosis.assessment import Assessment
 from .fatty_liver import fatty_liver_section
 from .figures import Figure, Figures, build_figures
 from .lesions import lesions_section, rejected_section

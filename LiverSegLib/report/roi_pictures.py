@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..labels import LIVER, SPLEEN
 from ..masks.components import bounding_box
-from ..steatosis.assess import Reading
+from ..steatosis.assessment import MeasuredRoi
 from ..steatosis.roi import LIVER_KEY, SPLEEN_KEY, Roi
 from .drawing import Mark
 from .frame import Box, box_around
@@ -41,7 +41,7 @@ class RoiPicture(NamedTuple):
     names: Tuple[str, ...]
 
 
-def roi_pictures(view: PatientView, readings: Sequence[Reading]) -> List[RoiPicture]:
+def roi_pictures(view: PatientView, readings: Sequence[MeasuredRoi]) -> List[RoiPicture]:
     """Draw the slices through the ROIs, from superior to inferior.
 
     A dashed ROI is suspicious. Organs are outlined as everywhere in the report. Where slices lie further

@@ -8,40 +8,35 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import special
 
 from ..images.grid import are_thick_slices
 from ..measure.warnings import each_once
 from ..sentences import Sentence
-from .assessment import GRADE_TEXTS, GRADES, NOT_GRADED, Assessment, CutOffs, Reading, means_of
-from .attenuation import difference_text, fat_fraction_doubts, fat_fraction_percent, liver_text
+from .assessment import GRADE_TEXTS, NOT_GRADED, Assessment, CutOffs, MeasuredRoi, means_of, pair_ratios
+from .attenuation import (
+    difference_text,
+    disagreement_text,
+    fat_fraction_doubts,
+    fat_fraction_percent,
+    liver_text,
+    screening_text,
+)
 from .conditions import VALID_KVP, Conditions, reasons_not_to_grade
-from .disagreement import disagreement_text
-from .placement import RoiMeter, place
-from .ratio import LEAST_FOR_INTERVAL, pair_ratios, ratio_interval
+from .placement import place
 from .roi import LIVER_KEY, ORGANS, SIDE_RANGE_MM, SPLEEN_KEY, OrganStatistics, PlacementSettings
-from .screening import screening_text
+from .roi_statistics import RoiMeter
 
-__all__ = [
-    "GRADES",
-    "GRADE_TEXTS",
-    "NOT_GRADED",
-    "Assessment",
-    "Conditions",
-    "CutOffs",
-    "Reading",
-    "assess",
-    "assess_scan",
-    "pair_ratios",
-    "ratio_interval",
-    "thick_slices",
-]
-
+DRAWS = 4000
+"""Bootstrap samples of the interval."""
+LEAST_FOR_INTERVAL = 3
+"""Fewer ROIs in an organ give no interval."""
 _EQUAL_MM = 1e-6
 
 
 def assess(
-    liver: Sequence[Reading],
-    spleen: Sequence[Reading],
+    liver: Sequence[MeasuredRoi],
+    spleen: Sequence[MeasuredRoi],
     *,
     conditions: Conditions,
     cut_offs: Optional[CutOffs] = None,
@@ -62,6 +57,20 @@ def assess(
         settings: how automatic ROIs were placed, to be kept with the result.
         warnings: sentences from placing, to be kept with the result.
         seed: of the bootstrap.
+
+    Returns:
+        The assessment; without ROIs in an organ it has no ratio and no grade.
+
+    >>> from LiverSegLib.steatosis.roi import Roi, RoiValues
+    >>> liver = Roi("L1", "liver", (60.0, 0.0, 0.0), (10.0, 10.0, 10.0))
+    >>> spleen = Roi("S1", "spleen", (-80.0, 20.0, 0.0), (10.0, 10.0, 10.0))
+    >>> found = assess(
+    ...     [(liver, RoiValues(mean_hu=30.0, sd_hu=9.0, voxels=400.0, inside=1.0, lesion=0.0))],
+    ...     [(spleen, RoiValues(mean_hu=50.0, sd_hu=9.0, voxels=400.0, inside=1.0, lesion=0.0))],
+    ...     conditions=Conditions(phase="unenhanced", kvp=120.0),
+    ... )
+    >>> round(found.ratio, 2), found.grade
+    (0.6, 'moderate')
     """
     cut_offs, organs = cut_offs or CutOffs(), dict(whole_organ or {})
     liver_means, spleen_means = means_of(liver), means_of(spleen)
@@ -72,7 +81,7 @@ def assess(
         ratio = float(pair_ratios(liver_means, spleen_means).mean())
         ratio_of_means = liver_mean / spleen_mean
         interval = ratio_interval(liver_means, spleen_means, seed=seed)
-    elif spleen_mean is not None and spleen_mean > 0:
+    elif spleen_mean is not None and spleen_mean > 0 >= spleen_means.min():
         reasons += (Sentence("fat.spleen-not-positive"),)
     difference = None if liver_mean is None or spleen_mean is None else liver_mean - spleen_mean
     by_ratio = None if ratio is None else cut_offs.grade(ratio)
@@ -80,10 +89,7 @@ def assess(
     more = _roi_warnings(liver, LIVER_KEY) + _roi_warnings(spleen, SPLEEN_KEY)
     if interval is not None and grade is not None:
         more += _interval_warning(interval, cut_offs)
-    if conditions.kvp is None:
-        more.append(Sentence("fat.kvp-unknown", kvp=VALID_KVP))
-    if conditions.phase_by_reader and conditions.estimated_phase not in (None, "unknown", conditions.phase):
-        more.append(Sentence("fat.phase-against-image", reason=conditions.phase_reason))
+    more += _condition_warnings(conditions)
     return Assessment(
         ratio=ratio,
         ratio_interval=interval,
@@ -137,7 +143,11 @@ def assess_scan(
         settings, cut_offs, grade_anyway: see :func:`place` and :func:`assess`.
 
     Raises:
-        LiverSegError: as :func:`place_rois`; UsageError for a phase that there is not.
+        ImageGeometryError: mask and scan do not lie on the same grid.
+        NoLiverError: the mask is empty or holds no liver.
+        InputError: the mask holds values that are no labels.
+        NotCTError: a voxel of an organ has no finite value.
+        UsageError: there is no such phase.
     """
     meter = RoiMeter.of(image, labels)
     if phase is None:
@@ -178,13 +188,58 @@ def thick_slices(slice_spacing: float, side_mm: float) -> Tuple[str, ...]:
     return (Sentence("roi.few-slices", mm=float(slice_spacing), count=count),)
 
 
+def ratio_interval(
+    liver_means: np.ndarray, spleen_means: np.ndarray, *, seed: int = 0
+) -> Optional[Tuple[float, float]]:
+    """Return the 95 % interval of the mean pair ratio by bootstrap over the ROIs of each organ.
+
+    ROIs of liver and of spleen are drawn with replacement, each organ by itself. A plain percentile interval
+    of a handful of ROIs is too narrow; so deviations are widened by sqrt(n / (n - 1)) and the percentiles are
+    those of Student's t with Welch's degrees of freedom.
+
+    Args:
+        liver_means, spleen_means: HU of the ROIs, (n,) and (m,); the spleen's positive.
+        seed: of the draws.
+
+    Returns:
+        Lower and upper end, or None with fewer than 3 ROIs in an organ.
+    """
+    if min(len(liver_means), len(spleen_means)) < LEAST_FOR_INTERVAL:
+        return None
+    random = np.random.default_rng(seed)
+    liver = _drawn_means(liver_means, random)
+    spleen = _drawn_means(1.0 / spleen_means, random)
+    variances = [
+        float(np.var(v, ddof=1) / len(v) / np.mean(v) ** 2) for v in (liver_means, 1.0 / spleen_means)
+    ]
+    tail = _tail(variances, (len(liver_means), len(spleen_means)))
+    low, high = np.quantile(liver * spleen, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def _drawn_means(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the means (DRAWS,) of bootstrap samples of ``values``, widened about their mean."""
+    count, middle = len(values), values.mean()
+    drawn = values[random.integers(0, count, (DRAWS, count))].mean(axis=1)
+    return middle + (drawn - middle) * np.sqrt(count / (count - 1.0))
+
+
+def _tail(variances: Sequence[float], counts: Sequence[int]) -> float:
+    """Return the share to leave out on each side: that of a normal distribution beyond Student's 97.5 %."""
+    total = sum(variances)
+    if not total > 0 or not np.isfinite(total):
+        return 0.025
+    freedom = total**2 / sum(v**2 / (n - 1) for v, n in zip(variances, counts))
+    return float(special.ndtr(special.stdtrit(freedom, 0.025)))
+
+
 def _mean(values: np.ndarray) -> Optional[float]:
     return float(values.mean()) if len(values) else None
 
 
-def _roi_warnings(readings: Sequence[Reading], organ: str) -> List[str]:
-    sentences = []
-    for number, (roi, values) in enumerate(readings):
+def _roi_warnings(rois: Sequence[MeasuredRoi], organ: str) -> List[str]:
+    sentences: List[str] = []
+    for number, (roi, values) in enumerate(rois):
         if values.mean_hu is None:
             sentences.append(Sentence("roi.does-not-count", roi=roi.name))
             continue
@@ -195,16 +250,25 @@ def _roi_warnings(readings: Sequence[Reading], organ: str) -> List[str]:
             )
         sentences += [
             Sentence("roi.overlap", first=other.name, second=roi.name)
-            for other, _ in readings[:number]
+            for other, _ in rois[:number]
             if roi.overlaps(other)
         ]
-    counted = sum(values.mean_hu is not None for _, values in readings)
+    counted = sum(values.mean_hu is not None for _, values in rois)
     if 0 < counted < LEAST_FOR_INTERVAL:
         word = Sentence(f"organ.{organ}")
         if counted == 1:
             sentences.append(Sentence("roi.only-one", organ=word))
         else:
             sentences.append(Sentence("roi.only-few", count=counted, organ=word))
+    return sentences
+
+
+def _condition_warnings(conditions: Conditions) -> List[str]:
+    sentences: List[str] = []
+    if conditions.kvp is None:
+        sentences.append(Sentence("fat.kvp-unknown", kvp=VALID_KVP))
+    if conditions.phase_by_reader and conditions.estimated_phase not in (None, "unknown", conditions.phase):
+        sentences.append(Sentence("fat.phase-against-image", reason=conditions.phase_reason))
     return sentences
 
 

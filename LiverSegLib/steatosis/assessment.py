@@ -1,6 +1,6 @@
 """An assessment of fatty liver as data: cut-offs, grades, numbers, reasons; to and from dicts."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from ..errors import InputError, UsageError
 from ..sentences import Sentence, restored
 from .conditions import Conditions
-from .ratio import pair_ratios
 from .roi import LIVER_KEY, SPLEEN_KEY, OrganStatistics, PlacementSettings, Roi, RoiValues
 
 FORMAT = "liverseg-steatosis-1"
@@ -25,7 +24,7 @@ GRADE_TEXTS = {
 NOT_GRADED = Sentence("grade.none")
 _EQUAL = 1e-9
 
-Reading = Tuple[Roi, RoiValues]
+MeasuredRoi = Tuple[Roi, RoiValues]
 """An ROI and what was measured in it."""
 
 
@@ -85,7 +84,7 @@ class CutOffs:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Who stands for a reading.
+    """Who accepted a reading.
 
     Attributes:
         by: the reader's name.
@@ -159,14 +158,14 @@ class Assessment:
     fat_fraction_percent: Optional[float]
     fat_fraction_doubts: Tuple[str, ...]
     warnings: Tuple[str, ...]
+    screening: Optional[str]
+    disagreement: Optional[str]
     cut_offs: CutOffs
     conditions: Conditions
-    rois: Tuple[Reading, ...] = ()
+    rois: Tuple[MeasuredRoi, ...] = ()
     whole_organ: Mapping[str, OrganStatistics] = field(default_factory=dict)
     settings: Optional[PlacementSettings] = None
     accepted: Optional[Acceptance] = None
-    screening: Optional[str] = None
-    disagreement: Optional[str] = None
 
     @property
     def other_measures_judge(self) -> bool:
@@ -178,49 +177,21 @@ class Assessment:
         """Whether somebody made, moved or resized one of the ROIs."""
         return any(not roi.automatic for roi, _ in self.rois)
 
-    @property
-    def liver(self) -> Tuple[Reading, ...]:
-        """The liver's ROIs with their values."""
-        return self.readings(LIVER_KEY)
-
-    @property
-    def spleen(self) -> Tuple[Reading, ...]:
-        """The spleen's ROIs with their values."""
-        return self.readings(SPLEEN_KEY)
-
-    def readings(self, organ: str) -> Tuple[Reading, ...]:
+    def rois_of(self, organ: str) -> Tuple[MeasuredRoi, ...]:
         """Return the ROIs of one organ with their values."""
-        return tuple(reading for reading in self.rois if reading[0].organ == organ)
+        return tuple(measured for measured in self.rois if measured[0].organ == organ)
 
     def pair_ratios(self) -> np.ndarray:
         """Return the ratio of each pair, (liver ROIs, spleen ROIs); NaN where the spleen's HU is not
         positive.
         """
-        return pair_ratios(means_of(self.liver), means_of(self.spleen))
+        return pair_ratios(means_of(self.rois_of(LIVER_KEY)), means_of(self.rois_of(SPLEEN_KEY)))
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain dicts, lists, numbers and strings, unrounded, with units in the keys."""
         return {
             "format": FORMAT,
-            "ratio": self.ratio,
-            "ratio_interval_95": None if self.ratio_interval is None else list(self.ratio_interval),
-            "ratio_of_means": self.ratio_of_means,
-            "liver_mean_hu": self.liver_mean,
-            "spleen_mean_hu": self.spleen_mean,
-            "liver_minus_spleen_hu": self.difference,
-            "liver_median_hu": self.liver_median,
-            "spleen_median_hu": self.spleen_median,
-            "grade": self.grade,
-            "grade_text": self.grade_text,
-            "reasons_not_to_grade": list(self.reasons_not_to_grade),
-            "graded_anyway": self.graded_anyway,
-            "liver_text": self.liver_text,
-            "difference_text": self.difference_text,
-            "fat_fraction_percent": self.fat_fraction_percent,
-            "fat_fraction_doubts": list(self.fat_fraction_doubts),
-            "warnings": list(self.warnings),
-            "screening": self.screening,
-            "disagreement": self.disagreement,
+            **{_KEYS.get(name, name): _without_tuple(getattr(self, name)) for name in _NUMBERS},
             "cut_offs": self.cut_offs.to_dict(),
             "conditions": self.conditions.to_dict(),
             "edited": self.edited,
@@ -246,45 +217,53 @@ class Assessment:
             raise InputError(Sentence("result.assessment-damaged"), repr(error)) from error
 
 
-def means_of(readings: Sequence[Reading]) -> np.ndarray:
+_KEYS = {
+    "ratio_interval": "ratio_interval_95",
+    "liver_mean": "liver_mean_hu",
+    "spleen_mean": "spleen_mean_hu",
+    "difference": "liver_minus_spleen_hu",
+    "liver_median": "liver_median_hu",
+    "spleen_median": "spleen_median_hu",
+}
+"""Field of an assessment -> its key in the dict, where that says more."""
+_OBJECTS = ("cut_offs", "conditions", "rois", "whole_organ", "settings", "accepted")
+"""Fields that are written by their own classes; the others hold numbers and sentences."""
+_NUMBERS = tuple(field.name for field in fields(Assessment) if field.name not in _OBJECTS)
+
+
+def means_of(rois: Sequence[MeasuredRoi]) -> np.ndarray:
     """Return the mean HU (n,) of those ROIs that have one."""
-    return np.array([values.mean_hu for _, values in readings if values.mean_hu is not None], dtype=float)
+    return np.array([values.mean_hu for _, values in rois if values.mean_hu is not None], dtype=float)
+
+
+def pair_ratios(liver_means: np.ndarray, spleen_means: np.ndarray) -> np.ndarray:
+    """Return liver / spleen of each pair of ROI means (HU), (n, m); NaN where the spleen's is <= 0."""
+    spleen = np.where(spleen_means > 0, spleen_means, np.nan)
+    return liver_means[:, None] / spleen[None, :]
 
 
 def _from_dict(data: Mapping[str, Any]) -> Assessment:
-    interval, settings, accepted = data["ratio_interval_95"], data["settings"], data.get("accepted")
-    values = ("mean_hu", "sd_hu", "voxels", "inside", "lesion", "flags")
+    data = {"screening": None, "disagreement": None, "accepted": None, **data}  # of an older version
+    settings, accepted = data["settings"], data["accepted"]
+    numbers = {name: _without_list(data[_KEYS.get(name, name)]) for name in _NUMBERS}
     organs = [OrganStatistics.from_dict(item) for item in data["whole_organ"]]
     return Assessment(
-        ratio=data["ratio"],
-        ratio_interval=None if interval is None else (float(interval[0]), float(interval[1])),
-        ratio_of_means=data["ratio_of_means"],
-        liver_mean=data["liver_mean_hu"],
-        spleen_mean=data["spleen_mean_hu"],
-        difference=data["liver_minus_spleen_hu"],
-        liver_median=data["liver_median_hu"],
-        spleen_median=data["spleen_median_hu"],
-        grade=data["grade"],
-        grade_text=data["grade_text"],
-        reasons_not_to_grade=tuple(data["reasons_not_to_grade"]),
-        graded_anyway=data["graded_anyway"],
-        liver_text=data["liver_text"],
-        difference_text=data["difference_text"],
-        fat_fraction_percent=data["fat_fraction_percent"],
-        fat_fraction_doubts=tuple(data["fat_fraction_doubts"]),
-        warnings=tuple(data["warnings"]),
+        **numbers,
         cut_offs=CutOffs.from_dict(data["cut_offs"]),
         conditions=Conditions.from_dict(data["conditions"]),
-        rois=tuple(
-            (Roi.from_dict(item), RoiValues.from_dict({key: item[key] for key in values}))
-            for item in data["rois"]
-        ),
+        rois=tuple((Roi.from_dict(item), RoiValues.from_dict(item)) for item in data["rois"]),
         whole_organ={organ.key: organ for organ in organs},
         settings=None if settings is None else PlacementSettings(**settings),
         accepted=None if accepted is None else Acceptance.from_dict(accepted),
-        screening=data.get("screening"),
-        disagreement=data.get("disagreement"),
     )
+
+
+def _without_tuple(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _without_list(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _is_number(value: Any) -> bool:

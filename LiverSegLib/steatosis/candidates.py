@@ -4,16 +4,17 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from ..images.grid import Grid
+from ..images.grid import Grid, grow_box
 from ..labels import TUMOUR
-from ..masks.components import Box
-from .noise import OrganRegion
-from .roi import Vector
+from ..measure.measurements import Vector, vector
+from .organs import OrganRegion
 from .roi_weights import voxel_weights
 
 _INSIDE, _LESION = 1, 2
+"""Bits of the voxel codes: inside the organ, part of a lesion."""
 _SAME_MM = 1e-6
 _PARTS = 3
+"""A cube is divided into so many parts along each axis to see how even it is."""
 
 
 class Sites:
@@ -54,8 +55,8 @@ class Sites:
         self._near = distances < margin_mm - _SAME_MM
         self._near_lesion = distances < lesion_margin_mm - _SAME_MM
         self._corner = np.array([part.start for part in organ.box[::-1]])
-        self._reach = -self._offsets[0]
-        self._codes = _codes(organ, labels, self._reach)
+        self._margin = -self._offsets[0]
+        self._codes = _codes(organ, labels, self._margin)
         self._probes = self._probe_indices(margin_mm), self._probe_indices(lesion_margin_mm)
 
     @property
@@ -82,7 +83,7 @@ class Sites:
         """
         codes = self._codes.ravel()
         strides = np.array([1, self._codes.shape[2], self._codes.shape[1] * self._codes.shape[2]])
-        base = (indices - self._corner + self._reach) @ strides
+        base = (indices - self._corner + self._margin) @ strides
         kept = np.arange(len(indices))
         counts = []
         for probes, bit, wanted in ((self._probes[0], _INSIDE, _INSIDE), (self._probes[1], _LESION, 0)):
@@ -124,7 +125,7 @@ class Sites:
 
     def centre(self, index: np.ndarray) -> Vector:
         """Return the LPS mm of a voxel (x, y, z)."""
-        return tuple(float(value) for value in self.grid.points(index[None])[0])  # type: ignore[return-value]
+        return vector(self.grid.points(index[None])[0])
 
     def _hu_at(self, index: np.ndarray) -> np.ndarray:
         """Return the HU (z, y, x) of the voxels that the weights of a cube at a voxel (x, y, z) belong to."""
@@ -159,7 +160,7 @@ class Sites:
 def cube_size(grid: Grid, side_mm: float) -> Vector:
     """Return the sides (x, y, z) of a cube, along the patient's axes; at least one voxel along each."""
     edges = {patient_axis: grid.spacing[axis] for axis, patient_axis in enumerate(grid.patient_axes)}
-    return tuple(max(float(side_mm), edges[axis]) for axis in range(3))  # type: ignore[return-value]
+    return vector(max(side_mm, edges[axis]) for axis in range(3))
 
 
 def weighted_mean_sd(hu: np.ndarray, weights: np.ndarray) -> Tuple[float, float]:
@@ -178,27 +179,23 @@ def _distances(grid: Grid, size: Vector, margin_mm: float) -> Tuple[np.ndarray, 
         that holds the voxel; -1 where they overlap.
     """
     touching = np.array(size) / 2 + np.abs(grid.steps).sum(axis=1) / 2
-    reach = np.ceil(np.abs(np.linalg.inv(grid.steps)) @ (touching + margin_mm)).astype(int)
-    z, y, x = (np.arange(-reach[axis], reach[axis] + 1) for axis in (2, 1, 0))
+    most = np.ceil(np.abs(np.linalg.inv(grid.steps)) @ (touching + margin_mm)).astype(int)
+    z, y, x = (np.arange(-most[axis], most[axis] + 1) for axis in (2, 1, 0))
     index = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), axis=-1)
     gaps = np.abs(index @ grid.steps.T) - touching
     distances = np.sqrt((np.maximum(gaps, 0.0) ** 2).sum(axis=-1))
     distances[(gaps < -_SAME_MM).all(axis=-1)] = -1.0
-    return np.stack([-reach, reach]), distances
+    return np.stack([-most, most]), distances
 
 
-def _codes(organ: OrganRegion, labels: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Return flags (z, y, x) of the organ's box, ``reach`` (x, y, z) voxels wider on every side."""
-    margins = reach[::-1]
-    codes = np.zeros([n + 2 * int(m) for n, m in zip(organ.mask.shape, margins)], np.uint8)
-    inner = tuple(slice(int(m), int(m) + n) for n, m in zip(organ.mask.shape, margins))
-    codes[inner] = organ.mask
-    seen: Box = tuple(  # type: ignore[assignment]
-        slice(max(0, part.start - int(m)), min(length, part.stop + int(m)))
-        for part, m, length in zip(organ.box, margins, labels.shape)
-    )
+def _codes(organ: OrganRegion, labels: np.ndarray, margin: np.ndarray) -> np.ndarray:
+    """Return bits (z, y, x) of the organ's box, ``margin`` (x, y, z) voxels wider on every side."""
+    margins = [int(m) for m in margin[::-1]]
+    codes = np.zeros([n + 2 * m for n, m in zip(organ.mask.shape, margins)], np.uint8)
+    codes[tuple(slice(m, m + n) for n, m in zip(organ.mask.shape, margins))] = organ.mask
+    seen = grow_box(organ.box, margins, labels.shape)
     target = tuple(
-        slice(s.start - part.start + int(m), s.stop - part.start + int(m))
+        slice(s.start - part.start + m, s.stop - part.start + m)
         for s, part, m in zip(seen, organ.box, margins)
     )
     codes[target] |= (labels[seen] == TUMOUR).astype(np.uint8) * np.uint8(_LESION)

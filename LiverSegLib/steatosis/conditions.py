@@ -167,7 +167,7 @@ def names_contrast_agent(text: Optional[str]) -> bool:
 
 
 def _contrast(conditions: Conditions) -> List[str]:
-    reasons = []
+    reasons: List[str] = []
     if conditions.phase_by_reader and conditions.phase != "unenhanced":
         reasons.append(Sentence(f"fat.enhanced-by-reader-{conditions.phase}"))
     elif conditions.phase in _ENHANCED:

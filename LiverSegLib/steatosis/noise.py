@@ -1,21 +1,17 @@
-"""The liver and the spleen as places for ROIs: their largest component, lesions, noise and spread."""
+"""The noise of a scan in an organ: its SD, and how far voxels share it."""
 
 from dataclasses import dataclass
-from typing import Dict, Generator, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
-from ..errors import InputError, NoLiverError
 from ..images.grid import Grid
-from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
-from ..masks.components import Box, bounding_box, box_within, largest_component
-from ..measure.borders import FIELD_OF_VIEW, in_order, meets_padding, padding_value, touched_borders
-from ..sentences import Sentence
+from .organs import OrganRegion
 
 NOISE_LAG_MM = 4.0
 """Voxels so far apart hardly share their noise (kernels blur it over 1 to 2 mm), but lie in the same tissue.
 """
-GRAIN_REACH_MM = 3.0
+CORRELATION_MM = 3.0
 """Up to so far apart voxels are looked at for noise that they share."""
 NOISE_VOXELS = 30000
 """About so many voxels tell the noise to half a percent."""
@@ -30,81 +26,18 @@ MAD_TO_SD = 1.482602218505602
 
 
 @dataclass(frozen=True)
-class OrganRegion:
-    """An organ: its largest component.
-
-    Attributes:
-        key: "liver" or "spleen".
-        box: tight box (z, y, x) in the scan.
-        mask: bool within the box; the liver's holds its lesions.
-        parenchyma: the mask without lesions.
-        touches: words for the borders of the scan that it reaches.
-    """
-
-    key: str
-    box: Box
-    mask: np.ndarray
-    parenchyma: np.ndarray
-    touches: Tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The organ in a sentence."""
-        return self.key
-
-
-@dataclass(frozen=True)
 class Noise:
     """Noise of a scan in an organ.
 
     Attributes:
         sd_hu: SD that noise gives a voxel.
-        grain: sum of the squared correlations of a voxel's noise with that of all voxels, itself among them:
-            the SD of n voxels is as uncertain as that of n / grain independent ones. Kernels and resampling
-            blur noise; 1 is white.
+        correlation: sum of the squared correlations of a voxel's noise with that of all voxels, itself among
+            them: the SD of n voxels is as uncertain as that of n / correlation independent ones. Kernels and
+            resampling blur noise; 1 is white.
     """
 
     sd_hu: float
-    grain: float
-
-
-def find_organs(
-    labels: np.ndarray, voxels: np.ndarray, grid: Grid
-) -> Generator[None, None, Dict[str, OrganRegion]]:
-    """Find the organs of a mask, piece by piece: the generator yields in between and returns them by key; one
-    that has no voxel is left out.
-
-    Args:
-        labels: uint8 (z, y, x), values as in :mod:`LiverSegLib.labels`.
-        voxels: the scan (z, y, x) in HU.
-        grid: of both.
-
-    Raises:
-        NoLiverError: the mask is empty or holds no liver.
-    """
-    box = bounding_box(labels)
-    if box is None:
-        raise NoLiverError(Sentence("mask.empty"))
-    yield
-    padding = padding_value(voxels)
-    organs: Dict[str, OrganRegion] = {}
-    for label, values in ((LIVER, (LIVER, TUMOUR)), (SPLEEN, (SPLEEN,))):
-        parenchyma = labels[box] == label
-        mask = parenchyma | (labels[box] == TUMOUR) if TUMOUR in values else parenchyma
-        yield
-        found = largest_component(mask, must_hold=parenchyma)
-        if found is None:
-            continue
-        own_box, own_mask = box_within(box, found[0]), found[1]
-        yield
-        touches = touched_borders(own_box, grid)
-        if meets_padding(own_mask, own_box, voxels, padding):
-            touches = in_order({*touches, FIELD_OF_VIEW})
-        own_parenchyma = own_mask & (labels[own_box] == label)
-        organs[LABELS[label].key] = OrganRegion(LABELS[label].key, own_box, own_mask, own_parenchyma, touches)
-    if LABELS[LIVER].key not in organs:
-        raise NoLiverError(Sentence("mask.no-liver"))
-    return organs
+    correlation: float
 
 
 def measure_noise(organ: OrganRegion, voxels: np.ndarray, grid: Grid) -> Optional[Noise]:
@@ -127,13 +60,13 @@ def measure_noise(organ: OrganRegion, voxels: np.ndarray, grid: Grid) -> Optiona
     variance = _robust_variance(far)
     if variance == 0:  # a scan without noise
         return Noise(0.0, 1.0)
-    grain = 1.0
+    correlation = 1.0
     for axis in range(3):
-        lag_end = int(np.ceil(GRAIN_REACH_MM / grid.spacing[axis]))
+        lag_end = int(np.ceil(CORRELATION_MM / grid.spacing[axis]))
         near = [pairs.differences(axis, lag) for lag in range(1, min(lag_end, lags.get(axis, lag_end + 1)))]
         shared = [1.0 - _robust_variance(found) / variance for found in near if len(found) >= LEAST_PAIRS]
-        grain *= 1.0 + 2.0 * sum(np.clip(part, 0.0, 1.0) ** 2 for part in shared)
-    return Noise(float(np.sqrt(variance / 2.0)), float(grain))
+        correlation *= 1.0 + 2.0 * sum(np.clip(part, 0.0, 1.0) ** 2 for part in shared)
+    return Noise(float(np.sqrt(variance / 2.0)), float(correlation))
 
 
 class _Pairs:
@@ -172,15 +105,15 @@ class _Pairs:
 
     def _surroundings(self, index: np.ndarray, square: Dict[int, int]) -> np.ndarray:
         """Return the mean HU (n,) of the squares around voxels (3, n) (z, y, x)."""
-        (row_a, reach_a), (row_b, reach_b) = ((2 - axis, reach) for axis, reach in square.items())
+        (row_a, half_a), (row_b, half_b) = ((2 - axis, half) for axis, half in square.items())
         total = np.zeros(index.shape[1])
-        for a in range(-reach_a, reach_a + 1):
-            for b in range(-reach_b, reach_b + 1):
+        for a in range(-half_a, half_a + 1):
+            for b in range(-half_b, half_b + 1):
                 moved = index.copy()
                 moved[row_a] = np.clip(moved[row_a] + a, 0, self._hu.shape[row_a] - 1)
                 moved[row_b] = np.clip(moved[row_b] + b, 0, self._hu.shape[row_b] - 1)
                 total += self._hu[tuple(moved)]
-        return total / ((2 * reach_a + 1) * (2 * reach_b + 1))
+        return total / ((2 * half_a + 1) * (2 * half_b + 1))
 
 
 def _moved(index: np.ndarray, row: int, step: int) -> Tuple[np.ndarray, ...]:
@@ -189,20 +122,3 @@ def _moved(index: np.ndarray, row: int, step: int) -> Tuple[np.ndarray, ...]:
 
 def _robust_variance(differences: np.ndarray) -> float:
     return float(np.median(np.abs(differences)) * MAD_TO_SD) ** 2
-
-
-def check_arrays(voxels: np.ndarray, labels: np.ndarray, grid: Grid) -> None:
-    """Check that scan and mask, both (z, y, x), and their grid can be worked on.
-
-    Raises:
-        InputError: they differ in shape, are not three-dimensional, or the mask holds no labels.
-        ImageGeometryError: the axes of the grid do not span space.
-    """
-    shape = grid.checked().shape if voxels.shape == labels.shape else voxels.shape
-    if voxels.ndim != 3 or labels.shape != shape:
-        mask, scan = (" x ".join(map(str, sides[::-1])) for sides in (labels.shape, shape))
-        raise InputError(Sentence("mask.size", mask=mask, scan=scan))
-    if labels.dtype.kind not in "iub" or voxels.dtype.kind not in "iuf":
-        raise InputError(Sentence("mask.numbers"))
-    if labels.size and (int(labels.max()) > max(LABELS) or int(labels.min()) < 0):
-        raise InputError(Sentence("mask.no-labels"))

@@ -20,41 +20,15 @@ Where too few places fit, there are fewer ROIs and a warning, never ROIs that br
 """
 
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..measure.warnings import cut_off, each_once
 from ..sentences import Sentence
 from .candidates import Sites
-from .roi import (
-    LIVER_KEY,
-    ORGANS,
-    REJECTIONS,
-    OrganStatistics,
-    Placement,
-    PlacementSettings,
-    Roi,
-    RoiValues,
-    edited,
-)
+from .roi import LIVER_KEY, ORGANS, REJECTIONS, Placement, PlacementSettings, Roi
 from .roi_statistics import RoiMeter
-
-__all__ = [
-    "ORGANS",
-    "REJECTIONS",
-    "OrganStatistics",
-    "Placement",
-    "PlacementSettings",
-    "Roi",
-    "RoiMeter",
-    "RoiValues",
-    "edited",
-    "place",
-    "next_name",
-    "place_rois",
-]
 
 LATTICES_MM = (3.0, 1.5, 0.75)
 """Places are sought on a lattice of the first step; where too few fit, on the next."""
@@ -66,36 +40,19 @@ EVEN = 8
 """... and the farthest of so many, the most even ones, is taken."""
 
 
-def place_rois(
-    image: sitk.Image,
-    labels: sitk.Image,
-    *,
-    count: int = 5,
-    side_mm: float = 10.0,
-    margin_mm: float = 5.0,
-    lesion_margin_mm: float = 5.0,
-    seed: int = 0,
-) -> Placement:
+def place(meter: RoiMeter, settings: Optional[PlacementSettings] = None) -> Placement:
     """Place ROIs in the liver and the spleen of a scan.
 
     Args:
-        image: the scan in HU, of any orientation.
-        labels: its mask on the same grid, values as in :mod:`LiverSegLib.labels`.
-        count, side_mm, margin_mm, lesion_margin_mm, seed: see :class:`PlacementSettings`.
+        meter: of the scan and its mask.
+        settings: how many, how large, how far from borders; the defaults of the class if not given.
+
+    Returns:
+        The ROIs, what was rejected and why, and warnings where there are fewer than asked for.
 
     Raises:
-        ImageGeometryError: mask and scan do not lie on the same grid.
-        NoLiverError: the mask is empty or holds no liver.
-        InputError: the mask holds values that are no labels.
         NotCTError: a voxel of an organ has no finite value.
-        UsageError: a setting is out of its range.
     """
-    settings = PlacementSettings(count, side_mm, margin_mm, lesion_margin_mm, seed)
-    return place(RoiMeter.of(image, labels), settings)
-
-
-def place(meter: RoiMeter, settings: Optional[PlacementSettings] = None) -> Placement:
-    """Place ROIs in the liver and the spleen of a scan that is being measured; see :func:`place_rois`."""
     settings = settings or PlacementSettings()
     rois: List[Roi] = []
     rejected = dict.fromkeys(REJECTIONS, 0)
@@ -194,10 +151,10 @@ class _Search:
                 self.rejected[obstacle] += 1
                 continue
             mean, sd = self.sites.measure(index)
-            remarks = self._meter.remarks(self._organ, mean, sd, self.sites.cube_voxels)
-            for remark in remarks[:1]:
-                self.rejected[remark] += 1
-            if not remarks:
+            criteria = self._meter.outlier_criteria(self._organ, mean, sd, self.sites.cube_voxels)
+            if criteria:
+                self.rejected[criteria[0]] += 1
+            else:
                 yield _Place(index, self.sites.unevenness(index))
 
     def _is_free(self, index: np.ndarray) -> bool:
@@ -239,9 +196,3 @@ class _Stratum:
         best = even[int(np.argmax([distance(place.index) for place in even]))]
         self._pool.remove(best)
         return best.index
-
-
-def next_name(rois: Sequence[Roi], organ: str) -> str:
-    """Return the name of the next ROI in an organ: its letter and a number above all that are taken."""
-    taken = [int(roi.name[1:]) for roi in rois if roi.organ == organ and roi.name[1:].isdigit()]
-    return f"{ORGANS[organ]}{max(taken, default=0) + 1}"

@@ -1,14 +1,12 @@
 """Regions of interest as data: where a cube lies, what was measured in it, how cubes were placed."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import UsageError
 from ..labels import LABELS, LIVER, SPLEEN
+from ..measure.measurements import Vector, vector
 from ..sentences import Sentence
-
-Vector = Tuple[float, float, float]
-"""(x, y, z) in LPS mm."""
 
 LIVER_KEY, SPLEEN_KEY = LABELS[LIVER].key, LABELS[SPLEEN].key
 ORGANS: Dict[str, str] = {LIVER_KEY: "L", SPLEEN_KEY: "S"}
@@ -75,8 +73,8 @@ class Roi:
         return {
             "name": self.name,
             "organ": self.organ,
-            "centre_lps_mm": [float(value) for value in self.centre],
-            "size_mm": [float(value) for value in self.size],
+            "centre_lps_mm": list(vector(self.centre)),
+            "size_mm": list(vector(self.size)),
             "automatic": self.automatic,
         }
 
@@ -86,8 +84,8 @@ class Roi:
         return cls(
             name=str(data["name"]),
             organ=str(data["organ"]),
-            centre=tuple(float(value) for value in data["centre_lps_mm"]),  # type: ignore[arg-type]
-            size=tuple(float(value) for value in data["size_mm"]),  # type: ignore[arg-type]
+            centre=vector(data["centre_lps_mm"]),
+            size=vector(data["size_mm"]),
             automatic=bool(data["automatic"]),
         )
 
@@ -114,19 +112,13 @@ class RoiValues:
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain data."""
-        return {
-            "mean_hu": self.mean_hu,
-            "sd_hu": self.sd_hu,
-            "voxels": self.voxels,
-            "inside": self.inside,
-            "lesion": self.lesion,
-            "flags": list(self.flags),
-        }
+        return {**vars(self), "flags": list(self.flags)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "RoiValues":
-        """Return the values that :meth:`to_dict` wrote."""
-        return cls(**{**data, "flags": tuple(data["flags"])})
+        """Return the values that :meth:`to_dict` wrote; what else the dict holds is left aside."""
+        values = {name: data[name] for name in ("mean_hu", "sd_hu", "voxels", "inside", "lesion")}
+        return cls(**values, flags=tuple(data["flags"]))
 
 
 @dataclass(frozen=True)
@@ -138,7 +130,8 @@ class OrganStatistics:
         mean_hu, sd_hu, median_hu: of all its voxels.
         noise_hu: SD of a voxel by noise alone, robust against vessels and gradients; None if the organ is too
             small.
-        noise_grain: about so many voxels share their noise and count as one when the SD of a few is judged.
+        noise_correlation: correlation of the noise: about so many voxels share theirs and count as one when
+            the SD of a few is judged; "noise_grain" in the dict.
         cube_median_hu, cube_spread_hu: median and robust SD of the means of 10 mm cubes without vessels all
             over the organ: how much places differ. Without room for enough cubes, the organ's median and
             None.
@@ -151,7 +144,7 @@ class OrganStatistics:
     sd_hu: float
     median_hu: float
     noise_hu: Optional[float]
-    noise_grain: Optional[float]
+    noise_correlation: Optional[float]
     cube_median_hu: float
     cube_spread_hu: Optional[float]
     volume_ml: float
@@ -159,12 +152,17 @@ class OrganStatistics:
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain data."""
-        return {**self.__dict__, "touches": list(self.touches)}
+        return {
+            ("noise_grain" if name == "noise_correlation" else name): value
+            for name, value in {**vars(self), "touches": list(self.touches)}.items()
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "OrganStatistics":
         """Return the statistics that :meth:`to_dict` wrote."""
-        return cls(**{**data, "touches": tuple(data["touches"])})
+        values = {**data, "noise_correlation": data["noise_grain"], "touches": tuple(data["touches"])}
+        del values["noise_grain"]
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ class PlacementSettings:
 
     def to_dict(self) -> Dict[str, Any]:
         """Return plain data."""
-        return dict(self.__dict__)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -222,11 +220,6 @@ class Placement:
     def of(self, organ: str) -> Tuple[Roi, ...]:
         """Return the ROIs in one organ."""
         return tuple(roi for roi in self.rois if roi.organ == organ)
-
-
-def edited(roi: Roi, *, centre: Optional[Vector] = None, size: Optional[Vector] = None) -> Roi:
-    """Return the ROI as somebody moved or resized it: no longer automatic."""
-    return replace(roi, centre=centre or roi.centre, size=size or roi.size, automatic=False)
 
 
 def _require(key: str, value: float, allowed: Tuple[float, float]) -> None:

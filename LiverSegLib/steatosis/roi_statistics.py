@@ -12,19 +12,20 @@ from ..masks.check import check_labels
 from ..measure.volumes import attenuation
 from ..sentences import Sentence
 from .candidates import Sites
-from .noise import MAD_TO_SD, Noise, OrganRegion, check_arrays, find_organs, measure_noise
+from .noise import MAD_TO_SD, Noise, measure_noise
+from .organs import OrganRegion, check_arrays, find_organs
 from .roi import OrganStatistics, PlacementSettings, Roi, RoiValues
 from .roi_weights import voxel_weights
 
 SD_ERRORS = 2.5
-"""An SD up to so many standard errors above the organ's noise is not remarkable."""
+"""An SD up to so many standard errors above the organ's noise is no outlier."""
 NOISE_VARIES = 0.08
 """Part of that standard error, however many voxels there are: noise itself differs over an organ. In spleens,
 which hold few vessels, 5 to 95 % of the cubes lay between 0.9 and 1.2 times its middle."""
 LEAST_SD_HU = 3.0
-"""An SD up to this is never remarkable (rounding, coarse grey levels)."""
+"""An SD up to this is never an outlier (rounding, coarse grey levels)."""
 MEAN_SPREADS = 2.5
-"""A mean up to so many robust SDs of the organ's cubes from their median is not remarkable ..."""
+"""A mean up to so many robust SDs of the organ's cubes from their median is no outlier ..."""
 LEAST_MEAN_HU = 2.0
 """... nor one within so many HU of it."""
 INSIDE_SHARE = 0.999
@@ -138,31 +139,16 @@ class RoiMeter:
         """Return the ROIs with their values."""
         return [(roi, self.measure(roi)) for roi in rois]
 
-    def sd_limit(self, organ: str, voxels: float) -> Optional[float]:
-        """Return the SD (HU) above which an ROI of so many voxels is suspicious; None if the noise is
-        unknown.
+    def outlier_criteria(self, organ: str, mean: float, sd: float, voxels: float) -> Tuple[str, ...]:
+        """Return which criteria, "noise" or "mean" of REJECTIONS, the values of an ROI fail.
+
+        Args:
+            organ: "liver" or "spleen"; one that the mask does not hold has no criteria.
+            mean, sd: of the ROI in HU.
+            voxels: sum of its weights.
         """
         statistics = self.statistics(organ)
-        if statistics is None or statistics.noise_hu is None or statistics.noise_grain is None:
-            return None
-        return _sd_limit(Noise(statistics.noise_hu, statistics.noise_grain), voxels)
-
-    def mean_limit(self, organ: str) -> Optional[float]:
-        """Return how far (HU) the mean of an ROI may be from the organ's median before it is suspicious."""
-        statistics = self.statistics(organ)
-        if statistics is None or statistics.cube_spread_hu is None:
-            return None
-        return max(LEAST_MEAN_HU, MEAN_SPREADS * statistics.cube_spread_hu)
-
-    def remarks(self, organ: str, mean: float, sd: float, voxels: float) -> Tuple[str, ...]:
-        """Return which criteria, "noise" or "mean" of REJECTIONS, the values of an ROI fail."""
-        found = []
-        limit, far = self.sd_limit(organ, voxels), self.mean_limit(organ)
-        if limit is not None and sd > limit:
-            found.append("noise")
-        if far is not None and abs(mean - self._statistics[organ].cube_median_hu) > far:
-            found.append("mean")
-        return tuple(found)
+        return () if statistics is None else _outlier_criteria(statistics, mean, sd, voxels)
 
     def _organ_mask(self, organ: str, box: Tuple[slice, slice, slice]) -> np.ndarray:
         """Return the bool mask of an organ within a box of the scan."""
@@ -201,11 +187,13 @@ class RoiMeter:
             flags.append(Sentence("roi.partly-outside-scan"))
         if lesion > 1 - INSIDE_SHARE:
             flags.append(Sentence("roi.touches-lesion"))
-        remarks = self.remarks(organ, mean, sd, voxels) if organ in self.organs else ()
         statistics = self.statistics(organ)
-        if "noise" in remarks:
+        if statistics is None:
+            return tuple(flags)
+        criteria = _outlier_criteria(statistics, mean, sd, voxels)
+        if "noise" in criteria and statistics.noise_hu is not None:
             flags.append(Sentence("roi.noisy", sd=float(sd), noise=float(statistics.noise_hu), organ=word))
-        if "mean" in remarks:
+        if "mean" in criteria:
             apart = mean - statistics.cube_median_hu
             key = "roi.above-median" if apart > 0 else "roi.below-median"
             flags.append(Sentence(key, hu=float(abs(apart)), organ=word))
@@ -228,7 +216,7 @@ class RoiMeter:
             sd_hu=hu.sd_hu,
             median_hu=hu.median_hu,
             noise_hu=None if noise is None else noise.sd_hu,
-            noise_grain=None if noise is None else noise.grain,
+            noise_correlation=None if noise is None else noise.correlation,
             cube_median_hu=middle,
             cube_spread_hu=spread,
             volume_ml=float(np.count_nonzero(organ.mask)) * self.grid.voxel_ml,
@@ -259,9 +247,25 @@ def _finish(pieces: Generator[None, None, Any]) -> Any:
             return end.value
 
 
+def _outlier_criteria(statistics: OrganStatistics, mean: float, sd: float, voxels: float) -> Tuple[str, ...]:
+    """Return "noise" if the SD (HU) of so many voxels is above what the organ's noise explains, and "mean" if
+    the mean (HU) is far from the organ's median; neither where the organ is too small to tell.
+    """
+    found = []
+    if statistics.noise_hu is not None and statistics.noise_correlation is not None:
+        if sd > _sd_limit(Noise(statistics.noise_hu, statistics.noise_correlation), voxels):
+            found.append("noise")
+    if statistics.cube_spread_hu is not None:
+        far = max(LEAST_MEAN_HU, MEAN_SPREADS * statistics.cube_spread_hu)
+        if abs(mean - statistics.cube_median_hu) > far:
+            found.append("mean")
+    return tuple(found)
+
+
 def _sd_limit(noise: Noise, voxels: float) -> float:
+    """Return the SD (HU) above which so many voxels hold more than noise."""
     # The SD of n independent normal values has a standard error of SD / sqrt(2 n).
-    error = np.hypot(np.sqrt(noise.grain / (2.0 * max(voxels, 1.0))), NOISE_VARIES)
+    error = np.hypot(np.sqrt(noise.correlation / (2.0 * max(voxels, 1.0))), NOISE_VARIES)
     return max(LEAST_SD_HU, float(noise.sd_hu * (1.0 + SD_ERRORS * error)))
 
 

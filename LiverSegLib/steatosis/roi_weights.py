@@ -38,22 +38,22 @@ def voxel_weights(
     """
     middle, half = np.asarray(centre, dtype=float), np.asarray(size, dtype=float) / 2
     inverse = np.linalg.inv(grid.steps)
-    at, reach = inverse @ (middle - grid.origin), np.abs(inverse) @ half
-    first = np.floor(at - reach + 0.5).astype(int)
-    last = np.maximum(first, np.ceil(at + reach - 0.5).astype(int))
-    order = aligned_axes(grid)
+    at, extent = inverse @ (middle - grid.origin), np.abs(inverse) @ half
+    first = np.floor(at - extent + 0.5).astype(int)
+    last = np.maximum(first, np.ceil(at + extent - 0.5).astype(int))
+    order = _aligned_axes(grid)
     if order is None:
         return first, _weights_by_lines(grid, middle, half, first, last)
     sides = []
     for axis in range(3):
-        extent = half[order[axis]] / abs(grid.steps[order[axis], axis])
+        own = half[order[axis]] / abs(grid.steps[order[axis], axis])
         index = np.arange(first[axis], last[axis] + 1)
-        overlap = np.minimum(at[axis] + extent, index + 0.5) - np.maximum(at[axis] - extent, index - 0.5)
+        overlap = np.minimum(at[axis] + own, index + 0.5) - np.maximum(at[axis] - own, index - 0.5)
         sides.append(np.clip(overlap, 0.0, 1.0))
     return first, sides[2][:, None, None] * sides[1][None, :, None] * sides[0][None, None, :]
 
 
-def aligned_axes(grid: Grid) -> Optional[Tuple[int, int, int]]:
+def _aligned_axes(grid: Grid) -> Optional[Tuple[int, int, int]]:
     """Return for each grid axis the patient axis that it runs along, or None if one runs along none."""
     unit = np.abs(grid.steps) / np.linalg.norm(grid.steps, axis=0)
     for axis, patient_axis in enumerate(grid.patient_axes):

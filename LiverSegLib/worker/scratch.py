@@ -5,6 +5,7 @@ only a folder with that file is ever removed, so a wrong path in a message can d
 processes that were killed are swept away when the next one is made.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -111,15 +112,9 @@ def _remove(folder: Path) -> None:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         else:
-            _unlink(entry)
+            with contextlib.suppress(OSError):  # gone, or held open on Windows: the next sweep takes it
+                entry.unlink()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink()
-    except OSError:
-        pass  # gone, or held open on Windows: the next sweep takes it
 
 
 def _is_private(folder: Path) -> bool:

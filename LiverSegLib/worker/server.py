@@ -22,15 +22,22 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple, Union
 
 from ..cancelling import while_checking
 from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
 from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
+from .messages import Hello, Measure, Message, Report, Segment, WorkRequest
 
-SegmenterFactory = Callable[[str, str], Any]
-"""(model, device) -> an object with the ``segment`` method of ``LiverSegLib.Segmenter``."""
+if TYPE_CHECKING:
+    from ..api import Segmenter
+
+SegmenterFactory = Callable[[str, str], "Segmenter"]
+"""(model, device) -> a loaded segmenter."""
+
+QueuedRequest = Union[Hello, WorkRequest]
+"""A request that waits for its turn; the others act at once."""
 
 GRACE_S = 5.0
 """How long computing may go on after the worker was asked to end, before it is ended the hard way."""
@@ -81,11 +88,11 @@ class Channel:
         os.dup2(nothing, 0)
         os.close(nothing)
         os.dup2(2, 1)
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.setmode(read_fd, os.O_BINARY)  # type: ignore[attr-defined]
-            msvcrt.setmode(write_fd, os.O_BINARY)  # type: ignore[attr-defined]
+            msvcrt.setmode(read_fd, os.O_BINARY)
+            msvcrt.setmode(write_fd, os.O_BINARY)
         return cls(read_fd, write_fd)
 
     def read(self) -> bytes:
@@ -95,7 +102,7 @@ class Channel:
         except OSError:
             return b""
 
-    def send(self, message: protocol.Message) -> None:
+    def send(self, message: Message) -> None:
         """Write a reply. Nothing happens if nobody listens any more: then the reader and the watcher end the
         worker."""
         line = memoryview(protocol.encode(message))
@@ -117,7 +124,7 @@ class Worker:
         self._channel = channel
         self._make_segmenter = segmenter_factory
         self._grace_s = grace_s
-        self._requests: "queue.SimpleQueue[Optional[protocol.Message]]" = queue.SimpleQueue()
+        self._requests: "queue.SimpleQueue[Optional[QueuedRequest]]" = queue.SimpleQueue()
         self._pending: Set[str] = set()
         self._cancelled: Set[str] = set()
         self._stopping = threading.Event()
@@ -125,13 +132,9 @@ class Worker:
         self._reason = ""
         self._status = 0
         self._folder: Optional[Path] = None
-        self._segmenter: Tuple[Optional[Tuple[str, str]], Any] = (None, None)
+        self._segmenter: Optional[Tuple[str, str, "Segmenter"]] = None
         self._loading = threading.Lock()
         self._parent = os.getppid()
-        self._handlers: Dict[type, Callable[[Any], None]] = {
-            protocol.Hello: self._hello,
-            **dict.fromkeys(tasks.TASKS, self._work),
-        }
 
     def run(self) -> int:
         """Work until stopped, remove the private folder and return the exit status."""
@@ -179,7 +182,7 @@ class Worker:
                 self._cancelled.add(message.target)
         elif isinstance(message, protocol.Shutdown):
             self.stop("shutdown")
-        elif type(message) in self._handlers:
+        elif isinstance(message, (Hello, Segment, Measure, Report)):
             self._pending.add(message.id)
             self._requests.put(message)
 
@@ -193,10 +196,13 @@ class Worker:
 
     # ---- requests, in the main thread
 
-    def _handle(self, request: protocol.Message) -> None:
+    def _handle(self, request: QueuedRequest) -> None:
         """Work off one request; whatever goes wrong becomes its error reply."""
         try:
-            self._handlers[type(request)](request)
+            if isinstance(request, Hello):
+                self._hello(request)
+            else:
+                self._work(request)
         except Exception as error:  # noqa: BLE001 (the worker outlives every request)
             failure = explain(error)
             if not isinstance(error, LiverSegError):
@@ -215,7 +221,7 @@ class Worker:
         except protocol.ProtocolError as error:
             self._channel.send(protocol.Failure(request_id, failure.code, str(failure), str(error)))
 
-    def _hello(self, request: protocol.Hello) -> None:
+    def _hello(self, request: Hello) -> None:
         if request.folder is not None:
             folder = scratch.check_private_folder(request.folder)
             if folder != self._folder:
@@ -233,7 +239,7 @@ class Worker:
         if request.preload is not None:
             self._get_segmenter(request.preload, request.device, request.id)
 
-    def _work(self, request: Any) -> None:
+    def _work(self, request: WorkRequest) -> None:
         """Work off a request that computes: see ``tasks``."""
         self._check_cancelled(request.id)
         context = tasks.TaskContext(
@@ -242,7 +248,7 @@ class Worker:
             cancel=lambda: self._is_cancelled(request.id),
             segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
         )
-        self._channel.send(tasks.TASKS[type(request)](request, context))
+        self._channel.send(tasks.work_off(request, context))
 
     def _is_cancelled(self, request_id: str) -> bool:
         return self._stopping.is_set() or request_id in self._cancelled
@@ -252,31 +258,34 @@ class Worker:
             raise CancelledError(Sentence("failed.cancelled"))
 
     def _progress_sender(self, request_id: str) -> Callable[[float, str, str], None]:
-        last: List[Any] = [float("-inf"), None]
+        last_time, last_stage = float("-inf"), ""
 
         def send(fraction: float, stage: str, text: str) -> None:
+            nonlocal last_time, last_stage
             now = time.monotonic()
-            if stage == last[1] and now - last[0] < PROGRESS_S and fraction < 1:
+            if stage == last_stage and now - last_time < PROGRESS_S and fraction < 1:
                 return
-            last[:] = [now, stage]
+            last_time, last_stage = now, stage
             bounded = min(1.0, max(0.0, float(fraction)))
             self._channel.send(protocol.Progress(request_id, bounded, str(stage), str(text)))
 
         return send
 
-    def _get_segmenter(self, model: str, device: str, request_id: str) -> Any:
+    def _get_segmenter(self, model: str, device: str, request_id: str) -> "Segmenter":
         """The segmenter in memory if it is the same model and device, else a new one after the old one is let
         go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
 
-        def load() -> Any:
-            if self._segmenter[0] != (model, device):
-                self._segmenter = (None, None)
-                start = time.monotonic()
-                self._segmenter = ((model, device), self._make_segmenter(model, device))
-                seconds = time.monotonic() - start
-                text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
-                self._channel.send(protocol.Log("info", text))
-            return self._segmenter[1]
+        def load() -> "Segmenter":
+            if self._segmenter is not None and self._segmenter[:2] == (model, device):
+                return self._segmenter[2]
+            self._segmenter = None
+            start = time.monotonic()
+            segmenter = self._make_segmenter(model, device)
+            self._segmenter = (model, device, segmenter)
+            seconds = time.monotonic() - start
+            text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
+            self._channel.send(protocol.Log("info", text))
+            return segmenter
 
         return while_checking(
             lambda ask: load(), lambda: self._check_cancelled(request_id), turn=self._loading
@@ -293,7 +302,7 @@ class Worker:
             scratch.remove_private_folder(folder)
 
 
-def _load_segmenter(model: str, device: str) -> Any:
+def _load_segmenter(model: str, device: str) -> "Segmenter":
     from ..api import Segmenter
 
     return Segmenter(model, device)
@@ -309,18 +318,18 @@ def _failure(request_id: Optional[str], error: LiverSegError) -> protocol.Failur
     series = (
         tuple(_series_facts(item) for item in error.series) if isinstance(error, SeriesChoiceError) else ()
     )
-    told = with_identity(error.sentence)
+    sentence = with_identity(error.sentence)
     return protocol.Failure(
         request_id,
         error.code,
         str(error),
         error.details,
         series,
-        sentence=told if isinstance(told, dict) else None,
+        sentence=sentence if isinstance(sentence, dict) else None,
     )
 
 
-def _series_facts(series: Any) -> Dict[str, Any]:
+def _series_facts(series: object) -> Dict[str, Any]:
     """A ``SeriesInfo`` as a JSON object, without its list of files, which may be thousands."""
     facts = dict(vars(series)) if hasattr(series, "__dict__") else {"description": str(series)}
     facts.pop("files", None)

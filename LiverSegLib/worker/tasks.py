@@ -10,7 +10,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
@@ -19,7 +19,20 @@ from ..cancelling import Ask, while_checking
 from ..errors import CancelledError, InputError, UnreadableImageError, UsageError, write_failure
 from ..images.grid import Grid
 from ..sentences import Sentence, restored, with_identity
-from . import protocol, scratch
+from . import scratch
+from .messages import (
+    Measure,
+    MeasureResult,
+    Report,
+    ReportResult,
+    Segment,
+    SegmentResult,
+    SurfaceFiles,
+    WorkRequest,
+)
+
+if TYPE_CHECKING:
+    from ..api import Result, Segmenter
 
 EDITED = Sentence("volume.edited")
 """What a summary says of a mask that is no longer as it was computed."""
@@ -35,32 +48,41 @@ class TaskContext:
         folder: The private folder.
         progress: Called with the fraction done, a stage's key and a text for people.
         cancel: Whether the request was cancelled.
-        segmenter: (model, device) -> a loaded segmenter, see ``worker.SegmenterFactory``.
+        segmenter: (model, device) -> a loaded segmenter.
     """
 
     folder: Path
     progress: Callable[[float, str, str], None]
     cancel: Callable[[], bool]
-    segmenter: Callable[[str, str], Any]
+    segmenter: Callable[[str, str], "Segmenter"]
 
     def check(self) -> None:
         """Raise CancelledError if the request was cancelled."""
         if self.cancel():
             raise CancelledError(Sentence("failed.cancelled"))
 
-    def tell(self, fraction: float, stage: str, text: str) -> None:
+    def report_progress(self, fraction: float, stage: str, text: str) -> None:
         """Report progress, unless the request was cancelled: then raise CancelledError."""
         self.check()
         self.progress(fraction, stage, text)
 
-    def at_work(self, ask: Ask) -> "TaskContext":
+    def in_thread(self, ask: Ask) -> "TaskContext":
         """Return the same for work in a thread of its own, see ``cancelling``."""
         return replace(
             self, progress=lambda *facts: ask(self.progress, *facts), cancel=lambda: ask(self.cancel)
         )
 
 
-def segment(request: protocol.Segment, context: TaskContext) -> protocol.SegmentResult:
+def work_off(request: WorkRequest, context: TaskContext) -> Union[SegmentResult, MeasureResult, ReportResult]:
+    """Do what a request asks for and return the reply to it."""
+    if isinstance(request, Segment):
+        return segment(request, context)
+    if isinstance(request, Measure):
+        return measure(request, context)
+    return report(request, context)
+
+
+def segment(request: Segment, context: TaskContext) -> SegmentResult:
     """Segment one scan."""
     source = while_checking(lambda ask: _source(request), context.check)
     segmenter = context.segmenter(request.model, request.device)
@@ -76,35 +98,37 @@ def segment(request: protocol.Segment, context: TaskContext) -> protocol.Segment
         return _write_result(result, folder, request, context)
 
 
-def measure(request: protocol.Measure, context: TaskContext) -> protocol.MeasureResult:
+def measure(request: Measure, context: TaskContext) -> MeasureResult:
     """Measure a mask that somebody drew or changed."""
-    summary = while_checking(lambda ask: _measured(request, context.at_work(ask)), context.check)
+    summary = while_checking(lambda ask: _measured(request, context.in_thread(ask)), context.check)
     with _result_folder(context, request.id) as folder:
         (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
-        return protocol.MeasureResult(request.id, str(folder), SUMMARY)
+        return MeasureResult(request.id, str(folder), SUMMARY)
 
 
-def _measured(request: protocol.Measure, context: TaskContext) -> Dict[str, Any]:
+def _measured(request: Measure, context: TaskContext) -> Dict[str, Any]:
     """Measure the mask that was handed over; return the summary."""
     from ..images import read_scan
     from ..measure import measure as measure_mask
     from ..measure.facts import ClinicalFacts
     from ..measure.phase import estimate_phase
 
-    context.tell(0.0, "read", "Reading and checking the scan")
+    context.report_progress(0.0, "read", "Reading and checking the scan")
     earlier = _read_summary(request.summary)
     scan = read_scan(_read_image(request.voxels, request.grid))
     labels = _read_labels(request.labels, scan.image)
-    context.tell(0.4, "measure", "Measuring")
+    context.report_progress(0.4, "measure", "Measuring")
     context.check()
     facts = ClinicalFacts.from_dict(earlier.get("facts"))
-    if facts.phase is None:
-        facts = replace(facts, phase=estimate_phase(scan.image, labels))
+    phase = facts.phase
+    if phase is None:
+        phase = estimate_phase(scan.image, labels)
+        facts = replace(facts, phase=phase)
         context.check()
     measurements = measure_mask(
-        labels, scan.image, phase=facts.phase.phase, left_out=facts.left_out, aorta_hu=facts.phase.aorta_hu
+        labels, scan.image, phase=phase.phase, left_out=facts.left_out, aorta_hu=phase.aorta_hu
     )
-    told = {
+    plain = {
         **measurements.to_dict(),
         "rejected_lesions": earlier.get("measurements", {}).get("rejected_lesions", []),
     }
@@ -113,22 +137,22 @@ def _measured(request: protocol.Measure, context: TaskContext) -> Dict[str, Any]
     warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)
     return {
         "name": request.name or earlier.get("name") or scan.name,
-        "measurements": told,
+        "measurements": plain,
         "facts": facts.to_dict(),
         "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
         "warnings": list(dict.fromkeys(warnings)),
     }
 
 
-def report(request: protocol.Report, context: TaskContext) -> protocol.ReportResult:
+def report(request: Report, context: TaskContext) -> ReportResult:
     """Write the files of a case into the folder that the user chose."""
     from ..api import Result
     from ..measure import Measurements
     from ..measure.facts import ClinicalFacts
     from ..outputs import write_results
-    from ..steatosis.assess import Assessment
+    from ..steatosis.assessment import Assessment
 
-    context.tell(0.0, "read", "Reading the scan")
+    context.report_progress(0.0, "read", "Reading the scan")
     summary = _read_summary(request.summary)
     image = _read_image(request.voxels, request.grid)
     labels = _read_labels(request.labels, image)
@@ -143,7 +167,7 @@ def report(request: protocol.Report, context: TaskContext) -> protocol.ReportRes
         facts=ClinicalFacts.from_dict(summary.get("facts")),
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
-    context.tell(0.2, "write", "Writing the report")
+    context.report_progress(0.2, "write", "Writing the report")
     files = write_results(
         result,
         request.folder,
@@ -154,29 +178,21 @@ def report(request: protocol.Report, context: TaskContext) -> protocol.ReportRes
         cancel=context.cancel,
     )
     names = {key: path.name for key, path in files.items()}
-    return protocol.ReportResult(request.id, str(next(iter(files.values())).parent), names)
-
-
-TASKS: Dict[type, Callable[[Any, TaskContext], protocol.Message]] = {
-    protocol.Segment: segment,
-    protocol.Measure: measure,
-    protocol.Report: report,
-}
-"""Request -> what works it off."""
+    return ReportResult(request.id, str(next(iter(files.values())).parent), names)
 
 
 # --- what was handed over --------------------------------------------------------------------------
 
 
-def _source(request: protocol.Segment) -> Any:
+def _source(request: Segment) -> Union[str, sitk.Image]:
     """What to segment: the request's path, or an image made of its voxels and grid."""
-    if (request.path is None) == (request.voxels is None):
-        raise UsageError(Sentence("handed.nothing"))
-    if request.path is not None:
+    if request.path is not None and request.voxels is None:
         return request.path
+    if request.path is not None or request.voxels is None:
+        raise UsageError(Sentence("handed.nothing"))
     if request.grid is None:
         raise UsageError(Sentence("handed.no-grid"))
-    return _read_image(request.voxels or "", request.grid)
+    return _read_image(request.voxels, request.grid)
 
 
 def _read_array(path: str, unreadable: str) -> np.ndarray:
@@ -257,9 +273,7 @@ def _result_folder(context: TaskContext, request_id: str) -> Iterator[Path]:
         raise
 
 
-def _write_result(
-    result: Any, folder: Path, request: protocol.Segment, context: TaskContext
-) -> protocol.SegmentResult:
+def _write_result(result: "Result", folder: Path, request: Segment, context: TaskContext) -> SegmentResult:
     """Write a result's files into ``folder`` and return the reply that names them."""
     labels = result.labels
     scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))
@@ -275,7 +289,7 @@ def _write_result(
         "warnings": list(result.warnings),
     }
     (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
-    return protocol.SegmentResult(
+    return SegmentResult(
         request.id,
         str(folder),
         labels="labels.npy",
@@ -286,20 +300,18 @@ def _write_result(
     )
 
 
-def _write_surfaces(
-    labels: sitk.Image, folder: Path, context: TaskContext
-) -> Tuple[protocol.SurfaceFiles, ...]:
+def _write_surfaces(labels: sitk.Image, folder: Path, context: TaskContext) -> Tuple[SurfaceFiles, ...]:
     from ..surfaces import surface_arrays
     from ..surfaces.organs import organ_surfaces
 
-    files: List[protocol.SurfaceFiles] = []
+    files: List[SurfaceFiles] = []
     meshes = while_checking(
-        lambda ask: organ_surfaces(labels, cancel=context.at_work(ask).cancel), context.check
+        lambda ask: organ_surfaces(labels, cancel=context.in_thread(ask).cancel), context.check
     )
     for key, mesh in meshes.items():
         names = (f"{key}-points.npy", f"{key}-triangles.npy")
         points, triangles = surface_arrays(mesh)
         scratch.save_array(folder / names[0], points.astype(np.float32))
         scratch.save_array(folder / names[1], triangles.astype(np.int32))
-        files.append(protocol.SurfaceFiles(key, *names))
+        files.append(SurfaceFiles(key, *names))
     return tuple(files)

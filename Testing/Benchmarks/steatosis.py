@@ -18,8 +18,12 @@ import numpy as np
 from steatosis_phantom import Phantom, Tissue, make_phantom
 
 from LiverSegLib.images.grid import NOT_SHEARED, Grid
-from LiverSegLib.steatosis.assess import Conditions, assess, pair_ratios, ratio_interval
-from LiverSegLib.steatosis.placement import Placement, PlacementSettings, Roi, RoiMeter, place
+from LiverSegLib.steatosis.assess import assess, ratio_interval
+from LiverSegLib.steatosis.assessment import pair_ratios
+from LiverSegLib.steatosis.conditions import Conditions
+from LiverSegLib.steatosis.placement import place
+from LiverSegLib.steatosis.roi import Placement, PlacementSettings, Roi
+from LiverSegLib.steatosis.roi_statistics import RoiMeter
 
 NOISE_HU = 15.0
 BIAS_TARGET, SD_TARGET = 0.01, 0.015

@@ -7,7 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from LiverSegLib.steatosis.assess import Assessment, Conditions, assess
-from LiverSegLib.steatosis.placement import Roi, RoiMeter, RoiValues
+from LiverSegLib.steatosis.roi import Roi, RoiValues
+from LiverSegLib.steatosis.roi_statistics import RoiMeter
 
 SPACING, ORIGIN = (2.5, 2.5, 4.0), (-150.0, -110.0, 0.0)
 

@@ -21,7 +21,7 @@ from LiverSegLib.images.grid import Grid
 from LiverSegLib.measure import measure
 from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.outputs import write_results, write_steatosis
-from LiverSegLib.steatosis.assess import Assessment, CutOffs
+from LiverSegLib.steatosis.assessment import Assessment, CutOffs
 from LiverSegLib.worker import protocol, tasks
 
 MANUAL = "case,ratio,liver_hu,spleen_hu\n" + "".join(

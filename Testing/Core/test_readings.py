@@ -10,7 +10,7 @@ from LiverSegLib.errors import InputError, UnreadableImageError
 from LiverSegLib.evaluation.comparison import compare_readings
 from LiverSegLib.evaluation.difference_plot import difference_plot
 from LiverSegLib.evaluation.readings import read_readings
-from LiverSegLib.steatosis.assess import CutOffs
+from LiverSegLib.steatosis.assessment import CutOffs
 
 MANUAL = """case,ratio,liver_hu,spleen_hu,grade
 a,1.20,60,50,normal

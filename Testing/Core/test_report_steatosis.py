@@ -26,8 +26,7 @@ from LiverSegLib.report.roi_pictures import (
     section,
     slices_through,
 )
-from LiverSegLib.steatosis.assess import Assessment, CutOffs
-from LiverSegLib.steatosis.assessment import Acceptance
+from LiverSegLib.steatosis.assessment import Acceptance, Assessment, CutOffs
 from LiverSegLib.steatosis.placement import PlacementSettings, Roi
 
 

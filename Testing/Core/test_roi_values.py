@@ -12,7 +12,9 @@ from roi_patients import LIVER_AT, SPLEEN_AT, masked_patient, points_of, scan_of
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.images.grid import Grid
-from LiverSegLib.steatosis.placement import OrganStatistics, Roi, RoiMeter, RoiValues, edited, place
+from LiverSegLib.steatosis.placement import place
+from LiverSegLib.steatosis.roi import OrganStatistics, Roi, RoiValues
+from LiverSegLib.steatosis.roi_statistics import RoiMeter
 from LiverSegLib.steatosis.roi_weights import voxel_weights
 
 OBLIQUE = tuple((turned(25, 0) @ turned(-35, 2)).ravel())
@@ -161,7 +163,7 @@ def test_noise_is_measured_alike_with_vessels_lesions_and_a_gradient(spacing):
     changed.CopyInformation(image)
     found = RoiMeter.of(changed, labels).statistics("liver")
     assert found.noise_hu == pytest.approx(12.0, rel=0.05)
-    assert found.noise_grain == pytest.approx(1.0, abs=0.1)
+    assert found.noise_correlation == pytest.approx(1.0, abs=0.1)
     assert found.sd_hu > 13.5  # what a plain SD of the organ would say
 
 
@@ -176,7 +178,7 @@ def test_noise_that_neighbours_share_is_noticed():
     found = RoiMeter.of(image, labels).statistics("liver")
     assert found.noise_hu == pytest.approx(10.0, rel=0.05)
     # Gaussian blur of SD s voxels in a plane: the squared correlations sum to 2 pi s^2.
-    assert found.noise_grain == pytest.approx(2 * np.pi * 0.8**2, rel=0.15)
+    assert found.noise_correlation == pytest.approx(2 * np.pi * 0.8**2, rel=0.15)
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.float32])
@@ -245,13 +247,6 @@ def test_rois_and_values_survive_being_written():
         assert RoiValues.from_dict(values.to_dict()) == values
     found = meter.statistics("liver")
     assert OrganStatistics.from_dict(found.to_dict()) == found
-
-
-def test_an_edited_roi_is_no_longer_automatic():
-    roi = Roi("L1", "liver", (0.0, 0.0, 0.0), SIDE)
-    moved = edited(roi, centre=(1.0, 2.0, 3.0))
-    assert moved == Roi("L1", "liver", (1.0, 2.0, 3.0), SIDE, automatic=False)
-    assert edited(roi, size=(12.0, 12.0, 12.0)).centre == roi.centre
 
 
 def test_a_meter_made_in_pieces_is_the_same():

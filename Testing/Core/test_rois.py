@@ -12,21 +12,20 @@ from roi_patients import LIVER_AT, label_at, masked_patient, points_of, scan_of,
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NoLiverError, NotCTError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.steatosis.placement import (
-    REJECTIONS,
-    PlacementSettings,
-    Roi,
-    RoiMeter,
-    next_name,
-    place,
-    place_rois,
-)
+from LiverSegLib.steatosis.placement import place
+from LiverSegLib.steatosis.roi import REJECTIONS, PlacementSettings, Roi
+from LiverSegLib.steatosis.roi_statistics import RoiMeter
 
 OBLIQUE = tuple((turned(20, 0) @ turned(-35, 2)).ravel())
 LEFT_HANDED = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 SAGITTAL = (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 TILTED = (1.0, 0.0, 0.0, 0.0, 1.0, np.sin(0.3), 0.0, 0.0, np.cos(0.3))
 DIRECTIONS = [AXIAL, OBLIQUE, LEFT_HANDED, SAGITTAL, TILTED, tuple(-np.array(OBLIQUE))]
+
+
+def place_rois(image, labels, **options):
+    chosen = PlacementSettings(**options)
+    return place(RoiMeter.of(image, labels), chosen)
 
 
 def surface_points(roi: Roi, out_by: float) -> np.ndarray:
@@ -316,9 +315,3 @@ def test_settings_out_of_range_are_refused_with_the_range(wrong):
 def test_an_impossible_roi_is_refused(wrong):
     with pytest.raises(UsageError):
         Roi(**{"name": "L1", "organ": "liver", "centre": (0.0, 0.0, 0.0), "size": (10.0,) * 3, **wrong})
-
-
-def test_new_names_follow_the_highest_number():
-    rois = [Roi(name, "liver", (0, 0, 0), (10, 10, 10)) for name in ("L1", "L7", "mine")]
-    assert next_name(rois, "liver") == "L8"
-    assert next_name(rois, "spleen") == "S1"

@@ -11,19 +11,11 @@ from hypothesis import strategies as st
 from roi_patients import masked_patient, scan_of
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NoLiverError, UsageError
-from LiverSegLib.steatosis.assess import (
-    GRADES,
-    NOT_GRADED,
-    Assessment,
-    Conditions,
-    CutOffs,
-    assess,
-    assess_scan,
-    ratio_interval,
-)
+from LiverSegLib.steatosis.assess import assess, assess_scan, ratio_interval
+from LiverSegLib.steatosis.assessment import GRADES, NOT_GRADED, Assessment, CutOffs
 from LiverSegLib.steatosis.attenuation import difference_text, fat_fraction_percent, liver_text
-from LiverSegLib.steatosis.conditions import names_contrast_agent
-from LiverSegLib.steatosis.placement import PlacementSettings, Roi, RoiValues, edited
+from LiverSegLib.steatosis.conditions import Conditions, names_contrast_agent
+from LiverSegLib.steatosis.roi import PlacementSettings, Roi, RoiValues
 
 GOOD = Conditions(phase="unenhanced", kvp=120.0, liver_noise_hu=12.0, spleen_noise_hu=12.0)
 hu = st.floats(15.0, 70.0)
@@ -214,7 +206,7 @@ def test_without_a_spleen_only_the_liver_is_judged():
 def test_without_a_liver_roi_there_is_no_number():
     found = assessed([], [50.0] * 5)
     assert found.ratio is None and found.liver_text is None and found.fat_fraction_percent is None
-    assert "There is no accepted ROI in the liver." in found.reasons_not_to_grade
+    assert found.reasons_not_to_grade == ("There is no accepted ROI in the liver.",)
 
 
 @pytest.mark.parametrize("spleen", [[50.0, 0.0, 50.0], [-3.0] * 3])
@@ -253,8 +245,8 @@ def test_an_roi_outside_the_scan_does_not_count():
 
 def test_flags_small_and_overlapping_rois_are_said():
     flagged = readings("liver", [40.0] * 3, flags=("It touches a lesion.",))
-    small = edited(flagged[0][0], size=(10.0, 4.0, 10.0))
-    moved = edited(flagged[1][0], centre=flagged[2][0].centre)
+    small = replace(flagged[0][0], size=(10.0, 4.0, 10.0))
+    moved = replace(flagged[1][0], centre=flagged[2][0].centre)
     liver = [(small, flagged[0][1]), (moved, flagged[1][1]), flagged[2]]
     found = assess(liver, readings("spleen", [50.0] * 3), conditions=GOOD)
     assert "L1: It touches a lesion." in found.warnings
@@ -302,7 +294,7 @@ def test_a_scan_is_graded_by_what_it_holds(liver_hu, grade):
     )
     assert found.ratio == pytest.approx(liver_hu / 50, abs=0.01)
     assert found.grade == grade
-    assert len(found.liver) == len(found.spleen) == 5
+    assert len(found.rois_of("liver")) == len(found.rois_of("spleen")) == 5
     assert not found.edited
 
 

@@ -77,7 +77,7 @@ def test_without_a_verdict_nothing_disagrees():
 
 
 def test_another_tube_voltage_explains_a_disagreement_of_a_grade_given_anyway():
-    livers, spleens = judged(48.0, 47.0).liver, judged(48.0, 47.0).spleen
+    livers, spleens = (judged(48.0, 47.0).rois_of(organ) for organ in ("liver", "spleen"))
     conditions = Conditions(phase="unenhanced", kvp=100.0)
     found = assess(livers, spleens, conditions=conditions, grade_anyway=True)
     assert found.disagreement.key == "fat.more-kvp"

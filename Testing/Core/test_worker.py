@@ -23,6 +23,7 @@ from LiverSegLib import errors
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch, tasks
+from LiverSegLib.worker.messages import SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
 
 GRID = Grid((3, 3, 3), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), doubles.OBLIQUE)
@@ -38,7 +39,7 @@ MESSAGES = [
     protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),
     protocol.Progress("s-1", 0.5, "segment", "Segmenting"),
     protocol.SegmentResult(
-        "s-1", "folder/r", "labels.npy", GRID, "summary.json", (protocol.SurfaceFiles("liver", "p", "t"),)
+        "s-1", "folder/r", "labels.npy", GRID, "summary.json", (SurfaceFiles("liver", "p", "t"),)
     ),
     protocol.MeasureResult("m", "folder/r", "summary.json"),
     protocol.ReportResult("r", "/a/folder", {"report": "report.html"}),

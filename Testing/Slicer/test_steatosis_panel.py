@@ -307,7 +307,7 @@ def test_nobody_cannot_accept(hand, placed):
 
 def test_constants_that_spare_an_import_are_those_of_the_core(host):
     from LiverSegLib.report.grade_scale import GRADE_COLOURS
-    from LiverSegLib.steatosis.assess import CutOffs
+    from LiverSegLib.steatosis.assessment import CutOffs
     from LiverSegSlicer.fatty_liver.reading import DEFAULT_CUT_OFFS
     from LiverSegSlicer.panel.verdict import FIELDS
 

@@ -308,7 +308,7 @@ def test_segmentation_of_another_module_can_be_assessed(hand, unenhanced):
 
 
 def test_accepted_reading_goes_to_the_report(hand, placed):
-    from LiverSegLib.steatosis.assess import Assessment
+    from LiverSegLib.steatosis.assessment import Assessment
     from LiverSegSlicer.fatty_liver.assess import acceptedReading
 
     volumeNode = hand.panel.parameters.inputVolume

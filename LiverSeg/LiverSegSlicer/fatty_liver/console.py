@@ -72,7 +72,7 @@ def acceptSteatosis(segmentationNode: Any, by: str = "") -> Dict[str, Any]:
 
 def _cutOffs(given: CutOffsLike) -> Dict[str, float]:
     """Return cut-offs by the core's names, from a ``CutOffs``, a dict or (normal, moderate, severe)."""
-    from LiverSegLib.steatosis.assess import CutOffs
+    from LiverSegLib.steatosis.assessment import CutOffs
 
     if isinstance(given, CutOffs):
         return given.to_dict()

@@ -68,7 +68,7 @@ class Meters:
         for name in _LIBRARIES:
             importlib.import_module(name)
             yield
-        from LiverSegLib.steatosis.placement import RoiMeter
+        from LiverSegLib.steatosis.roi_statistics import RoiMeter
 
         state = _state(volumeNode, segmentationNode)
         labels = labelArray(segmentationNode, volumeNode)

@@ -106,7 +106,7 @@ def refreshPlots(segmentationNode: "slicer.vtkMRMLSegmentationNode", assessment:
     ratios = np.sort(assessment.pair_ratios().ravel())
     ratios = ratios[np.isfinite(ratios)]
     values: Dict[str, Sequence[float]] = {
-        organ: [found.mean_hu for _roi, found in assessment.readings(organ) if found.mean_hu is not None]
+        organ: [found.mean_hu for _roi, found in assessment.rois_of(organ) if found.mean_hu is not None]
         for organ in (LIVER_KEY, SPLEEN_KEY)
     }
     values["pairs"] = ratios.tolist()

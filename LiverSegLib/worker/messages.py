@@ -1,0 +1,238 @@
+"""The messages between the worker process and whoever started it, as data; ``protocol`` makes lines of them.
+
+A request has an ``id``, chosen by its sender (letters, digits, ``-``, ``_``, 64 at most; it also names the
+request's subfolder), which every reply to it repeats. Volumes travel as .npy files, (z, y, x), with their
+``Grid``; points of surfaces are float32 (n, 3) LPS mm, triangles int32 (m, 3).
+
+This module needs the standard library and numpy only, so that Slicer imports it quickly.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Dict, Optional, Tuple, Union
+
+from ..images.grid import Grid
+
+
+@dataclass(frozen=True)
+class SurfaceFiles:
+    """A closed surface: label key, file of points float32 (n, 3) LPS mm, file of triangles int32 (m, 3)."""
+
+    key: str
+    points: str
+    triangles: str
+
+
+@dataclass(frozen=True)
+class Hello:
+    """First request. Answered by ``hello-reply``, and after loading a model by ``log`` or ``error``.
+
+    ``folder``: private folder made by the parent, else the worker makes one. ``preload``: name or folder of a
+    model to load right after the reply, for ``device``.
+    """
+
+    type: ClassVar[str] = "hello"
+    id: str
+    folder: Optional[str] = None
+    preload: Optional[str] = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Segment one scan: either ``path`` (file or DICOM folder, with ``series``) or ``voxels`` (a .npy file,
+    (z, y, x), HU) and ``grid``.
+
+    ``surfaces`` and ``probability`` say whether those are wanted back. The other fields are the arguments of
+    ``LiverSegLib.segment``. Answered by ``progress`` any number of times, then by ``result`` or ``error``.
+    """
+
+    type: ClassVar[str] = "segment"
+    id: str
+    path: Optional[str] = None
+    series: Optional[str] = None
+    voxels: Optional[str] = None
+    grid: Optional[Grid] = None
+    name: Optional[str] = None
+    model: str = "default"
+    device: str = "auto"
+    mirror: bool = False
+    minimum_lesion_ml: Optional[float] = None
+    surfaces: bool = True
+    probability: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measure a mask: ``voxels`` (a .npy file, (z, y, x), HU) on ``grid``, ``labels`` (uint8 .npy of the same
+    shape).
+
+    ``summary`` is the JSON file of an earlier result on this scan: phase, provenance and what it warned of
+    are carried on. ``edited`` says that somebody changed the mask since; the new summary then says so too.
+    ``name`` is the scan's, if there is no summary to take it from. Answered by ``progress``, then by
+    ``measure-result`` or ``error``.
+    """
+
+    type: ClassVar[str] = "measure"
+    id: str
+    voxels: str
+    grid: Grid
+    labels: str
+    summary: Optional[str] = None
+    edited: bool = False
+    name: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write the files of a case into ``folder``, which the user chose, a complete set or nothing; arrays as
+    in ``measure``.
+
+    ``summary`` is the JSON file with the numbers to write. ``label_format``, ``highlight`` and ``rendering``
+    are the arguments of ``LiverSegLib.outputs.write_results``. Answered by ``progress``, then by
+    ``report-result`` or ``error``.
+    """
+
+    type: ClassVar[str] = "report"
+    id: str
+    voxels: str
+    grid: Grid
+    labels: str
+    summary: str
+    folder: str
+    label_format: str = "nii.gz"
+    highlight: bool = False
+    rendering: bool = True
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Stop the request whose id is ``target``, running or waiting.
+
+    That one is answered by ``error`` with code "cancelled" within a second (a report: as soon as the file in
+    work is written). A target that is unknown or done is ignored, as the two may cross.
+    """
+
+    type: ClassVar[str] = "cancel"
+    id: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """Stop everything, answer ``bye``, remove the private folder, end: as when standard input is closed."""
+
+    type: ClassVar[str] = "shutdown"
+    id: str
+
+
+@dataclass(frozen=True)
+class HelloReply:
+    """The worker is there. ``folder`` is the private folder in use."""
+
+    type: ClassVar[str] = "hello-reply"
+    id: str
+    liverseg_version: str
+    python_version: str
+    pid: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a request is: ``fraction`` 0..1, ``stage`` for programs, ``text`` for people."""
+
+    type: ClassVar[str] = "progress"
+    id: str
+    fraction: float
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """A scan is segmented. File names are relative to ``folder``, a subfolder of the private one that the
+    reader may remove.
+
+    ``labels``: uint8 (z, y, x) .npy on ``grid``. ``summary``: JSON file with "name", "measurements",
+        "provenance", "warnings".
+    ``probability``: uint8 (z, y, x) .npy, 255 = 1.0.
+    """
+
+    type: ClassVar[str] = "result"
+    id: str
+    folder: str
+    labels: str
+    grid: Grid
+    summary: str
+    surfaces: Tuple[SurfaceFiles, ...] = ()
+    probability: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """A mask is measured. ``summary`` is a JSON file as in ``result``, in ``folder``, a subfolder of the
+    private one that the reader may remove."""
+
+    type: ClassVar[str] = "measure-result"
+    id: str
+    folder: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The files of a case are written. ``files``: key ("report", "segmentation", ...) -> name in ``folder``,
+    which is the user's."""
+
+    type: ClassVar[str] = "report-result"
+    id: str
+    folder: str
+    files: Dict[str, str]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request failed, or (``id`` None) a line was not understood.
+
+    ``code``: of a class in ``errors``. ``message``: one sentence for the user. ``details``: for developers.
+    ``series``: for "choose-series", the choices as JSON objects; where they are too many for a line, the
+    first of them. ``sentence``: the message as ``sentences.with_identity`` writes it, if it has an identity.
+    """
+
+    type: ClassVar[str] = "error"
+    id: Optional[str]
+    code: str
+    message: str
+    details: Optional[str] = None
+    series: Tuple[Dict[str, Any], ...] = ()
+    sentence: Optional[Dict[str, Any]] = None
+
+
+@dataclass(frozen=True)
+class Log:
+    """Something for the log, a loaded model for one: ``level`` is "debug", "info", "warning" or "error"."""
+
+    type: ClassVar[str] = "log"
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Bye:
+    """The worker's last line."""
+
+    type: ClassVar[str] = "bye"
+    reason: str
+
+
+WorkRequest = Union[Segment, Measure, Report]
+"""A request that is worked off by ``tasks``."""
+
+Request = Union[Hello, WorkRequest, Cancel, Shutdown]
+"""What the parent sends."""
+
+Reply = Union[HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, Failure, Log, Bye]
+"""What the worker sends."""
+
+Message = Union[Request, Reply]
+"""Any message."""
