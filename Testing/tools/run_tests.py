@@ -14,15 +14,15 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import Any, List, NamedTuple, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), "1"
 )
 """For the libraries in each process: the processes already keep the processors busy."""
-MOST = 8
-"""Processes at the same time: each holds PyTorch or a Slicer, about 1 GB."""
+SPREAD = ("-n", "logical", "--maxprocesses", "8", "--dist", "worksteal")
+"""A process for each processor, but each holds PyTorch or a Slicer, about 1 GB."""
 KINDS = ("failures", "errors", "skipped")
 """Tests that did not pass, as JUnit's XML calls them."""
 
@@ -44,9 +44,8 @@ HALVES = (
 
 def run_pytest(half: Half, folder: Path, arguments: List[str]) -> int:
     """Exit status of the tests of a half; they leave coverage data and a list of results in ``folder``."""
-    options = ["-n", str(min(os.cpu_count() or 2, MOST)), "--dist", "worksteal", "--cov", "--cov-report="]
-    command = [sys.executable, "-m", "pytest", half.tests, *options, *arguments]
-    command.append(f"--junitxml={folder / half.package}.xml")
+    command = [sys.executable, "-m", "pytest", half.tests, *SPREAD, "--cov", "--cov-report="]
+    command += [*arguments, f"--junitxml={folder / half.package}.xml"]
     environment = {**ONE_THREAD, **os.environ, "COVERAGE_FILE": str(folder / f".coverage.{half.package}")}
     print(f"\n=== {half.name}: {half.tests}", flush=True)
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
@@ -64,35 +63,38 @@ def counted(half: Half, folder: Path) -> str:
     return f"{', '.join(words)} in {float(suite['time']):.0f} s"
 
 
+def coverage(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run a command of coverage on the file .coverage of the checkout."""
+    return subprocess.run([sys.executable, "-m", "coverage", *arguments], cwd=ROOT, text=True, **options)
+
+
 def covered(half: Half) -> Tuple[str, bool]:
     """How much of a half's package the tests covered, in words, and whether it is enough; prints what they
     left out.
     """
-    command = [sys.executable, "-m", "coverage", "report", f"--include={half.package}/*"]
+    report = ("report", f"--include={half.package}/*")
     print(f"\n=== {half.package}: lines that no test runs", flush=True)
-    status = subprocess.run([*command, f"--fail-under={half.limit}"], cwd=ROOT).returncode
-    total = subprocess.run(
-        [*command, "--format=total"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
-    return f"{total or 'no'} % of the lines of {half.package} covered (at least {half.limit} %)", status == 0
+    enough = coverage(*report, f"--fail-under={half.limit}").returncode == 0
+    total = coverage(*report, "--format=total", capture_output=True).stdout.strip() or "no"
+    return f"{total} % of the lines of {half.package} covered (at least {half.limit} %)", enough
 
 
 def main(arguments: List[str]) -> int:
-    """Run both halves and print a line for each."""
+    """Run both halves and print a line for each; with ``-x`` the second only if the first passed."""
     ends, good = [], True
     with tempfile.TemporaryDirectory(prefix="liverseg-tests-") as temporary:
         folder = Path(temporary)
         for half in HALVES:
             if good or not {"-x", "--exitfirst"} & set(arguments):
                 good = run_pytest(half, folder, arguments) == 0 and good
-        files = [str(path) for path in folder.glob(".coverage.*")]
-        # a worker that a test killed leaves a file that cannot be read
-        subprocess.run([sys.executable, "-m", "coverage", "combine", "-q", *files], cwd=ROOT)
+        # beside these may lie files that nobody can read, of processes that a test killed
+        data = [folder / f".coverage.{half.package}" for half in HALVES]
+        coverage("combine", "-q", *(str(path) for path in data if path.exists()))
         for half in HALVES:
             words, enough = covered(half)
             good = good and enough
             ends.append(f"{half.name}: {counted(half, folder)}; {words}")
-    print("", *ends, "All is well." if good else "NOT all is well: see above.", sep="\n")
+    print("", *ends, "All is well." if good else "Not all is well: see above.", sep="\n")
     return 0 if good else 1
 
 
