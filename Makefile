@@ -41,23 +41,14 @@ help: ## list the targets
 demo: $(READY) $(SYSTEM) ## segment the sample CT: masks, numbers, pictures and a report in demo-output/
 	@$(BIN)/liverseg segment $(SAMPLE) -o $(DEMO)
 
-# Two processes: the core's tests know nothing of Slicer, and the stand-in for Slicer fills its process with Qt.
-# Workers that the tests kill leave broken .coverage.* files.
-TESTS = rm -f .coverage .coverage.*; \
-	$(BIN)/python -m pytest $(1) Testing/Core --cov --cov-report= $(PYTEST); \
-	$(BIN)/python -m pytest $(1) Testing/Slicer --cov --cov-append --cov-report= $(PYTEST); \
-	rm -f .coverage.*; \
-	$(BIN)/python -m coverage report --include='LiverSegLib/*' --fail-under=88; \
-	$(BIN)/python -m coverage report --include='LiverSeg/*' --fail-under=85
-
 test: $(READY_TEST) $(SYSTEM) ## the tests but the slow ones, with coverage
-	@$(call TESTS,-m "not slow")
+	@$(BIN)/python Testing/tools/run_tests.py -m "not slow" $(PYTEST)
 
 test-all: $(READY_TEST) $(SYSTEM) ## all tests, with coverage
-	@$(call TESTS,)
+	@$(BIN)/python Testing/tools/run_tests.py $(PYTEST)
 
 test-slicer58: $(READY58) ## the core's tests with the versions that 3D Slicer 5.8 has (Python 3.9)
-	@$(VENV58)/bin/python -m pytest -m "not slow" -p no:cacheprovider Testing/Core $(PYTEST)
+	@OMP_NUM_THREADS=1 $(VENV58)/bin/python -m pytest -n logical --maxprocesses 8 --dist worksteal -m "not slow" -p no:cacheprovider Testing/Core $(PYTEST)
 
 lint: $(READY_TEST) ## ruff's rules and formatting, and what Slicer would refuse
 	@$(BIN)/ruff check .
@@ -173,5 +164,5 @@ $(READY58): constraints-slicer58.txt | $(VENV58)/bin/python $(SYSTEM)
 	@echo "Installing Slicer 5.8's versions into $(VENV58) (several GB where PyTorch comes as GPU build; see TORCH_INDEX)"
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt $(TORCH_FROM) torch
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt numpy scipy SimpleITK pydicom pillow vtk typer rich \
-	  coverage hypothesis pytest pytest-cov pytest-timeout safetensors
+	  coverage hypothesis pytest pytest-cov pytest-timeout pytest-xdist safetensors
 	@touch $@

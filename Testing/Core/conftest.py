@@ -1,10 +1,11 @@
 """What all tests of the core share."""
 
+import functools
 import os
 import signal
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 
@@ -26,6 +27,14 @@ def own_model_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     """Keep the models that the person who runs the tests has installed out of the tests."""
     if "LIVERSEG_MODELS" not in os.environ:
         monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path_factory.getbasetemp() / "no-user-models"))
+
+
+@pytest.fixture(scope="session")
+def probe_once() -> Callable:
+    """`liverseg doctor`'s probes, each tried once: loading PyTorch and drawing takes many seconds."""
+    from LiverSegLib.cli.checks import probe
+
+    return functools.lru_cache(maxsize=None)(probe)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Tuple
 
@@ -80,7 +81,13 @@ def place(path: Path) -> str:
     return path.relative_to(CORE).as_posix()
 
 
-def imports(path: Path) -> Iterator[Import]:
+@lru_cache(maxsize=None)
+def imports(path: Path) -> Tuple[Import, ...]:
+    """The imports of a file, which is read once for all tests."""
+    return tuple(found_imports(path))
+
+
+def found_imports(path: Path) -> Iterator[Import]:
     """Every import of a file, relative ones made absolute, but those under TYPE_CHECKING, which never run."""
     package = ("LiverSegLib", *path.relative_to(CORE).parent.parts)
     pending: List[Tuple[ast.AST, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), True)]

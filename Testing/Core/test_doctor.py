@@ -13,7 +13,8 @@ from LiverSegLib.cli.checks import FAILED, OK, WARNING, Check, healthy
 from LiverSegLib.errors import ModelCorruptError, ModelNotFoundError
 
 
-def test_examine_looks_at_everything_once():
+def test_examine_looks_at_everything_once(monkeypatch, probe_once):
+    monkeypatch.setattr(doctor, "probe", probe_once)
     checks = doctor.examine()
     keys = [check.key for check in checks]
     assert len(keys) == len(set(keys))

@@ -44,6 +44,17 @@ def host(slicerSession: Host):
     """Slicer with an empty scene. Fails the test on an exception in a slot, a broken rule, an unexpected
     dialog. Panels that the test showed are ended: one that lived on would act on the scenes of other tests.
     """
+    yield from emptied(slicerSession)
+
+
+@pytest.fixture(scope="module")
+def moduleHost(slicerSession: Host):
+    """The same for all tests of a file together; they may only look at what its fixtures made."""
+    yield from emptied(slicerSession)
+
+
+def emptied(slicerSession: Host):
+    """The session with an empty scene; what went wrong meanwhile is an error."""
     slicerSession.reset()
     yield slicerSession
     slicerSession.closePanels()

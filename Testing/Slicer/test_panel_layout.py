@@ -19,11 +19,13 @@ CONTROLS = (
 )
 
 
-@pytest.fixture(params=[1.0, 1.5])
-def full(request, window, host, scene):
+@pytest.fixture(scope="module", params=[1.0, 1.5])
+def full(request, moduleHost):
     """The panel in its window with a result, a message and every section open; type as large as asked."""
     from panel_doubles import madeUpScan
 
+    host = moduleHost
+    host.openWindow()
     application = QtWidgets.QApplication.instance()
     usual = application.font()
     font = QtGui.QFont(usual)
@@ -46,7 +48,9 @@ def full(request, window, host, scene):
     yield hand
     end()
     application.setFont(usual)
-    host.settle(0.01)
+    host.setTheme("light")
+    host.parkWindow()
+    host.clear()
 
 
 def shown(hand, kind):
@@ -104,12 +108,12 @@ def test_every_control_has_a_tooltip(full):
             assert isSection or isInner or widget.toolTip(), widget.objectName()
 
 
-def test_notes_keep_the_colours_of_the_theme(full, host):
+def test_notes_keep_the_colours_of_the_theme(full):
     for theme in ("light", "dark"):
-        host.setTheme(theme)
-        host.settle(0.05)
+        full.host.setTheme(theme)
+        full.settle(0.05)
         label = full.widget("messageLabel")
         colour = label.palette().color(QtGui.QPalette.WindowText)
         background = label.palette().color(QtGui.QPalette.Window)
         assert abs(colour.lightness() - background.lightness()) > 120, theme
-    host.setTheme("light")
+    full.host.setTheme("light")

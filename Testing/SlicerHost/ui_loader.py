@@ -3,7 +3,7 @@
 import os
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Set
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
@@ -18,12 +18,15 @@ class HostUiLoader(QtUiTools.QUiLoader):
     """
 
     slicerName = "QUiLoader"
+    _registered: Set[type] = set()
+    """Classes that all loaders know: PySide6 keeps one list for the process."""
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         for cls in registry.all_classes().values():
-            if issubclass(cls, QtWidgets.QWidget):
+            if issubclass(cls, QtWidgets.QWidget) and cls not in self._registered:
                 self.registerCustomWidget(cls)
+                self._registered.add(cls)
 
     def load(self, source: Any, parent: Optional[QtWidgets.QWidget] = None) -> Optional[QtWidgets.QWidget]:
         path = source.fileName()

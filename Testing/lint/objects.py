@@ -51,6 +51,13 @@ WELL_KNOWN = {
 """Expressions whose class is known."""
 
 
+BINDING = (ast.Assign, ast.AnnAssign, ast.Name)
+"""Nodes that may bind a name."""
+
+Assignment = Tuple[ast.AST, Optional[ast.AST], Optional[ast.AST]]
+"""Target, value, annotation."""
+
+
 class Kind(NamedTuple):
     """The class of an expression, and whether it is an object of the class or the class itself."""
 
@@ -68,6 +75,10 @@ class Objects:
         self._imports = imported_names(source.tree)
         self._pending: Set[ast.AST] = set()
         self._known: Dict[ast.AST, Optional[Kind]] = {}
+        self._functions = [n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef)]
+        # all that a scope binds is asked for once a name, and walking is what takes the time
+        self._nodes: Dict[ast.AST, List[ast.AST]] = {}
+        self._bound: Dict[ast.AST, List[Assignment]] = {}
 
     def kind(self, node: ast.AST) -> Optional[Kind]:
         """The kind of an expression, None where the text does not tell."""
@@ -127,7 +138,7 @@ class Objects:
     def _own_function(self, name: str) -> Optional[ast.FunctionDef]:
         """The function of this file that ``name()`` or ``self.name()`` calls, None if there are several."""
         name = name[len("self.") :] if name.startswith("self.") else name
-        found = [n for n in ast.walk(self._source.tree) if isinstance(n, ast.FunctionDef) and n.name == name]
+        found = [function for function in self._functions if function.name == name]
         return found[0] if len(found) == 1 else None
 
     def _widget(self, node: ast.Attribute) -> Optional[Kind]:
@@ -141,13 +152,14 @@ class Objects:
         if not (isinstance(node.value, ast.Name) and node.value.id == "self" and owner):
             return None
         given = []
-        for other in ast.walk(owner):
-            for target, value, annotation in _assignments(other):
-                is_it = dotted(target) == f"self.{node.attr}" or (
-                    annotation is not None and isinstance(target, ast.Name) and target.id == node.attr
-                )
-                if is_it and not _is_none(value):
-                    given.append(self._annotated(annotation) or (self.kind(value) if value else None))
+        if owner not in self._bound:
+            self._bound[owner] = [made for other in ast.walk(owner) for made in _assignments(other)]
+        for target, value, annotation in self._bound[owner]:
+            is_it = dotted(target) == f"self.{node.attr}" or (
+                annotation is not None and isinstance(target, ast.Name) and target.id == node.attr
+            )
+            if is_it and not _is_none(value):
+                given.append(self._annotated(annotation) or (self.kind(value) if value else None))
         return _agreed(given)
 
     def _variable(self, node: ast.Name) -> Optional[Kind]:
@@ -167,7 +179,9 @@ class Objects:
                 if argument.arg == name:
                     by_habit = Kind(CONVENTIONS[name], True) if name in CONVENTIONS else None
                     given.append(self._annotated(argument.annotation) if argument.annotation else by_habit)
-        for node in own_nodes(scope):
+        if scope not in self._nodes:
+            self._nodes[scope] = [n for n in own_nodes(scope) if isinstance(n, BINDING)]
+        for node in self._nodes[scope]:
             for target, value, annotation in _assignments(node):
                 if isinstance(target, ast.Name) and target.id == name and not _is_none(value):
                     given.append(self._annotated(annotation) or (self.kind(value) if value else None))
@@ -213,8 +227,8 @@ def own_nodes(scope: ast.AST) -> List[ast.AST]:
     return found
 
 
-def _assignments(node: ast.AST) -> List[Tuple[ast.AST, Optional[ast.AST], Optional[ast.AST]]]:
-    """(target, value, annotation) of an assignment."""
+def _assignments(node: ast.AST) -> List[Assignment]:
+    """The assignments of a node; none of one that assigns nothing."""
     if isinstance(node, ast.Assign):
         pairs = []
         for target in node.targets:
