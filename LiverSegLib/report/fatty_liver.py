@@ -158,8 +158,8 @@ def _roi_table(readings: Sequence[MeasuredRoi], view: PatientView) -> str:
     )
 
 
-def _roi_row(reading: Reading, view: PatientView) -> Tuple[str, ...]:
-    roi, values = reading
+def _roi_row(measured: MeasuredRoi, view: PatientView) -> Tuple[str, ...]:
+    roi, values = measured
     own = ["" if roi.automatic else "Placed or changed by hand.", *values.flags]
     return (
         escape(roi.name),
