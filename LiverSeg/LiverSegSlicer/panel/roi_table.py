@@ -8,8 +8,8 @@ from slicer.i18n import tr as _
 from ..fatty_liver.reading import SteatosisReading
 from ..fatty_liver.rois import isAccepted, nameOf, organOf
 from ..sentences import sentence, sentences
-from ..slots import guarded
 from .notes import PLAIN, WARNING, Note
+from .row_table import RowTable
 
 MOST_ROWS = 12
 """The table grows up to so many rows and scrolls beyond."""
@@ -36,14 +36,7 @@ class RoiTable:
         self._onTicked = onTicked
         self._detailNote = Note(ui, "roiDetail", _("The chosen ROI."))
         self._rows: Tuple[Mapping[str, Any], ...] = ()
-        table = ui.roisTable
-        table.verticalHeader().setDefaultSectionSize(qt.QFontMetrics(table.font).height() + _ROOM)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_REMARK, qt.QHeaderView.Stretch)
-        table.connect("itemSelectionChanged()", guarded(self._onSelection))
-        table.connect("cellClicked(int,int)", guarded(self._onClicked))
-        table.connect("itemChanged(QTableWidgetItem*)", guarded(self._onItemChanged))
+        self._table = RowTable(ui.roisTable, _REMARK, _ROOM, MOST_ROWS, self._onRow, self._onRowTicked)
 
     def show(self, rows: Sequence[Mapping[str, Any]], locked: bool = False) -> None:
         """Show these ROIs; the chosen one stays chosen.
@@ -52,37 +45,35 @@ class RoiTable:
             rows: of ``rowsOf``.
             locked: the reading is accepted, so that nothing of them can be changed.
         """
-        table, chosen = self._ui.roisTable, self.chosen()
-        rows = [{**row, "locked": locked} for row in rows]
-        sameRois = [row["id"] for row in rows] == [row["id"] for row in self._rows]
-        before, self._rows = self._rows, tuple(rows)
-        table.blockSignals(True)
-        if not sameRois:
-            before = ()
-            table.clearSelection()
-            table.setRowCount(len(self._rows))
-        for number, row in enumerate(self._rows):
-            if number >= len(before) or before[number] != row:
-                self._fillRow(number, row)
-        if not sameRois:
-            self._fit()
-            self._choose(chosen)
-        table.blockSignals(False)
+        chosen, before = self.chosen(), self._rows
+        self._rows = tuple({**row, "locked": locked} for row in rows)
+        sameRois = [row["id"] for row in self._rows] == [row["id"] for row in before]
+        with self._table.filling() as table:
+            if not sameRois:
+                table.clearSelection()
+                table.setRowCount(len(self._rows))
+            for number, row in enumerate(self._rows):
+                if not sameRois or before[number] != row:
+                    self._fillRow(number, row)
+            if not sameRois:
+                self._table.fit()
+                self._select(chosen)
         self._showDetail()
 
     def choose(self, nodeID: str) -> None:
         """Choose the row of an ROI without showing it in the views."""
-        self._ui.roisTable.blockSignals(True)
-        self._choose(nodeID)
-        self._ui.roisTable.blockSignals(False)
+        with self._table.filling():
+            self._select(nodeID)
         self._showDetail()
 
     def chosen(self) -> Optional[str]:
         """Return the node ID of the chosen ROI, None if none is."""
-        row = self._ui.roisTable.currentRow()
-        if self._ui.roisTable.selectedItems() and 0 <= row < len(self._rows):
-            return self._rows[row]["id"]
-        return None
+        row = self._chosenRow()
+        return row["id"] if row is not None else None
+
+    def _chosenRow(self) -> Optional[Mapping[str, Any]]:
+        number = self._table.chosen()
+        return self._rows[number] if number is not None else None
 
     def _fillRow(self, number: int, row: Mapping[str, Any]) -> None:
         table = self._ui.roisTable
@@ -104,14 +95,7 @@ class RoiTable:
         icon = table.style().standardIcon(qt.QStyle.SP_MessageBoxWarning) if suspicious else qt.QIcon()
         table.item(number, _REMARK).setIcon(icon)
 
-    def _fit(self) -> None:
-        """Give the table the height of its rows."""
-        table = self._ui.roisTable
-        rows = min(len(self._rows), MOST_ROWS)
-        height = table.horizontalHeader().sizeHint.height() + sum(table.rowHeight(row) for row in range(rows))
-        table.setFixedHeight(height + 2 * table.frameWidth)
-
-    def _choose(self, nodeID: Optional[str]) -> None:
+    def _select(self, nodeID: Optional[str]) -> None:
         for number, row in enumerate(self._rows):
             if row["id"] == nodeID:
                 self._ui.roisTable.selectRow(number)
@@ -119,38 +103,22 @@ class RoiTable:
 
     def _showDetail(self) -> None:
         """Say in full what the row of the chosen ROI has no room for."""
-        chosen = self.chosen()
-        row = next((row for row in self._rows if row["id"] == chosen), None)
+        row = self._chosenRow()
         self._ui.roiDeleteButton.enabled = row is not None and not row["locked"]
         if row is None:
-            tip = _("Choose an ROI in the table first.")
-        elif row["locked"]:
-            tip = acceptedTip()
-        else:
-            tip = _("Removes {name} from the scene.").format(name=row["name"])
-        self._ui.roiDeleteButton.toolTip = tip
-        if row is None:
+            self._ui.roiDeleteButton.toolTip = _("Choose an ROI in the table first.")
             self._detailNote.show("")
-        else:
-            self._detailNote.show(_detail(row), WARNING if row["flags"] else PLAIN)
-
-    def _onSelection(self) -> None:
-        self._showDetail()
-        chosen = self.chosen()
-        if chosen is not None:
-            self._onChosen(chosen)
-
-    def _onClicked(self, _row: int, _column: int) -> None:
-        # A second click on the chosen row brings the views back after they were scrolled away.
-        chosen = self.chosen()
-        if chosen is not None:
-            self._onChosen(chosen)
-
-    def _onItemChanged(self, item) -> None:
-        number = item.row()
-        if item.column() != 0 or not 0 <= number < len(self._rows):
             return
-        ticked = item.checkState() == qt.Qt.Checked
+        remove = _("Removes {name} from the scene.").format(name=row["name"])
+        self._ui.roiDeleteButton.toolTip = acceptedTip() if row["locked"] else remove
+        self._detailNote.show(_detail(row), WARNING if row["flags"] else PLAIN)
+
+    def _onRow(self, number: Optional[int]) -> None:
+        self._showDetail()
+        if number is not None:
+            self._onChosen(self._rows[number]["id"])
+
+    def _onRowTicked(self, number: int, ticked: bool) -> None:
         if ticked != self._rows[number]["accepted"]:
             self._onTicked(self._rows[number]["id"], ticked)
 

@@ -26,8 +26,10 @@ from ..slots import guarded
 from ..work.turns import Pieces, Turns
 from .acceptance import SteatosisAcceptance
 from .notes import ERROR, PLAIN, Note
+from .panel_state import PanelState
 from .roi_table import RoiTable, acceptedTip, rowsOf
 from .roi_undo import RoiUndo
+from .scene_link import SceneLink
 from .steatosis_settings import SteatosisSettings
 from .verdict import SteatosisView
 
@@ -40,19 +42,13 @@ class SteatosisSection:
     ui: the panel's widgets.
     meters: where the measuring of a scan is kept.
     preferences: remembers the reader's name.
-    getParameters: returns the scene's choices, None while it closes.
+    link: has the scene's choices.
     """
 
-    def __init__(
-        self,
-        ui,
-        meters: Meters,
-        preferences: Preferences,
-        getParameters: Callable[[], Optional[LiverSegParameters]],
-    ) -> None:
+    def __init__(self, ui, meters: Meters, preferences: Preferences, link: SceneLink) -> None:
         self._ui = ui
         self._meters = meters
-        self._getParameters = getParameters
+        self._link = link
         self._volumeNode: Any = None
         self._segmentationNode: Any = None
         self._reason = ""
@@ -67,32 +63,28 @@ class SteatosisSection:
         self._settings = SteatosisSettings(ui, self._onCutOffs, self._onVoltage, self._onPhase)
         self._acceptance = SteatosisAcceptance(ui, preferences, self._onAccept, self._onEditAgain)
         self._undo = RoiUndo(ui, self._onUndo)
-        ui.fattyPlaceButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlace()))
-        ui.roiAddLiverButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onAdd(LIVER_KEY)))
-        ui.roiAddSpleenButton.connect(
-            "clicked(bool)", guarded(lambda _checked=False: self._onAdd(SPLEEN_KEY))
-        )
-        ui.roiDeleteButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onDelete()))
-        ui.roiResampleButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onResample()))
-        ui.roiResetButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onReset()))
+        ui.fattyPlaceButton.connect("clicked(bool)", guarded(self._onPlace))
+        ui.roiAddLiverButton.connect("clicked(bool)", guarded(lambda: self._onAdd(LIVER_KEY)))
+        ui.roiAddSpleenButton.connect("clicked(bool)", guarded(lambda: self._onAdd(SPLEEN_KEY)))
+        ui.roiDeleteButton.connect("clicked(bool)", guarded(self._onDelete))
+        ui.roiResampleButton.connect("clicked(bool)", guarded(self._onResample))
+        ui.roiResetButton.connect("clicked(bool)", guarded(self._onReset))
         ui.fattyAnywayCheckBox.connect("toggled(bool)", guarded(self._onAnyway))
-        ui.fattyMeansButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlot(MEANS)))
-        ui.fattyRatiosButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onPlot(RATIOS)))
+        ui.fattyMeansButton.connect("clicked(bool)", guarded(lambda: self._onPlot(MEANS)))
+        ui.fattyRatiosButton.connect("clicked(bool)", guarded(lambda: self._onPlot(RATIOS)))
         ui.fattySection.connect("contentsCollapsed(bool)", guarded(self._onCollapsed))
 
-    def show(self, volumeNode, segmentationNode, reason: str) -> None:
-        """Show the reading of a result.
-
-        Args:
-            volumeNode, segmentationNode: the scan and its result; None without.
-            reason: why nothing can be placed now; empty if something can.
-        """
+    def show(self, state: PanelState) -> None:
+        """Show the reading of the result."""
+        volumeNode, segmentationNode = state.volumeNode, state.segmentationNode
         if volumeNode is not self._volumeNode or segmentationNode is not self._segmentationNode:
             self._stop()
             self._assessment = None
             self._message.show("")
             self._undo.forget()
-        self._volumeNode, self._segmentationNode, self._reason = volumeNode, segmentationNode, reason
+        self._volumeNode, self._segmentationNode = volumeNode, segmentationNode
+        needed = _("Segment the scan first: liver fat is judged by the attenuation of liver and spleen.")
+        self._reason = needed if state.measurements is None else ""
         if volumeNode is None:
             self._meters.forget()
         self._draw()
@@ -201,7 +193,7 @@ class SteatosisSection:
         self._table.show(rowsOf(nodes, shown), accepted)
         showHandles(nodes, self._table.chosen())
         self._acceptance.show(shown)
-        parameters = self._getParameters()
+        parameters = self._link.parameters
         if shown is not None:
             self._settings.show(shown, shown.cutOffs)
         elif parameters is not None:
@@ -244,7 +236,7 @@ class SteatosisSection:
     # ---- what the user asks for
 
     def _place(self, seed: int, *, keepEdited: bool, text: str) -> None:
-        parameters = self._getParameters()
+        parameters = self._link.parameters
         if parameters is None or not self._isThere():
             return
 
@@ -274,7 +266,7 @@ class SteatosisSection:
         self._place(0, keepEdited=False, text=_("All ROIs were replaced by the first automatic ones."))
 
     def _onAdd(self, organ: str) -> None:
-        parameters = self._getParameters()
+        parameters = self._link.parameters
         if parameters is None or not self._isThere():
             return
         world = np.array([*slicesCrossing(), 1.0])
@@ -313,7 +305,7 @@ class SteatosisSection:
         self._choose(gradeAnyway=bool(on))
 
     def _onCutOffs(self, cutOffs: Dict[str, float]) -> None:
-        parameters = self._getParameters()
+        parameters = self._link.parameters
         if parameters is not None:  # the next reading begins with them too
             parameters.normalAbove = cutOffs["normal_above"]
             parameters.moderateBelow = cutOffs["moderate_below"]
