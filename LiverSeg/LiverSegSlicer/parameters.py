@@ -13,12 +13,6 @@ from .slots import guarded
 DEFAULT_IDLE_MINUTES = 10
 """After so many idle minutes the computing process ends, if the user does not say otherwise."""
 
-_START_WITH_PANEL = "LiverSeg/StartWithPanel"
-_IDLE_MINUTES = "LiverSeg/IdleMinutes"
-_REPORT_FOLDER = "LiverSeg/ReportFolder"
-_READER = "LiverSeg/Reader"
-_ARRANGE_VIEWS = "LiverSeg/ArrangeViews"
-
 
 @parameterNodeWrapper
 class _Parameters:
@@ -81,54 +75,45 @@ def segmentOptions(parameters: LiverSegParameters) -> dict:
     }
 
 
+class _Setting:
+    """An attribute that Slicer's settings keep, under the name of our module."""
+
+    def __init__(self, name: str, default: Any) -> None:
+        self._key = f"LiverSeg/{name}"
+        self._default = default
+
+    def __get__(self, _owner: Any, _class: Any = None) -> Any:
+        convert = slicer.util.toBool if isinstance(self._default, bool) else type(self._default)
+        return slicer.util.settingsValue(self._key, self._default, converter=convert)
+
+    def __set__(self, _owner: Any, value: Any) -> None:
+        qt.QSettings().setValue(self._key, type(self._default)(value))
+
+
 class Preferences:
-    """Choices that belong to this computer, not to a scene."""
+    """Choices that belong to this computer, not to a scene.
 
-    @property
-    def startWithPanel(self) -> bool:
-        """Whether the computing process starts when the panel opens."""
-        return slicer.util.settingsValue(_START_WITH_PANEL, False, converter=slicer.util.toBool)
+    Attributes:
+        startWithPanel: the computing process starts when the panel opens.
+        idleMinutes: after so many minutes without work the computing process ends; 0: never.
+        arrangeViews: the views are arranged after the first run on a scan.
+        reader: who accepted a reading last; empty if nobody has.
+    """
 
-    @startWithPanel.setter
-    def startWithPanel(self, value: bool) -> None:
-        qt.QSettings().setValue(_START_WITH_PANEL, bool(value))
-
-    @property
-    def idleMinutes(self) -> int:
-        """After how many minutes without work the computing process ends; 0: never."""
-        return slicer.util.settingsValue(_IDLE_MINUTES, DEFAULT_IDLE_MINUTES, converter=int)
-
-    @idleMinutes.setter
-    def idleMinutes(self, value: int) -> None:
-        qt.QSettings().setValue(_IDLE_MINUTES, int(value))
+    startWithPanel = _Setting("StartWithPanel", False)
+    idleMinutes = _Setting("IdleMinutes", DEFAULT_IDLE_MINUTES)
+    arrangeViews = _Setting("ArrangeViews", True)
+    reader = _Setting("Reader", "")
+    _chosenFolder = _Setting("ReportFolder", "")
 
     @property
     def reportFolder(self) -> str:
         """Where reports go: the folder chosen last, or LiverSeg in the documents; it need not exist."""
-        chosen = slicer.util.settingsValue(_REPORT_FOLDER, "")
-        if chosen:
-            return chosen
+        if self._chosenFolder:
+            return self._chosenFolder
         documents = qt.QStandardPaths.writableLocation(qt.QStandardPaths.DocumentsLocation)
         return os.path.join(documents or os.path.expanduser("~"), "LiverSeg")
 
     @reportFolder.setter
     def reportFolder(self, value: str) -> None:
-        qt.QSettings().setValue(_REPORT_FOLDER, value)
-
-    @property
-    def reader(self) -> str:
-        """Who accepted a reading last; empty if nobody has."""
-        return slicer.util.settingsValue(_READER, "")
-
-    @reader.setter
-    def reader(self, value: str) -> None:
-        qt.QSettings().setValue(_READER, value)
-
-    @property
-    def arrangeViews(self) -> bool:
-        """Whether the views are arranged after the first run on a scan."""
-        return slicer.util.settingsValue(_ARRANGE_VIEWS, True, converter=slicer.util.toBool)
-
-    @arrangeViews.setter
-    def arrangeViews(self, value: bool) -> None:
-        qt.QSettings().setValue(_ARRANGE_VIEWS, bool(value))
+        self._chosenFolder = value
