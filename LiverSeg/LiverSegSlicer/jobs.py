@@ -75,7 +75,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
         run.tell(0.02, _waitingFor(run, options))
         reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
         run.tell(0.95, _("Putting the result into the scene"))
-        result = yield from _readResult(reply, run.child.folder, voxels.shape)
+        result = yield from _readResult(reply, folder.parent, voxels.shape)
         yield from _sceneAtRest()
         watch.check()
         watch.stop()
@@ -177,7 +177,7 @@ class _Case:
         """Take new numbers from the worker."""
         request = protocol.Measure(f"{folder.name}-m", **self.arrays(folder), edited=not self._untouched)
         reply = yield Ask(request, begin=begin, end=end, words=stageWords)
-        place = resultFolder(reply.folder, run.child.folder)
+        place = resultFolder(reply.folder, folder.parent)
         try:
             self.summary = readSummary(reply.folder, reply.summary)
         finally:
@@ -199,13 +199,13 @@ def _watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None)
 def _roomFor(run: Run) -> Iterator[Path]:
     """A folder for what this run hands over, in the private folder of the worker, which is started if need
     be; removed after the block."""
-    run.child = run.worker.start()
-    folder = run.child.folder / uuid4().hex[:12]
+    child = run.child = run.worker.start()
+    folder = child.folder / uuid4().hex[:12]
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
-        if run.child.error is not None:
-            raise run.child.error from error
+        if child.error is not None:
+            raise child.error from error
         raise write_failure(error, folder.parent.parent, "write.scan-over") from error
     try:
         yield folder

@@ -84,8 +84,7 @@ class AdvancedSection:
 
 def _choose(selector, choices: List[Tuple[str, str]], value: str) -> None:
     """Offer (value, text) pairs and choose ``value``, which is added where it is not among them."""
-    known = [known for known, _text in choices]
-    if value not in known:
+    if value not in dict(choices):
         choices = [*choices, (value, _("{name} (not on this computer)").format(name=value))]
     selector.blockSignals(True)
     selector.clear()
@@ -102,8 +101,11 @@ def _models() -> List[Tuple[str, str]]:
         models = list_models()
     except ModelError:
         models = []
-    usable = [model for model in models if model.error is None and model.manifest is not None]
-    return [(model.name, f"{model.name} {model.manifest.version}") for model in usable]
+    return [
+        (model.name, f"{model.name} {model.manifest.version}")
+        for model in models
+        if model.error is None and model.manifest is not None
+    ]
 
 
 def _modelsFolder() -> str:

@@ -102,7 +102,9 @@ class ResultsSection:
         def done(_segmentationNode: Any) -> None:
             self._message.tell(ended)
 
-        self._runBar.start(_("Measuring…"), done, self._logic.measureAsync, self._state.segmentationNode)
+        if self._state is not None:
+            node = self._state.segmentationNode
+            self._runBar.start(_("Measuring…"), done, self._logic.measureAsync, node)
 
     def _changeLesions(self, change: Callable[[], None], ended: str) -> None:
         """Change which lesions count, measure anew, and tell what was done."""
@@ -110,16 +112,19 @@ class ResultsSection:
             change()
         except LiverSegError as error:
             self._message.fail(error)
-            self.show(self._state)
-            return
-        self._measure(ended)
+            self.showEdited()  # the ticks are what they were
+        else:
+            self._measure(ended)
 
     def _onHighlight(self, on: bool) -> None:
+        state = self._state
+        if state is None:
+            return
         try:
             if on:
-                highlight.showHighlight(self._state.volumeNode, self._state.segmentationNode)
+                highlight.showHighlight(state.volumeNode, state.segmentationNode)
             else:
-                highlight.hideHighlight(self._state.segmentationNode)
+                highlight.hideHighlight(state.segmentationNode)
         finally:
             self._ui.highlightButton.checked = isHighlighted()
 

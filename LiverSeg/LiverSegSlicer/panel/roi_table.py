@@ -132,21 +132,22 @@ def rowsOf(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[s
     """Return a row (``fatty_liver.Row``, and "id" of the node) for every box, with the numbers that the
     reading keeps of it, if it keeps any.
     """
+    unknown: Dict[str, Any] = {
+        "automatic": True,
+        "mean_hu": None,
+        "sd_hu": None,
+        "flags": [],
+        "measured": False,
+    }
+    names = [nameOf(node) for node in nodes]
     kept = list(reading.rows) if reading is not None else []
-    if [row["name"] for row in kept] != [nameOf(node) for node in nodes]:
+    if [row["name"] for row in kept] != names:
         byName = {row["name"]: row for row in kept}
-        kept = [byName.get(nameOf(node)) for node in nodes]
-    unknown = {"automatic": True, "mean_hu": None, "sd_hu": None, "flags": [], "measured": False}
-    rows = []
-    for node, known in zip(nodes, kept):
-        own = {
-            "id": node.GetID(),
-            "name": nameOf(node),
-            "organ": organOf(node),
-            "accepted": isAccepted(node),
-        }
-        rows.append({**(known or unknown), **own})
-    return rows
+        kept = [byName.get(name) or unknown for name in names]
+    return [
+        {**row, "id": node.GetID(), "name": name, "organ": organOf(node), "accepted": isAccepted(node)}
+        for node, name, row in zip(nodes, names, kept)
+    ]
 
 
 def _hu(value: Optional[float]) -> str:

@@ -43,8 +43,8 @@ class RoiWork:
         self._preparing = Turns()
         self._placing = Turns()
 
-    def turnTo(self, volumeNode: Any, segmentationNode: Any) -> bool:
-        """Work on this result from now on; whether it was another one before."""
+    def setCase(self, volumeNode: Any, segmentationNode: Any) -> bool:
+        """Work on this scan and result from now on; returns whether they are others than before."""
         isAnother = volumeNode is not self.volumeNode or segmentationNode is not self.segmentationNode
         if isAnother:
             self.stop()

@@ -148,11 +148,11 @@ class RunBar:
 
     def _segment(self) -> None:
         parameters = self._link.parameters
-        volumeNode = parameters.inputVolume if parameters is not None else None
-        if volumeNode is not None:
-            done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))
-            options = segmentOptions(parameters)
-            self.start(_("Starting…"), done, self._logic.segmentAsync, volumeNode, **options)
+        if parameters is None or parameters.inputVolume is None:
+            return
+        volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
+        done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))
+        self.start(_("Starting…"), done, self._logic.segmentAsync, volumeNode, **options)
 
     def _onSegmented(self, volumeID: str, name: str, earlier, segmentationNode) -> None:
         """Show the result, in views that are arranged for it if it is the first on its scan.
@@ -167,7 +167,7 @@ class RunBar:
         if not self._link.isOpen():
             self._message.tell(_("{name} was segmented in {duration}.").format(name=name, duration=took))
             return
-        if volumeNode is None or volumeNode.GetID() != volumeID:
+        if parameters is None or volumeNode is None or volumeNode.GetID() != volumeID:
             text = _("{name} is segmented: choose it under Scan to see the result.")
             self._message.tell(text.format(name=name))
             return

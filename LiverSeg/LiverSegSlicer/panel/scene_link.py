@@ -59,7 +59,7 @@ class SceneLink(VTKObservationMixin):
         self._seen: Set[Tuple[str, str]] = set()
         self._latest: Optional[Tuple[str, str]] = None
         self._guiTag = None
-        self._segmentation = None
+        self._segmentation: Any = None
         self._segmentationTags: List[int] = []
         self._lookForScan = False
         self._sceneOpened = False
@@ -113,8 +113,8 @@ class SceneLink(VTKObservationMixin):
         """
         if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
-        self._bind(self._getParameters())
-        current = self.parameters.inputVolume
+        parameters = self._bind(self._getParameters())
+        current = parameters.inputVolume
         isNews = self._sceneOpened or entering and (current is None or _key(current) not in self._seen)
         self._sceneOpened, self._lookForScan = False, False
         isKept = isNews and current is not None
@@ -124,7 +124,7 @@ class SceneLink(VTKObservationMixin):
             self._seen = {_key(node) for node in scans}
             volumeNode = None if isKept else _scanToChoose(current, scans, new, preferResult=isNews)
             if volumeNode is not None:
-                self.parameters.inputVolume = volumeNode
+                parameters.inputVolume = volumeNode
                 if not isNews:
                     self._onNewScan()
         self._changeTimer.stop()
@@ -136,25 +136,26 @@ class SceneLink(VTKObservationMixin):
         The parameter node follows, and the selector, which is shown only where a scan has several results, as
         after a rerun that kept an edited one.
         """
-        volumeNode = self.parameters.inputVolume if self.parameters is not None else None
-        if volumeNode is None:
+        parameters = self.parameters
+        if parameters is None or parameters.inputVolume is None:
             self._latest = None
             return None
+        volumeNode = parameters.inputVolume
         results = [node for node in allResults() if volumeOf(node) is volumeNode]
         latest = (volumeNode.GetID(), results[-1].GetID() if results else "")
         isNews = self._latest is not None and self._latest != latest
         self._latest = latest
-        chosen = self.parameters.segmentation
+        chosen = parameters.segmentation
         if isNews or not any(node is chosen for node in results):
             chosen = results[-1] if results else None
-        if self.parameters.segmentation is not chosen:
-            self.parameters.segmentation = chosen
+        if parameters.segmentation is not chosen:
+            parameters.segmentation = chosen
         self._offerResults(results, chosen)
         return chosen
 
     def watchSegmentation(self, segmentationNode) -> None:
         """Tell of edits of this segmentation from now on, and of no other."""
-        segmentation = segmentationNode.GetSegmentation() if segmentationNode is not None else None
+        segmentation: Any = segmentationNode.GetSegmentation() if segmentationNode is not None else None
         if segmentation is self._segmentation:
             return
         # not by the mixin: it would keep every segmentation that was ever shown in memory
@@ -210,13 +211,16 @@ class SceneLink(VTKObservationMixin):
 
     # ---- following the scene
 
-    def _bind(self, parameters: LiverSegParameters) -> None:
+    def _bind(self, parameters: LiverSegParameters) -> LiverSegParameters:
+        """Bind the widgets, unless they are bound to this parameter node already; return what they are bound
+        to."""
         if self.parameters is not None and self.parameters.parameterNode is parameters.parameterNode:
-            return
+            return self.parameters
         self._unbind()
         self.parameters = parameters
         self._guiTag = parameters.connectParametersToGui(_boundWidgets(self._uiWidget))
         parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, guarded(self._onModified))
+        return parameters
 
     def _unbind(self) -> None:
         if self.parameters is not None:

@@ -73,7 +73,7 @@ class SteatosisSection:
 
     def show(self, state: PanelState) -> None:
         """Show the reading of the result."""
-        if self._work.turnTo(state.volumeNode, state.segmentationNode):
+        if self._work.setCase(state.volumeNode, state.segmentationNode):
             self._assessment = None
             self._message.show("")
             self._undo.forget()

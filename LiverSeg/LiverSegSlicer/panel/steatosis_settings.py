@@ -50,9 +50,12 @@ class SteatosisSettings:
         typed but that are out of order stay as they are.
         """
         parameters = self._link.parameters
-        if reading is None and parameters is None:
+        if reading is not None:
+            cutOffs = reading.cutOffs
+        elif parameters is not None:
+            cutOffs = cutOffsOf(parameters)
+        else:
             return
-        cutOffs = reading.cutOffs if reading is not None else cutOffsOf(parameters)
         if not self._note.isShown() or dict(cutOffs) != dict(self._shown):
             self._note.show("")
             for key, box in self._boxes.items():
