@@ -2,7 +2,6 @@
 
 from typing import Any, Callable, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
 
-import qt
 from slicer.i18n import tr as _
 
 from ..scene import views
@@ -22,10 +21,8 @@ _ROOM = 8
 _REJECTED = "–"
 """Stands for the number of a lesion that was rejected."""
 
-
 Change = Callable[[Callable[[], None], str], None]
 """Called with what changes which lesions count, and with what to say once that is done."""
-
 
 Row = Tuple[Mapping[str, Any], Optional[int]]
 """A lesion of the summary, and None; or one that was rejected, and its index in ``rejectedLesions``."""
@@ -72,15 +69,12 @@ class LesionTable:
             self._setTicks()
             return
         self._rows = rows
-        with self._table.filling() as table:
-            table.clearSelection()
-            table.setRowCount(len(rows))
+        with self._table.filling(len(rows)):
             for number, row in enumerate(rows):
                 self._fillRow(number, row)
         self._setTicks()
         self._ui.lesionsTable.setVisible(bool(rows))
         self._ui.lesionButtonsWidget.setVisible(bool(rows or deleted))
-        self._table.fit()
         self._ui.lesionsTitleLabel.setText(_titleText(len(lesions)))
         self._detailNote.show("")
         self._showButtons()
@@ -99,23 +93,18 @@ class LesionTable:
             f"{lesion['longest_diameter_mm']:.1f} × {lesion['perpendicular_mm']:.1f}",
             f"{lesion['mean_hu']:.0f}",
         )
-        detail, warnings = _detail(row), self._warnings(lesion)
-        for column, text in enumerate(texts):
-            item = qt.QTableWidgetItem(text)
-            item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-            item.setToolTip("\n".join((detail, *warnings)))
-            if column == 0 and warnings:
-                item.setIcon(self._ui.lesionsTable.style().standardIcon(qt.QStyle.SP_MessageBoxWarning))
-            self._ui.lesionsTable.setItem(number, column, item)
+        warnings = self._warnings(lesion)
+        tip = "\n".join((_detail(row), *warnings))
+        self._table.setRow(number, texts, tip, warned=0 if warnings else None)
 
     def _warnings(self, lesion: Mapping[str, Any]) -> Sequence[str]:
         """What makes this lesion doubtful and not all of them."""
         return sentences([text for text in lesion["warnings"] if text not in self._said])
 
     def _setTicks(self) -> None:
-        with self._table.filling() as table:
+        with self._table.filling():
             for number, (_lesion, rejected) in enumerate(self._rows):
-                table.item(number, 0).setCheckState(qt.Qt.Checked if rejected is None else qt.Qt.Unchecked)
+                self._table.setTick(number, rejected is None)
 
     def _showButtons(self) -> None:
         number, count = self._table.chosen(), len(self._rows)

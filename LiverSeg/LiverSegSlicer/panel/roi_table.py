@@ -1,8 +1,7 @@
 """The table of ROIs: a tick for each that counts, its numbers, what is suspicious; a row shows it."""
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
-import qt
 from slicer.i18n import tr as _
 
 from ..fatty_liver.reading import SteatosisReading
@@ -19,8 +18,6 @@ _REMARK = 3
 _ROOM = 6
 """Pixels that a row is higher than its text."""
 _UNKNOWN = "–"
-_FIXED_FLAGS = qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled
-_TICK_FLAGS = _FIXED_FLAGS | qt.Qt.ItemIsUserCheckable
 
 
 class RoiTable:
@@ -35,28 +32,19 @@ class RoiTable:
         self._onChosen = onChosen
         self._onTicked = onTicked
         self._detailNote = Note(ui, "roiDetail", _("The chosen ROI."))
-        self._rows: Tuple[Mapping[str, Any], ...] = ()
+        self._rows: List[Dict[str, Any]] = []
         self._table = RowTable(ui.roisTable, _REMARK, _ROOM, MOST_ROWS, self._onRow, self._onRowTicked)
 
-    def show(self, rows: Sequence[Mapping[str, Any]], locked: bool = False) -> None:
-        """Show these ROIs; the chosen one stays chosen.
-
-        Args:
-            rows: of ``rowsOf``.
-            locked: the reading is accepted, so that nothing of them can be changed.
-        """
+    def show(self, nodes: List[Any], reading: Optional[SteatosisReading]) -> None:
+        """Show these ROIs, with the numbers that the reading keeps of them; the chosen one stays chosen."""
         chosen, before = self.chosen(), self._rows
-        self._rows = tuple({**row, "locked": locked} for row in rows)
+        self._rows = _rowsOf(nodes, reading)
         sameRois = [row["id"] for row in self._rows] == [row["id"] for row in before]
-        with self._table.filling() as table:
-            if not sameRois:
-                table.clearSelection()
-                table.setRowCount(len(self._rows))
+        with self._table.filling(None if sameRois else len(self._rows)):
             for number, row in enumerate(self._rows):
                 if not sameRois or before[number] != row:
                     self._fillRow(number, row)
             if not sameRois:
-                self._table.fit()
                 self._select(chosen)
         self._showDetail()
 
@@ -76,24 +64,10 @@ class RoiTable:
         return self._rows[number] if number is not None else None
 
     def _fillRow(self, number: int, row: Mapping[str, Any]) -> None:
-        table = self._ui.roisTable
         texts = (row["name"], _hu(row["mean_hu"]), _hu(row["sd_hu"]), _remark(row))
-        for column, text in enumerate(texts):
-            item = table.item(number, column)
-            if item is None:
-                item = qt.QTableWidgetItem(text)
-                table.setItem(number, column, item)
-                left = column in (0, _REMARK)
-                side = qt.Qt.AlignLeft if left else qt.Qt.AlignRight
-                item.setTextAlignment(int(side) | int(qt.Qt.AlignVCenter))
-            item.setText(text)
-            item.setToolTip(_detail(row))
-        tick = table.item(number, 0)
-        tick.setFlags(_FIXED_FLAGS if row["locked"] else _TICK_FLAGS)
-        tick.setCheckState(qt.Qt.Checked if row["accepted"] else qt.Qt.Unchecked)
-        suspicious = bool(row["flags"])
-        icon = table.style().standardIcon(qt.QStyle.SP_MessageBoxWarning) if suspicious else qt.QIcon()
-        table.item(number, _REMARK).setIcon(icon)
+        warned = _REMARK if row["flags"] else None
+        self._table.setRow(number, texts, _detail(row), left=(0, _REMARK), warned=warned)
+        self._table.setTick(number, row["accepted"], row["locked"])
 
     def _select(self, nodeID: Optional[str]) -> None:
         for number, row in enumerate(self._rows):
@@ -128,9 +102,9 @@ def acceptedTip() -> str:
     return _("This reading is accepted. Press Edit again to change it.")
 
 
-def rowsOf(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[str, Any]]:
-    """Return a row (``fatty_liver.Row``, and "id" of the node) for every box, with the numbers that the
-    reading keeps of it, if it keeps any.
+def _rowsOf(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[str, Any]]:
+    """A row (``fatty_liver.assess.Row``, "id" of the node, and "locked" where the reading is accepted) for
+    every ROI, with the numbers that the reading keeps of it, if it keeps any.
     """
     unknown: Dict[str, Any] = {
         "automatic": True,
@@ -144,8 +118,16 @@ def rowsOf(nodes: List[Any], reading: Optional[SteatosisReading]) -> List[Dict[s
     if [row["name"] for row in kept] != names:
         byName = {row["name"]: row for row in kept}
         kept = [byName.get(name) or unknown for name in names]
+    locked = reading is not None and reading.accepted is not None
     return [
-        {**row, "id": node.GetID(), "name": name, "organ": organOf(node), "accepted": isAccepted(node)}
+        {
+            **row,
+            "id": node.GetID(),
+            "name": name,
+            "organ": organOf(node),
+            "accepted": isAccepted(node),
+            "locked": locked,
+        }
         for node, name, row in zip(nodes, names, kept)
     ]
 

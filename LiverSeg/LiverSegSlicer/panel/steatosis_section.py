@@ -28,7 +28,7 @@ from ..work.turns import Pieces
 from .acceptance import SteatosisAcceptance
 from .notes import ERROR, PLAIN, Note
 from .panel_state import PanelState
-from .roi_table import RoiTable, acceptedTip, rowsOf
+from .roi_table import RoiTable, acceptedTip
 from .roi_undo import RoiUndo
 from .roi_work import RoiWork
 from .scene_link import SceneLink
@@ -152,8 +152,7 @@ class SteatosisSection:
         )
         shown = (reading or self._work.reading()) if rois else None
         self._verdict.show(shown)
-        accepted = shown is not None and shown.accepted is not None
-        self._table.show(rowsOf(rois, shown), accepted)
+        self._table.show(rois, shown)
         showHandles(rois, self._table.chosen())
         self._acceptance.show(shown)
         self._settings.show(shown)
