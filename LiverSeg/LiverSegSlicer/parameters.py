@@ -10,9 +10,6 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 from .slots import guarded
 
-DEFAULT_IDLE_MINUTES = 10
-"""After so many idle minutes the computing process ends, if the user does not say otherwise."""
-
 
 @parameterNodeWrapper
 class _Parameters:
@@ -75,45 +72,47 @@ def segmentOptions(parameters: LiverSegParameters) -> dict:
     }
 
 
-class _Setting:
-    """An attribute that Slicer's settings keep, under the name of our module."""
+def _setting(default: Callable[[Any], Any]) -> property:
+    """An attribute that Slicer's settings keep; ``default`` returns what holds until somebody chooses."""
+    key = f"LiverSeg/{default.__name__[:1].upper()}{default.__name__[1:]}"
 
-    def __init__(self, name: str, default: Any) -> None:
-        self._key = f"LiverSeg/{name}"
-        self._default = default
+    def chosen(preferences: Any) -> Any:
+        usual = default(preferences)
+        convert = slicer.util.toBool if isinstance(usual, bool) else type(usual)
+        value = slicer.util.settingsValue(key, usual, converter=convert)
+        return usual if value == "" else value
 
-    def __get__(self, _owner: Any, _class: Any = None) -> Any:
-        convert = slicer.util.toBool if isinstance(self._default, bool) else type(self._default)
-        return slicer.util.settingsValue(self._key, self._default, converter=convert)
+    def choose(preferences: Any, value: Any) -> None:
+        qt.QSettings().setValue(key, type(default(preferences))(value))
 
-    def __set__(self, _owner: Any, value: Any) -> None:
-        qt.QSettings().setValue(self._key, type(self._default)(value))
+    return property(chosen, choose, doc=default.__doc__)
 
 
 class Preferences:
-    """Choices that belong to this computer, not to a scene.
+    """Choices that belong to this computer, not to a scene."""
 
-    Attributes:
-        startWithPanel: the computing process starts when the panel opens.
-        idleMinutes: after so many minutes without work the computing process ends; 0: never.
-        arrangeViews: the views are arranged after the first run on a scan.
-        reader: who accepted a reading last; empty if nobody has.
-    """
+    @_setting
+    def startWithPanel(self) -> bool:
+        """Whether the computing process starts when the panel opens."""
+        return False
 
-    startWithPanel = _Setting("StartWithPanel", False)
-    idleMinutes = _Setting("IdleMinutes", DEFAULT_IDLE_MINUTES)
-    arrangeViews = _Setting("ArrangeViews", True)
-    reader = _Setting("Reader", "")
-    _chosenFolder = _Setting("ReportFolder", "")
+    @_setting
+    def idleMinutes(self) -> int:
+        """After how many minutes without work the computing process ends; 0: never."""
+        return 10
 
-    @property
+    @_setting
+    def arrangeViews(self) -> bool:
+        """Whether the views are arranged after the first run on a scan."""
+        return True
+
+    @_setting
+    def reader(self) -> str:
+        """Who accepted a reading last; empty if nobody has."""
+        return ""
+
+    @_setting
     def reportFolder(self) -> str:
         """Where reports go: the folder chosen last, or LiverSeg in the documents; it need not exist."""
-        if self._chosenFolder:
-            return self._chosenFolder
         documents = qt.QStandardPaths.writableLocation(qt.QStandardPaths.DocumentsLocation)
         return os.path.join(documents or os.path.expanduser("~"), "LiverSeg")
-
-    @reportFolder.setter
-    def reportFolder(self, value: str) -> None:
-        self._chosenFolder = value
