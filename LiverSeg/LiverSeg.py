@@ -85,18 +85,14 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
             self.panel = None
 
     def onReload(self):
+        from LiverSegSlicer.work.worker_process import endSharedWorker
+
         self.cleanup()
-        _endWorker()
+        endSharedWorker()
         # Slicer reloads this file alone; the files behind it are read anew when they are imported again.
         for name in [name for name in sys.modules if name.split(".")[0] in ("LiverSegSlicer", "LiverSegLib")]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
-
-
-def _endWorker() -> None:
-    from LiverSegSlicer.work.worker_process import endSharedWorker
-
-    endSharedWorker()
 
 
 class LiverSegLogic(Logic, ScriptedLoadableModuleLogic):
@@ -121,7 +117,7 @@ class LiverSegTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        from LiverSegSlicer import selftest
+        from LiverSegSlicer.selftest import SelfTest
 
         self.setUp()
-        selftest.run(self, LiverSegLogic())
+        SelfTest(self, LiverSegLogic()).run()

@@ -1,9 +1,12 @@
-"""What a run does, step by step: segment a scan, measure an edited segmentation, write the report."""
+"""What a run does, step by step: segment a scan, measure an edited segmentation, write the report.
+
+The functions are generators, as :class:`Run` takes them; it is their last argument.
+"""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional
 from uuid import uuid4
 
 import numpy as np
@@ -27,6 +30,7 @@ from .work.files import (
     writeSummary,
 )
 from .work.input_watch import InputWatch
+from .work.requirements import checkTorch
 from .work.run import Ask, Run, Steps
 
 
@@ -49,93 +53,73 @@ class SegmentOptions:
     replaceUntouched: bool = True
 
 
-def segmentSteps(
-    volumeNode: Any, options: SegmentOptions, checkReady: Callable[[], None]
-) -> Callable[[Run], Steps]:
-    """The steps of segmenting a volume; the result is the segmentation node.
+def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
+    """Segment a volume; the result is the segmentation node."""
+    volumes.checkVolume(volumeNode)
+    checkTorch()
+    with _watching(run, volumeNode) as watch, _roomFor(run) as folder:
+        request = protocol.Segment(
+            folder.name,
+            voxels=str(folder / "voxels.npy"),
+            grid=volumes.volumeGrid(volumeNode),
+            name=volumeNode.GetName() or None,
+            model=options.model,
+            device=options.device,
+            mirror=options.mirror,
+            minimum_lesion_ml=options.minimumLesionMl,
+        )
+        run.tell(0.0, _("Handing the scan over"))
+        voxels = volumes.voxelArray(volumeNode)
+        yield from writeArray(folder / "voxels.npy", voxels)
+        watch.check()
+        run.tell(0.02, _waitingFor(run, options))
+        reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
+        run.tell(0.95, _("Putting the result into the scene"))
+        result = yield from _readResult(reply, folder.parent, voxels.shape)
+        yield from _sceneAtRest()
+        watch.check()
+        watch.stop()
+        earlier = replaceableResult(volumeNode) if options.replaceUntouched else None
+        return results.applyResult(volumeNode, result, replace=earlier)
 
-    Args:
-        checkReady: Raises an error if this computer cannot segment yet.
-    """
 
-    def steps(run: Run) -> Steps:
-        volumes.checkVolume(volumeNode)
-        checkReady()
-        with _watching(run, volumeNode) as watch, _roomFor(run) as folder:
-            request = protocol.Segment(
-                folder.name,
-                voxels=str(folder / "voxels.npy"),
-                grid=volumes.volumeGrid(volumeNode),
-                name=volumeNode.GetName() or None,
-                model=options.model,
-                device=options.device,
-                mirror=options.mirror,
-                minimum_lesion_ml=options.minimumLesionMl,
-            )
-            run.tell(0.0, _("Handing the scan over"))
-            voxels = volumes.voxelArray(volumeNode)
-            yield from writeArray(folder / "voxels.npy", voxels)
-            watch.check()
-            run.tell(0.02, _waitingFor(run, options))
-            reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
-            run.tell(0.95, _("Putting the result into the scene"))
-            result = yield from _readResult(reply, run.child.folder, voxels.shape)
+def measureSteps(segmentationNode: Any, run: Run) -> Steps:
+    """Measure a segmentation anew; the result is the segmentation node."""
+    case = _Case(segmentationNode)
+    with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as folder:
+        yield from case.handOver(run, folder)
+        yield from case.measure(run, folder, 0.3, 1.0)
+        yield from _sceneAtRest()
+        watch.check()
+        watch.stop()
+        results.updateMeasurements(segmentationNode, case.summary)
+        return segmentationNode
+
+
+def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight: bool, run: Run) -> Steps:
+    """Write the report, measuring first what was edited; the result is the path of report.html."""
+    case = _Case(segmentationNode)
+    edited = results.editedSinceMeasured(segmentationNode)
+    steatosis = acceptedReading(segmentationNode, case.volumeNode)
+    with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as room:
+        yield from case.handOver(run, room)
+        if edited:
+            yield from case.measure(run, room, 0.3, 0.5)
             yield from _sceneAtRest()
-            watch.check()
-            watch.stop()
-            return results.applyResult(volumeNode, result, replace=_replaceable(volumeNode, options))
-
-    return steps
-
-
-def measureSteps(segmentationNode: Any) -> Callable[[Run], Steps]:
-    """The steps of measuring a segmentation anew; the result is the segmentation node."""
-
-    def steps(run: Run) -> Steps:
-        case = _Case(segmentationNode)
-        with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as folder:
-            yield from case.handOver(run, folder)
-            yield from case.measure(run, folder, 0.3, 1.0)
-            yield from _sceneAtRest()
-            watch.check()
-            watch.stop()
+        watch.check()
+        watch.stop()
+        if edited:
             results.updateMeasurements(segmentationNode, case.summary)
-            return segmentationNode
-
-    return steps
-
-
-def reportSteps(
-    segmentationNode: Any, folder: Path, labelFormat: str, highlight: bool
-) -> Callable[[Run], Steps]:
-    """The steps of writing the report, measuring first what was edited; the result is the path of
-    report.html."""
-
-    def steps(run: Run) -> Steps:
-        case = _Case(segmentationNode)
-        edited = results.editedSinceMeasured(segmentationNode)
-        steatosis = acceptedReading(segmentationNode, case.volumeNode)
-        with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as room:
-            yield from case.handOver(run, room)
-            if edited:
-                yield from case.measure(run, room, 0.3, 0.5)
-                yield from _sceneAtRest()
-            watch.check()
-            watch.stop()
-            if edited:
-                results.updateMeasurements(segmentationNode, case.summary)
-            request = protocol.Report(
-                f"{room.name}-r",
-                **case.arrays(room),
-                folder=str(folder),
-                label_format=labelFormat,
-                highlight=highlight,
-            )
-            writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis})
-            reply = yield Ask(request, begin=0.5, words=stageWords)
-            return Path(reply.folder) / reply.files["report"]
-
-    return steps
+        request = protocol.Report(
+            f"{room.name}-r",
+            **case.arrays(room),
+            folder=str(folder),
+            label_format=labelFormat,
+            highlight=highlight,
+        )
+        writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis})
+        reply = yield Ask(request, begin=0.5, words=stageWords)
+        return Path(reply.folder) / reply.files["report"]
 
 
 def stageWords(stage: str, text: str) -> str:
@@ -193,7 +177,7 @@ class _Case:
         """Take new numbers from the worker."""
         request = protocol.Measure(f"{folder.name}-m", **self.arrays(folder), edited=not self._untouched)
         reply = yield Ask(request, begin=begin, end=end, words=stageWords)
-        place = resultFolder(reply.folder, run.child.folder)
+        place = resultFolder(reply.folder, folder.parent)
         try:
             self.summary = readSummary(reply.folder, reply.summary)
         finally:
@@ -215,13 +199,13 @@ def _watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None)
 def _roomFor(run: Run) -> Iterator[Path]:
     """A folder for what this run hands over, in the private folder of the worker, which is started if need
     be; removed after the block."""
-    run.child = run.worker.start()
-    folder = run.child.folder / uuid4().hex[:12]
+    child = run.child = run.worker.start()
+    folder = child.folder / uuid4().hex[:12]
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
-        if run.child.error is not None:
-            raise run.child.error from error
+        if child.error is not None:
+            raise child.error from error
         raise write_failure(error, folder.parent.parent, "write.scan-over") from error
     try:
         yield folder
@@ -249,11 +233,6 @@ def _sceneAtRest() -> Steps:
     yield None
     while slicer.mrmlScene.IsImporting():
         yield None
-
-
-def _replaceable(volumeNode: Any, options: SegmentOptions) -> Optional[Any]:
-    """The earlier result that may be replaced, unless the user chose to keep every one."""
-    return replaceableResult(volumeNode) if options.replaceUntouched else None
 
 
 def _waitingFor(run: Run, options: SegmentOptions) -> str:

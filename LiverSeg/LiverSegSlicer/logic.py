@@ -9,6 +9,7 @@ developers.
 """
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Union
 
@@ -20,7 +21,7 @@ from .fatty_liver import console as steatosis_console
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
 from .scene import highlight, views
-from .work.requirements import TorchState, checkTorch, installTorch, torchState
+from .work.requirements import TorchState, installTorch, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
 
@@ -59,7 +60,8 @@ class Logic:
         Raises:
             LiverSegError: With a sentence; the scene is as it was.
         """
-        return self._run(self._segmentSteps(volumeNode, options), progress, None, True).wait()
+        steps = partial(segmentSteps, volumeNode, SegmentOptions(**options))
+        return self._wait(steps, progress)
 
     def segmentAsync(
         self,
@@ -70,7 +72,8 @@ class Logic:
     ) -> Run:
         """The same in the background: returns at once; ``completed(segmentationNode, error)`` is called
         once."""
-        return self._run(self._segmentSteps(volumeNode, options), progress, completed)
+        steps = partial(segmentSteps, volumeNode, SegmentOptions(**options))
+        return self._start(steps, progress, completed)
 
     def measure(self, segmentationNode: Any, progress: Optional[Progress] = None) -> Any:
         """Measure a result of LiverSeg anew after it was edited: tables, lesion marks and summary follow.
@@ -81,7 +84,7 @@ class Logic:
         Raises:
             LiverSegError: With a sentence; the numbers are as they were.
         """
-        return self._run(measureSteps(segmentationNode), progress, None, True).wait()
+        return self._wait(partial(measureSteps, segmentationNode), progress)
 
     def measureAsync(
         self,
@@ -90,7 +93,7 @@ class Logic:
         progress: Optional[Progress] = None,
     ) -> Run:
         """The same in the background; ``completed(segmentationNode, error)`` is called once."""
-        return self._run(measureSteps(segmentationNode), progress, completed)
+        return self._start(partial(measureSteps, segmentationNode), progress, completed)
 
     def writeReport(
         self,
@@ -105,8 +108,8 @@ class Logic:
         """Write report.html and the other files of the case into ``folder`` in the background, all of them or
         none; ``completed(path of report.html, error)`` is called once. An edited segmentation is measured
         first."""
-        steps = reportSteps(segmentationNode, Path(folder), labelFormat, highlight)
-        return self._run(steps, progress, completed)
+        steps = partial(reportSteps, segmentationNode, Path(folder), labelFormat, highlight)
+        return self._start(steps, progress, completed)
 
     def report(
         self,
@@ -122,8 +125,8 @@ class Logic:
         Raises:
             LiverSegError: With a sentence; the folder is as it was.
         """
-        steps = reportSteps(segmentationNode, Path(folder), labelFormat, highlight)
-        return self._run(steps, progress, None, True).wait()
+        steps = partial(reportSteps, segmentationNode, Path(folder), labelFormat, highlight)
+        return self._wait(steps, progress)
 
     def assessSteatosis(self, volumeNode: Any, segmentationNode: Any, **settings: Any) -> Any:
         """Judge liver fat by ROIs in liver and spleen, which become boxes in the scene.
@@ -159,10 +162,6 @@ class Logic:
         """Show lesion ``number`` in all slice views."""
         views.jumpToLesion(segmentationNode, number)
 
-    def jumpToRejectedLesion(self, segmentationNode: Any, index: int) -> None:
-        """Show in all slice views where a rejected lesion was; ``index`` is that in ``rejectedLesions``."""
-        views.jumpToRejectedLesion(segmentationNode, index)
-
     def makeHighlight(self, volumeNode: Any, segmentationNode: Any) -> Any:
         """Make, or make anew, the highlight volume: liver grey, tumours white, the rest black; returns its
         node."""
@@ -181,15 +180,10 @@ class Logic:
         self.worker.stopIfIdle()  # one that runs does not see what was installed
         return installed
 
-    def _segmentSteps(self, volumeNode: Any, options: Any) -> Callable[[Run], Steps]:
-        return segmentSteps(volumeNode, SegmentOptions(**options), checkTorch)
-
-    def _run(
-        self,
-        steps: Callable[[Run], Steps],
-        progress: Optional[Progress],
-        completed: Optional[Completed],
-        blocking: bool = False,
+    def _start(
+        self, steps: Callable[[Run], Steps], progress: Optional[Progress], completed: Optional[Completed]
     ) -> Run:
-        run = Run(self.worker, steps, progress=progress, completed=completed, blocking=blocking)
-        return run.start()
+        return Run(self.worker, steps, progress=progress, completed=completed).start()
+
+    def _wait(self, steps: Callable[[Run], Steps], progress: Optional[Progress]) -> Any:
+        return Run(self.worker, steps, progress=progress, blocking=True).start().wait()

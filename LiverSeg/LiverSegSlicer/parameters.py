@@ -10,15 +10,6 @@ from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 from .slots import guarded
 
-DEFAULT_IDLE_MINUTES = 10
-"""After so many idle minutes the computing process ends, if the user does not say otherwise."""
-
-_START_WITH_PANEL = "LiverSeg/StartWithPanel"
-_IDLE_MINUTES = "LiverSeg/IdleMinutes"
-_REPORT_FOLDER = "LiverSeg/ReportFolder"
-_READER = "LiverSeg/Reader"
-_ARRANGE_VIEWS = "LiverSeg/ArrangeViews"
-
 
 @parameterNodeWrapper
 class _Parameters:
@@ -81,54 +72,47 @@ def segmentOptions(parameters: LiverSegParameters) -> dict:
     }
 
 
+def _setting(default: Callable[[Any], Any]) -> property:
+    """An attribute that Slicer's settings keep; ``default`` returns what holds until somebody chooses."""
+    key = f"LiverSeg/{default.__name__[:1].upper()}{default.__name__[1:]}"
+
+    def chosen(preferences: Any) -> Any:
+        usual = default(preferences)
+        convert = slicer.util.toBool if isinstance(usual, bool) else type(usual)
+        value = slicer.util.settingsValue(key, usual, converter=convert)
+        return usual if value == "" else value
+
+    def choose(preferences: Any, value: Any) -> None:
+        qt.QSettings().setValue(key, type(default(preferences))(value))
+
+    return property(chosen, choose, doc=default.__doc__)
+
+
 class Preferences:
     """Choices that belong to this computer, not to a scene."""
 
-    @property
+    @_setting
     def startWithPanel(self) -> bool:
         """Whether the computing process starts when the panel opens."""
-        return slicer.util.settingsValue(_START_WITH_PANEL, False, converter=slicer.util.toBool)
+        return False
 
-    @startWithPanel.setter
-    def startWithPanel(self, value: bool) -> None:
-        qt.QSettings().setValue(_START_WITH_PANEL, bool(value))
-
-    @property
+    @_setting
     def idleMinutes(self) -> int:
         """After how many minutes without work the computing process ends; 0: never."""
-        return slicer.util.settingsValue(_IDLE_MINUTES, DEFAULT_IDLE_MINUTES, converter=int)
+        return 10
 
-    @idleMinutes.setter
-    def idleMinutes(self, value: int) -> None:
-        qt.QSettings().setValue(_IDLE_MINUTES, int(value))
-
-    @property
-    def reportFolder(self) -> str:
-        """Where reports go: the folder chosen last, or LiverSeg in the documents; it need not exist."""
-        chosen = slicer.util.settingsValue(_REPORT_FOLDER, "")
-        if chosen:
-            return chosen
-        documents = qt.QStandardPaths.writableLocation(qt.QStandardPaths.DocumentsLocation)
-        return os.path.join(documents or os.path.expanduser("~"), "LiverSeg")
-
-    @reportFolder.setter
-    def reportFolder(self, value: str) -> None:
-        qt.QSettings().setValue(_REPORT_FOLDER, value)
-
-    @property
-    def reader(self) -> str:
-        """Who accepted a reading last; empty if nobody has."""
-        return slicer.util.settingsValue(_READER, "")
-
-    @reader.setter
-    def reader(self, value: str) -> None:
-        qt.QSettings().setValue(_READER, value)
-
-    @property
+    @_setting
     def arrangeViews(self) -> bool:
         """Whether the views are arranged after the first run on a scan."""
-        return slicer.util.settingsValue(_ARRANGE_VIEWS, True, converter=slicer.util.toBool)
+        return True
 
-    @arrangeViews.setter
-    def arrangeViews(self, value: bool) -> None:
-        qt.QSettings().setValue(_ARRANGE_VIEWS, bool(value))
+    @_setting
+    def reader(self) -> str:
+        """Who accepted a reading last; empty if nobody has."""
+        return ""
+
+    @_setting
+    def reportFolder(self) -> str:
+        """Where reports go: the folder chosen last, or LiverSeg in the documents; it need not exist."""
+        documents = qt.QStandardPaths.writableLocation(qt.QStandardPaths.DocumentsLocation)
+        return os.path.join(documents or os.path.expanduser("~"), "LiverSeg")

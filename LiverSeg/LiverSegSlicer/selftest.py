@@ -36,18 +36,13 @@ NEEDS_TORCH = (
 """What is skipped without PyTorch."""
 
 
-def run(test: Any, logic: Any) -> None:
-    """Run everything.
+class SelfTest:
+    """The steps, in order; each takes over the scene that the one before left.
 
     Args:
         test: the ScriptedLoadableModuleTest that asserts and tells.
         logic: a LiverSegLogic.
     """
-    SelfTest(test, logic).run()
-
-
-class SelfTest:
-    """The steps, in order; each takes over the scene that the one before left."""
 
     def __init__(self, test: Any, logic: Any) -> None:
         self._test = test

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Callable, List, Sequence, Tuple
 
 import numpy as np
+import qt
 import slicer
-
-from .panel.width import MOST_WIDTH, leastWidth, outermost, tooWide
 
 PICTURES = "LIVERSEG_TEST_PICTURES"
 """Environment variable: the folder in which a picture of each state is saved; none are saved without it."""
@@ -16,6 +15,9 @@ PICTURES = "LIVERSEG_TEST_PICTURES"
 MODULE = "LiverSeg"
 ELSEWHERE = "Data"
 """Another module of Slicer, to which the test switches."""
+MOST_WIDTH = 320
+"""Pixels that no state of the panel may ask for more than, at 96 dpi and Slicer's usual font; Slicer's dock
+has 330 at rest."""
 _LIMIT_S = 600.0
 _DRAG_STEPS = 8
 
@@ -158,6 +160,26 @@ class PanelHand:
         interactor.SetEventInformation(int(round(point[0])), int(round(point[1])), 0, 0, "\0", 0, None)
         interactor.MouseMoveEvent()
         self.settle(0.03)
+
+
+def leastWidth(uiWidget) -> int:
+    """Pixels that the panel and all around it, out to the module's own widget, ask for at least."""
+    return outermost(uiWidget).minimumSizeHint.width()
+
+
+def tooWide(uiWidget) -> List[str]:
+    """The names of visible widgets that ask for more than ``MOST_WIDTH``, each with its width."""
+    widgets = [widget for widget in uiWidget.findChildren(qt.QWidget) if widget.isVisible()]
+    widths = [(widget.objectName, widget.minimumSizeHint.width()) for widget in widgets]
+    return [f"{name or 'unnamed'}: {width}" for name, width in widths if width > MOST_WIDTH]
+
+
+def outermost(uiWidget):
+    """The module's own widget, which Slicer puts into its dock; the panel itself where it stands alone."""
+    widget = uiWidget
+    while widget is not None and not widget.className().endswith("ModuleWidget"):
+        widget = widget.parentWidget()
+    return uiWidget if widget is None else widget
 
 
 def _pixelOf(sliceNode: Any, roiNode: Any) -> np.ndarray:

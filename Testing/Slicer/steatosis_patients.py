@@ -67,12 +67,8 @@ def placeByHand(hand):
 
 def waitForNumbers(hand):
     """Wait until liver and spleen were looked at and the ROIs measured."""
-    section = hand.panel._steatosis
-    hand.host.waitFor(
-        lambda: (
-            not section._turns.isRunning() and not section._placing.isRunning() and hand.seen("fattyWidget")
-        )
-    )
+    work = hand.panel._steatosis._work
+    hand.host.waitFor(lambda: not work.isBusy() and hand.seen("fattyWidget"))
     hand.settle(0.05)
 
 

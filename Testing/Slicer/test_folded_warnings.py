@@ -10,7 +10,7 @@ LONG = "The slices are 10 mm thick, so that an ROI of a centimetre lies in one s
 @pytest.fixture
 def warnings(hand, placed):
     """The block of the section Fatty liver."""
-    return hand.panel._steatosis._view._warnings
+    return hand.panel._steatosis._verdict._warnings
 
 
 def test_warnings_take_one_line_until_they_are_unfolded(hand, warnings):

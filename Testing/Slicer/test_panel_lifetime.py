@@ -74,7 +74,7 @@ def test_closing_the_panel_during_an_installation_is_no_error(hand, monkeypatch)
         return True
 
     monkeypatch.setattr(hand.logic, "installTorch", install, raising=False)
-    hand.panel._install._onInstall()
+    hand.panel._torch._onInstall()
     hand.settle()
 
 
@@ -94,14 +94,14 @@ class TestOpeningFiles:
 
     @pytest.mark.skipif(os.name == "nt", reason="a shell script")
     def test_on_linux_in_the_environment_that_slicer_was_started_in(self, host, opener):
-        from LiverSegSlicer.panel.desktop import openOnDesktop
+        from LiverSegSlicer.panel.report_section import openOnDesktop
 
         assert openOnDesktop("/data/report.html")
         host.waitFor(lambda: opener.exists() and opener.read_text(), 10)
         assert opener.read_text() == "/data/report.html outside\n"
 
     def test_elsewhere_by_qt(self, host, opener, monkeypatch):
-        from LiverSegSlicer.panel.desktop import openOnDesktop
+        from LiverSegSlicer.panel.report_section import openOnDesktop
 
         monkeypatch.setattr(sys, "platform", "darwin")
         assert openOnDesktop("/data/report.html")

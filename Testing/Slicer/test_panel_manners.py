@@ -378,7 +378,7 @@ def test_an_exception_at_the_end_of_a_run_leaves_no_busy_state(hand, scan, monke
     hand.settle()
     assert hand.text("segmentButton") == "Segment"
     assert not hand.seen("runWidget")
-    assert not hand.panel._activity.isRunning()
+    assert not hand.panel._runBar.isRunning()
     assert "ZeroDivisionError" in hand.text("messageLabel")
     assert hand.host.takeProblems()
 

@@ -194,8 +194,10 @@ def test_show_3d_makes_and_removes_the_surfaces(hand, scan, result):
 
 
 def test_choosing_a_lesion_jumps_there(hand, result, monkeypatch):
+    from LiverSegSlicer.scene import views
+
     jumps = []
-    monkeypatch.setattr(hand.logic, "jumpToLesion", lambda node, number: jumps.append((node, number)))
+    monkeypatch.setattr(views, "jumpToLesion", lambda node, number: jumps.append((node, number)))
     hand.clickRow("lesionsTable", 1)
     assert set(jumps) == {(result, 2)}
     assert "Lesion 2" in hand.text("lesionDetailLabel")

@@ -12,7 +12,7 @@ pytest_plugins = ["panel_fixtures"]
 def startRun(hand):
     """Press Segment and let the guard against double clicks pass."""
     hand.click("segmentButton")
-    hand.panel._segment._started -= 1.0
+    hand.panel._runBar._started -= 1.0
 
 
 def test_segment_becomes_cancel_with_progress(hand, scan):
@@ -22,7 +22,7 @@ def test_segment_becomes_cancel_with_progress(hand, scan):
     assert hand.text("runStageLabel") == "Segmenting"
     assert hand.widget("runProgressBar").value() == 42
     assert hand.text("runTimeLabel") == "0:01"
-    hand.panel._segment._started -= 71
+    hand.panel._runBar._started -= 71
     hand.logic.run.finish()
     hand.settle()
     assert hand.text("segmentButton") == "Segment"
@@ -32,7 +32,7 @@ def test_segment_becomes_cancel_with_progress(hand, scan):
 
 def test_clock_goes_on_without_progress(hand, scan):
     startRun(hand)
-    hand.panel._segment._started -= 61
+    hand.panel._runBar._started -= 61
     hand.settle(0.4)
     assert hand.text("runTimeLabel") == "1:02"
 

@@ -106,7 +106,7 @@ def hand(host, scene, window):
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_panel_fits_the_dock(hand, state):
-    from LiverSegSlicer.panel.width import MOST_WIDTH, leastWidth, tooWide
+    from LiverSegSlicer.selftest_hand import MOST_WIDTH, leastWidth, tooWide
 
     STATES[state](hand)
     hand.settle()

@@ -65,7 +65,7 @@ def test_saved_scene_brings_everything_back(hand, placed, tmp_path):
     assert slicer.util.saveScene(path)
     slicer.mrmlScene.Clear(False)
     hand.settle()
-    assert not hand.seen("fattyWidget") and not hand.panel._steatosis._meters._kept
+    assert not hand.seen("fattyWidget") and not hand.panel._steatosis._work._meters._kept
     slicer.util.loadScene(path)
     hand.settle()
     assert textsOf(hand)[0] == before[0], "shown before anything is measured again"
@@ -333,7 +333,7 @@ def test_reloading_the_module_keeps_the_reading_and_lets_go_of_the_boxes(window,
     host.settle(0.2)
     after = slicer.modules.LiverSegWidget.panel
     assert after is not before
-    host.waitFor(lambda: not after._steatosis._turns.isRunning())
+    host.waitFor(lambda: not after._steatosis._work.isBusy())
     assert after.ui.fattyRatioLabel.text == "0.80"
     roisOf(segmentationNode)["L1"].SetCenter(*roisOf(segmentationNode)["S1"].GetCenter())
     host.settle(0.1)

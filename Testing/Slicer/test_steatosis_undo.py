@@ -138,10 +138,10 @@ def test_scan_changed_while_rois_come_leaves_all_of_them(hand, placed):
     from steatosis_patients import unenhancedScan
 
     hand.widget("roiResampleButton").click()
-    assert hand.panel._steatosis._placing.isRunning()
+    assert hand.panel._steatosis._work.isPlacing()
     unenhancedScan("Other", seed=4)
     hand.settle(0.3)
-    assert len(roisOf(placed)) == 10 and not hand.panel._steatosis._placing.isRunning()
+    assert len(roisOf(placed)) == 10 and not hand.panel._steatosis._work.isPlacing()
 
 
 def test_accepting_locks_the_rois_and_edit_again_unlocks_them(hand, placed):
@@ -221,7 +221,7 @@ def test_screening_and_disagreement_of_the_core_are_said_once(hand, placed):
 
     reading = readingOf(placed)
     said = {"grade": None, "screening": "Below 90 HU.", "disagreement": "The liver alone says more fat."}
-    hand.panel._steatosis._view.show(replace(reading, assessment={**reading.assessment, **said}))
+    hand.panel._steatosis._verdict.show(replace(reading, assessment={**reading.assessment, **said}))
     assert hand.text("fattyGradeLabel") == "Not graded"
     assert hand.text("fattyScreeningLabel") == "Below 90 HU."
     assert hand.text("fattyNumbersLabel").startswith("The liver alone says more fat.")

@@ -28,9 +28,9 @@ class SteatosisAcceptance:
         self._reading: Optional[SteatosisReading] = None
         self._note = Note(ui, "fattyAcceptance", _("Who accepted this reading, and when."))
         ui.fattyReaderEdit.setText(preferences.reader or loginName())
-        ui.fattyReaderEdit.connect("textChanged(QString)", guarded(lambda _text: self._showButton()))
-        ui.fattyAcceptButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onClicked()))
-        ui.fattyEditButton.connect("clicked(bool)", guarded(lambda _checked=False: onEdit()))
+        ui.fattyReaderEdit.connect("textChanged(QString)", guarded(self._showButton))
+        ui.fattyAcceptButton.connect("clicked(bool)", guarded(self._onClicked))
+        ui.fattyEditButton.connect("clicked(bool)", guarded(onEdit))
 
     def show(self, reading: Optional[SteatosisReading]) -> None:
         """Show whether a reading is accepted; None if there is none."""

@@ -1,7 +1,7 @@
 """Section Advanced: model, device, the computing process, where files live."""
 
 import os
-from typing import Callable, List, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from slicer.i18n import tr as _
 
@@ -9,8 +9,9 @@ from LiverSegLib.errors import ModelError
 
 from ..parameters import LiverSegParameters, Preferences
 from ..slots import guarded
-from .desktop import openOnDesktop
 from .notes import PLAIN, WARNING, Note
+from .panel_state import PanelState
+from .report_section import openOnDesktop
 
 
 class AdvancedSection:
@@ -25,7 +26,7 @@ class AdvancedSection:
         self._ui = ui
         self._preferences = preferences
         self._worker = worker
-        self._parameters = None
+        self._parameters: Optional[LiverSegParameters] = None
         self._torchNote = Note(ui, "torchState", _("The library that LiverSeg computes with."))
         ui.startWithPanelCheckBox.checked = preferences.startWithPanel
         ui.idleSpinBox.setValue(preferences.idleMinutes)
@@ -37,16 +38,15 @@ class AdvancedSection:
         ui.modelSelector.connect("currentIndexChanged(int)", guarded(self._onModel))
         ui.deviceSelector.connect("currentIndexChanged(int)", guarded(self._onDevice))
         ui.modelsFolderButton.connect("clicked(bool)", guarded(self._onModelsFolder))
-        ui.logButton.connect("clicked(bool)", guarded(lambda _checked=False: onShowLog()))
+        ui.logButton.connect("clicked(bool)", guarded(onShowLog))
 
-    def show(self, parameters: LiverSegParameters) -> None:
-        """Show the scene's choices; the other ones are bound to the parameter node."""
-        self._parameters = parameters
-        self._onCollapsed(self._ui.advancedSection.collapsed)
-
-    def showTorch(self, text: str, usable: bool) -> None:
-        """Say which PyTorch there is."""
-        self._torchNote.show(text, PLAIN if usable else WARNING)
+    def show(self, state: PanelState) -> None:
+        """Show the scene's choices, of which most are bound to the parameter node, and which PyTorch there
+        is."""
+        if state.parameters is not None:
+            self._parameters = state.parameters
+            self._onCollapsed(self._ui.advancedSection.collapsed)
+        self._torchNote.show(state.torch.text, PLAIN if state.torch.usable else WARNING)
 
     def _onCollapsed(self, collapsed: bool) -> None:
         """Look for models only while the section is open: they are read from files."""
@@ -84,8 +84,7 @@ class AdvancedSection:
 
 def _choose(selector, choices: List[Tuple[str, str]], value: str) -> None:
     """Offer (value, text) pairs and choose ``value``, which is added where it is not among them."""
-    known = [known for known, _text in choices]
-    if value not in known:
+    if value not in dict(choices):
         choices = [*choices, (value, _("{name} (not on this computer)").format(name=value))]
     selector.blockSignals(True)
     selector.clear()
@@ -102,8 +101,11 @@ def _models() -> List[Tuple[str, str]]:
         models = list_models()
     except ModelError:
         models = []
-    usable = [model for model in models if model.error is None and model.manifest is not None]
-    return [(model.name, f"{model.name} {model.manifest.version}") for model in usable]
+    return [
+        (model.name, f"{model.name} {model.manifest.version}")
+        for model in models
+        if model.error is None and model.manifest is not None
+    ]
 
 
 def _modelsFolder() -> str:

@@ -43,7 +43,7 @@ class FoldedWarnings:
         head.addStretch(0)  # unfolded there is the button alone, which must not hold the words in its width
         self._note.column.insertLayout(0, head)
         self._texts: Tuple[str, ...] = ()
-        self._button.connect("toggled(bool)", guarded(lambda _unfolded: self._draw()))
+        self._button.connect("toggled(bool)", guarded(self._draw))
         self.show(())
 
     def show(self, texts: Sequence[str]) -> None:

@@ -1,15 +1,15 @@
 """The lesion table: choosing a row shows that lesion in the views, its tick says whether it counts."""
 
-from dataclasses import dataclass
 from typing import Any, Callable, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
 
-import qt
 from slicer.i18n import tr as _
 
-from ..scene.rejected_lesions import RejectedLesion
+from ..scene import views
+from ..scene.rejected_lesions import RejectedLesion, rejectLesion, restoreLesion
 from ..sentences import sentences
 from ..slots import guarded
 from .notes import PLAIN, WARNING, Note
+from .row_table import RowTable
 
 MOST_ROWS = 6
 """The table grows up to so many rows and scrolls beyond."""
@@ -21,82 +21,61 @@ _ROOM = 8
 _REJECTED = "–"
 """Stands for the number of a lesion that was rejected."""
 
+Change = Callable[[Callable[[], None], str], None]
+"""Called with what changes which lesions count, and with what to say once that is done."""
 
-@dataclass(frozen=True)
-class LesionActions:
-    """What the table asks for; an index is that in ``rejectedLesions``.
-
-    Attributes:
-        choose: called with the number of the lesion whose row the user chose, also if it was chosen before.
-        chooseRejected: the same for a rejected one, with its index.
-        reject: called with the number of a lesion that lost its tick, or is to be deleted (then with True).
-        restore: called with the index of one that shall come back.
-    """
-
-    choose: Callable[[int], None]
-    chooseRejected: Callable[[int], None]
-    reject: Callable[[int, bool], None]
-    restore: Callable[[int], None]
+Row = Tuple[Mapping[str, Any], Optional[int]]
+"""A lesion of the summary, and None; or one that was rejected, and its index in ``rejectedLesions``."""
 
 
 class LesionTable:
     """Args:
     ui: the panel's widgets.
-    actions: what choosing rows, ticks and buttons do.
+    change: does what ticks and buttons ask for.
     """
 
-    def __init__(self, ui, actions: LesionActions) -> None:
+    def __init__(self, ui, change: Change) -> None:
         self._ui = ui
-        self._actions = actions
+        self._change = change
+        self._segmentationNode: Any = None
         self._detailNote = Note(ui, "lesionDetail", _("The chosen lesion."))
-        self._lesions: Sequence[Mapping[str, Any]] = ()
-        self._rejected: Sequence[Tuple[int, RejectedLesion]] = ()
+        self._rows: Sequence[Row] = ()
         self._said: FrozenSet[str] = frozenset()
         self._lastDeleted: Optional[int] = None
         self._reason = ""
-        table = ui.lesionsTable
-        table.verticalHeader().setDefaultSectionSize(qt.QFontMetrics(table.font).height() + _ROOM)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_DIAMETERS, qt.QHeaderView.Stretch)
-        table.connect("itemSelectionChanged()", guarded(self._onSelection))
-        table.connect("cellClicked(int,int)", guarded(self._onClicked))
-        table.connect("itemChanged(QTableWidgetItem*)", guarded(self._onItemChanged))
-        ui.lesionPreviousButton.connect("clicked(bool)", guarded(lambda _checked=False: self._step(-1)))
-        ui.lesionNextButton.connect("clicked(bool)", guarded(lambda _checked=False: self._step(1)))
-        ui.lesionDeleteButton.connect("clicked(bool)", guarded(lambda _checked=False: self._delete()))
-        ui.lesionUndoButton.connect("clicked(bool)", guarded(lambda _checked=False: self._undo()))
+        self._table = RowTable(ui.lesionsTable, _DIAMETERS, _ROOM, MOST_ROWS, self._onChosen, self._onTicked)
+        ui.lesionPreviousButton.connect("clicked(bool)", guarded(lambda: self._step(-1)))
+        ui.lesionNextButton.connect("clicked(bool)", guarded(lambda: self._step(1)))
+        ui.lesionDeleteButton.connect("clicked(bool)", guarded(self._onDelete))
+        ui.lesionUndoButton.connect("clicked(bool)", guarded(self._onUndo))
 
     def show(
         self,
+        segmentationNode: Any,
         lesions: Sequence[Mapping[str, Any]],
         rejected: Sequence[RejectedLesion],
         said: Iterable[str],
     ) -> None:
-        """Fill the table with the "lesions" of a summary, and behind them those that were rejected; without
-        any, only the title is left. The warnings ``said`` elsewhere are not said here again."""
+        """Fill the table with the "lesions" of a result's summary, and behind them those that were rejected;
+        without any, only the title is left. The warnings ``said`` elsewhere are not said here again."""
+        self._segmentationNode = segmentationNode
         self._said = frozenset(said)
-        told = tuple((index, item) for index, item in enumerate(rejected) if not item.deleted)
         deleted = [index for index, item in enumerate(rejected) if item.deleted]
         self._lastDeleted = deleted[-1] if deleted else None
         self._ui.lesionUndoButton.setVisible(bool(deleted))
-        same = tuple(lesions) == tuple(self._lesions) and told == tuple(self._rejected)
-        if same and (lesions or told):
+        told = [(item.lesion, index) for index, item in enumerate(rejected) if not item.deleted]
+        rows = (*((lesion, None) for lesion in lesions), *told)
+        if rows and rows == self._rows:
             self._setTicks()
             return
-        self._lesions, self._rejected = tuple(lesions), told
-        table = self._ui.lesionsTable
-        table.blockSignals(True)
-        table.clearSelection()
-        table.setRowCount(self._count())
-        for row, lesion in enumerate(self._all()):
-            self._fillRow(row, lesion)
-        table.blockSignals(False)
+        self._rows = rows
+        with self._table.filling(len(rows)):
+            for number, row in enumerate(rows):
+                self._fillRow(number, row)
         self._setTicks()
-        table.setVisible(bool(self._count()))
-        self._ui.lesionButtonsWidget.setVisible(bool(self._count() or deleted))
-        self._fit()
-        self._ui.lesionsTitleLabel.setText(_titleText(len(self._lesions)))
+        self._ui.lesionsTable.setVisible(bool(rows))
+        self._ui.lesionButtonsWidget.setVisible(bool(rows or deleted))
+        self._ui.lesionsTitleLabel.setText(_titleText(len(lesions)))
         self._detailNote.show("")
         self._showButtons()
 
@@ -106,117 +85,92 @@ class LesionTable:
         self._setTicks()
         self._showButtons()
 
-    def _all(self) -> Sequence[Mapping[str, Any]]:
-        return (*self._lesions, *(item.lesion for _index, item in self._rejected))
-
-    def _count(self) -> int:
-        return len(self._lesions) + len(self._rejected)
-
-    def _chosenRow(self) -> Optional[int]:
-        row = self._ui.lesionsTable.currentRow()
-        return row if self._ui.lesionsTable.selectedItems() and 0 <= row < self._count() else None
-
-    def _fillRow(self, row: int, lesion: Mapping[str, Any]) -> None:
-        counts = row < len(self._lesions)
+    def _fillRow(self, number: int, row: Row) -> None:
+        lesion, rejected = row
         texts = (
-            str(lesion["number"]) if counts else _REJECTED,
+            str(lesion["number"]) if rejected is None else _REJECTED,
             f"{lesion['volume_ml']:.2f}",
             f"{lesion['longest_diameter_mm']:.1f} × {lesion['perpendicular_mm']:.1f}",
             f"{lesion['mean_hu']:.0f}",
         )
-        detail, warnings = _detail(lesion) if counts else _rejectedText(), self._warnings(lesion)
-        for column, text in enumerate(texts):
-            item = qt.QTableWidgetItem(text)
-            item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-            item.setToolTip("\n".join((detail, *warnings)))
-            if column == 0 and warnings:
-                item.setIcon(self._ui.lesionsTable.style().standardIcon(qt.QStyle.SP_MessageBoxWarning))
-            self._ui.lesionsTable.setItem(row, column, item)
+        warnings = self._warnings(lesion)
+        tip = "\n".join((_detail(row), *warnings))
+        self._table.setRow(number, texts, tip, warned=0 if warnings else None)
 
     def _warnings(self, lesion: Mapping[str, Any]) -> Sequence[str]:
         """What makes this lesion doubtful and not all of them."""
         return sentences([text for text in lesion["warnings"] if text not in self._said])
 
     def _setTicks(self) -> None:
-        table = self._ui.lesionsTable
-        table.blockSignals(True)
-        for row in range(table.rowCount):
-            counts = row < len(self._lesions)
-            table.item(row, 0).setCheckState(qt.Qt.Checked if counts else qt.Qt.Unchecked)
-        table.blockSignals(False)
+        with self._table.filling():
+            for number, (_lesion, rejected) in enumerate(self._rows):
+                self._table.setTick(number, rejected is None)
 
     def _showButtons(self) -> None:
-        row = self._chosenRow()
-        self._ui.lesionPreviousButton.enabled = row is not None and row > 0
-        self._ui.lesionNextButton.enabled = self._count() > 0 and (row is None or row < self._count() - 1)
-        canDelete = row is not None and row < len(self._lesions) and not self._reason
-        self._ui.lesionDeleteButton.enabled = canDelete
-        self._ui.lesionDeleteButton.toolTip = self._deleteTip(row)
+        number, count = self._table.chosen(), len(self._rows)
+        self._ui.lesionPreviousButton.enabled = number is not None and number > 0
+        self._ui.lesionNextButton.enabled = count > 0 and (number is None or number < count - 1)
+        counts = number is not None and self._rows[number][1] is None
+        self._ui.lesionDeleteButton.enabled = counts and not self._reason
+        tip = _("Makes the chosen lesion liver; it is told nowhere, not even as rejected.")
+        chooseFirst = _("Choose a lesion in the table first.")
+        self._ui.lesionDeleteButton.toolTip = self._reason or (tip if counts else chooseFirst)
         self._ui.lesionUndoButton.enabled = not self._reason
 
-    def _deleteTip(self, row: Optional[int]) -> str:
-        if self._reason:
-            return self._reason
-        if row is None or row >= len(self._lesions):
-            return _("Choose a lesion in the table first.")
-        return _("Makes the chosen lesion liver; it is told nowhere, not even as rejected.")
+    def _onChosen(self, number: Optional[int]) -> None:
+        if number is None:
+            return
+        lesion, rejected = self._rows[number]
+        self._showButtons()
+        warnings = self._warnings(lesion) if rejected is None else ()
+        text = "\n".join((_detail(self._rows[number]), *warnings))
+        self._detailNote.show(text, WARNING if warnings else PLAIN)
+        if rejected is None:
+            views.jumpToLesion(self._segmentationNode, lesion["number"])
+        else:
+            views.jumpToRejectedLesion(self._segmentationNode, rejected)
 
-    def _fit(self) -> None:
-        """Give the table the height of its rows."""
-        table = self._ui.lesionsTable
-        rows = min(self._count(), MOST_ROWS)
-        height = table.horizontalHeader().sizeHint.height() + sum(table.rowHeight(row) for row in range(rows))
-        table.setFixedHeight(height + 2 * table.frameWidth)
-
-    def _onSelection(self) -> None:
-        row = self._chosenRow()
-        if row is not None:
-            self._choose(row)
-
-    def _onClicked(self, row: int, _column: int) -> None:
-        # A second click on the chosen row brings the views back after they were scrolled away.
-        if 0 <= row < self._count():
-            self._choose(row)
-
-    def _onItemChanged(self, item) -> None:
-        row, ticked = item.row(), item.checkState() == qt.Qt.Checked
-        if item.column() != 0 or not 0 <= row < self._count() or ticked == (row < len(self._lesions)):
+    def _onTicked(self, number: int, ticked: bool) -> None:
+        rejected = self._rows[number][1]
+        if ticked == (rejected is None):
             return
         if self._reason:
             self._setTicks()
             self._detailNote.show(self._reason, WARNING)
-        elif ticked:
-            self._actions.restore(self._rejected[row - len(self._lesions)][0])
+        elif rejected is not None:
+            self._restore(rejected)
         else:
-            self._actions.reject(self._lesions[row]["number"], False)
+            self._reject(number, delete=False)
 
     def _step(self, by: int) -> None:
-        row = self._chosenRow()
-        self._ui.lesionsTable.selectRow(0 if row is None else max(0, min(self._count() - 1, row + by)))
+        number = self._table.chosen()
+        last = len(self._rows) - 1
+        self._ui.lesionsTable.selectRow(0 if number is None else max(0, min(last, number + by)))
 
-    def _delete(self) -> None:
-        row = self._chosenRow()
-        if row is not None and row < len(self._lesions):
-            self._actions.reject(self._lesions[row]["number"], True)
+    def _onDelete(self) -> None:
+        number = self._table.chosen()
+        if number is not None and self._rows[number][1] is None:
+            self._reject(number, delete=True)
 
-    def _undo(self) -> None:
+    def _onUndo(self) -> None:
         if self._lastDeleted is not None:
-            self._actions.restore(self._lastDeleted)
+            self._restore(self._lastDeleted)
 
-    def _choose(self, row: int) -> None:
-        lesion = self._all()[row]
-        self._showButtons()
-        if row >= len(self._lesions):
-            self._detailNote.show(_rejectedText(), PLAIN)
-            self._actions.chooseRejected(self._rejected[row - len(self._lesions)][0])
-            return
-        warnings = self._warnings(lesion)
-        self._detailNote.show("\n".join((_detail(lesion), *warnings)), WARNING if warnings else PLAIN)
-        self._actions.choose(lesion["number"])
+    def _reject(self, number: int, delete: bool) -> None:
+        segmentationNode, lesion = self._segmentationNode, self._rows[number][0]["number"]
+        deleted = _("Lesion {number} was deleted: it is liver now. Undo delete brings it back.")
+        rejected = _("Lesion {number} was rejected: it is liver now. Its tick brings it back.")
+        self._change(
+            lambda: rejectLesion(segmentationNode, lesion, delete=delete),
+            (deleted if delete else rejected).format(number=lesion),
+        )
 
-
-def _rejectedText() -> str:
-    return _("Rejected by the reader: it is liver now and counts nowhere. Its tick brings it back.")
+    def _restore(self, index: int) -> None:
+        """Make the lesion at ``index`` of ``rejectedLesions`` a tumor again."""
+        segmentationNode = self._segmentationNode
+        self._change(
+            lambda: restoreLesion(segmentationNode, index), _("The lesion is a tumor again and counts.")
+        )
 
 
 def _titleText(count: int) -> str:
@@ -225,7 +179,10 @@ def _titleText(count: int) -> str:
     return _("1 lesion") if count == 1 else _("{count} lesions").format(count=count)
 
 
-def _detail(lesion: Mapping[str, Any]) -> str:
+def _detail(row: Row) -> str:
+    lesion, rejected = row
+    if rejected is not None:
+        return _("Rejected by the reader: it is liver now and counts nowhere. Its tick brings it back.")
     number, distance = lesion["number"], lesion["surface_distance_mm"]
     if distance is None:
         return _("Lesion {number}").format(number=number)

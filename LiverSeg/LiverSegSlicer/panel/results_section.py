@@ -1,24 +1,26 @@
 """Section Results: segments, volumes with their warnings, lesions, highlight view."""
 
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LiverSegLib.errors import LiverSegError
+
+from ..scene import highlight
+from ..scene.fingerprint import seemsEditedSinceMeasured
 from ..scene.rejected_lesions import rejectedLesions
+from ..scene.slice_background import isHighlighted
 from ..sentences import sentences
 from ..slots import guarded
 from .folded_warnings import FoldedWarnings
-from .lesion_table import LesionActions, LesionTable
+from .lesion_table import LesionTable
+from .message_line import MessageLine
 from .notes import WARNING, Note
-from .numbers_text import numbersText
+from .panel_state import Measurements, PanelState
+from .run_bar import RunBar
 
-Measurements = Dict[str, Any]
-"""The "measurements" of a summary, as ``LiverSegLib.measure.Measurements.to_dict`` writes them. Importing
-that class would load SciPy into Slicer's process."""
-
-_FORMAT = "liverseg-measurements-1"
 _DIGITS = {"liver": 1, "spleen": 1, "tumour": 2}
 """Organ -> digits of its volume, as in the report."""
 
@@ -34,66 +36,101 @@ class ResultsSection:
 
     Args:
         ui: the panel's widgets.
-        onMeasure: called without arguments for "Update numbers".
-        lesionActions: what the table of lesions asks for.
-        onHighlight: called with True or False when the user switches the highlight view.
+        logic: a LiverSegLogic.
+        runBar: runs the measuring after a change.
+        message: tells of changes and how they ended.
     """
 
-    def __init__(
-        self,
-        ui,
-        onMeasure: Callable[[], None],
-        lesionActions: LesionActions,
-        onHighlight: Callable[[bool], None],
-    ) -> None:
+    def __init__(self, ui, logic, runBar: RunBar, message: MessageLine) -> None:
         self._ui = ui
-        self._measurements: Optional[Measurements] = None
-        self._lesions = LesionTable(ui, lesionActions)
+        self._logic = logic
+        self._runBar = runBar
+        self._message = message
+        self._state: Optional[PanelState] = None
+        self._lesions = LesionTable(ui, self._changeLesions)
         self._editedNote = Note(
             ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
         )
         self._warnings = FoldedWarnings(ui, "resultWarnings")
-        ui.copyNumbersButton.connect("clicked(bool)", guarded(lambda _checked=False: self._copy()))
-        ui.measureButton.connect("clicked(bool)", guarded(lambda _checked=False: onMeasure()))
-        ui.highlightButton.connect("clicked(bool)", guarded(onHighlight))
+        ui.copyNumbersButton.connect("clicked(bool)", guarded(self._onCopy))
+        ui.measureButton.connect("clicked(bool)", guarded(self._onMeasure))
+        ui.highlightButton.connect("clicked(bool)", guarded(self._onHighlight))
 
-    def showNothing(self, reason: str) -> None:
-        """Show only the sentence that says why there are no results."""
-        self._ui.resultsEmptyLabel.setText(reason)
-        self._ui.resultsEmptyLabel.setVisible(True)
-        self._ui.resultsWidget.setVisible(False)
-        self._ui.segmentsTable.setSegmentationNode(None)
-        self._ui.show3DButton.setSegmentationNode(None)
-        self._measurements = None
-        self._lesions.show((), (), ())
+    def show(self, state: PanelState) -> None:
+        """Show the result: its segments and what was measured of them; or why there is none."""
+        self._state = state
+        ui, measurements = self._ui, state.measurements
+        ui.resultsEmptyLabel.setVisible(measurements is None)
+        ui.resultsWidget.setVisible(measurements is not None)
+        segmentationNode = state.segmentationNode if measurements is not None else None
+        if ui.segmentsTable.segmentationNode() is not segmentationNode:
+            ui.segmentsTable.setSegmentationNode(segmentationNode)
+        ui.show3DButton.setSegmentationNode(segmentationNode)
+        if measurements is None:
+            ui.resultsEmptyLabel.setText(_reasonForNoResults(state))
+            self._lesions.show(None, (), (), ())
+        else:
+            self._fitSegmentsTable(segmentationNode)
+            said = self._showNumbers(measurements)
+            rejected = rejectedLesions(segmentationNode)
+            self._lesions.show(segmentationNode, measurements["lesions"], rejected, said)
+            ui.highlightButton.checked = isHighlighted()
+        self.showEdited()
 
-    def show(self, segmentationNode, measurements: Measurements) -> None:
-        """Show a result: its segments and what was measured of them."""
-        self._ui.resultsEmptyLabel.setVisible(False)
-        self._ui.resultsWidget.setVisible(True)
-        if self._ui.segmentsTable.segmentationNode() is not segmentationNode:
-            self._ui.segmentsTable.setSegmentationNode(segmentationNode)
-        self._ui.show3DButton.setSegmentationNode(segmentationNode)
-        self._measurements = measurements
-        self._fitSegmentsTable(segmentationNode)
-        said = self._showNumbers(measurements)
-        self._lesions.show(measurements["lesions"], rejectedLesions(segmentationNode), said)
-
-    def showEdited(self, edited: bool, busy: bool) -> None:
+    def showEdited(self) -> None:
         """Say that the segments are no longer those that were measured, or take that back."""
+        state = self._state
+        if state is None:
+            return
+        edited = state.segmentationNode is not None and seemsEditedSinceMeasured(state.segmentationNode)
+        busy = state.reasonToWait()
         self._ui.editedWidget.setVisible(edited)
         self._editedNote.show(_("The segmentation was edited after these numbers were measured."), WARNING)
         self._ui.measureButton.enabled = not busy
-        self._lesions.allowChanges(_reasonNotToChange(edited, busy))
-        self._ui.measureButton.toolTip = (
-            _("Something else is running; wait for it or cancel it.")
-            if busy
-            else _("Measures volumes, tumor burden and lesions of the segmentation as it is now.")
+        self._ui.measureButton.toolTip = busy or _(
+            "Measures volumes, tumor burden and lesions of the segmentation as it is now."
         )
+        outOfDate = _("The segmentation was edited: update the numbers first.") if edited else ""
+        self._lesions.allowChanges(busy or outOfDate)
 
-    def showHighlighted(self, on: bool) -> None:
-        """Show whether the highlight view is on."""
-        self._ui.highlightButton.checked = on
+    def _onMeasure(self) -> None:
+        self._measure(_("The numbers are now those of the segmentation as it is."))
+
+    def _measure(self, ended: str) -> None:
+        """Measure the segmentation as it is now; ``ended`` is told once that is done."""
+
+        def done(_segmentationNode: Any) -> None:
+            self._message.tell(ended)
+
+        if self._state is not None:
+            node = self._state.segmentationNode
+            self._runBar.start(_("Measuring…"), done, self._logic.measureAsync, node)
+
+    def _changeLesions(self, change: Callable[[], None], ended: str) -> None:
+        """Change which lesions count, measure anew, and tell what was done."""
+        try:
+            change()
+        except LiverSegError as error:
+            self._message.fail(error)
+            self.showEdited()  # the ticks are what they were
+        else:
+            self._measure(ended)
+
+    def _onHighlight(self, on: bool) -> None:
+        state = self._state
+        if state is None:
+            return
+        try:
+            if on:
+                highlight.showHighlight(state.volumeNode, state.segmentationNode)
+            else:
+                highlight.hideHighlight(state.segmentationNode)
+        finally:
+            self._ui.highlightButton.checked = isHighlighted()
+
+    def _onCopy(self) -> None:
+        if self._state is not None and self._state.measurements is not None:
+            slicer.app.clipboard().setText(numbersText(self._state.measurements))
 
     def _showNumbers(self, measurements: Measurements) -> Sequence[str]:
         """Show the volumes and their warnings; return these."""
@@ -115,10 +152,6 @@ class ResultsSection:
         label.setText(f"{text} {_MARK}" if warnings else text)
         label.toolTip = "\n".join(sentences(warnings)) or getattr(self._ui, f"{name}NameLabel").toolTip
 
-    def _copy(self) -> None:
-        if self._measurements is not None:
-            slicer.app.clipboard().setText(numbersText(self._measurements))
-
     def _fitSegmentsTable(self, segmentationNode) -> None:
         """Give the table the height of its rows: it has three, and must not scroll."""
         rows = max(1, segmentationNode.GetSegmentation().GetNumberOfSegments())
@@ -128,14 +161,37 @@ class ResultsSection:
         self._ui.segmentsTable.setFixedHeight(max(_SEGMENTS_TABLE_LEAST, min(rows, 8) * rowHeight + 4))
 
 
-def _reasonNotToChange(edited: bool, busy: bool) -> str:
-    if busy:
-        return _("Something else is running; wait for it or cancel it.")
-    return _("The segmentation was edited: update the numbers first.") if edited else ""
+def _reasonForNoResults(state: PanelState) -> str:
+    if state.isRunning or state.volumeNode is None or state.notReady:
+        return _("Volumes and lesions appear here once a scan is segmented.")
+    if state.segmentationNode is not None:
+        return _("The measurements of this result were removed from the scene: segment the scan again.")
+    return _("Not segmented yet. Press Segment: volumes and lesions appear here.")
 
 
-def readMeasurements(summary: Optional[Dict[str, Any]]) -> Optional[Measurements]:
-    """What was measured, from a result's summary; None if there is none, or someone has overwritten it."""
-    measurements = summary["measurements"] if summary is not None else None
-    isOurs = isinstance(measurements, dict) and measurements.get("format") == _FORMAT
-    return measurements if isOurs else None
+def numbersText(measurements: Mapping[str, Any]) -> str:
+    """Volumes, tumor burden and lesions for the clipboard: a row a line, tabs between, titles with units."""
+    organs = {organ["key"]: organ for organ in measurements["organs"]}
+    burden = measurements["tumour_burden_percent"]
+    rows: List[Sequence[str]] = [
+        (_("Structure"), _("Volume (ml)")),
+        (_("Liver with tumors"), f"{organs['liver']['volume_ml']:.1f}"),
+        (_("Spleen"), f"{organs['spleen']['volume_ml']:.1f}"),
+        (_("Liver tumors"), f"{organs['tumour']['volume_ml']:.2f}"),
+        (),
+        (_("Tumor burden (%)"), "" if burden is None else f"{burden:.2f}"),
+    ]
+    if measurements["lesions"]:
+        titles = (_("Volume (ml)"), _("Longest diameter (mm)"), _("Perpendicular (mm)"), _("Mean (HU)"))
+        rows += [(), (_("Lesion"), *titles), *map(_lesionRow, measurements["lesions"])]
+    return "\n".join("\t".join(row) for row in rows) + "\n"
+
+
+def _lesionRow(lesion: Mapping[str, Any]) -> Sequence[str]:
+    return (
+        str(lesion["number"]),
+        f"{lesion['volume_ml']:.2f}",
+        f"{lesion['longest_diameter_mm']:.1f}",
+        f"{lesion['perpendicular_mm']:.1f}",
+        f"{lesion['mean_hu']:.0f}",
+    )

@@ -18,7 +18,7 @@ class RoiUndo:
         self._ui = ui
         self._onUndo = onUndo
         self._change: Optional[RoiChange] = None
-        ui.roiUndoButton.connect("clicked(bool)", guarded(lambda _checked=False: self._onClicked()))
+        ui.roiUndoButton.connect("clicked(bool)", guarded(self._onClicked))
         self.forget()
 
     def offer(self, text: str, change: RoiChange) -> None:

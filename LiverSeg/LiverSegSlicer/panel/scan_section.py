@@ -1,4 +1,4 @@
-"""Section Scan: which volume, what it is, what is doubtful about it."""
+"""Section Scan: what the chosen volume is, what is doubtful about it."""
 
 from typing import Optional
 
@@ -7,6 +7,8 @@ from slicer.i18n import tr as _
 from ..scene.dicom_facts import dateOf, seriesOf, sliceThicknessOf
 from ..scene.volumes import describeVolume
 from .notes import Note
+from .panel_state import PanelState
+from .scene_link import scansInScene
 
 
 class ScanSection:
@@ -16,39 +18,30 @@ class ScanSection:
         self._factsLabel = ui.scanFactsLabel
         self._doubts = Note(ui, "scanDoubts", _("What may make the result of this scan less reliable."))
 
-    def show(self, volumeNode, phase: Optional[str], anyVolume: bool, measured: bool = False) -> None:
-        """Describe the volume.
-
-        Args:
-            volumeNode: the chosen volume, or None.
-            phase: its contrast phase, which is known once it is segmented; or None.
-            anyVolume: whether the scene holds any volume that could be chosen.
-            measured: whether its numbers stand further down, with what makes them doubtful.
-        """
+    def show(self, state: PanelState) -> None:
+        """Describe the chosen volume; its contrast phase is known once it is segmented."""
+        volumeNode, measurements = state.volumeNode, state.measurements
         if volumeNode is None:
             nothingLoaded = _("No scan is loaded: drag an abdominal CT into the Slicer window.")
-            text = _("Choose a scan above.") if anyVolume else nothingLoaded
-            self._factsLabel.setText(text)
+            self._factsLabel.setText(_("Choose a scan above.") if scansInScene() else nothingLoaded)
             self._doubts.warn(())
             return
         facts = describeVolume(volumeNode)
+        phase = measurements["phase"] if measurements is not None else None
         self._factsLabel.setText(_line(volumeNode, phase) if facts.size[0] else facts.text)
         self._factsLabel.toolTip = facts.text
-        elsewhere = facts.saidOfNumbers if measured else ()
+        elsewhere = facts.saidOfNumbers if measurements is not None else ()
         self._doubts.warn([text for text in facts.doubts if text not in elsewhere])
 
 
 def _line(volumeNode, phase: Optional[str]) -> str:
     """Series, date, phase and slice thickness, as far as they are known."""
     slices = _("{thickness:.3g} mm slices").format(thickness=sliceThicknessOf(volumeNode))
-    parts = (seriesOf(volumeNode), dateOf(volumeNode), _phaseWords(phase), slices)
-    return " · ".join(part for part in parts if part)
-
-
-def _phaseWords(phase: Optional[str]) -> str:
-    return {
+    phases = {
         "unenhanced": _("Unenhanced (estimated)"),
         "arterial": _("Arterial phase (estimated)"),
         "portal": _("Portal venous phase (estimated)"),
         "late": _("Late phase (estimated)"),
-    }.get(phase or "", "")
+    }
+    parts = (seriesOf(volumeNode), dateOf(volumeNode), phases.get(phase or ""), slices)
+    return " · ".join(part for part in parts if part)

@@ -1,6 +1,6 @@
-"""The panel and the scene: which parameter node holds its choices, and what in the scene concerns it."""
+"""The panel and the scene: which scan and which of its results are chosen, and what changes in the scene."""
 
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import qt
 import slicer
@@ -8,8 +8,9 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from ..parameters import LiverSegParameters
+from ..scene import highlight, views
+from ..scene.results import allResults, resultFor, volumeOf
 from ..slots import guarded
-from .volume_choice import VolumeChoice
 
 NAME_PROPERTY = "SlicerParameterName"
 """Property by which a widget names its parameter."""
@@ -17,7 +18,7 @@ _EDIT_PAUSE_MS = 400
 """Edits are looked at when the user has paused for so long."""
 
 
-class SceneBinding(VTKObservationMixin):
+class SceneLink(VTKObservationMixin):
     """Binds the widgets to the scene's parameter node and tells when the panel must be drawn anew.
 
     The scene is watched only between ``open`` and ``close``, while the panel is shown. Scene events come in
@@ -25,38 +26,51 @@ class SceneBinding(VTKObservationMixin):
 
     Args:
         uiWidget: the panel, whose widgets name their parameters.
+        ui: the panel's widgets.
         getParameters: returns the parameter node's wrapper, made if there is none.
         isBusy: whether something runs, in which case the chosen scan is kept.
-        onScanArrived: called without arguments when a volume was chosen that came into the scene.
+        onNewScan: called without arguments when the user chose a scan, or one that came into the scene was
+            chosen.
         onChanged: called without arguments when anything the panel shows may have changed.
         onEdited: called without arguments after the shown segmentation was edited.
+
+    Attributes:
+        parameters: the scene's choices; None while the scene is closing, and while it is not watched.
     """
 
     def __init__(
         self,
         uiWidget,
+        ui,
         getParameters: Callable[[], LiverSegParameters],
         isBusy: Callable[[], bool],
-        onScanArrived: Callable[[], None],
+        onNewScan: Callable[[], None],
         onChanged: Callable[[], None],
         onEdited: Callable[[], None],
     ) -> None:
         VTKObservationMixin.__init__(self)
         self.parameters: Optional[LiverSegParameters] = None
         self._uiWidget = uiWidget
+        self._ui = ui
         self._getParameters = getParameters
         self._isBusy = isBusy
-        self._onScanArrived = onScanArrived
+        self._onNewScan = onNewScan
         self._onChanged = onChanged
-        self._volumeChoice = VolumeChoice()
+        self._seen: Set[Tuple[str, str]] = set()
+        self._latest: Optional[Tuple[str, str]] = None
         self._guiTag = None
-        self._segmentation = None
+        self._segmentation: Any = None
         self._segmentationTags: List[int] = []
         self._lookForScan = False
         self._sceneOpened = False
+        self._isChoosing = False
         self._isOpen = False
         self._changeTimer = _timer(0, self._onChangeTimer)
         self._editTimer = _timer(_EDIT_PAUSE_MS, onEdited)
+        # before they are bound, so that the parameter still has the scan from before
+        ui.scanSelector.connect("currentNodeChanged(vtkMRMLNode*)", guarded(self._onSelectorChanged))
+        ui.scanSelector.connect("nodeActivated(vtkMRMLNode*)", guarded(self._onScanActivated))
+        ui.resultSelector.connect("activated(int)", guarded(self._onResultActivated))
 
     def isOpen(self) -> bool:
         """Whether the scene is watched."""
@@ -79,7 +93,7 @@ class SceneBinding(VTKObservationMixin):
                 (scene.NodeRemovedEvent, self._onNodeRemoved),
             ):
                 self.addObserver(scene, event, guarded(function))
-        self.lookAround(entering=True)
+        self._lookAround(entering=True)
 
     def close(self) -> None:
         """Stop watching."""
@@ -90,7 +104,7 @@ class SceneBinding(VTKObservationMixin):
         self.watchSegmentation(None)
         self.removeObservers()
 
-    def lookAround(self, entering: bool = False) -> None:
+    def _lookAround(self, entering: bool = False) -> None:
         """Bind to the scene's parameter node and choose the scan that was loaded last, at once.
 
         Args:
@@ -99,24 +113,49 @@ class SceneBinding(VTKObservationMixin):
         """
         if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
             return
-        self._bind(self._getParameters())
-        current = self.parameters.inputVolume
-        isNews = self._sceneOpened or entering and (current is None or not self._volumeChoice.knows(current))
+        parameters = self._bind(self._getParameters())
+        current = parameters.inputVolume
+        isNews = self._sceneOpened or entering and (current is None or _key(current) not in self._seen)
         self._sceneOpened, self._lookForScan = False, False
-        if isNews and current is not None:
-            self._volumeChoice.accept()
-        elif not self._isBusy():
-            volumeNode = self._volumeChoice.choose(current, preferResult=isNews)
+        isKept = isNews and current is not None
+        if isKept or not self._isBusy():
+            scans = scansInScene()
+            new = [node for node in scans if _key(node) not in self._seen]
+            self._seen = {_key(node) for node in scans}
+            volumeNode = None if isKept else _scanToChoose(current, scans, new, preferResult=isNews)
             if volumeNode is not None:
-                self.parameters.inputVolume = volumeNode
+                parameters.inputVolume = volumeNode
                 if not isNews:
-                    self._onScanArrived()
+                    self._onNewScan()
         self._changeTimer.stop()
         self._onChanged()
 
+    def chosenResult(self):
+        """The chosen scan's result to show, or None: the latest, unless the user chose an earlier one.
+
+        The parameter node follows, and the selector, which is shown only where a scan has several results, as
+        after a rerun that kept an edited one.
+        """
+        parameters = self.parameters
+        if parameters is None or parameters.inputVolume is None:
+            self._latest = None
+            return None
+        volumeNode = parameters.inputVolume
+        results = [node for node in allResults() if volumeOf(node) is volumeNode]
+        latest = (volumeNode.GetID(), results[-1].GetID() if results else "")
+        isNews = self._latest is not None and self._latest != latest
+        self._latest = latest
+        chosen = parameters.segmentation
+        if isNews or not any(node is chosen for node in results):
+            chosen = results[-1] if results else None
+        if parameters.segmentation is not chosen:
+            parameters.segmentation = chosen
+        self._offerResults(results, chosen)
+        return chosen
+
     def watchSegmentation(self, segmentationNode) -> None:
         """Tell of edits of this segmentation from now on, and of no other."""
-        segmentation = segmentationNode.GetSegmentation() if segmentationNode is not None else None
+        segmentation: Any = segmentationNode.GetSegmentation() if segmentationNode is not None else None
         if segmentation is self._segmentation:
             return
         # not by the mixin: it would keep every segmentation that was ever shown in memory
@@ -136,13 +175,52 @@ class SceneBinding(VTKObservationMixin):
         )
         self._segmentationTags = [segmentation.AddObserver(event, guarded(self._onEdit)) for event in events]
 
-    def _bind(self, parameters: LiverSegParameters) -> None:
+    # ---- what the user chooses
+
+    def _offerResults(self, results: List[Any], chosen) -> None:
+        selector = self._ui.resultSelector
+        selector.setVisible(len(results) > 1)
+        selector.blockSignals(True)
+        selector.clear()
+        for node in reversed(results):
+            selector.addItem(node.GetName(), node.GetID())
+        if chosen is not None:
+            selector.setCurrentIndex(selector.findData(chosen.GetID()))
+        selector.blockSignals(False)
+
+    def _onResultActivated(self, index: int) -> None:
+        node = slicer.mrmlScene.GetNodeByID(self._ui.resultSelector.itemData(index) or "")
+        if self.parameters is not None and node is not None:
+            self.parameters.segmentation = node
+            _showInViews(self.parameters.inputVolume, node)
+
+    def _onSelectorChanged(self, volumeNode) -> None:
+        """Tell a choice of the user, which the parameter follows, from one that follows the parameter."""
+        self._isChoosing = self.parameters is not None and self.parameters.inputVolume is not volumeNode
+
+    def _onScanActivated(self, volumeNode) -> None:
+        """The user picked a scan: show it, with its result if it has one, in the views as they are.
+
+        Slicer's selector calls this "activated" also when it only follows the parameter, as when a scene is
+        opened; then the views stay as they are.
+        """
+        isChoosing, self._isChoosing = self._isChoosing, False
+        if volumeNode is not None and isChoosing:
+            self._onNewScan()
+            _showInViews(volumeNode, resultFor(volumeNode))
+
+    # ---- following the scene
+
+    def _bind(self, parameters: LiverSegParameters) -> LiverSegParameters:
+        """Bind the widgets, unless they are bound to this parameter node already; return what they are bound
+        to."""
         if self.parameters is not None and self.parameters.parameterNode is parameters.parameterNode:
-            return
+            return self.parameters
         self._unbind()
         self.parameters = parameters
         self._guiTag = parameters.connectParametersToGui(_boundWidgets(self._uiWidget))
         parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, guarded(self._onModified))
+        return parameters
 
     def _unbind(self) -> None:
         if self.parameters is not None:
@@ -191,9 +269,48 @@ class SceneBinding(VTKObservationMixin):
 
     def _onChangeTimer(self) -> None:
         if self._sceneOpened or self._lookForScan or self.parameters is None:
-            self.lookAround()
+            self._lookAround()
         else:
             self._onChanged()
+
+
+def scansInScene() -> List[Any]:
+    """The volumes that could be a scan, in the order in which they came."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    # label maps and others are subclasses
+    scalar = [node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+    return [node for node in scalar if not node.GetHideFromEditors() and not highlight.isHighlight(node)]
+
+
+def _scanToChoose(current, scans: List[Any], new: List[Any], preferResult: bool):
+    """The scan that the panel chooses by itself: the one that was loaded last; None to leave the choice.
+
+    Args:
+        current: the scan chosen now, or None.
+        scans: all of the scene. new: those of them that came since the panel last looked.
+        preferResult: a scene was opened; a scan that has a result comes first.
+    """
+    if preferResult and current is None:
+        segmented = [node for node in scans if resultFor(node) is not None]
+        if segmented:
+            return segmented[-1]
+    # what came from a file or from DICOM, unlike what another module computed
+    loaded = [node for node in new if node.GetStorageNode() or node.GetAttribute("DICOM.instanceUIDs")]
+    if loaded:
+        return loaded[-1]
+    return scans[-1] if current is None and scans else None
+
+
+def _key(volumeNode) -> Tuple[str, str]:
+    """Tells a volume from others, also of another scene, which may have the same ID."""
+    return volumeNode.GetID() or "", volumeNode.GetAddressAsString("vtkMRMLNode")
+
+
+def _showInViews(volumeNode, segmentationNode) -> None:
+    """Show what the user has chosen in the views as they are."""
+    views.showInViews(volumeNode, segmentationNode)
+    if segmentationNode is not None:
+        highlight.hideHighlight(segmentationNode)
 
 
 def _boundWidgets(uiWidget) -> Dict[str, Any]:

@@ -8,8 +8,10 @@ import qt
 from slicer.i18n import tr as _
 
 from ..fatty_liver.reading import SteatosisReading
+from ..parameters import LiverSegParameters
 from ..slots import guarded
 from .notes import WARNING, Note
+from .scene_link import SceneLink
 
 _PHASES = (None, "unenhanced", "arterial", "portal", "late")
 """What can be chosen, in the order of the list; the first goes by the estimate."""
@@ -18,22 +20,15 @@ _PHASES = (None, "unenhanced", "arterial", "portal", "late")
 class SteatosisSettings:
     """Args:
     ui: the panel's widgets.
-    onCutOffs: called with cut-offs in order, by the core's names, when the user changed one.
-    onVoltage: called with kV, or None for not known, when the user changed it.
-    onPhase: called with the contrast phase that the user says it is, None for the estimated one.
+    link: has the scene's choices, with which the next reading begins.
+    choose: called with what the user changed, fields of the reading: ``cutOffs`` (in order, by the core's
+        names), ``kvp`` (None: not known), ``chosenPhase`` (None: the estimated one).
     """
 
-    def __init__(
-        self,
-        ui,
-        onCutOffs: Callable[[Dict[str, float]], None],
-        onVoltage: Callable[[Optional[float]], None],
-        onPhase: Callable[[Optional[str]], None],
-    ) -> None:
+    def __init__(self, ui, link: SceneLink, choose: Callable[..., None]) -> None:
         self._ui = ui
-        self._onCutOffs = onCutOffs
-        self._onVoltage = onVoltage
-        self._onPhase = onPhase
+        self._link = link
+        self._choose = choose
         self._asksForPhase = False
         self._note = Note(ui, "fattySettings", _("What is wrong with the settings."))
         self._shown: Mapping[str, float] = {}
@@ -44,21 +39,24 @@ class SteatosisSettings:
         }
         for box in self._boxes.values():
             box.connect("valueChanged(double)", guarded(self._onCutOff))
-        ui.fattyVoltageSpinBox.connect("valueChanged(int)", guarded(self._onVoltageChanged))
+        ui.fattyVoltageSpinBox.connect("valueChanged(int)", guarded(self._onVoltage))
         for text in (_("As estimated"), *(phaseName(phase) for phase in _PHASES[1:])):
             ui.fattyPhaseComboBox.addItem(text)
-        ui.fattyPhaseComboBox.connect("currentIndexChanged(int)", guarded(self._onPhaseChanged))
+        ui.fattyPhaseComboBox.connect("currentIndexChanged(int)", guarded(self._onPhase))
         ui.fattySettingsButton.connect("toggled(bool)", guarded(self._onToggled))
 
-    def show(self, reading: Optional[SteatosisReading], cutOffs: Mapping[str, float]) -> None:
-        """Show what holds for the present reading, or for the next one; cut-offs that the user has typed but
-        that are out of order stay as they are.
-
-        Args:
-            reading: None before there is one.
-            cutOffs: those of the reading, or for the next one.
+    def show(self, reading: Optional[SteatosisReading]) -> None:
+        """Show what holds for the reading, or for the next one if there is none. Cut-offs that the user has
+        typed but that are out of order stay as they are.
         """
-        if not self._isOutOfOrder() or dict(cutOffs) != dict(self._shown):
+        parameters = self._link.parameters
+        if reading is not None:
+            cutOffs = reading.cutOffs
+        elif parameters is not None:
+            cutOffs = cutOffsOf(parameters)
+        else:
+            return
+        if not self._note.isShown() or dict(cutOffs) != dict(self._shown):
             self._note.show("")
             for key, box in self._boxes.items():
                 _set(box, cutOffs[key])
@@ -104,9 +102,6 @@ class SteatosisSettings:
                 tip = _("Place ROIs first: this is stored with the reading.")
             widget.toolTip = tip
 
-    def _isOutOfOrder(self) -> bool:
-        return self._note.isShown()
-
     def _onCutOff(self, _value: float) -> None:
         cutOffs = {key: round(box.value, 4) for key, box in self._boxes.items()}
         if not 0 < cutOffs["severe_below"] < cutOffs["moderate_below"] < cutOffs["normal_above"]:
@@ -116,18 +111,32 @@ class SteatosisSettings:
             return
         self._note.show("")
         self._shown = dict(cutOffs)
-        self._onCutOffs(cutOffs)
+        parameters = self._link.parameters
+        if parameters is not None:  # the next reading begins with them too
+            parameters.normalAbove = cutOffs["normal_above"]
+            parameters.moderateBelow = cutOffs["moderate_below"]
+            parameters.severeBelow = cutOffs["severe_below"]
+        self._choose(cutOffs=cutOffs)
 
-    def _onVoltageChanged(self, kv: int) -> None:
-        self._onVoltage(float(kv) if kv > 0 else None)
+    def _onVoltage(self, kv: int) -> None:
+        self._choose(kvp=float(kv) if kv > 0 else None)
 
-    def _onPhaseChanged(self, index: int) -> None:
+    def _onPhase(self, index: int) -> None:
         if 0 <= index < len(_PHASES):
-            self._onPhase(_PHASES[index])
+            self._choose(chosenPhase=_PHASES[index])
 
     def _onToggled(self, on: bool) -> None:
         self._ui.fattySettingsWidget.setVisible(on)
         self._ui.fattySettingsButton.setArrowType(qt.Qt.DownArrow if on else qt.Qt.RightArrow)
+
+
+def cutOffsOf(parameters: LiverSegParameters) -> Dict[str, float]:
+    """The cut-offs that a new reading gets, by the core's names."""
+    return {
+        "normal_above": parameters.normalAbove,
+        "moderate_below": parameters.moderateBelow,
+        "severe_below": parameters.severeBelow,
+    }
 
 
 def phaseName(phase: Optional[str]) -> str:

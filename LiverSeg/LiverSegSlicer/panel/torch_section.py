@@ -10,9 +10,10 @@ from LiverSegLib.errors import CancelledError, LiverSegError
 from ..slots import guarded
 from .message_line import MessageLine
 from .notes import WARNING, Note
+from .panel_state import PanelState
 
 
-class InstallSection:
+class TorchSection:
     """Args:
     ui: the panel's widgets.
     logic: has ``torchState()`` and ``installTorch(confirm)``.
@@ -34,12 +35,11 @@ class InstallSection:
     def look(self) -> None:
         """Find out anew which PyTorch there is."""
         self.state = self._logic.torchState()
-        self.show()
 
-    def show(self) -> None:
+    def show(self, state: PanelState) -> None:
         """Show what is needed, or nothing if nothing is."""
-        self._ui.installWidget.setVisible(not self.state.usable)
-        self._note.show(self.state.request, WARNING)
+        self._ui.installWidget.setVisible(not state.torch.usable)
+        self._note.show(state.torch.request, WARNING)
 
     def close(self) -> None:
         """The panel vanishes; an installation that still runs has nothing to show its end in."""

@@ -31,7 +31,7 @@ _STEPS = 1000
 _UNKNOWN = "–"
 
 
-class SteatosisView:
+class Verdict:
     """Shows one assessment.
 
     Args:
