@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..images.grid import Box
+from ..images.grid import bounding_box as bounding_box
 from .runs import find_runs
 
 _FACES = ndimage.generate_binary_structure(3, 1)
@@ -17,19 +18,6 @@ _CORNERS = ndimage.generate_binary_structure(3, 3)
 _BLOCK = 4
 """Four voxels along x are four bytes, which ``_block_sums`` adds at once."""
 _TINY_WEIGHT = 1e-6
-
-
-def bounding_box(mask: np.ndarray) -> Optional[Box]:
-    """Return the tightest box around the non-zero voxels of a bool or uint8 (z, y, x) array, or None."""
-    values = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
-    z = np.flatnonzero(values.max(axis=(1, 2), initial=0))
-    if z.size == 0:
-        return None
-    rows = slice(int(z[0]), int(z[-1]) + 1)
-    plane = values[rows].max(axis=0)
-    y = np.flatnonzero(plane.max(axis=1))
-    x = np.flatnonzero(plane.max(axis=0))
-    return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
 
 
 def places_of(mask: np.ndarray) -> Tuple[np.ndarray, ...]:

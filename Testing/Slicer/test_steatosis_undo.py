@@ -176,13 +176,13 @@ def test_accepting_locks_the_rois_and_edit_again_unlocks_them(hand, placed):
 def test_saved_scene_keeps_the_rois_locked(hand, placed, tmp_path):
     import slicer
 
-    from LiverSegSlicer.scene import results
+    from LiverSegSlicer.scene import parts
 
     hand.click("fattyAcceptButton")
     hand.settle()
     hand.saveAndOpen(tmp_path)
     waitForNumbers(hand)
-    boxes = roisOf(results.resultFor(slicer.util.getNode("Patient")))
+    boxes = roisOf(parts.resultFor(slicer.util.getNode("Patient")))
     assert len(boxes) == 10 and all(node.GetLocked() for node in boxes.values())
     hand.click("fattyEditButton")
     hand.settle()

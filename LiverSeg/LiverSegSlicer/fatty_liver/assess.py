@@ -15,9 +15,8 @@ from LiverSegLib.images.grid import Grid
 from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
-from ..scene.dicom_facts import contrastAgentOf, tubeVoltageOf
-from ..scene.record import summaryOf
-from ..scene.volumes import volumeGrid
+from ..scene.parts import summaryOf
+from ..scene.volumes import contrastAgentOf, tubeVoltageOf, volumeGrid
 from ..work.turns import doAtOnce
 from .reading import SteatosisReading, keepReading, readingOf
 from .roi_exchange import Box, RoiChange, exchange

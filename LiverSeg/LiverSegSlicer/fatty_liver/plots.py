@@ -12,7 +12,7 @@ from LiverSegLib.steatosis.roi import LIVER_KEY, SPLEEN_KEY
 
 from ..scene import parts
 from ..scene.folders import fileInSubfolder
-from ..scene.record import scanName
+from ..scene.parts import scanName
 from ..scene.tables import Column, fillTable
 
 KEY = "LiverSeg.Plot"

@@ -18,7 +18,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.sentences import restored, with_identity
 
 from ..scene import parts
-from ..scene.record import fileParts, scanName
+from ..scene.parts import fileParts, scanName
 
 FORMAT = "liverseg-slicer-steatosis-1"
 DEFAULT_CUT_OFFS = {"normal_above": 1.0, "moderate_below": 0.7, "severe_below": 0.5}

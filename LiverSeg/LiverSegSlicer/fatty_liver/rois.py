@@ -15,8 +15,8 @@ from LiverSegLib.steatosis.roi import LIVER_KEY, ORGANS, SPLEEN_KEY, Roi
 
 from ..scene import parts
 from ..scene.folders import fileInSubfolder
-from ..scene.record import scanName
-from ..scene.volumes import asArray, toWorld
+from ..scene.parts import scanName
+from ..scene.volumes import toWorld
 from .roi_names import nodeName, shortName
 
 ORGAN = "LiverSeg.Organ"
@@ -169,7 +169,7 @@ def _place(
     if transformNode is not None and not transformNode.IsTransformToWorldLinear():
         text = _("{name} lies under a non-linear transform and cannot be measured.")
         raise InputError(text.format(name=nameOf(roiNode)))
-    matrix = asArray(roiNode.GetObjectToNodeMatrix())
+    matrix = slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToNodeMatrix())
     if roiNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
         matrix = np.linalg.inv(toWorld(volumeNode)) @ toWorld(roiNode) @ matrix
     sides = matrix[:3, :3] * np.array(roiNode.GetSize())

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.labels import LABELS
 
 from ..scene import parts
-from ..scene.record import fileParts, scanName
+from ..scene.parts import fileParts, scanName
 from ..scene.tables import Column, fillTable
 from ..sentences import sentences
 from .plots import refreshPlots

@@ -4,7 +4,7 @@ from typing import Optional, Set
 
 from ..parameters import Preferences
 from ..scene import views
-from ..scene.results import resultFor
+from ..scene.parts import resultFor
 
 
 class Arrangement:

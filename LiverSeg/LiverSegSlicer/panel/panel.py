@@ -13,9 +13,9 @@ from ..parameters import LiverSegParameters, Preferences, segmentOptions
 from ..reruns import isReplaceable
 from ..scene import highlight, views
 from ..scene.fingerprint import seemsEditedSinceMeasured
+from ..scene.highlight import isHighlighted
+from ..scene.parts import resultFor, summaryOf
 from ..scene.rejected_lesions import rejectLesion, restoreLesion
-from ..scene.results import resultFor, summaryOf
-from ..scene.slice_background import isHighlighted
 from ..slots import guarded
 from .activity import Activity
 from .advanced_section import AdvancedSection

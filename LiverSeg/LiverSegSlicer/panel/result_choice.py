@@ -5,7 +5,7 @@ from typing import Any, Callable, List, Optional, Tuple
 import slicer
 
 from ..parameters import LiverSegParameters
-from ..scene.results import allResults, volumeOf
+from ..scene.parts import allResults, volumeOf
 from ..slots import guarded
 
 

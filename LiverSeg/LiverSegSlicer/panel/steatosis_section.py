@@ -18,8 +18,7 @@ from ..fatty_liver.roi_exchange import RoiChange, exchange, takeBack
 from ..fatty_liver.roi_watch import RoiWatch
 from ..fatty_liver.rois import centreInWorld, nameOf, roiNodes, setAccepted, showHandles
 from ..parameters import LiverSegParameters, Preferences
-from ..scene.crossing_point import slicesCrossing
-from ..scene.views import jumpSlices
+from ..scene.views import jumpSlices, slicesCrossing
 from ..scene.volumes import toWorld
 from ..sentences import sentence
 from ..slots import guarded

@@ -5,7 +5,7 @@ from typing import List, Optional, Set, Tuple
 import slicer
 
 from ..scene.highlight import isHighlight
-from ..scene.results import resultFor
+from ..scene.parts import resultFor
 
 
 class VolumeChoice:
