@@ -44,7 +44,7 @@ def test_nodes_of_rois_have_names_that_other_modules_can_show(hand, placed):
 
 
 def test_names_of_rois_go_there_and_back_and_the_users_stay(host):
-    from LiverSegSlicer.fatty_liver.roi_names import nodeName, shortName
+    from LiverSegSlicer.fatty_liver.rois import nodeName, shortName
 
     assert [nodeName(name) for name in ("L1", "S12", "Mine")] == ["Liver ROI 1", "Spleen ROI 12", "Mine"]
     assert [shortName(nodeName(name)) for name in ("L1", "S12", "Mine")] == ["L1", "S12", "Mine"]

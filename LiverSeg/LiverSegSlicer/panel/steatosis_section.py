@@ -15,8 +15,7 @@ from ..fatty_liver.meters import Meters
 from ..fatty_liver.plots import MEANS, RATIOS, hidePlot, showPlot
 from ..fatty_liver.reading import SteatosisReading, keepReading, readingOf
 from ..fatty_liver.roi_exchange import RoiChange, exchange, takeBack
-from ..fatty_liver.roi_watch import RoiWatch
-from ..fatty_liver.rois import centreInWorld, nameOf, roiNodes, setAccepted, showHandles
+from ..fatty_liver.rois import RoiWatch, centreInWorld, nameOf, roiNodes, setAccepted, showHandles
 from ..parameters import LiverSegParameters, Preferences
 from ..scene.views import jumpSlices, slicesCrossing
 from ..scene.volumes import toWorld
