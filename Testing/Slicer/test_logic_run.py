@@ -351,10 +351,10 @@ class TestTheDiskIsFull:
     def test_while_the_scan_is_handed_over(self, host, make, monkeypatch):
         from LiverSegSlicer.work import files as handover
 
-        def full(_file, _slab):
+        def full(_shape, _bytes):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(handover, "_writeAll", full)
+        monkeypatch.setattr(handover, "_slabs", full)
         logic, ending = make(), Ending()
         error = finish(host, logic.segmentAsync(addVolume(), completed=ending), ending)[1]
         assert error.code == "output" and "hand the scan to the worker" in str(error)

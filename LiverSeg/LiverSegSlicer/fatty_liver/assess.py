@@ -17,7 +17,7 @@ from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Ro
 
 from ..scene import parts
 from ..scene.volumes import contrastAgentOf, tubeVoltageOf, volumeGrid
-from ..work.turns import doAtOnce
+from ..work.run import doAtOnce
 from .meters import Meters
 from .plots import writeNumbers
 from .reading import SteatosisReading, keepReading, loginName, readingOf

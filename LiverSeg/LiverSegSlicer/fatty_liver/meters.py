@@ -12,7 +12,7 @@ from LiverSegLib.labels import LABELS
 from ..scene.segments import LABELMAP, labelsOf
 from ..scene.volumes import checkVolume, volumeGrid
 from ..work.input_watch import volumeState
-from ..work.turns import Pieces
+from ..work.run import Pieces
 
 MOST_KEPT = 2
 """A meter of a long scan holds some hundred megabytes."""

@@ -21,7 +21,7 @@ from ..scene.views import jumpSlices, slicesCrossing
 from ..scene.volumes import toWorld
 from ..sentences import sentence
 from ..slots import guarded
-from ..work.turns import Pieces, Turns
+from ..work.run import Pieces, Turns
 from .acceptance import SteatosisAcceptance
 from .notes import ERROR, PLAIN, Note
 from .roi_table import RoiTable, acceptedTip, rowsOf
