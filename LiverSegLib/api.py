@@ -11,11 +11,10 @@ import SimpleITK as sitk
 from LiverSegLib.cancelling import Ask, while_checking
 from LiverSegLib.errors import InputChangedError, NoLiverError, UsageError
 from LiverSegLib.images import Scan, read_scan, unchanged
-from LiverSegLib.images.grid import Grid
+from LiverSegLib.images.grid import Grid, bounding_box
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
 from LiverSegLib.masks.cleanup_report import CleanupReport
-from LiverSegLib.masks.components import bounding_box
 from LiverSegLib.masks.lesion_limits import leave_out_small_tumours, leave_out_tumours
 from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, PhaseEstimate

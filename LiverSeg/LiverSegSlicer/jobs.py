@@ -18,7 +18,7 @@ from LiverSegLib.worker import protocol, scratch
 
 from .fatty_liver.assess import acceptedReading
 from .reruns import replaceableResult
-from .scene import results, volumes
+from .scene import fingerprint, parts, results, segments, volumes
 from .scene.rejected_lesions import toldLesions
 from .work.files import (
     readArray,
@@ -69,7 +69,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
             minimum_lesion_ml=options.minimumLesionMl,
         )
         run.tell(0.0, _("Handing the scan over"))
-        voxels = volumes.voxelArray(volumeNode)
+        voxels = slicer.util.arrayFromVolume(volumeNode)
         yield from writeArray(folder / "voxels.npy", voxels)
         watch.check()
         run.tell(0.02, _waitingFor(run, options))
@@ -99,7 +99,7 @@ def measureSteps(segmentationNode: Any, run: Run) -> Steps:
 def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight: bool, run: Run) -> Steps:
     """Write the report, measuring first what was edited; the result is the path of report.html."""
     case = _Case(segmentationNode)
-    edited = results.editedSinceMeasured(segmentationNode)
+    edited = fingerprint.editedSinceMeasured(segmentationNode)
     steatosis = acceptedReading(segmentationNode, case.volumeNode)
     with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as room:
         yield from case.handOver(run, room)
@@ -144,17 +144,17 @@ class _Case:
     """
 
     def __init__(self, segmentationNode: Any) -> None:
-        summary = results.summaryOf(segmentationNode) if segmentationNode is not None else None
+        summary = parts.summaryOf(segmentationNode) if segmentationNode is not None else None
         if summary is None:
             raise UsageError(_("Choose a segmentation that LiverSeg has made."))
         self.summary: Dict[str, Any] = summary
-        self.volumeNode = results.volumeOf(segmentationNode)
+        self.volumeNode = parts.volumeOf(segmentationNode)
         if self.volumeNode is None:
             raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
         volumes.checkVolume(self.volumeNode)
         self.summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
-        self.labels: np.ndarray = results.labelsOf(segmentationNode, self.volumeNode)
-        self._untouched = results.isUntouched(segmentationNode)
+        self.labels: np.ndarray = segments.labelsOf(segmentationNode, self.volumeNode)
+        self._untouched = fingerprint.isUntouched(segmentationNode)
 
     def arrays(self, folder: Path) -> Dict[str, Any]:
         """The fields of a request that name what was handed over."""
@@ -168,7 +168,7 @@ class _Case:
     def handOver(self, run: Run, folder: Path) -> Steps:
         """Write scan, mask and numbers into ``folder``."""
         run.tell(0.0, _("Handing the scan over"))
-        yield from writeArray(folder / "voxels.npy", volumes.voxelArray(self.volumeNode))
+        yield from writeArray(folder / "voxels.npy", slicer.util.arrayFromVolume(self.volumeNode))
         run.tell(0.2, _("Handing the segmentation over"))
         yield from writeArray(folder / "labels.npy", self.labels)
         writeSummary(folder / "summary.json", self.summary)

@@ -17,7 +17,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError
 
-from .fatty_liver import console as steatosis_console
+from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
 from .scene import highlight, views
@@ -147,12 +147,12 @@ class Logic:
         Raises:
             LiverSegError: With a sentence; no liver, cut-offs out of order, a setting out of its range.
         """
-        return steatosis_console.assessSteatosis(self.meters, volumeNode, segmentationNode, **settings)
+        return steatosis.assessSteatosis(self.meters, volumeNode, segmentationNode, **settings)
 
     def acceptSteatosis(self, segmentationNode: Any, by: str = "") -> Dict[str, Any]:
         """Store the fatty-liver reading as accepted by ``by``, or the one who is logged in; later changes of
         its ROIs or settings open it again. Returns who, when, how and which ROIs."""
-        return steatosis_console.acceptSteatosis(segmentationNode, by)
+        return steatosis.acceptSteatosis(segmentationNode, by)
 
     def showResult(self, volumeNode: Any, segmentationNode: Any) -> None:
         """Four-up layout, abdomen window, views centred on the liver; nothing without a main window."""

@@ -22,7 +22,7 @@ from LiverSegLib.errors import DeviceError, InputError
 from .fatty_liver.reading import readingOf
 from .fatty_liver.rois import nameOf, roiNodes
 from .sample_data import NODE_NAME, sampleFile
-from .scene import parts, results
+from .scene import fingerprint, parts, segments
 from .scene.highlight import isHighlight
 from .selftest_panel import READER, PanelSteps
 
@@ -87,7 +87,7 @@ class SelfTest:
         panel.letsBeWhileAway(segmentationNode)
         self._tell("Nothing changes while another module is shown.")
         self._comesBackFromFile()
-        self._keepsWhatWasEdited(results.resultFor(self._volumeNode))
+        self._keepsWhatWasEdited(parts.resultFor(self._volumeNode))
 
     # ---- steps
 
@@ -116,14 +116,14 @@ class SelfTest:
             self._test.assertIsNotNone(segment, segmentID)
             self._test.assertIn(code, _tagOf(segment, tag))
         self._test.assertTrue(segmentation.ContainsRepresentation("Closed surface"))
-        labels = results.labelsOf(segmentationNode, self._volumeNode)
+        labels = segments.labelsOf(segmentationNode, self._volumeNode)
         self._test.assertEqual(labels.shape, slicer.util.arrayFromVolume(self._volumeNode).shape)
         self._test.assertEqual(set(np.unique(labels)), {0, 1, 2, 3})
         self._tell("The scan is segmented.")
 
     def _tellsNumbers(self, segmentationNode: Any) -> None:
         organs = {organ["key"]: organ for organ in self._measurements(segmentationNode)["organs"]}
-        labels = results.labelsOf(segmentationNode, self._volumeNode)
+        labels = segments.labelsOf(segmentationNode, self._volumeNode)
         voxelMl = np.prod(self._volumeNode.GetSpacing()) / 1000
         liverMl = np.count_nonzero((labels == 1) | (labels == 3)) * voxelMl
         self._test.assertAlmostEqual(organs["liver"]["volume_ml"], liverMl, delta=0.01)
@@ -136,16 +136,16 @@ class SelfTest:
         highlightNode = self._logic.makeHighlight(self._volumeNode, segmentationNode)
         self._test.assertTrue(isHighlight(highlightNode))
         greys = slicer.util.arrayFromVolume(highlightNode)
-        labels = results.labelsOf(segmentationNode, self._volumeNode)
+        labels = segments.labelsOf(segmentationNode, self._volumeNode)
         self._test.assertTrue(np.array_equal(greys == greys.max(), labels == 3))
         self._test.assertTrue(np.array_equal(greys == 0, (labels == 0) | (labels == 2)))
         self._tell("The highlight view shows liver and tumors.")
 
     def _comesBackFromFile(self) -> None:
-        segmentationNode = results.resultFor(self._volumeNode)
+        segmentationNode = parts.resultFor(self._volumeNode)
         name = segmentationNode.GetName()
-        summary = results.summaryOf(segmentationNode)
-        labels = results.labelsOf(segmentationNode, self._volumeNode)
+        summary = parts.summaryOf(segmentationNode)
+        labels = segments.labelsOf(segmentationNode, self._volumeNode)
         reading, names = readingOf(segmentationNode), [nameOf(node) for node in roiNodes(segmentationNode)]
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "scene.mrb")
@@ -154,11 +154,11 @@ class SelfTest:
             self._test.assertEqual(parts.allResults(), [])
             slicer.util.loadScene(path)
         self._volumeNode = slicer.util.getNode(NODE_NAME)
-        back = results.resultFor(self._volumeNode)
+        back = parts.resultFor(self._volumeNode)
         self._test.assertEqual(back.GetName(), name)
-        self._test.assertEqual(results.summaryOf(back), summary)
-        self._test.assertTrue(np.array_equal(results.labelsOf(back, self._volumeNode), labels))
-        self._test.assertFalse(results.editedSinceMeasured(back))
+        self._test.assertEqual(parts.summaryOf(back), summary)
+        self._test.assertTrue(np.array_equal(segments.labelsOf(back, self._volumeNode), labels))
+        self._test.assertFalse(fingerprint.editedSinceMeasured(back))
         again = readingOf(back)
         self._test.assertEqual((again.accepted, again.settings), (reading.accepted, reading.settings))
         self._test.assertAlmostEqual(again.assessment["ratio"], reading.assessment["ratio"], places=3)
@@ -168,7 +168,7 @@ class SelfTest:
         self._tell("Everything comes back from a saved scene.")
 
     def _keepsWhatWasEdited(self, segmentationNode: Any) -> None:
-        before = results.labelsOf(segmentationNode, self._volumeNode)
+        before = segments.labelsOf(segmentationNode, self._volumeNode)
         told: List[float] = []
         again = self._logic.segment(
             self._volumeNode,
@@ -178,14 +178,14 @@ class SelfTest:
         self._test.assertEqual(told, sorted(told), "progress never goes back")
         self._test.assertGreater(len(told), 5)
         self._test.assertIsNot(again, segmentationNode)
-        after = results.labelsOf(segmentationNode, self._volumeNode)
+        after = segments.labelsOf(segmentationNode, self._volumeNode)
         self._test.assertTrue(np.array_equal(before, after), "an edited segmentation is never overwritten")
         self._tell("An edited segmentation is kept.")
 
     # ---- help
 
     def _measurements(self, segmentationNode: Any) -> Any:
-        summary = results.summaryOf(segmentationNode)
+        summary = parts.summaryOf(segmentationNode)
         self._test.assertIsNotNone(summary)
         return summary["measurements"]
 

@@ -14,7 +14,7 @@ from .fatty_liver.reading import readingOf
 from .fatty_liver.rois import nameOf, roiNodes
 from .panel import report_section
 from .panel.run_bar import CLICK_GUARD_S
-from .scene import parts, results
+from .scene import parts
 from .selftest_hand import MODULE, PanelHand
 
 LIVER_ML = (1300.0, 1900.0)
@@ -61,7 +61,7 @@ class PanelSteps:
         self._waitForProgress()
         self.hand.look("running")
         self.hand.waitFor(lambda: not self.hand.isRunning(), "the result")
-        segmentationNode = results.resultFor(self._volumeNode)
+        segmentationNode = parts.resultFor(self._volumeNode)
         self._test.assertIsNotNone(segmentationNode, self.hand.text("messageLabel"))
         self._test.assertIs(self._panel().parameters.segmentation, segmentationNode)
         self.hand.look("segmented")
@@ -72,14 +72,14 @@ class PanelSteps:
         for name, (least, most) in (("liver", LIVER_ML), ("spleen", SPLEEN_ML)):
             self._test.assertGreater(self.hand.number(f"{name}ValueLabel"), least)
             self._test.assertLess(self.hand.number(f"{name}ValueLabel"), most)
-        lesions = results.summaryOf(segmentationNode)["measurements"]["lesions"]
+        lesions = parts.summaryOf(segmentationNode)["measurements"]["lesions"]
         self._test.assertEqual(self.hand.ui.lesionsTable.rowCount, len(lesions))
         self._test.assertIs(self.hand.ui.segmentsTable.segmentationNode(), segmentationNode)
 
     def jumpsToLesion(self, segmentationNode: Any) -> None:
         """Choosing a row of the lesion table shows that lesion in the slices."""
         self.hand.chooseRow("lesionsTable", 0)
-        lesion = results.summaryOf(segmentationNode)["measurements"]["lesions"][0]
+        lesion = parts.summaryOf(segmentationNode)["measurements"]["lesions"][0]
         middle = np.mean(lesion["longest_ends_lps_mm"], axis=0) * (-1, -1, 1)
         for sliceNode in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
             matrix = sliceNode.GetSliceToRAS()

@@ -6,9 +6,12 @@ arguments. Here the sentence is made of the translated template, where it is sho
 
 from typing import Any, Iterable, List
 
-from LiverSegLib.sentences import Sentence, restored
+from slicer.i18n import translate
 
-from .sentence_table import TEMPLATES
+from LiverSegLib.error_texts import ERRORS
+from LiverSegLib.sentence_texts import SENTENCES
+from LiverSegLib.sentences import Sentence, restored
+from LiverSegLib.steatosis_texts import STEATOSIS
 
 
 def sentence(value: Any) -> str:
@@ -19,11 +22,11 @@ def sentence(value: Any) -> str:
             it is (that of results of older versions, and what was translated before).
     """
     value = restored(value)
-    if not isinstance(value, Sentence) or value.key not in TEMPLATES:
+    if not isinstance(value, Sentence):
         return str(value)
     arguments = {name: _argument(argument) for name, argument in value.arguments.items()}
     try:
-        return TEMPLATES[value.key]().format(**arguments)
+        return translate(_context(value.key), SENTENCES[value.key]).format(**arguments)
     except (KeyError, IndexError, ValueError):  # a translation that asks for what there is not
         return str(value)
 
@@ -36,6 +39,12 @@ def sentences(values: Iterable[Any]) -> List[str]:
 def borderWords(words: Iterable[str]) -> str:
     """Return the core's words for borders of a scan in the user's language."""
     return ", ".join(sentence(Sentence(f"border.{word.replace(' ', '-')}")) for word in words)
+
+
+def _context(key: str) -> str:
+    """Return under which name Slicer keeps the translation of a template: package and file of its literal."""
+    tables = {"LiverSegLib.error_texts": ERRORS, "LiverSegLib.steatosis_texts": STEATOSIS}
+    return next((name for name, table in tables.items() if key in table), "LiverSegLib.sentence_texts")
 
 
 def _argument(value: Any) -> Any:

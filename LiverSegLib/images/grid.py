@@ -8,7 +8,7 @@ them. 3D Slicer's own process imports this file when it starts, so it needs nump
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Iterable, Sequence, Tuple
+from typing import TYPE_CHECKING, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -274,6 +274,19 @@ class PatientOrder:
     @property
     def _mirrored(self) -> Tuple[slice, ...]:
         return tuple(slice(None, None, -1 if flip else 1) for flip in self.flips[::-1])
+
+
+def bounding_box(mask: np.ndarray) -> Optional[Box]:
+    """Return the tightest box around the non-zero voxels of a bool or uint8 (z, y, x) array, or None."""
+    values = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
+    z = np.flatnonzero(values.max(axis=(1, 2), initial=0))
+    if z.size == 0:
+        return None
+    rows = slice(int(z[0]), int(z[-1]) + 1)
+    plane = values[rows].max(axis=0)
+    y = np.flatnonzero(plane.max(axis=1))
+    x = np.flatnonzero(plane.max(axis=0))
+    return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
 
 
 def are_thick_slices(slice_spacing: float) -> bool:

@@ -23,9 +23,10 @@ from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 
+from ..images.grid import bounding_box
 from ..labels import BACKGROUND, LABELS, LIVER, SPLEEN, TUMOUR
 from .cleanup_report import CleanupReport, CleanupStep
-from .components import Box, bounding_box, component_sums, enclosed_holes, largest_component, nonzero_indices
+from .components import Box, component_sums, enclosed_holes, largest_component, nonzero_indices
 from .lesion_limits import MINIMUM_LESION_ML, ROUNDING_ML, below, check_arguments, small_tumours
 from .runs import find_runs
 

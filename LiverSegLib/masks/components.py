@@ -19,19 +19,6 @@ _BLOCK = 4
 _TINY_WEIGHT = 1e-6
 
 
-def bounding_box(mask: np.ndarray) -> Optional[Box]:
-    """Return the tightest box around the non-zero voxels of a bool or uint8 (z, y, x) array, or None."""
-    values = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
-    z = np.flatnonzero(values.max(axis=(1, 2), initial=0))
-    if z.size == 0:
-        return None
-    rows = slice(int(z[0]), int(z[-1]) + 1)
-    plane = values[rows].max(axis=0)
-    y = np.flatnonzero(plane.max(axis=1))
-    x = np.flatnonzero(plane.max(axis=0))
-    return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
-
-
 def nonzero_indices(mask: np.ndarray) -> Tuple[np.ndarray, ...]:
     """Return the indices (z, y, x) of the voxels that are set, as numpy.nonzero does, but faster in 3-D."""
     return np.unravel_index(np.flatnonzero(mask), mask.shape)

@@ -6,9 +6,10 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import InputError, UsageError
+from ..images.grid import bounding_box
 from ..labels import LABELS, LIVER, TUMOUR
 from .cleanup_report import CleanupReport, CleanupStep
-from .components import Box, bounding_box
+from .components import Box
 from .runs import find_runs
 
 MINIMUM_LESION_ML = 0.065

@@ -7,9 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage, signal
 
-from ..images.grid import Grid
+from ..images.grid import Grid, bounding_box
 from ..labels import LIVER
-from ..masks.components import bounding_box
 from .volumes import find_structure
 
 LEAST_AORTA_HU = 62.0

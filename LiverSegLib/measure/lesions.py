@@ -17,12 +17,11 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ..images.grid import Grid, grow_box
+from ..images.grid import Grid, bounding_box, grow_box
 from ..labels import TUMOUR
 from ..masks.components import (
     Box,
     boundary_voxels,
-    bounding_box,
     box_within,
     connected_components,
     enclosed_holes,

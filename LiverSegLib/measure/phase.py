@@ -24,8 +24,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from ..images.grid import bounding_box
 from ..labels import LIVER, SPLEEN
-from ..masks.components import bounding_box
 from ..sentences import Sentence, in_commas
 from .aorta import find_aorta, slabs_of
 from .facts import PhaseEstimate

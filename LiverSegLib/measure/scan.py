@@ -7,10 +7,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import UsageError
-from ..images.grid import Grid, check_same_grid
+from ..images.grid import Grid, bounding_box, check_same_grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..masks.check import check_labels
-from ..masks.components import bounding_box
 from ..sentences import Sentence
 from . import warnings
 from .borders import FIELD_OF_VIEW, padding_value, touched_borders

@@ -12,8 +12,8 @@ from typing import Optional, Tuple
 import numpy as np
 
 from ..errors import NotCTError
-from ..images.grid import Grid
-from ..masks.components import Box, bounding_box, box_within
+from ..images.grid import Grid, bounding_box
+from ..masks.components import Box, box_within
 from ..sentences import Sentence
 
 _COUNTED = 1 << 20

@@ -4,8 +4,8 @@ from typing import Dict, NamedTuple, Sequence
 
 import numpy as np
 
+from ..images.grid import bounding_box
 from ..labels import LIVER, TUMOUR
-from ..masks.components import bounding_box
 from ..measure.measurements import Lesion
 from .planes import PLANES, PatientView
 

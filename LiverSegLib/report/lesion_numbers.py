@@ -6,8 +6,9 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 from scipy import ndimage
 
+from ..images.grid import bounding_box
 from ..labels import TUMOUR
-from ..masks.components import bounding_box, box_within
+from ..masks.components import box_within
 from ..measure.measurements import Lesion
 from .planes import PLANES, PatientView
 

@@ -6,8 +6,8 @@ from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
 import numpy as np
 from PIL import Image
 
+from ..images.grid import bounding_box
 from ..labels import LIVER, SPLEEN
-from ..masks.components import bounding_box
 from ..steatosis.assessment import MeasuredRoi
 from ..steatosis.roi import LIVER_KEY, SPLEEN_KEY, Roi
 from .drawing import Mark

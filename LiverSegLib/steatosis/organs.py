@@ -6,9 +6,9 @@ from typing import Dict, Generator, Tuple
 import numpy as np
 
 from ..errors import InputError, NoLiverError
-from ..images.grid import Grid
+from ..images.grid import Grid, bounding_box
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
-from ..masks.components import Box, bounding_box, box_within, largest_component
+from ..masks.components import Box, box_within, largest_component
 from ..measure.borders import padding_value, touched_borders
 from ..sentences import Sentence
 

@@ -15,13 +15,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from LiverSegLib.errors import UsageError
-from LiverSegLib.masks.components import (
-    Box,
-    boundary_voxels,
-    bounding_box,
-    component_sums,
-    connected_components,
-)
+from LiverSegLib.images.grid import bounding_box
+from LiverSegLib.masks.components import Box, boundary_voxels, component_sums, connected_components
 
 Spacing = Tuple[float, float, float]
 

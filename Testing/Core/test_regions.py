@@ -6,10 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from LiverSegLib.images.grid import grow_box
+from LiverSegLib.images.grid import bounding_box, grow_box
 from LiverSegLib.masks.components import (
     boundary_voxels,
-    bounding_box,
     component_sums,
     connected_components,
     enclosed_holes,

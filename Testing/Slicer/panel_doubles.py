@@ -17,9 +17,9 @@ from LiverSeg import LiverSegLogic  # noqa: E402
 from LiverSegLib.errors import CancelledError  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
-from LiverSegSlicer.scene import results  # noqa: E402
+from LiverSegSlicer.scene import parts, results, segments  # noqa: E402
 from LiverSegSlicer.scene.rejected_lesions import toldLesions  # noqa: E402
-from LiverSegSlicer.scene.volumes import volumeGrid, voxelArray  # noqa: E402
+from LiverSegSlicer.scene.volumes import volumeGrid  # noqa: E402
 from LiverSegSlicer.work.requirements import TorchState  # noqa: E402
 
 SPACING = (4.0, 4.0, 5.0)
@@ -63,7 +63,7 @@ def madeUpLabels(tumours=2):
 def summaryOfLabels(volumeNode, labels, phase="portal"):
     """What the worker would measure."""
     images = []
-    for array in (labels, voxelArray(volumeNode).astype(np.int16)):
+    for array in (labels, slicer.util.arrayFromVolume(volumeNode).astype(np.int16)):
         images.append(volumeGrid(volumeNode).image(array))
     measurements = measure(*images, phase=phase)
     return {
@@ -160,8 +160,8 @@ class FakeLogic(LiverSegLogic):
 
     def measureAsync(self, segmentationNode, completed=None, progress=None):
         def work():
-            volumeNode = results.volumeOf(segmentationNode)
-            labels = results.labelsOf(segmentationNode, volumeNode)
+            volumeNode = parts.volumeOf(segmentationNode)
+            labels = segments.labelsOf(segmentationNode, volumeNode)
             summary = summaryOfLabels(volumeNode, labels)
             summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
             results.updateMeasurements(segmentationNode, summary)

@@ -27,15 +27,13 @@ from LiverSegSlicer.scene import (  # noqa: E402
     highlight,
     lesion_marks,
     parts,
-    record,
     results,
     segments,
-    terminology,
     views,  # noqa: E402
     volumes,
 )
 
-__all__ = ["views", "highlight", "lesion_marks", "parts", "record", "segments", "terminology", "fingerprint"]
+__all__ = ["views", "highlight", "lesion_marks", "parts", "segments", "fingerprint"]
 
 SHAPE = (14, 22, 26)
 """Of the scans, (z, y, x)."""

@@ -47,7 +47,7 @@ def edit(segmentationNode):
     """Remove the upper half of the tumour by hand."""
     import slicer
 
-    from LiverSegSlicer.scene.results import volumeOf
+    from LiverSegSlicer.scene.parts import volumeOf
 
     volumeNode = volumeOf(segmentationNode)
     array = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, "tumour", volumeNode)
@@ -56,7 +56,7 @@ def edit(segmentationNode):
 
 
 def volumeMl(segmentationNode, key):
-    from LiverSegSlicer.scene.results import summaryOf
+    from LiverSegSlicer.scene.parts import summaryOf
 
     organs = summaryOf(segmentationNode)["measurements"]["organs"]
     return next(organ["volume_ml"] for organ in organs if organ["key"] == key)
@@ -64,7 +64,8 @@ def volumeMl(segmentationNode, key):
 
 class TestMeasuring:
     def test_an_edited_segmentation_gets_its_own_numbers(self, logic, case):
-        from LiverSegSlicer.scene.results import editedSinceMeasured, isUntouched, summaryOf
+        from LiverSegSlicer.scene.fingerprint import editedSinceMeasured, isUntouched
+        from LiverSegSlicer.scene.parts import summaryOf
 
         before = volumeMl(case, "tumour")
         edit(case)
@@ -78,7 +79,7 @@ class TestMeasuring:
         assert summary["provenance"]["model"]["name"] == "fake"
 
     def test_what_nobody_edited_is_not_called_edited(self, logic, case):
-        from LiverSegSlicer.scene.results import summaryOf
+        from LiverSegSlicer.scene.parts import summaryOf
 
         before = summaryOf(case)["measurements"]["organs"]
         logic.measure(case)
@@ -96,7 +97,7 @@ class TestMeasuring:
 
     @pytest.mark.parametrize("event", ["edit", "delete", "delete volume", "close", "cancel"])
     def test_what_happens_meanwhile_ends_it_and_leaves_the_numbers(self, host, logic, case, scene, event):
-        from LiverSegSlicer.scene.results import summaryOf, volumeOf
+        from LiverSegSlicer.scene.parts import summaryOf, volumeOf
 
         edit(case)
         before, ending = summaryOf(case), Ending()
@@ -146,8 +147,8 @@ class TestReporting:
         assert any("changed by hand" in text for text in written["warnings"])
 
     def test_a_rejected_lesion_is_told_in_the_report_and_counts_nowhere(self, logic, case, tmp_path):
+        from LiverSegSlicer.scene.fingerprint import isUntouched
         from LiverSegSlicer.scene.rejected_lesions import rejectLesion, restoreLesion
-        from LiverSegSlicer.scene.results import isUntouched
 
         before = volumeMl(case, "liver"), volumeMl(case, "tumour")
         rejectLesion(case, 1)

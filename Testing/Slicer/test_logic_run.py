@@ -73,7 +73,7 @@ class TestSegmenting:
     def test_in_the_background(self, host, make):
         import doubles
 
-        from LiverSegSlicer.scene import results
+        from LiverSegSlicer.scene import parts, segments
 
         logic, volumeNode, ending, told = make(), addVolume(), Ending(), Told()
         logic.worker.quit()
@@ -81,8 +81,8 @@ class TestSegmenting:
         assert run.isRunning() and logic.activeRun() is run
         node, error = finish(host, run, ending)
         assert error is None and logic.activeRun() is None
-        assert np.array_equal(results.labelsOf(node, volumeNode), doubles.labels_array())
-        assert results.summaryOf(node)["name"] == "CT"
+        assert np.array_equal(segments.labelsOf(node, volumeNode), doubles.labels_array())
+        assert parts.summaryOf(node)["name"] == "CT"
         assert told.texts[0] == HANDING_OVER and STARTING in told.texts and told.texts[-1] == PUTTING
         assert told.fractions == sorted(told.fractions) and 0 <= told.fractions[0] and told.fractions[-1] <= 1
 
@@ -119,7 +119,7 @@ class TestSegmenting:
         assert logic_doubles.nodeCounts()["vtkMRMLSegmentationNode"] == 1
 
     def test_a_warm_worker_loads_no_model_again(self, host, make):
-        from LiverSegSlicer.scene.results import summaryOf
+        from LiverSegSlicer.scene.parts import summaryOf
 
         logic, volumeNode = make(warm="for this test alone"), addVolume()
         pids = {summaryOf(logic.segment(volumeNode))["provenance"]["pid"] for _ in range(2)}
@@ -129,7 +129,7 @@ class TestSegmenting:
         assert logic.worker.isWarmFor("default", "auto") and not logic.worker.isWarmFor("other", "auto")
 
     def test_options_reach_the_worker(self, make):
-        from LiverSegSlicer.scene.results import summaryOf
+        from LiverSegSlicer.scene.parts import summaryOf
 
         node = make().segment(addVolume(), mirror=True, minimumLesionMl=0.5)
         options = summaryOf(node)["provenance"]["options"]
@@ -351,10 +351,10 @@ class TestTheDiskIsFull:
     def test_while_the_scan_is_handed_over(self, host, make, monkeypatch):
         from LiverSegSlicer.work import files as handover
 
-        def full(_file, _slab):
+        def full(_shape, _bytes):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(handover, "_writeAll", full)
+        monkeypatch.setattr(handover, "_slabs", full)
         logic, ending = make(), Ending()
         error = finish(host, logic.segmentAsync(addVolume(), completed=ending), ending)[1]
         assert error.code == "output" and "hand the scan to the worker" in str(error)

@@ -29,7 +29,8 @@ def logic(host, scene, tmp_path_factory, monkeypatch):
 def test_segment_refuse_an_mr_segment_again_and_cancel(host, logic, tmp_path):
     import slicer
 
-    from LiverSegSlicer.scene.results import labelsOf, summaryOf
+    from LiverSegSlicer.scene.parts import summaryOf
+    from LiverSegSlicer.scene.segments import labelsOf
 
     volumeNode = slicer.util.loadVolume(str(SAMPLE))
     with host.GapMeter() as meter:

@@ -84,7 +84,8 @@ def measured(hand):
 
 
 def test_an_unticked_lesion_leaves_every_number_and_its_tick_brings_it_back(hand, scan, result):
-    from LiverSegSlicer.scene.results import isUntouched, summaryOf
+    from LiverSegSlicer.scene.fingerprint import isUntouched
+    from LiverSegSlicer.scene.parts import summaryOf
 
     tick(hand, 1)
     measured(hand)
@@ -99,7 +100,7 @@ def test_an_unticked_lesion_leaves_every_number_and_its_tick_brings_it_back(hand
 
 
 def test_a_deleted_lesion_is_gone_until_undone(hand, scan, result):
-    from LiverSegSlicer.scene.results import isUntouched
+    from LiverSegSlicer.scene.fingerprint import isUntouched
 
     assert not hand.enabled("lesionDeleteButton") and not hand.seen("lesionUndoButton")
     hand.clickRow("lesionsTable", 0)
@@ -252,7 +253,7 @@ def test_result_of_a_script_appears(hand, scan):
 
 
 def test_highlight_view_and_back(window, hand, scan, result):
-    from LiverSegSlicer.scene.slice_background import isHighlighted
+    from LiverSegSlicer.scene.highlight import isHighlighted
 
     hand.click("highlightButton")
     assert hand.widget("highlightButton").isChecked()

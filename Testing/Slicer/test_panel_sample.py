@@ -78,6 +78,6 @@ def wrapped(widget):
 
 def lesions(panel):
     """The lesions of the result that the panel shows."""
-    from LiverSegSlicer.scene.results import summaryOf
+    from LiverSegSlicer.scene.parts import summaryOf
 
     return summaryOf(panel.parameters.segmentation)["measurements"]["lesions"]

@@ -217,8 +217,10 @@ def test_the_highlight_is_the_cores_in_the_place_of_the_scan(scene, name):
     volumeNode, segmentationNode = applied(name, transformed=True)
     highlightNode = highlight.makeHighlight(volumeNode, segmentationNode)
     grid = volumes.volumeGrid(volumeNode)
-    expected = core_highlight.highlight(grid.image(volumes.voxelArray(volumeNode)), grid.image(labelArray()))
-    voxels = volumes.voxelArray(highlightNode)
+    expected = core_highlight.highlight(
+        grid.image(slicer.util.arrayFromVolume(volumeNode)), grid.image(labelArray())
+    )
+    voxels = slicer.util.arrayFromVolume(highlightNode)
     assert voxels.dtype == np.uint8
     assert np.array_equal(voxels, np.asarray(core_highlight.sitk.GetArrayViewFromImage(expected)))
     assert volumes.volumeGrid(highlightNode) == grid
@@ -232,7 +234,7 @@ def test_the_highlight_follows_edits_in_the_same_node(scene):
     highlightNode = highlight.makeHighlight(volumeNode, segmentationNode)
     paint(segmentationNode, "tumour", (0, 1, 0, 1, 0, 1))
     assert highlight.makeHighlight(volumeNode, segmentationNode) is highlightNode
-    assert (volumes.voxelArray(highlightNode)[:2, :2, :2] == 255).all()
+    assert (slicer.util.arrayFromVolume(highlightNode)[:2, :2, :2] == 255).all()
 
 
 def test_the_highlight_takes_the_place_of_the_scan_and_gives_it_back(window, scene):
@@ -254,7 +256,7 @@ def test_the_chosen_lesion_shows_its_two_diameters_and_no_other_does(scene):
     assert not nodes()
     for number in (1, 2):
         views.jumpToLesion(segmentationNode, number)
-        lesion = results.summaryOf(segmentationNode)["measurements"]["lesions"][number - 1]
+        lesion = parts.summaryOf(segmentationNode)["measurements"]["lesions"][number - 1]
         longest, perpendicular = nodes()
         assert longest.GetLineLengthWorld() == pytest.approx(lesion["longest_diameter_mm"], abs=0.01)
         assert perpendicular.GetLineLengthWorld() == pytest.approx(lesion["perpendicular_mm"], abs=0.01)

@@ -14,6 +14,7 @@ from scene_samples import (
     paint,
     results,
     runOn,
+    segments,
     setGeometry,
     volumes,
 )
@@ -41,7 +42,7 @@ def test_export_gives_back_every_voxel(scene, name, transformed):
     masks = exported(segmentationNode, volumeNode)
     for value, key in ((1, "liver"), (2, "spleen"), (3, "tumour")):
         assert np.array_equal(masks[key], labelArray() == value), key
-    assert np.array_equal(results.labelsOf(segmentationNode, volumeNode), labelArray())
+    assert np.array_equal(segments.labelsOf(segmentationNode, volumeNode), labelArray())
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
@@ -92,7 +93,7 @@ def test_edits_come_back_with_the_labels(scene):
     segmentationNode = results.applyResult(volumeNode, runOn(volumeNode))
     paint(segmentationNode, "tumour", (0, 3, 2, 4, 1, 2))  # beyond the labels' box
     paint(segmentationNode, "spleen", (8, 9, 10, 11, 7, 7))  # over the tumour
-    labels = results.labelsOf(segmentationNode, volumeNode)
+    labels = segments.labelsOf(segmentationNode, volumeNode)
     assert (labels[1:3, 2:5, 0:4] == 3).all()
     expected = labelArray()
     expected[1:3, 2:5, 0:4] = 3
@@ -110,13 +111,13 @@ def test_a_deleted_segment_is_empty_and_others_are_left_out(scene):
     segmentation.RemoveSegment("spleen")
     segmentation.AddEmptySegment("kidney", "Kidney")
     paint(segmentationNode, "kidney", (0, 2, 0, 2, 0, 2))
-    labels = results.labelsOf(segmentationNode, volumeNode)
+    labels = segments.labelsOf(segmentationNode, volumeNode)
     assert set(np.unique(labels)) == {0, 1, 3}
     assert np.array_equal(labels == 1, labelArray() == 1)
     for key in ("liver", "tumour"):
         segmentation.RemoveSegment(key)
     with pytest.raises(InputError, match="none of the segments"):
-        results.labelsOf(segmentationNode, volumeNode)
+        segments.labelsOf(segmentationNode, volumeNode)
 
 
 def test_labels_are_resampled_to_a_volume_elsewhere(scene):
@@ -126,12 +127,12 @@ def test_labels_are_resampled_to_a_volume_elsewhere(scene):
     setGeometry(
         shifted, GEOMETRIES["axial"], np.array((31.5, -12.25, 400.0)) + GEOMETRIES["axial"] @ (3, 0, -1)
     )
-    labels = results.labelsOf(segmentationNode, shifted)
+    labels = segments.labelsOf(segmentationNode, shifted)
     assert np.array_equal(labels[1:, :, :-3], labelArray()[:-1, :, 3:])
     moved = np.eye(4)
     moved[:3, 3] = GEOMETRIES["axial"] @ (0, 2, 0)
     volumeNode.SetAndObserveTransformNodeID(addTransform(moved).GetID())
-    assert np.array_equal(results.labelsOf(segmentationNode, volumeNode)[:, :-2], labelArray()[:, 2:])
+    assert np.array_equal(segments.labelsOf(segmentationNode, volumeNode)[:, :-2], labelArray()[:, 2:])
 
 
 def test_a_volume_that_moved_or_went_meanwhile_gets_no_result(scene):

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 import slicer
-from scene_samples import GEOMETRIES, MOVED, addScan, addTransform, paint, parts, results, runOn
+from scene_samples import (
+    GEOMETRIES,
+    MOVED,
+    addScan,
+    addTransform,
+    fingerprint,
+    paint,
+    parts,
+    results,
+    runOn,
+    segments,
+)
 
 from LiverSegLib.errors import UsageError
 from LiverSegSlicer.scene.rejected_lesions import rejectedLesions, rejectLesion, restoreLesion, toldLesions
@@ -21,19 +32,19 @@ def case(request, scene):
 @pytest.mark.parametrize("order", [(0, 0), (1, 0)])
 def test_rejected_lesions_become_liver_and_come_back_exactly(case, order):
     volumeNode, segmentationNode = case
-    before = results.labelsOf(segmentationNode, volumeNode)
+    before = segments.labelsOf(segmentationNode, volumeNode)
     rejectLesion(segmentationNode, 2)
-    small = results.labelsOf(segmentationNode, volumeNode)
+    small = segments.labelsOf(segmentationNode, volumeNode)
     assert (before[small != before] == 3).all() and (small[small != before] == 1).all()
     assert (small != before).sum() == 4 and (small == 3).sum() == 27
     results.updateMeasurements(segmentationNode, runOn(volumeNode, small).summary)
     rejectLesion(segmentationNode, 1)
-    assert not (results.labelsOf(segmentationNode, volumeNode) == 3).any()
-    assert not results.isUntouched(segmentationNode)
+    assert not (segments.labelsOf(segmentationNode, volumeNode) == 3).any()
+    assert not fingerprint.isUntouched(segmentationNode)
     for index in order:
         restoreLesion(segmentationNode, index)
-    assert np.array_equal(results.labelsOf(segmentationNode, volumeNode), before)
-    assert results.isUntouched(segmentationNode), "no voxel of any segment differs"
+    assert np.array_equal(segments.labelsOf(segmentationNode, volumeNode), before)
+    assert fingerprint.isUntouched(segmentationNode), "no voxel of any segment differs"
     assert rejectedLesions(segmentationNode) == []
 
 
@@ -56,13 +67,13 @@ def test_deleted_lesions_are_told_nowhere(scene):
 def test_rejected_lesions_survive_a_saved_scene(scene, tmp_path):
     volumeNode = addScan()
     segmentationNode = results.applyResult(volumeNode, runOn(volumeNode))
-    before = results.labelsOf(segmentationNode, volumeNode)
+    before = segments.labelsOf(segmentationNode, volumeNode)
     rejectLesion(segmentationNode, 1)
     assert slicer.util.saveScene(str(tmp_path / "case.mrb"))
     scene.Clear(False)
     slicer.util.loadScene(str(tmp_path / "case.mrb"))
-    (segmentationNode,) = results.allResults()
+    (segmentationNode,) = parts.allResults()
     assert [lesion["number"] for lesion in toldLesions(segmentationNode)] == [1]
     assert parts.part(segmentationNode, parts.REJECTED) is not None
     restoreLesion(segmentationNode, 0)
-    assert np.array_equal(results.labelsOf(segmentationNode, results.volumeOf(segmentationNode)), before)
+    assert np.array_equal(segments.labelsOf(segmentationNode, parts.volumeOf(segmentationNode)), before)

@@ -6,7 +6,18 @@ import math
 import numpy as np
 import pytest
 import slicer
-from scene_samples import addScan, itemPath, labelArray, paint, parts, results, runOn, segments, terminology
+from scene_samples import (
+    addScan,
+    fingerprint,
+    itemPath,
+    labelArray,
+    paint,
+    parts,
+    results,
+    runOn,
+    segments,
+    volumes,
+)
 
 from LiverSegLib.labels import LABELS
 from LiverSegLib.measure import Measurements, lesion_rows, measurement_rows
@@ -39,15 +50,15 @@ def test_segments_have_names_colours_and_terminology(scene):
         assert segment.GetName() == info.name
         assert np.allclose(segment.GetColor(), np.array(info.colour) / 255)
         text = logic.SerializeTerminologyEntry(
-            terminology.SEGMENT_CONTEXT,
+            segments.SEGMENT_CONTEXT,
             *(info.category.value, info.category.scheme, info.category.meaning),
             *(info.type.value, info.type.scheme, info.type.meaning),
             *("", "", ""),
-            terminology.REGION_CONTEXT,
+            segments.REGION_CONTEXT,
             *(("10200004", "SCT", "Liver") if info.key == "tumour" else ("", "", "")),
             *("", "", ""),
         )
-        assert terminology.terminologyEntry(info) == text
+        assert segments.terminologyEntry(info) == text
         assert logic.DeserializeTerminologyEntry(text, entry)
         assert entry.GetTypeObject().GetCodeValue() == info.type.value
 
@@ -74,7 +85,7 @@ def test_the_folder_stands_in_the_study_of_the_scan(scene):
 
 def test_tables_hold_the_numbers_of_the_core_with_units(scene):
     _volume, segmentationNode = applied()
-    measurements = Measurements.from_dict(results.summaryOf(segmentationNode)["measurements"])
+    measurements = Measurements.from_dict(parts.summaryOf(segmentationNode)["measurements"])
     names = {"volume_ml": 1, "share_of_liver_percent": 2, "mean_hu": 3, "sd_hu": 4, "median_hu": 5}
     _assertSameNumbers(segmentationNode, parts.VOLUMES_TABLE, measurement_rows(measurements)[1], names)
     names = {
@@ -103,7 +114,7 @@ def _assertSameNumbers(segmentationNode, role, rows, names):
 
 def test_what_was_not_measured_is_no_number(scene):
     volumeNode, segmentationNode = applied()
-    summary = results.summaryOf(segmentationNode)
+    summary = parts.summaryOf(segmentationNode)
     for lesion in summary["measurements"]["lesions"]:
         lesion["probability"] = lesion["surface_distance_mm"] = None
     results.updateMeasurements(segmentationNode, summary)
@@ -118,7 +129,7 @@ def test_marks_carry_the_lesion_numbers_and_cannot_be_dragged(scene):
     marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
     assert [marksNode.GetNthControlPointLabel(index) for index in range(2)] == ["1", "2"]
     assert marksNode.GetLocked() and marksNode.GetNthControlPointLocked(0)
-    lesion = results.summaryOf(segmentationNode)["measurements"]["lesions"][0]
+    lesion = parts.summaryOf(segmentationNode)["measurements"]["lesions"][0]
     middle = np.mean(lesion["longest_ends_lps_mm"], axis=0) * (-1, -1, 1)
     assert np.allclose(marksNode.GetNthControlPointPosition(0), middle)
 
@@ -160,9 +171,9 @@ def test_a_liver_without_tumours_keeps_an_empty_segment_to_paint_in(scene):
     assert not segments.segmentMask(segmentationNode, "tumour")[0].any()
     assert parts.part(segmentationNode, parts.LESIONS_TABLE).GetNumberOfRows() == 0
     assert parts.part(segmentationNode, parts.LESION_MARKS).GetNumberOfControlPoints() == 0
-    assert results.isUntouched(segmentationNode)
+    assert fingerprint.isUntouched(segmentationNode)
     paint(segmentationNode, "tumour", (8, 9, 10, 11, 7, 7))
-    assert (results.labelsOf(segmentationNode, volumeNode) == 3).sum() == 4
+    assert (segments.labelsOf(segmentationNode, volumeNode) == 3).sum() == 4
 
 
 def test_a_result_without_surfaces_has_none(scene):
@@ -185,12 +196,12 @@ def test_summary_is_the_workers(scene):
     volumeNode = addScan()
     result = runOn(volumeNode)
     segmentationNode = results.applyResult(volumeNode, result)
-    assert results.summaryOf(segmentationNode) == json.loads(json.dumps(result.summary))
+    assert parts.summaryOf(segmentationNode) == json.loads(json.dumps(result.summary))
     foreign = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "hers")
-    assert results.summaryOf(foreign) is None and results.summaryOf(None) is None
-    assert not results.isUntouched(foreign) and not results.isUntouched(None)
+    assert parts.summaryOf(foreign) is None and parts.summaryOf(None) is None
+    assert not fingerprint.isUntouched(foreign) and not fingerprint.isUntouched(None)
     parts.part(segmentationNode, parts.SUMMARY).SetText("a shopping list")
-    assert results.summaryOf(segmentationNode) is None
+    assert parts.summaryOf(segmentationNode) is None
 
 
 def test_results_are_found_by_volume_not_by_name(scene):
@@ -198,15 +209,15 @@ def test_results_are_found_by_volume_not_by_name(scene):
     _volume, first = applied(one)
     _volume, second = applied(other)
     _volume, third = applied(one)
-    assert results.resultFor(one) is third
-    assert results.resultFor(other) is second
-    assert results.resultFor(addScan()) is None and results.resultFor(None) is None
-    assert results.allResults() == [first, second, third]
-    assert results.volumeOf(first) is one
+    assert parts.resultFor(one) is third
+    assert parts.resultFor(other) is second
+    assert parts.resultFor(addScan()) is None and parts.resultFor(None) is None
+    assert parts.allResults() == [first, second, third]
+    assert parts.volumeOf(first) is one
     scene.RemoveNode(third)
-    assert results.resultFor(one) is first
+    assert parts.resultFor(one) is first
     scene.RemoveNode(one)
-    assert results.volumeOf(first) is None
+    assert parts.volumeOf(first) is None
 
 
 def test_a_rerun_makes_a_new_segmentation_in_the_same_folder(scene):
@@ -226,19 +237,19 @@ def test_a_rerun_replaces_an_untouched_result_in_place(scene):
     again = results.applyResult(volumeNode, runOn(volumeNode, labels), replace=segmentationNode)
     assert again is segmentationNode and again.GetName() == "kept"
     assert scene.GetNumberOfNodes() == nodes
-    assert np.array_equal(results.labelsOf(again, volumeNode), labels)
+    assert np.array_equal(segments.labelsOf(again, volumeNode), labels)
     assert again.GetSegmentation().GetNumberOfSegments() == 3
-    assert results.isUntouched(again) and not results.editedSinceMeasured(again)
+    assert fingerprint.isUntouched(again) and not fingerprint.editedSinceMeasured(again)
     assert again.GetDisplayNode().GetSegmentOpacity3D("liver") == pytest.approx(0.35)
 
 
 def test_an_edited_result_is_never_replaced(scene):
     volumeNode, segmentationNode = applied()
     paint(segmentationNode, "liver", (1, 2, 1, 2, 1, 2))
-    before = results.labelsOf(segmentationNode, volumeNode)
+    before = segments.labelsOf(segmentationNode, volumeNode)
     again = results.applyResult(volumeNode, runOn(volumeNode), replace=segmentationNode)
     assert again is not segmentationNode
-    assert np.array_equal(results.labelsOf(segmentationNode, volumeNode), before)
+    assert np.array_equal(segments.labelsOf(segmentationNode, volumeNode), before)
 
 
 def test_a_result_of_another_volume_is_never_replaced(scene):
@@ -249,25 +260,25 @@ def test_a_result_of_another_volume_is_never_replaced(scene):
 def test_new_numbers_after_an_edit(scene):
     volumeNode, segmentationNode = applied()
     paint(segmentationNode, "tumour", (20, 21, 11, 12, 7, 7))
-    labels = results.labelsOf(segmentationNode, volumeNode)
-    assert results.editedSinceMeasured(segmentationNode)
+    labels = segments.labelsOf(segmentationNode, volumeNode)
+    assert fingerprint.editedSinceMeasured(segmentationNode)
     results.updateMeasurements(segmentationNode, runOn(volumeNode, labels).summary)
-    assert not results.editedSinceMeasured(segmentationNode)
-    assert not results.isUntouched(segmentationNode)
+    assert not fingerprint.editedSinceMeasured(segmentationNode)
+    assert not fingerprint.isUntouched(segmentationNode)
     assert parts.part(segmentationNode, parts.LESIONS_TABLE).GetNumberOfRows() == 3
     assert parts.part(segmentationNode, parts.LESION_MARKS).GetNumberOfControlPoints() == 3
     paint(segmentationNode, "tumour", (2, 2, 2, 2, 2, 2))
-    assert results.editedSinceMeasured(segmentationNode)
+    assert fingerprint.editedSinceMeasured(segmentationNode)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_part_that_was_deleted_comes_back_with_new_numbers(scene, role):
     volumeNode, segmentationNode = applied(addScan(name="CT 7"))
     scene.RemoveNode(parts.part(segmentationNode, role))
-    assert (results.summaryOf(segmentationNode) is None) == (role == parts.SUMMARY)
-    assert results.isUntouched(segmentationNode)
+    assert (parts.summaryOf(segmentationNode) is None) == (role == parts.SUMMARY)
+    assert fingerprint.isUntouched(segmentationNode)
     results.updateMeasurements(segmentationNode, runOn(volumeNode).summary)
-    assert results.summaryOf(segmentationNode) is not None
+    assert parts.summaryOf(segmentationNode) is not None
     assert itemPath(parts.part(segmentationNode, role))[0] == "CT 7 LiverSeg"
 
 
@@ -285,7 +296,7 @@ def test_numbers_can_be_updated_after_the_volume_was_deleted(scene):
     summary = runOn(volumeNode).summary
     scene.RemoveNode(volumeNode)
     results.updateMeasurements(segmentationNode, summary)
-    assert results.summaryOf(segmentationNode) == json.loads(json.dumps(summary))
+    assert parts.summaryOf(segmentationNode) == json.loads(json.dumps(summary))
 
 
 def test_a_failure_half_way_leaves_the_scene_as_it_was(scene):
@@ -319,12 +330,12 @@ def test_a_large_result_comes_back_as_it_was(host, scene):
     result = runOn(small)
     volumeNode = slicer.util.addVolumeFromArray(np.zeros(shape, np.int16), name="large")
     surfaces = {key: _manyTriangles(60_000) for key in ("liver", "spleen", "tumour")}
-    grid = results.volumeGrid(volumeNode)
+    grid = volumes.volumeGrid(volumeNode)
     large = results.RunResult("large", labels, grid, result.summary, surfaces)
     segmentationNode = results.applyResult(volumeNode, large)
     host.settle(0.3)
-    back = results.labelsOf(segmentationNode, volumeNode)
-    assert results.isUntouched(segmentationNode)
+    back = segments.labelsOf(segmentationNode, volumeNode)
+    assert fingerprint.isUntouched(segmentationNode)
     assert np.array_equal(back, labels)
 
 

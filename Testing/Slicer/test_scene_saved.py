@@ -9,6 +9,7 @@ from scene_samples import (
     MOVED,
     addScan,
     addTransform,
+    fingerprint,
     highlight,
     itemPath,
     labelArray,
@@ -16,6 +17,7 @@ from scene_samples import (
     parts,
     results,
     runOn,
+    segments,
     volumes,
 )
 
@@ -27,7 +29,7 @@ def saveAndReload(host, folder) -> None:
     path = str(folder / "scene.mrb")
     assert slicer.util.saveScene(path)
     host.clear()
-    assert not results.allResults()
+    assert not parts.allResults()
     slicer.util.loadScene(path)
 
 
@@ -50,15 +52,15 @@ def test_the_scene_file_keeps_every_part(host, scene, tmp_path, name):
     saveAndReload(host, tmp_path)
 
     segmentationNode = only("vtkMRMLSegmentationNode")
-    volumeNode = results.volumeOf(segmentationNode)
+    volumeNode = parts.volumeOf(segmentationNode)
     assert volumeNode.GetName() == "CT 7" and not highlight.isHighlight(volumeNode)
-    assert results.resultFor(volumeNode) is segmentationNode
-    assert results.isUntouched(segmentationNode) and not results.editedSinceMeasured(segmentationNode)
+    assert parts.resultFor(volumeNode) is segmentationNode
+    assert fingerprint.isUntouched(segmentationNode) and not fingerprint.editedSinceMeasured(segmentationNode)
     # Slicer turns left-handed volumes round when it reads them, and the labels are given on the volume's grid
     turned = np.linalg.det(volumes.ijkToRas(volumeNode)) * np.linalg.det(GEOMETRIES[name]) < 0
     expected = labelArray()[::-1] if turned else labelArray()
-    assert np.array_equal(results.labelsOf(segmentationNode, volumeNode), expected)
-    assert results.summaryOf(segmentationNode) == result.summary
+    assert np.array_equal(segments.labelsOf(segmentationNode, volumeNode), expected)
+    assert parts.summaryOf(segmentationNode) == result.summary
     for role in ROLES:
         assert itemPath(parts.part(segmentationNode, role))[0] == "CT 7 LiverSeg", role
     assert highlight.isHighlight(parts.part(segmentationNode, parts.HIGHLIGHT))
@@ -93,7 +95,7 @@ def test_surfaces_come_back_when_there_is_no_tumour(host, scene, tmp_path):
     segmentationNode = only("vtkMRMLSegmentationNode")
     assert segmentationNode.GetSegmentation().GetNumberOfSegments() == 3
     assert segmentationNode.GetClosedSurfaceInternalRepresentation("liver").GetNumberOfPoints() > 0
-    assert results.isUntouched(segmentationNode)
+    assert fingerprint.isUntouched(segmentationNode)
 
 
 def test_tables_and_marks_come_back_with_types_and_units(host, scene, tmp_path):
@@ -126,14 +128,14 @@ def test_an_edit_before_or_after_saving_is_noticed(host, scene, tmp_path):
     saveAndReload(host, tmp_path)
     segmentationNode = only("vtkMRMLSegmentationNode")
     paint(segmentationNode, "spleen", (1, 2, 1, 2, 1, 2))
-    assert not results.isUntouched(segmentationNode)
-    edited = results.labelsOf(segmentationNode, results.volumeOf(segmentationNode))
+    assert not fingerprint.isUntouched(segmentationNode)
+    edited = segments.labelsOf(segmentationNode, parts.volumeOf(segmentationNode))
     saveAndReload(host, tmp_path)
     segmentationNode = only("vtkMRMLSegmentationNode")
-    assert not results.isUntouched(segmentationNode)
-    assert results.editedSinceMeasured(segmentationNode)
-    volumeNode = results.volumeOf(segmentationNode)
-    assert np.array_equal(results.labelsOf(segmentationNode, volumeNode), edited)
+    assert not fingerprint.isUntouched(segmentationNode)
+    assert fingerprint.editedSinceMeasured(segmentationNode)
+    volumeNode = parts.volumeOf(segmentationNode)
+    assert np.array_equal(segments.labelsOf(segmentationNode, volumeNode), edited)
 
 
 def test_a_rerun_after_reloading_replaces_or_adds(host, scene, tmp_path):
@@ -141,12 +143,12 @@ def test_a_rerun_after_reloading_replaces_or_adds(host, scene, tmp_path):
     results.applyResult(volumeNode, runOn(volumeNode))
     saveAndReload(host, tmp_path)
     segmentationNode = only("vtkMRMLSegmentationNode")
-    volumeNode = results.volumeOf(segmentationNode)
+    volumeNode = parts.volumeOf(segmentationNode)
     assert results.applyResult(volumeNode, runOn(volumeNode), replace=segmentationNode) is segmentationNode
-    assert results.isUntouched(segmentationNode)
+    assert fingerprint.isUntouched(segmentationNode)
     another = results.applyResult(volumeNode, runOn(volumeNode))
     assert itemPath(another)[:-1] == itemPath(segmentationNode)[:-1]
-    assert results.resultFor(volumeNode) is another
+    assert parts.resultFor(volumeNode) is another
 
 
 def test_two_scenes_added_to_each_other_keep_their_results_apart(host, scene, tmp_path):
@@ -156,9 +158,9 @@ def test_two_scenes_added_to_each_other_keep_their_results_apart(host, scene, tm
     assert slicer.util.saveScene(path)
     slicer.util.loadScene(path, {"clear": False})
     volumeNodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    assert len(volumeNodes) == 2 and len(results.allResults()) == 2
-    found = [results.resultFor(node) for node in volumeNodes]
+    assert len(volumeNodes) == 2 and len(parts.allResults()) == 2
+    found = [parts.resultFor(node) for node in volumeNodes]
     assert None not in found and found[0] is not found[1]
     for node in found:
-        assert results.isUntouched(node)
-        assert results.summaryOf(node)["name"] == "CT 7"
+        assert fingerprint.isUntouched(node)
+        assert parts.summaryOf(node)["name"] == "CT 7"

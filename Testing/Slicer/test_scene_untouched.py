@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from scene_samples import addScan, addTransform, fingerprint, labelArray, paint, results, runOn
+from scene_samples import (
+    addScan,
+    addTransform,
+    fingerprint,
+    labelArray,
+    paint,
+    parts,
+    results,
+    runOn,
+    segments,
+)
 
 
 @pytest.fixture
@@ -57,8 +67,8 @@ def moveWithTransform(node):
 )
 def test_looking_at_a_result_does_not_touch_it(segmentationNode, change):
     change(segmentationNode)
-    assert results.isUntouched(segmentationNode)
-    assert not results.editedSinceMeasured(segmentationNode)
+    assert fingerprint.isUntouched(segmentationNode)
+    assert not fingerprint.editedSinceMeasured(segmentationNode)
 
 
 def addVoxels(node):
@@ -66,21 +76,21 @@ def addVoxels(node):
 
 
 def takeVoxels(node):
-    labels = results.labelsOf(node, results.volumeOf(node))
+    labels = segments.labelsOf(node, parts.volumeOf(node))
     labels[7, 11, 15] = 0
     slicer.util.updateSegmentBinaryLabelmapFromArray(
-        (labels == 1).astype(np.uint8), node, "liver", results.volumeOf(node)
+        (labels == 1).astype(np.uint8), node, "liver", parts.volumeOf(node)
     )
 
 
 def moveOneVoxel(node):
     mask = np.roll(labelArray() == 2, 1, axis=2).astype(np.uint8)
-    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "spleen", results.volumeOf(node))
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "spleen", parts.volumeOf(node))
 
 
 def mirror(node):
     mask = np.ascontiguousarray((labelArray() == 3)[:, ::-1]).astype(np.uint8)
-    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "tumour", results.volumeOf(node))
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "tumour", parts.volumeOf(node))
 
 
 def removeSegment(node):
@@ -136,26 +146,26 @@ def writeVoxelsInPlace(node):
 )
 def test_every_change_of_the_segments_touches_it(segmentationNode, change):
     change(segmentationNode)
-    assert not results.isUntouched(segmentationNode)
-    assert results.editedSinceMeasured(segmentationNode)
+    assert not fingerprint.isUntouched(segmentationNode)
+    assert fingerprint.editedSinceMeasured(segmentationNode)
 
 
 def test_an_edit_that_was_undone_leaves_it_untouched(segmentationNode):
     kept = vtk.vtkImageData()
     kept.DeepCopy(segmentationNode.GetBinaryLabelmapInternalRepresentation("spleen"))
     paint(segmentationNode, "spleen", (1, 2, 1, 2, 1, 2))
-    assert not results.isUntouched(segmentationNode)
+    assert not fingerprint.isUntouched(segmentationNode)
     mask = (labelArray() == 2).astype(np.uint8)
     slicer.util.updateSegmentBinaryLabelmapFromArray(
-        mask, segmentationNode, "spleen", results.volumeOf(segmentationNode)
+        mask, segmentationNode, "spleen", parts.volumeOf(segmentationNode)
     )
-    assert results.isUntouched(segmentationNode)
+    assert fingerprint.isUntouched(segmentationNode)
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "2 a,b", "1 zz,1,1,1,", "1 6c,1", None])
 def test_a_fingerprint_that_cannot_be_read_counts_as_touched(segmentationNode, text):
     segmentationNode.SetAttribute(fingerprint.APPLIED, text)
-    assert not results.isUntouched(segmentationNode)
+    assert not fingerprint.isUntouched(segmentationNode)
 
 
 def test_voxels_are_looked_at_only_after_they_were_modified(segmentationNode, monkeypatch):

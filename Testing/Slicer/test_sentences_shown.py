@@ -1,14 +1,19 @@
 """What the core says is shown in the language of Slicer's user, whole."""
 
+import ast
 import string
+from pathlib import Path
 
 import pytest
 import scene_samples  # noqa: F401 (it puts the module on the path)
 
+import LiverSegLib
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, with_identity
 from SlicerHost import i18n
-from tools.sentence_table import tables
+
+TEXTS = sorted(Path(LiverSegLib.__file__).parent.glob("*_texts.py"))
+"""The files in which Slicer's update_translations.py finds what the core says."""
 
 
 @pytest.fixture
@@ -34,11 +39,32 @@ def sentence(host):
     return sentence
 
 
-def test_every_sentence_of_the_core_has_the_same_template_in_slicer(host):
-    from LiverSegSlicer.sentence_table import TEMPLATES
+def literals(path):
+    """Identifier -> template, of all that stands as "identifier": _("template") in a file."""
+    found = {}
+    for table in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(table, ast.Dict):
+            for key, value in zip(table.keys, table.values):
+                if key is not None:
+                    assert ast.unparse(value.func) == "_" and len(value.args) == 1, ast.unparse(key)
+                    found[key.value] = ast.literal_eval(value.args[0])
+    return found
 
-    assert {key: template() for key, template in TEMPLATES.items()} == SENTENCES
-    assert {path: path.read_text(encoding="utf-8") for path in tables()} == tables()
+
+def test_every_sentence_of_the_core_stands_as_a_literal_for_translators():
+    assert {key: text for path in TEXTS for key, text in literals(path).items()} == SENTENCES
+
+
+def test_slicer_looks_for_a_translation_where_the_literal_stands(host, monkeypatch):
+    asked = []
+    from LiverSegSlicer import sentences
+
+    monkeypatch.setattr(sentences, "translate", lambda context, text: asked.append((context, text)) or text)
+    for path in TEXTS:
+        for key, template in literals(path).items():
+            names = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+            sentences.sentence(Sentence(key, **dict.fromkeys(names, 1)))
+            assert asked.pop() == (f"LiverSegLib.{path.stem}", template)
 
 
 def test_no_template_is_a_bare_part_of_speech_for_gluing():

@@ -52,7 +52,7 @@ def test_boxes_lie_in_their_own_folder_within_that_of_the_result(hand, placed):
 def test_saved_scene_brings_everything_back(hand, placed, tmp_path):
     import slicer
 
-    from LiverSegSlicer.scene import parts, results
+    from LiverSegSlicer.scene import parts
 
     move(roisOf(placed)["L1"], right=2.0)
     roisOf(placed)["S5"].SetAttribute("LiverSeg.Rejected", "1")
@@ -71,7 +71,7 @@ def test_saved_scene_brings_everything_back(hand, placed, tmp_path):
     assert textsOf(hand)[0] == before[0], "shown before anything is measured again"
     waitForNumbers(hand)
     assert textsOf(hand) == before
-    segmentationNode = results.resultFor(slicer.util.getNode("Patient"))
+    segmentationNode = parts.resultFor(slicer.util.getNode("Patient"))
     assert sorted(roisOf(segmentationNode)) == names(hand)
     table = parts.part(segmentationNode, parts.ROIS_TABLE)
     assert table.GetNumberOfRows() == 10
@@ -83,7 +83,7 @@ def test_saved_scene_brings_everything_back(hand, placed, tmp_path):
 def test_box_moved_while_the_panel_was_away_opens_the_reading(hand, placed):
     from LiverSegSlicer.fatty_liver.assess import acceptedReading
     from LiverSegSlicer.fatty_liver.reading import readingOf
-    from LiverSegSlicer.scene.results import volumeOf
+    from LiverSegSlicer.scene.parts import volumeOf
 
     hand.click("fattyAcceptButton")
     assert acceptedReading(placed, volumeOf(placed))["accepted"]["how"] == "automatic"
@@ -130,7 +130,7 @@ def test_scan_under_a_transform_is_measured_in_its_own_space(hand, angle):
         assert hand.text("fattyRatioLabel") == before, "it lies in the same place of the scan"
     hand.click("roiAddLiverButton")
     hand.settle()
-    from LiverSegSlicer.scene.crossing_point import slicesCrossing
+    from LiverSegSlicer.scene.views import slicesCrossing
 
     world = [0.0, 0.0, 0.0]
     roisOf(segmentationNode)["L6"].GetCenterWorld(world)

@@ -44,7 +44,7 @@ def test_nodes_of_rois_have_names_that_other_modules_can_show(hand, placed):
 
 
 def test_names_of_rois_go_there_and_back_and_the_users_stay(host):
-    from LiverSegSlicer.fatty_liver.roi_names import nodeName, shortName
+    from LiverSegSlicer.fatty_liver.rois import nodeName, shortName
 
     assert [nodeName(name) for name in ("L1", "S12", "Mine")] == ["Liver ROI 1", "Spleen ROI 12", "Mine"]
     assert [shortName(nodeName(name)) for name in ("L1", "S12", "Mine")] == ["L1", "S12", "Mine"]
@@ -176,13 +176,13 @@ def test_accepting_locks_the_rois_and_edit_again_unlocks_them(hand, placed):
 def test_saved_scene_keeps_the_rois_locked(hand, placed, tmp_path):
     import slicer
 
-    from LiverSegSlicer.scene import results
+    from LiverSegSlicer.scene import parts
 
     hand.click("fattyAcceptButton")
     hand.settle()
     hand.saveAndOpen(tmp_path)
     waitForNumbers(hand)
-    boxes = roisOf(results.resultFor(slicer.util.getNode("Patient")))
+    boxes = roisOf(parts.resultFor(slicer.util.getNode("Patient")))
     assert len(boxes) == 10 and all(node.GetLocked() for node in boxes.values())
     hand.click("fattyEditButton")
     hand.settle()

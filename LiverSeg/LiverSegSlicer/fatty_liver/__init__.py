@@ -1,1 +1,1 @@
-"""Fatty liver in the scene: ROI nodes, the reading that is kept of them, assessment, tables and plots."""
+"""Fatty liver in the scene: ROI nodes, the reading that is kept of them, assessment, table and plots."""

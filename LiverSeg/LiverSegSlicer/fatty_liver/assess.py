@@ -1,32 +1,33 @@
-"""Fatty liver in the scene: place ROIs, add one, assess what lies there now.
+"""Fatty liver in the scene: place ROIs, add one, assess what lies there now; for scripts all in one call.
 
-Everything here takes the ``RoiMeter`` of the scan and its segments (``meters``); the numbers and sentences
-are the core's (``LiverSegLib.steatosis.assess``).
+Nearly everything here takes the ``RoiMeter`` of the scan and its segments (``meters``); the numbers and
+sentences are the core's (``LiverSegLib.steatosis.assess``).
 """
 
 from dataclasses import replace
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
-from LiverSegLib.errors import LiverSegError
-from LiverSegLib.images.grid import Grid
+from LiverSegLib.errors import InputError, LiverSegError, UsageError
 from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
-from ..scene.dicom_facts import contrastAgentOf, tubeVoltageOf
-from ..scene.record import summaryOf
-from ..scene.volumes import volumeGrid
-from ..work.turns import doAtOnce
-from .reading import SteatosisReading, keepReading, readingOf
-from .roi_exchange import Box, RoiChange, exchange
-from .rois import SAME_MM, isAccepted, lockRois, makeRoi, nameOf, organOf, readRoi, roiNodes
-from .tables import writeNumbers
+from ..scene import parts
+from ..scene.volumes import contrastAgentOf, tubeVoltageOf, volumeGrid
+from ..work.run import doAtOnce
+from .meters import Meters
+from .plots import writeNumbers
+from .reading import SteatosisReading, keepReading, loginName, readingOf
+from .roi_exchange import RoiChange, exchange
+from .rois import SAME_MM, Box, isAccepted, lockRois, makeRoi, nameOf, organOf, readRoi, roiNodes
 
 Row = Dict[str, Any]
 """An ROI as the table shows it: "name", "organ", "accepted", "automatic", "mean_hu", "sd_hu", "flags"
 (sentences), "measured" (False if it could not be)."""
+CutOffsLike = Union[Mapping[str, float], Tuple[float, float, float], Any]
 
 
 def newReading(
@@ -34,13 +35,19 @@ def newReading(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
     meter: Any,
 ) -> SteatosisReading:
-    """Return a reading with what is known of the scan and no ROIs yet."""
-    summary = summaryOf(segmentationNode) or {}
+    """Return a reading with what is known of the scan and no ROIs yet; to estimate the contrast phase,
+    where it is not known, takes a second or two.
+    """
+    summary = parts.summaryOf(segmentationNode) or {}
     facts = ClinicalFacts.from_dict(summary.get("facts"))
     phase = summary.get("measurements", {}).get("phase")
     reason = facts.phase.reason if facts.phase is not None else ""
-    if phase is None:
-        phase, reason = _estimatedPhase(volumeNode, meter)
+    if phase is None:  # LiverSeg has not segmented this scan
+        from LiverSegLib.measure.phase import estimate_phase
+
+        grid = volumeGrid(volumeNode)
+        estimate = estimate_phase(grid.image(meter.voxels), grid.image(meter.labels))
+        phase, reason = estimate.phase, estimate.reason
     kvp, agent = tubeVoltageOf(volumeNode), contrastAgentOf(volumeNode)
     return SteatosisReading(
         kvp=facts.kvp if kvp is None else kvp,
@@ -86,7 +93,7 @@ def placeRois(
         for roi in free[:wanted]:
             name = _freeName(letter, names)
             names.add(name)
-            adding.append(_newBox(segmentationNode, volumeNode, replace(roi, name=name)))
+            adding.append(makeRoi(segmentationNode, volumeNode, replace(roi, name=name)))
     change = yield from exchange(segmentationNode, replaced, adding)
     placed, warnings = len(adding), tuple(placement.warnings)
     keepReading(
@@ -112,9 +119,13 @@ def addRoiAt(
     names = {nameOf(node) for node in roiNodes(segmentationNode)}
     side = max(sideMm, 0.0)
     grid = volumeGrid(volumeNode)
-    size = (side, side, side) if grid.slice_spacing <= side else _thickSize(grid, side)
+    size = (side, side, side)
+    if grid.slice_spacing > side:
+        from LiverSegLib.steatosis.candidates import cube_size
+
+        size = cube_size(grid, side)
     roi = Roi(_freeName(ORGANS[organ], names), organ, centre, size, automatic=False)
-    change: RoiChange = doAtOnce(exchange(segmentationNode, [], [_newBox(segmentationNode, volumeNode, roi)]))
+    change: RoiChange = doAtOnce(exchange(segmentationNode, [], [makeRoi(segmentationNode, volumeNode, roi)]))
     return change.added[0]
 
 
@@ -175,6 +186,52 @@ def assess(
     return assessment, reading
 
 
+def assessSteatosis(
+    meters: Meters,
+    volumeNode: Any,
+    segmentationNode: Any,
+    *,
+    count: Optional[int] = None,
+    sideMm: Optional[float] = None,
+    marginMm: Optional[float] = None,
+    lesionMarginMm: Optional[float] = None,
+    seed: Optional[int] = None,
+    cutOffs: Optional[CutOffsLike] = None,
+    kvp: Optional[float] = None,
+    gradeAnyway: Optional[bool] = None,
+) -> Any:
+    """Assess fatty liver; see ``Logic.assessSteatosis``."""
+    if volumeNode is None or segmentationNode is None:
+        raise InputError(_("A scan and its segmentation are needed to judge liver fat."))
+    wanted = _given(
+        count=count, side_mm=sideMm, margin_mm=marginMm, lesion_margin_mm=lesionMarginMm, seed=seed
+    )
+    earlier = readingOf(segmentationNode)
+    settings = PlacementSettings(**{**(earlier.settings if earlier else {}), **wanted})
+    borders = None if cutOffs is None else _cutOffs(cutOffs)
+    meter = doAtOnce(meters.make(volumeNode, segmentationNode))
+    if parts.volumeOf(segmentationNode) is None:
+        segmentationNode.SetNodeReferenceID(parts.VOLUME, volumeNode.GetID())
+    reading = earlier or newReading(volumeNode, segmentationNode, meter)
+    reading = replace(reading, **_given(cutOffs=borders, kvp=kvp, gradeAnyway=gradeAnyway))
+    if wanted or not roiNodes(segmentationNode):
+        doAtOnce(placeRois(volumeNode, segmentationNode, meter, reading, settings))
+    else:
+        keepReading(segmentationNode, reading)
+    return assess(volumeNode, segmentationNode, meter)[0]
+
+
+def acceptSteatosis(segmentationNode: Any, by: str = "") -> Dict[str, Any]:
+    """Accept the reading of a result; see ``Logic.acceptSteatosis``."""
+    reading = readingOf(segmentationNode)
+    if reading is None or reading.assessment is None:
+        raise UsageError(_("There is no reading of fatty liver to accept: assess it first."))
+    name = by.strip() or loginName()
+    if not name:
+        raise UsageError(_("Say who accepts the reading."))
+    return dict(acceptReading(segmentationNode, name).accepted or {})
+
+
 def acceptedReading(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
 ) -> Optional[Dict[str, Any]]:
@@ -192,6 +249,19 @@ def acceptedReading(
     ):
         return None
     return {**reading.assessment, "accepted": dict(reading.accepted)}
+
+
+def _given(**values: Any) -> Dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _cutOffs(given: CutOffsLike) -> Dict[str, float]:
+    """Return cut-offs by the core's names, from a ``CutOffs``, a dict or (normal, moderate, severe)."""
+    from LiverSegLib.steatosis.assess import CutOffs
+
+    if isinstance(given, CutOffs):
+        return given.to_dict()
+    return (CutOffs(**given) if isinstance(given, Mapping) else CutOffs(*given)).to_dict()
 
 
 def _isAsMeasured(
@@ -252,13 +322,6 @@ def _editedRois(
     return found
 
 
-def _newBox(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode", roi: Roi
-) -> Box:
-    roiNode, displayNode = makeRoi(segmentationNode, volumeNode, roi)
-    return Box(roiNode, (displayNode,))
-
-
 def _count(rois: Dict[str, Optional[Roi]], organ: str) -> int:
     return sum(roi is not None and roi.organ == organ for roi in rois.values())
 
@@ -268,18 +331,3 @@ def _freeName(letter: str, taken: Sequence[str]) -> str:
     while f"{letter}{number}" in taken:
         number += 1
     return f"{letter}{number}"
-
-
-def _thickSize(grid: Grid, side: float) -> Tuple[float, float, float]:
-    from LiverSegLib.steatosis.candidates import cube_size
-
-    return cube_size(grid, side)
-
-
-def _estimatedPhase(volumeNode: "slicer.vtkMRMLScalarVolumeNode", meter: Any) -> Tuple[str, str]:
-    """Estimate the contrast phase of a scan that LiverSeg has not segmented; takes a second or two."""
-    from LiverSegLib.measure.phase import estimate_phase
-
-    grid = volumeGrid(volumeNode)
-    estimate = estimate_phase(grid.image(meter.voxels), grid.image(meter.labels))
-    return estimate.phase, estimate.reason

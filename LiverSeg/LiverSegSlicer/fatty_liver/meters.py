@@ -9,10 +9,10 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import InputChangedError, InputError
 from LiverSegLib.labels import LABELS
 
-from ..scene.segments import LABELMAP, labelArray
-from ..scene.volumes import checkVolume, volumeGrid, voxelArray
+from ..scene.segments import LABELMAP, labelsOf
+from ..scene.volumes import checkVolume, volumeGrid
 from ..work.input_watch import volumeState
-from ..work.turns import Pieces
+from ..work.run import Pieces
 
 MOST_KEPT = 2
 """A meter of a long scan holds some hundred megabytes."""
@@ -71,9 +71,9 @@ class Meters:
         from LiverSegLib.steatosis.roi_statistics import RoiMeter
 
         state = _state(volumeNode, segmentationNode)
-        labels = labelArray(segmentationNode, volumeNode)
+        labels = labelsOf(segmentationNode, volumeNode)
         yield
-        voxels, grid = voxelArray(volumeNode), volumeGrid(volumeNode)
+        voxels, grid = slicer.util.arrayFromVolume(volumeNode), volumeGrid(volumeNode)
         meter = yield from RoiMeter.in_pieces(voxels, grid, labels)
         yield
         if volumeNode.GetScene() is None or segmentationNode.GetScene() is None:

@@ -1,19 +1,20 @@
-"""Plots of a fatty-liver reading: the means of the ROIs of each organ, and the ratio of every pair with the
-cut-offs. Plain plot nodes with tables of their own; they follow the ROIs for as long as they exist.
+"""The numbers of a fatty-liver reading as plain nodes: a table of the ROIs, and plots of their means and of
+the ratio of every pair with the cut-offs. The plots follow the ROIs for as long as they exist.
 """
 
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from LiverSegLib.labels import LABELS
 from LiverSegLib.steatosis.roi import LIVER_KEY, SPLEEN_KEY
 
 from ..scene import parts
 from ..scene.folders import fileInSubfolder
-from ..scene.record import scanName
 from ..scene.tables import Column, fillTable
+from ..sentences import sentences
 
 KEY = "LiverSeg.Plot"
 """Attribute of each node here: what it is for."""
@@ -42,6 +43,26 @@ class Series(NamedTuple):
     colour: Tuple[float, float, float]
 
 
+def writeNumbers(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", assessment: Any, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the table of the ROIs, made where it is missing, and renew the plots if there are any.
+
+    Args:
+        assessment: the core's ``Assessment``.
+        rows: of ``assess``, one for each ROI.
+    """
+    tableNode = parts.makePart(
+        segmentationNode,
+        parts.ROIS_TABLE,
+        "vtkMRMLTableNode",
+        _("{volume} fatty liver ROI values"),
+        lambda _node: parts.fileParts(segmentationNode),
+    )
+    _fillRoisTable(tableNode, rows)
+    _refreshPlots(segmentationNode, assessment)
+
+
 def showPlot(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", assessment: Any, chart: str
 ) -> "slicer.vtkMRMLPlotChartNode":
@@ -59,7 +80,7 @@ def showPlot(
         for node in nodes.values():
             slicer.mrmlScene.RemoveNode(node)
         _make(segmentationNode)
-    refreshPlots(segmentationNode, assessment)
+    _refreshPlots(segmentationNode, assessment)
     chartNode = _nodes(segmentationNode)[chart]
     if slicer.app.layoutManager() is not None:
         _rememberLayout(_nodes(segmentationNode))
@@ -98,7 +119,29 @@ def hidePlot(segmentationNode: "slicer.vtkMRMLSegmentationNode", chart: str) -> 
     return True
 
 
-def refreshPlots(segmentationNode: "slicer.vtkMRMLSegmentationNode", assessment: Any) -> None:
+def _fillRoisTable(tableNode: "slicer.vtkMRMLTableNode", rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write one row per ROI; centre in RAS mm, as in Slicer's views. What was not measured is NaN."""
+    names = {info.key: info.name for info in LABELS.values()}
+    columns = (
+        Column("roi", _("ROI"), "", None, lambda row: row["name"]),
+        Column("organ", _("Organ"), "", None, lambda row: names[row["organ"]]),
+        Column("accepted", _("Accepted"), "", 0),
+        Column("automatic", _("Automatic"), "", 0),
+        Column("mean_hu", _("Mean (HU)"), "HU", 1),
+        Column("sd_hu", _("SD (HU)"), "HU", 1),
+        Column("centre_r_mm", _("Center R (mm)"), "mm", 1, lambda row: _centre(row, 0, -1)),
+        Column("centre_a_mm", _("Center A (mm)"), "mm", 1, lambda row: _centre(row, 1, -1)),
+        Column("centre_s_mm", _("Center S (mm)"), "mm", 1, lambda row: _centre(row, 2, 1)),
+        Column("remarks", _("Remarks"), "", None, lambda row: " ".join(sentences(row["flags"]))),
+    )
+    fillTable(tableNode, columns, rows)
+
+
+def _centre(row: Mapping[str, Any], axis: int, sign: int) -> Any:
+    return sign * row["centre_lps_mm"][axis] if "centre_lps_mm" in row else None
+
+
+def _refreshPlots(segmentationNode: "slicer.vtkMRMLSegmentationNode", assessment: Any) -> None:
     """Write the numbers of an assessment into the plots of a result, if it has any."""
     nodes = _nodes(segmentationNode)
     if len(nodes) < _complete():
@@ -146,7 +189,7 @@ def _nodes(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Dict[str, "sli
 
 
 def _make(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
-    scan = scanName(segmentationNode)
+    scan = parts.scanName(segmentationNode)
     titles = {
         MEANS: (_("{volume} ROI means"), _("ROI"), _("Mean (HU)")),
         RATIOS: (_("{volume} ratios of ROI pairs"), _("Pair, by ratio"), _("Liver / spleen")),
@@ -198,7 +241,7 @@ def _add(segmentationNode: "slicer.vtkMRMLSegmentationNode", className: str, key
 
 def _fillPoints(tableNode: "slicer.vtkMRMLTableNode", points: List[Dict[str, float]]) -> None:
     columns = (
-        Column("number", _("Number"), "", 3, lambda row: row["number"]),
-        Column("value", _("Value"), "", 3, lambda row: row["value"]),
+        Column("number", _("Number"), "", 3),
+        Column("value", _("Value"), "", 3),
     )
     fillTable(tableNode, columns, points)

@@ -2,11 +2,10 @@
 
 It holds choices (cut-offs, tube voltage, grading anyway), how ROIs were placed, the last assessment as
 ``LiverSegLib.steatosis.assess.Assessment.to_dict`` writes it, and who accepted it. The boxes themselves are
-markups (``roi_nodes``).
+markups (``rois``).
 """
 
 import getpass
-import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Dict, List, Mapping, Optional, Tuple
@@ -15,10 +14,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.sentences import restored, with_identity
-
 from ..scene import parts
-from ..scene.record import fileParts, scanName
 
 FORMAT = "liverseg-slicer-steatosis-1"
 DEFAULT_CUT_OFFS = {"normal_above": 1.0, "moderate_below": 0.7, "severe_below": 0.5}
@@ -65,27 +61,13 @@ class SteatosisReading:
         self, assessment: Dict[str, Any], rows: Tuple[Dict[str, Any], ...]
     ) -> "SteatosisReading":
         """Return the reading with a new assessment; one that differs from what was accepted reopens it."""
-        changed = self.accepted is not None and not (
-            self.assessment is not None
-            and _same(_essence(self.assessment, self.rows), _essence(assessment, rows))
-        )
-        return replace(
-            self,
-            assessment=assessment,
-            rows=rows,
-            accepted=None if changed else self.accepted,
-            reopened=self.accepted if changed else self._reopenedWith(assessment, rows),
-        )
-
-    def _reopenedWith(
-        self, assessment: Dict[str, Any], rows: Tuple[Dict[str, Any], ...]
-    ) -> Optional[Dict[str, Any]]:
-        """The acceptance that was opened; once something differs it no longer counts as unchanged."""
-        if self.reopened is None or not self.reopened.get("unchanged") or self.assessment is None:
-            return self.reopened
-        if _same(_essence(self.assessment, self.rows), _essence(assessment, rows)):
-            return self.reopened
-        return {key: value for key, value in self.reopened.items() if key != "unchanged"}
+        before, accepted, reopened = self.assessment, self.accepted, self.reopened
+        if before is None or not _same(_essence(before, self.rows), _essence(assessment, rows)):
+            if accepted is not None:
+                accepted, reopened = None, accepted
+            elif reopened is not None and before is not None:  # it no longer counts as unchanged
+                reopened = {key: value for key, value in reopened.items() if key != "unchanged"}
+        return replace(self, assessment=assessment, rows=rows, accepted=accepted, reopened=reopened)
 
     def withAcceptance(self, by: str) -> "SteatosisReading":
         """Return the reading as accepted by somebody now."""
@@ -118,13 +100,12 @@ def readingOf(
     segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
 ) -> Optional[SteatosisReading]:
     """Return the reading of a result; None if it has none, or somebody overwrote its text."""
-    textNode = None if segmentationNode is None else parts.part(segmentationNode, parts.STEATOSIS)
+    data = None if segmentationNode is None else parts.readText(segmentationNode, parts.STEATOSIS)
+    if data is None or data.pop("format", None) != FORMAT:
+        return None
     try:
-        data = restored(json.loads(textNode.GetText() or "")) if textNode is not None else None
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-            return None
         return SteatosisReading(**{**data, "rows": tuple(data["rows"]), "warnings": tuple(data["warnings"])})
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError):
         return None
 
 
@@ -132,14 +113,13 @@ def keepReading(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", reading: SteatosisReading
 ) -> SteatosisReading:
     """Write the reading of a result into the scene, and return it."""
-    isNew = parts.part(segmentationNode, parts.STEATOSIS) is None
-    name = _("{volume} fatty liver reading").format(volume=scanName(segmentationNode))
-    textNode = parts.makePart(segmentationNode, parts.STEATOSIS, "vtkMRMLTextNode", name)
-    text = json.dumps(with_identity({"format": FORMAT, **asdict(reading)}), indent=1)
-    if textNode.GetText() != text:
-        textNode.SetText(text)
-    if isNew:
-        fileParts(segmentationNode)
+    parts.writeText(
+        segmentationNode,
+        parts.STEATOSIS,
+        _("{volume} fatty liver reading"),
+        {"format": FORMAT, **asdict(reading)},
+        lambda _node: parts.fileParts(segmentationNode),
+    )
     return reading
 
 

@@ -16,25 +16,10 @@ from LiverSegLib.errors import InputError
 from ..scene import parts
 from ..scene.folders import placeInHierarchy, placeOf
 from .reading import SteatosisReading, keepReading, readingOf
-from .rois import fileRois
+from .rois import Box, fileRois
 
 ROIS_PER_TURN = 2
 """A markups node costs up to 100 ms to add to the views: after so few the window is served."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box with what belongs to it.
-
-    Attributes:
-        node: the markups node.
-        others: its display and storage nodes.
-        place: folder in the subject hierarchy, and position in it; None for a new box.
-    """
-
-    node: Any
-    others: Tuple[Any, ...]
-    place: Optional[Tuple[int, int]] = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,7 @@ def exchange(
     reading = readingOf(segmentationNode)
     before = tuple(node.GetID() for node in parts.roisOf(segmentationNode))
     removed = tuple(_boxOf(node) for node in removing if node.GetScene() is slicer.mrmlScene)
-    with _renderingHeld():
+    with slicer.util.RenderBlocker():  # the views wait until all boxes are there
         for some in _portions(removed):
             with _batch(segmentationNode):
                 for box in some:
@@ -139,22 +124,8 @@ def _batch(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Iterator[None]
     """Let the views and lists of nodes look at several changes once."""
     scene = slicer.mrmlScene
     scene.StartState(scene.BatchProcessState)
-    wasModifying = segmentationNode.StartModify()
     try:
-        yield
+        with slicer.util.NodeModify(segmentationNode):
+            yield
     finally:
-        segmentationNode.EndModify(wasModifying)
         scene.EndState(scene.BatchProcessState)
-
-
-@contextmanager
-def _renderingHeld() -> Iterator[None]:
-    """Hold the views until all boxes are there; without a window there is nothing to hold."""
-    if slicer.app.layoutManager() is None:
-        yield
-        return
-    slicer.app.pauseRender()
-    try:
-        yield
-    finally:
-        slicer.app.resumeRender()

@@ -1,23 +1,29 @@
-"""ROIs as boxes of Slicer's markups: made from the core's ROIs, and read back as they stand now.
+"""ROIs as boxes of Slicer's markups: made from the core's ROIs, read back as they stand now, and watched.
 
 A box hangs under its scan's transform and keeps in attributes its organ, whether it counts, and where it was
-placed automatically; so a box that anyone moved, in any module, is known as edited.
+placed automatically; so a box that anyone moved, in any module, is known as edited. Tables, files and reports
+call it "L1", its node bears the name "Liver ROI 1", since other modules list it.
 """
 
-from typing import Any, List, Optional, Tuple
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.steatosis.roi import LIVER_KEY, ORGANS, SPLEEN_KEY, Roi
 
 from ..scene import parts
 from ..scene.folders import fileInSubfolder
-from ..scene.record import scanName
-from ..scene.volumes import asArray, toWorld
-from .roi_names import nodeName, shortName
+from ..scene.parts import scanName
+from ..scene.volumes import toWorld
+from ..slots import guarded
 
 ORGAN = "LiverSeg.Organ"
 """Attribute of a box: the key of the organ that it measures."""
@@ -41,15 +47,31 @@ SAME_MM = 0.01
 STRAIGHT = 0.01
 """Largest cosine by which the side of a box may lean from an axis of the patient."""
 
+_ENGLISH_PREFIXES = {LIVER_KEY: "Liver ROI", SPLEEN_KEY: "Spleen ROI"}
 _TO_LPS = np.array([-1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box with what belongs to it.
+
+    Attributes:
+        node: the markups node.
+        others: its display and storage nodes.
+        place: folder in the subject hierarchy, and position in it; None for a new box.
+    """
+
+    node: Any
+    others: Tuple[Any, ...]
+    place: Optional[Tuple[int, int]] = None
 
 
 def makeRoi(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode", roi: Roi
-) -> Tuple["slicer.vtkMRMLMarkupsROINode", "slicer.vtkMRMLMarkupsROIDisplayNode"]:
+) -> Box:
     """Make the nodes of an ROI of the core's, which lies in the volume's own space.
 
-    Neither is in the scene yet (``roi_exchange`` puts them there): there each change would redraw the views.
+    None is in the scene yet (``roi_exchange`` puts them there): there each change would redraw the views.
     """
     roiNode = _newNode("vtkMRMLMarkupsROINode")
     roiNode.SetName(nodeName(roi.name))
@@ -63,7 +85,7 @@ def makeRoi(
     roiNode.SetNodeReferenceID(parts.OWNER, segmentationNode.GetID())
     displayNode = _newNode("vtkMRMLMarkupsROIDisplayNode")
     _style(displayNode, COLOURS[roi.organ])
-    return roiNode, displayNode
+    return Box(roiNode, (displayNode,))
 
 
 def fileRois(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
@@ -89,8 +111,26 @@ def readRoi(roiNode: "slicer.vtkMRMLMarkupsROINode", volumeNode: "slicer.vtkMRML
     return Roi(name, organOf(roiNode), centre, size, automatic)
 
 
+def nodeName(shortName: str) -> str:
+    """Return the name of the node of an ROI: "Liver ROI 1" for "L1"; another name stays as it is."""
+    for organ, letter in ORGANS.items():
+        if re.fullmatch(rf"{letter}\d+", shortName):
+            return f"{_prefixes()[organ]} {shortName[1:]}"
+    return shortName
+
+
+def shortName(name: str) -> str:
+    """Return the name of an ROI for tables: "L1" for the node "Liver ROI 1"; one that the user gave stays."""
+    for organ, letter in ORGANS.items():
+        for prefix in (_prefixes()[organ], _ENGLISH_PREFIXES[organ]):  # the scene may come from elsewhere
+            match = re.fullmatch(rf"{re.escape(prefix)} (\d+)", name)
+            if match is not None:
+                return letter + match.group(1)
+    return name
+
+
 def nameOf(roiNode: "slicer.vtkMRMLMarkupsROINode") -> str:
-    """Return the name of a box in tables, files and reports: "L1" for "Liver ROI 1"."""
+    """Return the name of a box in tables, files and reports."""
     return shortName(roiNode.GetName() or "")
 
 
@@ -153,10 +193,53 @@ def roiNodes(
     return sorted(parts.roisOf(segmentationNode), key=_order)
 
 
+class RoiWatch(VTKObservationMixin):
+    """Watches the boxes of one result.
+
+    Args:
+        onChanged: called without arguments in the event loop's next turn, once for all that happened.
+    """
+
+    def __init__(self, onChanged: Callable[[], None]) -> None:
+        VTKObservationMixin.__init__(self)
+        self._nodes: List[Any] = []
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.connect("timeout()", guarded(onChanged))
+
+    def watch(self, nodes: Sequence["slicer.vtkMRMLMarkupsROINode"]) -> None:
+        """Watch these boxes from now on, and no others."""
+        if self._nodes == list(nodes):
+            return
+        self.removeObservers()
+        self._nodes = list(nodes)
+        for node in self._nodes:
+            for event in (
+                vtk.vtkCommand.ModifiedEvent,
+                slicer.vtkMRMLMarkupsNode.PointModifiedEvent,
+                slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+            ):
+                self.addObserver(node, event, guarded(self._onModified))
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._timer.stop()
+        self.removeObservers()
+        self._nodes = []
+
+    def _onModified(self, _caller=None, _event=None) -> None:
+        self._timer.start()
+
+
 def _order(roiNode: "slicer.vtkMRMLMarkupsROINode") -> Tuple[int, int, str]:
     name = nameOf(roiNode)
     number = "".join(letter for letter in name if letter.isdigit())
     return list(ORGANS).index(organOf(roiNode)), int(number or 0), name
+
+
+def _prefixes() -> Dict[str, str]:
+    return {LIVER_KEY: _("Liver ROI"), SPLEEN_KEY: _("Spleen ROI")}
 
 
 def _place(
@@ -169,7 +252,7 @@ def _place(
     if transformNode is not None and not transformNode.IsTransformToWorldLinear():
         text = _("{name} lies under a non-linear transform and cannot be measured.")
         raise InputError(text.format(name=nameOf(roiNode)))
-    matrix = asArray(roiNode.GetObjectToNodeMatrix())
+    matrix = slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToNodeMatrix())
     if roiNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
         matrix = np.linalg.inv(toWorld(volumeNode)) @ toWorld(roiNode) @ matrix
     sides = matrix[:3, :3] * np.array(roiNode.GetSize())

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 from slicer.i18n import tr as _
 
 from ..parameters import LiverSegParameters
-from ..scene.results import summaryOf
+from ..scene.parts import summaryOf
 from ..work.requirements import TorchState
 
 Measurements = Dict[str, Any]

@@ -10,8 +10,8 @@ from LiverSegLib.errors import LiverSegError
 
 from ..scene import highlight
 from ..scene.fingerprint import seemsEditedSinceMeasured
+from ..scene.highlight import isHighlighted
 from ..scene.rejected_lesions import rejectedLesions
-from ..scene.slice_background import isHighlighted
 from ..sentences import sentences
 from ..slots import guarded
 from .folded_warnings import FoldedWarnings

@@ -11,7 +11,7 @@ from ..fatty_liver.meters import Meters
 from ..fatty_liver.reading import SteatosisReading, readingOf
 from ..fatty_liver.roi_exchange import RoiChange
 from ..fatty_liver.rois import roiNodes
-from ..work.turns import Pieces, Turns
+from ..work.run import Pieces, Turns
 
 Action = Callable[[Any], None]
 """Something to do once there is a ``RoiMeter``, which it gets."""

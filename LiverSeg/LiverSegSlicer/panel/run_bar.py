@@ -13,7 +13,7 @@ from .. import slots
 from ..parameters import Preferences, segmentOptions
 from ..reruns import isReplaceable
 from ..scene import views
-from ..scene.results import resultFor
+from ..scene.parts import resultFor
 from ..sentences import sentence
 from ..slots import guarded
 from .message_line import MessageLine

@@ -4,8 +4,7 @@ from typing import Optional
 
 from slicer.i18n import tr as _
 
-from ..scene.dicom_facts import dateOf, seriesOf, sliceThicknessOf
-from ..scene.volumes import describeVolume
+from ..scene.volumes import dateOf, describeVolume, seriesOf, sliceThicknessOf
 from .notes import Note
 from .panel_state import PanelState
 from .scene_link import scansInScene

@@ -9,7 +9,7 @@ from slicer.util import VTKObservationMixin
 
 from ..parameters import LiverSegParameters
 from ..scene import highlight, views
-from ..scene.results import allResults, resultFor, volumeOf
+from ..scene.parts import allResults, resultFor, volumeOf
 from ..slots import guarded
 
 NAME_PROPERTY = "SlicerParameterName"

@@ -16,15 +16,13 @@ from ..fatty_liver.meters import Meters
 from ..fatty_liver.plots import MEANS, RATIOS, hidePlot, showPlot
 from ..fatty_liver.reading import SteatosisReading, keepReading
 from ..fatty_liver.roi_exchange import RoiChange, exchange, takeBack
-from ..fatty_liver.roi_watch import RoiWatch
-from ..fatty_liver.rois import centreInWorld, nameOf, setAccepted, showHandles
+from ..fatty_liver.rois import RoiWatch, centreInWorld, nameOf, setAccepted, showHandles
 from ..parameters import Preferences
-from ..scene.crossing_point import slicesCrossing
-from ..scene.views import jumpSlices
+from ..scene.views import jumpSlices, slicesCrossing
 from ..scene.volumes import toWorld
 from ..sentences import sentence
 from ..slots import guarded
-from ..work.turns import Pieces
+from ..work.run import Pieces
 from .acceptance import SteatosisAcceptance
 from .notes import ERROR, PLAIN, Note
 from .panel_state import PanelState

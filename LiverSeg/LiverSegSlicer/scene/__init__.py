@@ -1,1 +1,4 @@
-"""Core and MRML: volumes, segmentations, tables, marks, folders, views. The only room where LPS meets RAS."""
+"""Core and MRML: volumes, segments, the parts of a result, tables, marks, folders, views.
+
+The only room where LPS meets RAS.
+"""

@@ -13,8 +13,10 @@ from typing import List, NamedTuple, Optional, Tuple
 import numpy as np
 import slicer
 
+from LiverSegLib.images.grid import bounding_box
+
 from .parts import APPLIED, MEASURED, isResult
-from .segments import LABELMAP, boundingBox, imageToRas, segmentMask
+from .segments import LABELMAP, imageToRas, segmentMask
 
 VERSION = "1"
 TOLERANCE_MM = 0.01
@@ -113,7 +115,7 @@ def _newPrint(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str
     if found is None:  # its label map was given up, for a surface that was drawn, say
         return SegmentPrint(segmentID, name, -1, 0, ())
     mask, image = found
-    box = boundingBox(mask)
+    box = bounding_box(mask)
     if box is None:
         return SegmentPrint(segmentID, name, 0, 0, ())
     inner = mask[box]

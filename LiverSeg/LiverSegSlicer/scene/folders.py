@@ -23,21 +23,14 @@ def fileResult(
         folderName: name of the folder, if one has to be made.
         earlier: another result of the volume, whose folder is used if it still has one.
     """
-    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    if hierarchyNode is None:
-        return
-    folder = 0
-    for node in (*nodes, earlier):
-        folder = folder or _folderOf(hierarchyNode, node)
+    hierarchy = _hierarchy()
+    folder = next(filter(None, map(_folderOf, (*nodes, earlier))), 0)
     if not folder:
-        folder = hierarchyNode.CreateFolderItem(_parentOf(hierarchyNode, volumeNode), folderName)
-        hierarchyNode.SetItemAttribute(folder, FOLDER, "1")
+        folder = hierarchy.CreateFolderItem(_parentOf(volumeNode) or hierarchy.GetSceneItemID(), folderName)
+        hierarchy.SetItemAttribute(folder, FOLDER, "1")
     for node in nodes:
-        item = _itemOf(hierarchyNode, node)
-        if not item:
-            hierarchyNode.CreateItem(folder, node)
-        elif hierarchyNode.GetItemParent(item) != folder and not _folderOf(hierarchyNode, node):
-            hierarchyNode.SetItemParent(item, folder)
+        if _folderOf(node) == 0:
+            _put(node, folder)
 
 
 def fileInSubfolder(
@@ -51,73 +44,73 @@ def fileInSubfolder(
         name: of the folder, if it has to be made.
         attribute: of the folder, which tells it from others.
     """
-    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    if hierarchyNode is None or not nodes:
+    if not nodes:
         return
-    root = hierarchyNode.GetSceneItemID()
-    parents = [hierarchyNode.GetItemParent(_itemOf(hierarchyNode, node) or root) for node in nodes]
-    folder = next((item for item in parents if item and hierarchyNode.GetItemAttribute(item, attribute)), 0)
+    hierarchy, root = _hierarchy(), _hierarchy().GetSceneItemID()
+    parents = [_parentOf(node) for node in nodes]
+    folder = next((item for item in parents if item and hierarchy.GetItemAttribute(item, attribute)), 0)
     if not folder:
-        head = _itemOf(hierarchyNode, headNode)
-        parent = _folderOf(hierarchyNode, headNode) or (hierarchyNode.GetItemParent(head) if head else root)
-        folder = _emptyFolder(hierarchyNode, parent or root, attribute)
-    if not folder:
-        folder = hierarchyNode.CreateFolderItem(parent or root, name)
-        hierarchyNode.SetItemAttribute(folder, attribute, "1")
+        parent = _folderOf(headNode) or _parentOf(headNode) or root
+        folder = _emptyFolder(parent, attribute) or hierarchy.CreateFolderItem(parent, name)
+        hierarchy.SetItemAttribute(folder, attribute, "1")
     for node, parent in zip(nodes, parents):
-        item = _itemOf(hierarchyNode, node)
-        if not item:
-            hierarchyNode.CreateItem(folder, node)
-        elif parent == root:
-            hierarchyNode.SetItemParent(item, folder)
+        if not _itemOf(node) or parent == root:
+            _put(node, folder)
 
 
 def placeOf(node: "slicer.vtkMRMLNode") -> Optional[Tuple[int, int]]:
     """Return the item under which a node is filed and its position there; None if it is not filed."""
-    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    item = _itemOf(hierarchyNode, node) if hierarchyNode is not None else 0
-    if not item:
-        return None
-    return hierarchyNode.GetItemParent(item), hierarchyNode.GetItemPositionUnderParent(item)
+    item = _itemOf(node)
+    return (_parentOf(node), _hierarchy().GetItemPositionUnderParent(item)) if item else None
 
 
 def placeInHierarchy(places: Mapping["slicer.vtkMRMLNode", Tuple[int, int]]) -> None:
     """File nodes where ``placeOf`` found them; where that folder is gone they stay where they are."""
-    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    if hierarchyNode is None:
-        return
+    hierarchy = _hierarchy()
     for node, (parent, position) in sorted(places.items(), key=lambda entry: entry[1]):
-        item = _itemOf(hierarchyNode, node)
-        if not item or (parent != hierarchyNode.GetSceneItemID() and not hierarchyNode.GetItemParent(parent)):
+        item = _itemOf(node)
+        if not item or (parent != hierarchy.GetSceneItemID() and not hierarchy.GetItemParent(parent)):
             continue
-        hierarchyNode.SetItemParent(item, parent)
-        after = hierarchyNode.GetItemByPositionUnderParent(parent, position)
+        hierarchy.SetItemParent(item, parent)
+        after = hierarchy.GetItemByPositionUnderParent(parent, position)
         if after and after != item:
-            hierarchyNode.MoveItem(item, after)
+            hierarchy.MoveItem(item, after)
 
 
-def _emptyFolder(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", parent: int, attribute: str) -> int:
+def _put(node: "slicer.vtkMRMLNode", folder: int) -> None:
+    item = _itemOf(node)
+    if item:
+        _hierarchy().SetItemParent(item, folder)
+    else:
+        _hierarchy().CreateItem(folder, node)
+
+
+def _emptyFolder(parent: int, attribute: str) -> int:
     """Return a folder with the attribute that lost all that was in it, 0 if there is none."""
     children = vtk.vtkIdList()
-    hierarchyNode.GetItemChildren(parent, children)
-    items = [children.GetId(index) for index in range(children.GetNumberOfIds())]
-    ours = (item for item in items if hierarchyNode.GetItemAttribute(item, attribute))
-    return next((item for item in ours if not hierarchyNode.GetNumberOfItemChildren(item)), 0)
+    _hierarchy().GetItemChildren(parent, children)
+    for item in map(children.GetId, range(children.GetNumberOfIds())):
+        if _hierarchy().GetItemAttribute(item, attribute) and not _hierarchy().GetNumberOfItemChildren(item):
+            return item
+    return 0
 
 
-def _parentOf(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", volumeNode: "slicer.vtkMRMLNode") -> int:
-    item = _itemOf(hierarchyNode, volumeNode)
-    return (hierarchyNode.GetItemParent(item) if item else 0) or hierarchyNode.GetSceneItemID()
-
-
-def _folderOf(
-    hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", node: Optional["slicer.vtkMRMLNode"]
-) -> int:
+def _folderOf(node: Optional["slicer.vtkMRMLNode"]) -> int:
     """Return the folder of ours that a node lies in, 0 if in none."""
-    item = _itemOf(hierarchyNode, node)
-    parent = hierarchyNode.GetItemParent(item) if item else 0
-    return parent if parent and hierarchyNode.GetItemAttribute(parent, FOLDER) else 0
+    parent = _parentOf(node)
+    return parent if parent and _hierarchy().GetItemAttribute(parent, FOLDER) else 0
 
 
-def _itemOf(hierarchyNode: "slicer.vtkMRMLSubjectHierarchyNode", node: Optional["slicer.vtkMRMLNode"]) -> int:
-    return hierarchyNode.GetItemByDataNode(node) if node is not None else 0
+def _parentOf(node: Optional["slicer.vtkMRMLNode"]) -> int:
+    """Return the item under which a node is filed, 0 if it is not filed."""
+    item = _itemOf(node)
+    return _hierarchy().GetItemParent(item) if item else 0
+
+
+def _itemOf(node: Optional["slicer.vtkMRMLNode"]) -> int:
+    return _hierarchy().GetItemByDataNode(node) if node is not None else 0
+
+
+def _hierarchy() -> "slicer.vtkMRMLSubjectHierarchyNode":
+    """Return the scene's only one; Slicer makes it where it is missing."""
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

@@ -10,8 +10,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.labels import LIVER, TUMOUR
 
 from . import parts
-from .record import fileParts, scanName
-from .segments import labelArray
+from .segments import labelsOf
 
 GREYS = {LIVER: 128, TUMOUR: 255}
 """Label -> grey value; as in the core's highlight image, which needs SimpleITK."""
@@ -29,11 +28,11 @@ def makeHighlight(
     Raises:
         InputError: the segmentation holds none of our segments.
     """
-    labels = labelArray(segmentationNode, volumeNode)
+    labels = labelsOf(segmentationNode, volumeNode)
     greys = np.zeros_like(labels)
     for label, grey in GREYS.items():
         greys[labels == label] = grey
-    name = _("{volume} highlight").format(volume=scanName(segmentationNode))
+    name = _("{volume} highlight")
     highlightNode = parts.makePart(segmentationNode, parts.HIGHLIGHT, "vtkMRMLScalarVolumeNode", name)
     highlightNode.SetAttribute(parts.HIGHLIGHT, "1")
     slicer.util.updateVolumeFromArray(highlightNode, greys)
@@ -42,7 +41,7 @@ def makeHighlight(
     highlightNode.SetIJKToRASMatrix(matrix)
     highlightNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     _setWindow(highlightNode)
-    fileParts(segmentationNode)
+    parts.fileParts(segmentationNode)
     return highlightNode
 
 
@@ -60,10 +59,8 @@ def showHighlight(
 
 def hideHighlight(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Show the scan again in the slices that show its highlight volume, and the segments on it."""
-    volumeNode, highlightNode = (
-        parts.volumeOf(segmentationNode),
-        parts.part(segmentationNode, parts.HIGHLIGHT),
-    )
+    volumeNode = parts.volumeOf(segmentationNode)
+    highlightNode = parts.part(segmentationNode, parts.HIGHLIGHT)
     if volumeNode is not None and highlightNode is not None:
         _replaceBackground(highlightNode, volumeNode)
     _showSegmentsInSlices(segmentationNode, True)
@@ -78,6 +75,13 @@ def scanOf(node: Optional["slicer.vtkMRMLNode"]) -> Optional["slicer.vtkMRMLScal
 def isHighlight(node: Optional["slicer.vtkMRMLNode"]) -> bool:
     """Whether a node is a highlight volume, which is no scan to segment."""
     return node is not None and node.GetAttribute(parts.HIGHLIGHT) is not None
+
+
+def isHighlighted() -> bool:
+    """Whether any slice view shows a highlight volume in place of the CT."""
+    compositeNodes = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    shown = (slicer.mrmlScene.GetNodeByID(node.GetBackgroundVolumeID() or "") for node in compositeNodes)
+    return any(map(isHighlight, shown))
 
 
 def _setWindow(highlightNode: "slicer.vtkMRMLScalarVolumeNode") -> None:

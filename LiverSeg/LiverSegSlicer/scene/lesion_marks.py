@@ -4,68 +4,71 @@ from typing import Any, Mapping, Optional, Tuple
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
 from LiverSegLib.labels import LABELS, TUMOUR
 
+from . import parts
 from .volumes import toWorld
 
 GLYPH_PERCENT = 1.2
 TEXT_PERCENT = 3.5
 """Sizes as parts of the view's diagonal: the number is read, the point hides nothing."""
 
+_DIAMETERS = (parts.LONGEST, parts.PERPENDICULAR)
 _TO_RAS = np.array([-1.0, -1.0, 1.0])
 
 
-def fillMarks(marksNode: "slicer.vtkMRMLMarkupsFiducialNode", measurements: Mapping[str, Any]) -> None:
-    """Replace all points by one per lesion, labelled with its number."""
-    wasModifying = marksNode.StartModify()
-    marksNode.SetLocked(False)
-    marksNode.RemoveAllControlPoints()
-    for lesion in measurements["lesions"]:
-        index = marksNode.AddControlPoint(*_place(lesion), str(lesion["number"]))
-        marksNode.SetNthControlPointLocked(index, True)
-        marksNode.SetNthControlPointSelected(index, False)
-    marksNode.SetLocked(True)
-    marksNode.EndModify(wasModifying)
-
-
-def styleMarks(marksNode: "slicer.vtkMRMLMarkupsFiducialNode") -> None:
-    """Small points with a readable number in the slices; none in 3D, where the lesions are seen."""
-    marksNode.CreateDefaultDisplayNodes()
-    displayNode = marksNode.GetDisplayNode()
-    wasModifying = displayNode.StartModify()
-    colour = [value / 255 for value in LABELS[TUMOUR].colour]
-    displayNode.SetColor(*colour)
-    displayNode.SetSelectedColor(*colour)
-    displayNode.SetGlyphTypeFromString("CrossDot2D")
-    displayNode.SetUseGlyphScale(True)
-    displayNode.SetGlyphScale(GLYPH_PERCENT)
-    displayNode.SetTextScale(TEXT_PERCENT)
-    displayNode.SetPropertiesLabelVisibility(False)
-    displayNode.SetPointLabelsVisibility(True)
-    displayNode.SetVisibility3D(False)
-    displayNode.EndModify(wasModifying)
+def writeMarks(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", measurements: Mapping[str, Any]
+) -> "slicer.vtkMRMLMarkupsFiducialNode":
+    """Write the lesion marks of a result anew and return their node."""
+    name = _("{volume} lesion numbers")
+    marksNode = parts.makePart(
+        segmentationNode, parts.LESION_MARKS, "vtkMRMLMarkupsFiducialNode", name, _style
+    )
+    marksNode.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
+    with slicer.util.NodeModify(marksNode):
+        marksNode.SetLocked(False)
+        marksNode.RemoveAllControlPoints()
+        for lesion in measurements["lesions"]:
+            index = marksNode.AddControlPoint(*_place(lesion), str(lesion["number"]))
+            marksNode.SetNthControlPointLocked(index, True)
+            marksNode.SetNthControlPointSelected(index, False)
+        marksNode.SetLocked(True)
+    return marksNode
 
 
 def showOnly(marksNode: "slicer.vtkMRMLMarkupsFiducialNode", number: Optional[int]) -> None:
     """Show the number of one lesion, of none with None."""
-    wasModifying = marksNode.StartModify()
-    for index in range(marksNode.GetNumberOfControlPoints()):
-        chosen = marksNode.GetNthControlPointLabel(index) == str(number)
-        marksNode.SetNthControlPointVisibility(index, chosen)
-    marksNode.EndModify(wasModifying)
+    with slicer.util.NodeModify(marksNode):
+        for index in range(marksNode.GetNumberOfControlPoints()):
+            chosen = marksNode.GetNthControlPointLabel(index) == str(number)
+            marksNode.SetNthControlPointVisibility(index, chosen)
 
 
-def fillDiameter(lineNode: "slicer.vtkMRMLMarkupsLineNode", lesion: Mapping[str, Any], key: str) -> None:
-    """Lay a locked line along a diameter of a lesion; ``key`` names its ends in the measurements."""
-    wasModifying = lineNode.StartModify()
-    lineNode.SetLocked(False)
-    lineNode.RemoveAllControlPoints()
-    for end in lesion[key]:
-        lineNode.AddControlPoint(*(np.array(end) * _TO_RAS))
-    lineNode.SetLocked(True)
-    lineNode.SetHideFromEditors(True)
-    lineNode.EndModify(wasModifying)
+def showDiameters(segmentationNode: "slicer.vtkMRMLSegmentationNode", lesion: Mapping[str, Any]) -> None:
+    """Show the two diameters of one lesion as lines, which are made once and then moved."""
+    for role, name, key in (
+        (parts.LONGEST, _("{volume} longest diameter"), "longest_ends_lps_mm"),
+        (parts.PERPENDICULAR, _("{volume} perpendicular diameter"), "perpendicular_ends_lps_mm"),
+    ):
+        lineNode = parts.makePart(segmentationNode, role, "vtkMRMLMarkupsLineNode", name, _styleLine)
+        lineNode.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
+        with slicer.util.NodeModify(lineNode):
+            lineNode.SetLocked(False)
+            lineNode.RemoveAllControlPoints()
+            for end in lesion[key]:
+                lineNode.AddControlPoint(*(np.array(end) * _TO_RAS))
+            lineNode.SetLocked(True)
+            lineNode.SetHideFromEditors(True)
+        lineNode.SetDisplayVisibility(True)
+
+
+def hideDiameters(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Hide the lines, as when no lesion is chosen any more."""
+    for lineNode in filter(None, (parts.part(segmentationNode, role) for role in _DIAMETERS)):
+        lineNode.SetDisplayVisibility(False)
 
 
 def lesionPlace(
@@ -75,6 +78,27 @@ def lesionPlace(
     matrix = toWorld(segmentationNode)
     r, a, s = matrix[:3, :3] @ _place(lesion) + matrix[:3, 3]
     return float(r), float(a), float(s)
+
+
+def _style(marksNode: "slicer.vtkMRMLMarkupsFiducialNode") -> None:
+    """Small points with a readable number in the slices; none in 3D, where the lesions are seen."""
+    marksNode.CreateDefaultDisplayNodes()
+    colour = [value / 255 for value in LABELS[TUMOUR].colour]
+    with slicer.util.NodeModify(marksNode.GetDisplayNode()) as displayNode:
+        displayNode.SetColor(*colour)
+        displayNode.SetSelectedColor(*colour)
+        displayNode.SetGlyphTypeFromString("CrossDot2D")
+        displayNode.SetUseGlyphScale(True)
+        displayNode.SetGlyphScale(GLYPH_PERCENT)
+        displayNode.SetTextScale(TEXT_PERCENT)
+        displayNode.SetPropertiesLabelVisibility(False)
+        displayNode.SetPointLabelsVisibility(True)
+        displayNode.SetVisibility3D(False)
+
+
+def _styleLine(lineNode: "slicer.vtkMRMLMarkupsLineNode") -> None:
+    _style(lineNode)
+    lineNode.GetDisplayNode().SetPointLabelsVisibility(False)
 
 
 def _place(lesion: Mapping[str, Any]) -> np.ndarray:

@@ -1,14 +1,21 @@
-"""What belongs to one LiverSeg result in the scene, and how its parts find each other.
+"""What belongs to one LiverSeg result in the scene: how its parts find each other, are made and filed.
 
 The segmentation node is the head: it references its volume, tables, summary, lesion marks and highlight
 volume, so that renaming, saving, reloading and importing a scene keep them together. Any part may be
 deleted by the user.
 """
 
+import json
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 import slicer
+from slicer.i18n import tr as _
+
+from LiverSegLib.errors import InputError
+from LiverSegLib.sentences import restored, with_identity
+
+from .folders import fileResult
 
 VOLUME = "LiverSeg.Volume"
 """Reference role of the scan that was segmented."""
@@ -35,11 +42,28 @@ OWNER = "LiverSeg.Owner"
 must not write into its parts."""
 
 APPLIED = "LiverSeg.Applied"
-"""Attribute of the segmentation: fingerprint of the segments as the run brought them (see ``untouched``)."""
+"""Attribute of the segmentation: fingerprint of the segments as the run brought them."""
 MEASURED = "LiverSeg.Measured"
 """Attribute of the segmentation: fingerprint of the segments when the numbers were measured."""
 TIME = "LiverSeg.Time"
 """Attribute of the segmentation: when the run was applied, microseconds since 1970."""
+
+PART_ROLES = (
+    VOLUMES_TABLE,
+    LESIONS_TABLE,
+    SUMMARY,
+    LESION_MARKS,
+    HIGHLIGHT,
+    REJECTED,
+    LONGEST,
+    PERPENDICULAR,
+    ROIS_TABLE,
+    STEATOSIS,
+)
+"""What is filed with a segmentation."""
+
+
+WhenNew = Callable[["slicer.vtkMRMLNode"], None]
 
 
 def isResult(node: Optional["slicer.vtkMRMLNode"]) -> bool:
@@ -75,16 +99,53 @@ def roisOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List["slicer.v
 
 
 def makePart(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str, className: str, name: str
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    role: str,
+    className: str,
+    name: str,
+    whenNew: Optional[WhenNew] = None,
 ) -> "slicer.vtkMRMLNode":
-    """Return the node in a role of a result; a new one of the given class and name where it is missing."""
+    """Return the node in a role of a result; where it is missing, a new one.
+
+    Args:
+        className: of a new node.
+        name: of a new node, in which {volume} stands for the scan.
+        whenNew: called with a new node.
+    """
     node = part(segmentationNode, role)
     if node is None:
+        name = slicer.mrmlScene.GenerateUniqueName(name.format(volume=scanName(segmentationNode)))
         with keepingPlaceNode():
-            node = slicer.mrmlScene.AddNewNodeByClass(className, slicer.mrmlScene.GenerateUniqueName(name))
+            node = slicer.mrmlScene.AddNewNodeByClass(className, name)
         node.SetNodeReferenceID(OWNER, segmentationNode.GetID())
         segmentationNode.SetNodeReferenceID(role, node.GetID())
+        if whenNew is not None:
+            whenNew(node)
     return node
+
+
+def readText(segmentationNode: "slicer.vtkMRMLSegmentationNode", role: str) -> Optional[Dict[str, Any]]:
+    """Return what a text of a result holds in JSON; None if it is missing, or somebody overwrote it."""
+    textNode: Optional["slicer.vtkMRMLTextNode"] = part(segmentationNode, role)
+    try:
+        data = restored(json.loads(textNode.GetText() or "")) if textNode is not None else None
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def writeText(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    role: str,
+    name: str,
+    data: Mapping[str, Any],
+    whenNew: Optional[WhenNew] = None,
+) -> None:
+    """Write data in JSON into a text of a result; see ``makePart``."""
+    textNode: "slicer.vtkMRMLTextNode" = makePart(segmentationNode, role, "vtkMRMLTextNode", name, whenNew)
+    text = json.dumps(with_identity(data), indent=1)
+    if textNode.GetText() != text:
+        textNode.SetText(text)
 
 
 @contextmanager
@@ -108,6 +169,18 @@ def volumeOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Optional["sl
     return part(segmentationNode, VOLUME)
 
 
+def requireVolume(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> "slicer.vtkMRMLNode":
+    """Return the scan of a result.
+
+    Raises:
+        InputError: it was deleted.
+    """
+    volumeNode = volumeOf(segmentationNode)
+    if volumeNode is None:
+        raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
+    return volumeNode
+
+
 def allResults() -> List["slicer.vtkMRMLSegmentationNode"]:
     """Return every LiverSeg result in the scene, the one applied last at the end."""
     nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
@@ -122,6 +195,36 @@ def resultFor(
         return None
     results = [node for node in allResults() if volumeOf(node) is volumeNode]
     return results[-1] if results else None
+
+
+def summaryOf(
+    segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
+) -> Optional[Dict[str, Any]]:
+    """Return the summary of a result; None if it is none of ours, or its text was deleted or overwritten."""
+    summary = readText(segmentationNode, SUMMARY) if isResult(segmentationNode) else None
+    return summary if summary is not None and "measurements" in summary else None
+
+
+def fileParts(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    earlier: Optional["slicer.vtkMRMLSegmentationNode"] = None,
+) -> None:
+    """File a result and its parts in a folder beside the volume: that of an ``earlier`` result if given."""
+    volumeNode = volumeOf(segmentationNode)
+    if volumeNode is not None:
+        folderName = _("{volume} LiverSeg").format(volume=volumeNode.GetName())
+        fileResult(volumeNode, [segmentationNode, *partNodes(segmentationNode)], folderName, earlier)
+
+
+def partNodes(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List["slicer.vtkMRMLNode"]:
+    """Return the parts of a result that are there."""
+    nodes = [part(segmentationNode, role) for role in PART_ROLES]
+    return [node for node in nodes if node is not None]
+
+
+def scanName(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
+    """Return the name of the scan; of the segmentation where the scan was deleted."""
+    return (volumeOf(segmentationNode) or segmentationNode).GetName()
 
 
 def _own(

@@ -4,29 +4,25 @@ They are kept in a text node in JSON that the segmentation references, so they s
 """
 
 import base64
-import json
 import zlib
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
-from vtk.util.numpy_support import vtk_to_numpy
 
 from LiverSegLib.errors import InputError, UsageError
+from LiverSegLib.images.grid import bounding_box
 from LiverSegLib.labels import LABELS, LIVER, TUMOUR
 
 from . import parts
 from .fingerprint import editedSinceMeasured
-from .record import fileParts, scanName, summaryOf
-from .segments import boundingBox, segmentVoxels
-from .volumes import ijkToRas
+from .segments import imageOf, segmentVoxels
+from .volumes import volumeGrid
 
 FORMAT = "liverseg-slicer-rejected-lesions-1"
 
-_TO_RAS = np.array([-1.0, -1.0, 1.0])
 _SAME_PLACE_VOXELS = 0.5
 """A lesion is the component of its size whose centre lies no further from its own, in voxels."""
 
@@ -52,13 +48,10 @@ class RejectedLesion:
 
 def rejectedLesions(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List[RejectedLesion]:
     """Return what was rejected or deleted, in that order; empty if somebody overwrote the text."""
-    textNode = parts.part(segmentationNode, parts.REJECTED)
+    data = parts.readText(segmentationNode, parts.REJECTED) or {}
     try:
-        data = json.loads(textNode.GetText() or "") if textNode is not None else {}
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            return []
-        return [RejectedLesion(**item) for item in data["lesions"]]
-    except (KeyError, TypeError, ValueError):
+        return [RejectedLesion(**item) for item in data["lesions"]] if data.get("format") == FORMAT else []
+    except (KeyError, TypeError):
         return []
 
 
@@ -76,9 +69,7 @@ def rejectLesion(
         UsageError: no lesion has the number, or the segmentation was edited since it was measured.
         InputError: the segments no longer lie on the voxels of the scan.
     """
-    volumeNode, lesion = parts.volumeOf(segmentationNode), _lesion(segmentationNode, number)
-    if volumeNode is None:
-        raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
+    lesion, volumeNode = _lesion(segmentationNode, number), parts.requireVolume(segmentationNode)
     tumour = _voxels(segmentationNode, TUMOUR, volumeNode)
     mask, box = _component(tumour, lesion, volumeNode)
     madeLiver = mask & ~_voxels(segmentationNode, LIVER, volumeNode)[box]
@@ -103,19 +94,16 @@ def restoreLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", index: int
         InputError: the scan is gone.
     """
     items = rejectedLesions(segmentationNode)
-    volumeNode = parts.volumeOf(segmentationNode)
     if not 0 <= index < len(items):
         raise UsageError(_("This lesion was not rejected."))
-    if volumeNode is None:
-        raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
-    item = items.pop(index)
+    volumeNode, item = parts.requireVolume(segmentationNode), items.pop(index)
     _take(segmentationNode, LIVER, _unpacked(item.madeLiver, item.shape), item.corner, volumeNode)
     _give(segmentationNode, TUMOUR, _unpacked(item.voxels, item.shape), item.corner, volumeNode)
     _keep(segmentationNode, items)
 
 
 def _lesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int) -> Mapping[str, Any]:
-    summary = summaryOf(segmentationNode)
+    summary = parts.summaryOf(segmentationNode)
     if summary is None or editedSinceMeasured(segmentationNode):
         raise UsageError(
             _("The segmentation was edited after its lesions were measured: update the numbers first.")
@@ -141,12 +129,11 @@ def _component(tumour: np.ndarray, lesion: Mapping[str, Any], volumeNode: Any) -
     """Return the voxels of a lesion within its box, bool (z, y, x), and the box in the scan."""
     from scipy import ndimage
 
-    outer = boundingBox(tumour)
+    outer = bounding_box(tumour)
     if outer is not None:
         components, _count = ndimage.label(tumour[outer], structure=np.ones((3, 3, 3)))
-        toIjk = np.linalg.inv(ijkToRas(volumeNode))
-        centre = np.array([*(np.array(lesion["centre_lps_mm"]) * _TO_RAS), 1.0])
-        wanted = (toIjk @ centre)[:3][::-1] - [part.start for part in outer]
+        centre = volumeGrid(volumeNode).indices(np.array(lesion["centre_lps_mm"]))
+        wanted = centre[::-1] - [part.start for part in outer]
         for value, box in enumerate(ndimage.find_objects(components), start=1):
             mask = components[box] == value
             if np.count_nonzero(mask) != lesion["voxels"]:
@@ -164,8 +151,8 @@ def _take(
     segmentationNode: Any, label: int, mask: np.ndarray, corner: Sequence[int], volumeNode: Any
 ) -> None:
     """Take voxels away from a segment: where ``mask`` is False it stays as it is."""
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    _set(segmentationNode, label, ~mask, corner, volumeNode, logic.MODE_MERGE_MIN)
+    mode = slicer.vtkSlicerSegmentationsModuleLogic.MODE_MERGE_MIN
+    _set(segmentationNode, label, ~mask, corner, volumeNode, mode)
 
 
 def _give(
@@ -173,34 +160,27 @@ def _give(
 ) -> None:
     """Add voxels to a segment."""
     # MODE_MERGE_MAX would write the value of ``mask`` into the label map that segments share
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    _set(segmentationNode, label, mask, corner, volumeNode, logic.MODE_MERGE_MASK)
+    mode = slicer.vtkSlicerSegmentationsModuleLogic.MODE_MERGE_MASK
+    _set(segmentationNode, label, mask, corner, volumeNode, mode)
 
 
 def _set(
     segmentationNode: Any, label: int, mask: np.ndarray, corner: Sequence[int], volumeNode: Any, mode: int
 ) -> None:
-    if not mask.size:
-        return
-    image = slicer.vtkOrientedImageData()
-    extent = [value for low, count in zip(corner, mask.shape[::-1]) for value in (low, low + count - 1)]
-    image.SetExtent(*extent)
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    vtk_to_numpy(image.GetPointData().GetScalars()).reshape(mask.shape)[:] = mask
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    image.SetImageToWorldMatrix(matrix)
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetBinaryLabelmapToSegment(image, segmentationNode, LABELS[label].key, mode, extent)
+    if mask.size:
+        image, segmentID = imageOf(mask, corner, volumeNode), LABELS[label].key
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        logic.SetBinaryLabelmapToSegment(image, segmentationNode, segmentID, mode, image.GetExtent())
 
 
 def _keep(segmentationNode: "slicer.vtkMRMLSegmentationNode", items: Sequence[RejectedLesion]) -> None:
-    isNew = parts.part(segmentationNode, parts.REJECTED) is None
-    name = _("{volume} rejected lesions").format(volume=scanName(segmentationNode))
-    textNode = parts.makePart(segmentationNode, parts.REJECTED, "vtkMRMLTextNode", name)
-    textNode.SetText(json.dumps({"format": FORMAT, "lesions": [asdict(item) for item in items]}))
-    if isNew:
-        fileParts(segmentationNode)
+    name, data = (
+        _("{volume} rejected lesions"),
+        {"format": FORMAT, "lesions": [asdict(item) for item in items]},
+    )
+    parts.writeText(
+        segmentationNode, parts.REJECTED, name, data, lambda _node: parts.fileParts(segmentationNode)
+    )
 
 
 def _packed(mask: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""A run's result in the scene: put there in one step, read back, measured anew.
+"""A run's result in the scene: put there in one step, measured anew.
 
 A result is a segmentation node that references its tables, summary and lesion marks (``parts``). Nothing
 that a user changed is ever written over: a result is refilled in place only while nobody has edited or
@@ -17,25 +17,12 @@ from LiverSegLib.errors import InputChangedError
 from LiverSegLib.images.grid import Grid
 
 from . import parts
-from .fingerprint import editedSinceMeasured, isUntouched, rememberApplied, rememberMeasured
-from .parts import allResults, resultFor, volumeOf
-from .record import fileParts, partNodes, summaryOf, writeNumbers
-from .segments import fillSegmentation, labelArray, sharedLabelmap
+from .fingerprint import isUntouched, rememberApplied, rememberMeasured
+from .lesion_marks import hideDiameters, writeMarks
+from .segments import fillSegmentation, sharedLabelmap
+from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
 from .volumes import volumeGrid
-
-__all__ = [
-    "RunResult",
-    "allResults",
-    "applyResult",
-    "editedSinceMeasured",
-    "isUntouched",
-    "labelsOf",
-    "resultFor",
-    "summaryOf",
-    "updateMeasurements",
-    "volumeOf",
-]
 
 
 @dataclass(frozen=True)
@@ -77,28 +64,17 @@ def applyResult(
 
     Raises:
         InputChangedError: the volume was removed, or has another size or place than the labels. The scene
-        is as
-            it was.
+            is as it was.
     """
     _checkSameVoxels(volumeNode, result)
     slicer.mrmlScene.SaveStateForUndo()
-    if replace is not None and volumeOf(replace) is volumeNode and isUntouched(replace):
-        _refill(replace, volumeNode, result)
-        return replace
-    return _add(volumeNode, result)
-
-
-def labelsOf(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode"
-) -> np.ndarray:
-    """Return the segments as they are now, edits included, as uint8 (z, y, x) on the volume's grid.
-
-    Segments are found by ID; tumour wins over spleen, spleen over liver; other segments are left out.
-
-    Raises:
-        InputError: none of liver, spleen, tumour is there.
-    """
-    return labelArray(segmentationNode, volumeNode)
+    if replace is None or parts.volumeOf(replace) is not volumeNode or not isUntouched(replace):
+        return _add(volumeNode, result)
+    # The node itself, its name and its place in lists stay.
+    with slicer.util.NodeModify(replace):
+        _fill(replace, volumeNode, result)
+    _remember(replace, result, None)
+    return replace
 
 
 def updateMeasurements(
@@ -108,54 +84,39 @@ def updateMeasurements(
 
     Whether the segmentation counts as untouched does not change.
     """
-    writeNumbers(segmentationNode, summary)
+    _writeNumbers(segmentationNode, summary)
     rememberMeasured(segmentationNode)
-    fileParts(segmentationNode)
+    parts.fileParts(segmentationNode)
 
 
 def _add(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> "slicer.vtkMRMLSegmentationNode":
-    earlier = resultFor(volumeNode)
+    earlier = parts.resultFor(volumeNode)
     name = slicer.mrmlScene.GenerateUniqueName(_("{volume} segmentation").format(volume=volumeNode.GetName()))
     segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:
-        _place(segmentationNode, volumeNode)
-        # Segments before display nodes: these would show, and convert, what is still being put together.
-        fillSegmentation(
-            segmentationNode.GetSegmentation(), sharedLabelmap(result.labels, volumeNode), result.surfaces
-        )
-        styleSegmentation(segmentationNode)
+        _fill(segmentationNode, volumeNode, result)
         _remember(segmentationNode, result, earlier)
     except Exception:
-        for node in (*partNodes(segmentationNode), segmentationNode):
+        for node in (*parts.partNodes(segmentationNode), segmentationNode):
             slicer.mrmlScene.RemoveNode(node)
         raise
     return segmentationNode
 
 
-def _refill(
+def _fill(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
     result: RunResult,
 ) -> None:
-    """Replace the segments of an untouched result; the node itself, its name and place in lists stay."""
     labelmap = sharedLabelmap(result.labels, volumeNode)
-    wasModifying = segmentationNode.StartModify()
-    segmentation = segmentationNode.GetSegmentation()
-    segmentation.RemoveAllSegments()
-    _place(segmentationNode, volumeNode)
-    fillSegmentation(segmentation, labelmap, result.surfaces)
-    styleSegmentation(segmentationNode)
-    segmentationNode.EndModify(wasModifying)
-    _remember(segmentationNode, result, None)
-
-
-def _place(
-    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLScalarVolumeNode"
-) -> None:
+    segmentationNode.GetSegmentation().RemoveAllSegments()
     segmentationNode.SetNodeReferenceID(parts.VOLUME, volumeNode.GetID())
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     # After the transform, because it depends on both; Slicer resamples segments to it when it saves them.
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    # Segments before display nodes: these would show, and convert, what is still being put together.
+    fillSegmentation(segmentationNode.GetSegmentation(), labelmap, result.surfaces)
+    styleSegmentation(segmentationNode)
 
 
 def _remember(
@@ -165,8 +126,21 @@ def _remember(
 ) -> None:
     rememberApplied(segmentationNode)
     segmentationNode.SetAttribute(parts.TIME, str(time.time_ns() // 1000))
-    writeNumbers(segmentationNode, result.summary)
-    fileParts(segmentationNode, earlier)
+    _writeNumbers(segmentationNode, result.summary)
+    parts.fileParts(segmentationNode, earlier)
+
+
+def _writeNumbers(segmentationNode: "slicer.vtkMRMLSegmentationNode", summary: Mapping[str, Any]) -> None:
+    """Write summary, tables and marks of a result; parts that are missing are made."""
+    measurements = summary["measurements"]
+    for role, name, fill in (
+        (parts.VOLUMES_TABLE, _("{volume} volumes"), fillVolumesTable),
+        (parts.LESIONS_TABLE, _("{volume} lesions"), fillLesionsTable),
+    ):
+        fill(parts.makePart(segmentationNode, role, "vtkMRMLTableNode", name), measurements)
+    parts.writeText(segmentationNode, parts.SUMMARY, _("{volume} LiverSeg summary"), summary)
+    writeMarks(segmentationNode, measurements)
+    hideDiameters(segmentationNode)
 
 
 def _checkSameVoxels(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> None:
@@ -175,9 +149,8 @@ def _checkSameVoxels(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunRe
     grid = volumeGrid(volumeNode)
     if result.labels.shape == grid.shape and grid.coincides(result.grid):
         return
+    text = _("The volume {name} was changed while it was being segmented; segment it again.")
     raise InputChangedError(
-        _("The volume {name} was changed while it was being segmented; segment it again.").format(
-            name=volumeNode.GetName()
-        ),
+        text.format(name=volumeNode.GetName()),
         details=f"volume {grid}, labels {result.labels.shape[::-1]} {result.grid}",
     )

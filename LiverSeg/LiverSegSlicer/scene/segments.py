@@ -1,11 +1,11 @@
-"""Labels and surfaces of a run as segments, and segments back as labels.
+"""Labels and surfaces of a run as segments with their SNOMED CT codes, and segments back as labels.
 
 The segments share one label map that covers just the labelled part of the scan, and bring their surfaces
 ready made, so that nothing is converted when they are shown. Editing changes label values, layers and
 extents: whoever reads them back goes by segment ID.
 """
 
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -14,39 +14,24 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.labels import LABELS
+from LiverSegLib.images.grid import bounding_box
+from LiverSegLib.labels import LABELS, LIVER, TUMOUR, Code, LabelInfo
 
-from .terminology import setTerminology
-from .volumes import asArray, ijkToRas, toWorld
+from .volumes import ijkToRas, toWorld
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
 """Slicer's names of the two representations (vtkSegmentationConverter gives the same)."""
 
-SEGMENT_IDS = tuple(info.key for info in LABELS.values())
-"""liver, spleen, tumour: in this order a later one wins where segments overlap."""
+SEGMENT_CONTEXT = "Segmentation category and type - DICOM master list"
+"""Slicer's list of terms that holds all of ours; its own shorter list knows no neoplasm."""
+REGION_CONTEXT = "Anatomic codes - DICOM master list"
+"""Slicer's list of places in the body."""
 
 Surfaces = Mapping[str, Tuple[np.ndarray, np.ndarray]]
-Box = Tuple[slice, slice, slice]
 
 _SAME_GRID_VOXELS = 0.01
 """Two grids are one if no corner lies further apart than this part of a voxel."""
-
-
-def boundingBox(labels: np.ndarray) -> Optional[Box]:
-    """Return the tightest box around what is not zero in a bool or uint8 (z, y, x) array, None if nothing."""
-    if not labels.size:
-        return None
-    values = labels.view(np.uint8)
-    z = np.flatnonzero(
-        values.reshape(len(values), -1).max(axis=1) if values.flags.c_contiguous else values.max((1, 2))
-    )
-    if not z.size:
-        return None
-    rows = slice(int(z[0]), int(z[-1]) + 1)
-    plane = values[rows].max(axis=0)
-    y, x = np.flatnonzero(plane.max(axis=1)), np.flatnonzero(plane.max(axis=0))
-    return rows, slice(int(y[0]), int(y[-1]) + 1), slice(int(x[0]), int(x[-1]) + 1)
 
 
 def sharedLabelmap(
@@ -56,12 +41,22 @@ def sharedLabelmap(
 
     Its extent counts the volume's own voxels; without any label it is one voxel of background.
     """
-    box = boundingBox(labels) or (slice(0, 1),) * 3
+    box = bounding_box(labels) or (slice(0, 1),) * 3
+    return imageOf(labels[box], [part.start for part in box[::-1]], volumeNode)
+
+
+def imageOf(
+    voxels: np.ndarray, corner: Sequence[int], volumeNode: "slicer.vtkMRMLVolumeNode"
+) -> "slicer.vtkOrientedImageData":
+    """Return bool or uint8 (z, y, x) as an image in the place of the volume.
+
+    Args:
+        corner: index (i, j, k) in the volume of the first voxel.
+    """
     image = slicer.vtkOrientedImageData()
-    z, y, x = box
-    image.SetExtent(x.start, x.stop - 1, y.start, y.stop - 1, z.start, z.stop - 1)
+    image.SetExtent(*(n for low, count in zip(corner, voxels.shape[::-1]) for n in (low, low + count - 1)))
     image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])[:] = labels[box]
+    vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape)[:] = voxels
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     image.SetImageToWorldMatrix(matrix)
@@ -104,11 +99,24 @@ def fillSegmentation(
         segment.SetName(info.name)
         segment.SetColor(*(value / 255 for value in info.colour))
         segment.SetLabelValue(info.value)
-        setTerminology(segment, info)
+        # vtkSegment.SetTerminology is absent in 5.8
+        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminologyEntry(info))
         segment.AddRepresentation(LABELMAP, labelmap)
         if surfaces:
-            segment.AddRepresentation(SURFACE, _surfaceOf(info.key, surfaces))
+            surface = closedSurface(*surfaces[info.key]) if info.key in surfaces else vtk.vtkPolyData()
+            segment.AddRepresentation(SURFACE, surface)
         segmentation.AddSegment(segment, info.key)
+
+
+def terminologyEntry(label: LabelInfo) -> str:
+    """Return the terminology of a label in the text form that Slicer stores.
+
+    The form is Slicer's own: context ~ category ~ type ~ type modifier ~ region context ~ region ~ region
+    modifier, each code as scheme^value^meaning. A tumour's region is the liver.
+    """
+    region = LABELS[LIVER].type if label.value == TUMOUR else None
+    kind = (SEGMENT_CONTEXT, _code(label.category), _code(label.type), _code(None))
+    return "~".join((*kind, REGION_CONTEXT, _code(region), _code(None)))
 
 
 def segmentMask(
@@ -129,13 +137,13 @@ def segmentMask(
     return voxels == segment.GetLabelValue(), image
 
 
-def labelArray(
+def labelsOf(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode"
 ) -> np.ndarray:
-    """Return the segments as they are now as labels, uint8 (z, y, x), on the volume's grid.
+    """Return the segments as they are now, edits included, as labels, uint8 (z, y, x), on the volume's grid.
 
-    Other segments than ours are left out. Segments on another grid or under another transform than the
-    volume are resampled to it.
+    Segments are found by ID; tumour wins over spleen, spleen over liver; other segments are left out.
+    Segments on another grid or under another transform than the volume are resampled to it.
 
     Raises:
         InputError: none of the segments is there.
@@ -185,7 +193,7 @@ def segmentBox(
     The box lies along the world's axes; None if the segment has no voxel.
     """
     mask = segmentMask(segmentationNode, segmentID)
-    box = None if mask is None else boundingBox(mask[0])
+    box = None if mask is None else bounding_box(mask[0])
     if mask is None or box is None:
         return None
     image = mask[1]
@@ -201,11 +209,11 @@ def imageToRas(image: "slicer.vtkOrientedImageData") -> np.ndarray:
     """Return the 4 x 4 matrix from voxel indices (extent counted) of an image to RAS mm."""
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
-    return asArray(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _surfaceOf(key: str, surfaces: Surfaces) -> "vtk.vtkPolyData":
-    return closedSurface(*surfaces[key]) if key in surfaces else vtk.vtkPolyData()
+def _code(code: Optional[Code]) -> str:
+    return "^^" if code is None else f"{code.scheme}^{code.value}^{code.meaning}"
 
 
 def _onGrid(

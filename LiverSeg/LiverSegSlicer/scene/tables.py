@@ -5,6 +5,7 @@ importing it costs half a second of scipy in Slicer's own process.
 """
 
 import math
+import operator
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import slicer
@@ -20,14 +21,14 @@ Row = Mapping[str, Any]
 
 class Column(NamedTuple):
     """One column: name for programs (that of the core's CSV files), title for people, unit, decimals
-    (None: text, 0: whole numbers), value of a row.
+    (None: text, 0: whole numbers), value of a row (None: what the row has under the name).
     """
 
     name: str
     title: str
     unit: str
     decimals: Optional[int]
-    value: Callable[[Row], Any]
+    value: Optional[Callable[[Row], Any]] = None
 
 
 def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping[str, Any]) -> None:
@@ -39,11 +40,11 @@ def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
     """
     columns = (
         Column("structure", _("Structure"), "", None, lambda row: row["name"]),
-        Column("volume_ml", _("Volume (ml)"), "ml", 2, lambda row: row["volume_ml"]),
+        Column("volume_ml", _("Volume (ml)"), "ml", 2),
         Column("share_of_liver_percent", _("Share of liver (%)"), "%", 2, lambda row: row.get("share")),
-        Column("mean_hu", _("Mean (HU)"), "HU", 1, lambda row: row.get("mean_hu")),
-        Column("sd_hu", _("SD (HU)"), "HU", 1, lambda row: row.get("sd_hu")),
-        Column("median_hu", _("Median (HU)"), "HU", 1, lambda row: row.get("median_hu")),
+        Column("mean_hu", _("Mean (HU)"), "HU", 1),
+        Column("sd_hu", _("SD (HU)"), "HU", 1),
+        Column("median_hu", _("Median (HU)"), "HU", 1),
         Column("cut_off_at", _("Cut off at"), "", None, lambda row: borderWords(row.get("touches", ()))),
         Column("warnings", _("Warnings"), "", None, lambda row: " ".join(sentences(row.get("warnings", ())))),
     )
@@ -54,15 +55,13 @@ def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
     """Write one row per lesion, the largest first. The centre is in RAS mm, as in Slicer's views."""
     columns = (
         Column("lesion", _("Lesion"), "", 0, lambda row: row["number"]),
-        Column("volume_ml", _("Volume (ml)"), "ml", 2, lambda row: row["volume_ml"]),
-        Column(
-            "longest_diameter_mm", _("Longest diameter (mm)"), "mm", 1, lambda row: row["longest_diameter_mm"]
-        ),
-        Column("perpendicular_mm", _("Perpendicular (mm)"), "mm", 1, lambda row: row["perpendicular_mm"]),
-        Column("mean_hu", _("Mean (HU)"), "HU", 1, lambda row: row["mean_hu"]),
-        Column("sd_hu", _("SD (HU)"), "HU", 1, lambda row: row["sd_hu"]),
-        Column("surface_distance_mm", _("To surface (mm)"), "mm", 1, lambda row: row["surface_distance_mm"]),
-        Column("probability", _("Probability"), "", 2, lambda row: row["probability"]),
+        Column("volume_ml", _("Volume (ml)"), "ml", 2),
+        Column("longest_diameter_mm", _("Longest diameter (mm)"), "mm", 1),
+        Column("perpendicular_mm", _("Perpendicular (mm)"), "mm", 1),
+        Column("mean_hu", _("Mean (HU)"), "HU", 1),
+        Column("sd_hu", _("SD (HU)"), "HU", 1),
+        Column("surface_distance_mm", _("To surface (mm)"), "mm", 1),
+        Column("probability", _("Probability"), "", 2),
         Column("centre_r_mm", _("Center R (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][0]),
         Column("centre_a_mm", _("Center A (mm)"), "mm", 1, lambda row: -row["centre_lps_mm"][1]),
         Column("centre_s_mm", _("Center S (mm)"), "mm", 1, lambda row: row["centre_lps_mm"][2]),
@@ -101,16 +100,16 @@ def _volumeRows(measurements: Mapping[str, Any]) -> Tuple[Row, ...]:
 
 def fillTable(tableNode: "slicer.vtkMRMLTableNode", columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Replace all of a table, one row of it for each of ``rows``, in one modification."""
-    wasModifying = tableNode.StartModify()
-    tableNode.RemoveAllColumns()
-    tableNode.SetUseColumnTitleAsColumnHeader(True)
-    tableNode.SetLocked(True)
-    for column in columns:
-        tableNode.AddColumn(_array(column, [column.value(row) for row in rows]))
-        tableNode.SetColumnTitle(column.name, column.title)
-        if column.unit:
-            tableNode.SetColumnUnitLabel(column.name, column.unit)
-    tableNode.EndModify(wasModifying)
+    with slicer.util.NodeModify(tableNode):
+        tableNode.RemoveAllColumns()
+        tableNode.SetUseColumnTitleAsColumnHeader(True)
+        tableNode.SetLocked(True)
+        for column in columns:
+            value = column.value or operator.methodcaller("get", column.name)
+            tableNode.AddColumn(_array(column, [value(row) for row in rows]))
+            tableNode.SetColumnTitle(column.name, column.title)
+            if column.unit:
+                tableNode.SetColumnUnitLabel(column.name, column.unit)
 
 
 def _array(column: Column, values: Sequence[Any]) -> "vtk.vtkAbstractArray":

@@ -1,18 +1,20 @@
-"""How a result is shown: colours and opacities of the segments, and the views turned to it."""
+"""How a result is shown: colours and opacities of the segments, and the views turned to it.
 
+The cameras of the 3D views are set from the organs' box. What the view's own ``rotateToViewAxis`` and
+``resetCamera`` leave depends on everything else that the scene shows.
+"""
+
+import math
 from typing import Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
-import vtk
 
 from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 from . import parts
-from .camera import lookFromFront
 from .highlight import scanOf
-from .lesion_marks import lesionPlace, showOnly
-from .record import fileParts, hideDiameters, showDiameters, summaryOf, writeMarks
+from .lesion_marks import hideDiameters, lesionPlace, showDiameters, showOnly, writeMarks
 from .rejected_lesions import rejectedLesions
 from .segments import segmentBox
 
@@ -27,23 +29,25 @@ OUTLINE_PIXELS = 2
 
 FRAME = 1.2
 """The slices show this much of the size of liver and spleen, where the scan is larger than that."""
+FILL = 0.9
+"""Part of a 3D view's height or width, whichever is tighter, that the box of the organs takes."""
 WELL_WITHIN = 0.8
 """A place in this inner part of a view is seen without shifting the view."""
+
+_USUAL_SLICES = ("Red", "Green", "Yellow")
 
 
 def styleSegmentation(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Give a segmentation its display node: outline and light fill in slices, translucent liver in 3D."""
     segmentationNode.CreateDefaultDisplayNodes()
-    displayNode = segmentationNode.GetDisplayNode()
-    wasModifying = displayNode.StartModify()
-    displayNode.SetSliceIntersectionThickness(OUTLINE_PIXELS)
-    displayNode.SetOpacity2DFill(1.0)
-    displayNode.SetOpacity2DOutline(1.0)
-    for label, info in LABELS.items():
-        displayNode.SetSegmentOpacity3D(info.key, OPACITY_3D[label])
-        displayNode.SetSegmentOpacity2DFill(info.key, OPACITY_FILL[label])
-        displayNode.SetSegmentOpacity2DOutline(info.key, 1.0)
-    displayNode.EndModify(wasModifying)
+    with slicer.util.NodeModify(segmentationNode.GetDisplayNode()) as displayNode:
+        displayNode.SetSliceIntersectionThickness(OUTLINE_PIXELS)
+        displayNode.SetOpacity2DFill(1.0)
+        displayNode.SetOpacity2DOutline(1.0)
+        for label, info in LABELS.items():
+            displayNode.SetSegmentOpacity3D(info.key, OPACITY_3D[label])
+            displayNode.SetSegmentOpacity2DFill(info.key, OPACITY_FILL[label])
+            displayNode.SetSegmentOpacity2DOutline(info.key, 1.0)
 
 
 def showResult(
@@ -64,7 +68,10 @@ def showResult(
     frameLiver(segmentationNode)
     box = _organsBox(segmentationNode)
     if box is not None:
-        lookFromFront(*box)
+        for index in range(layoutManager.threeDViewCount):
+            view = layoutManager.threeDWidget(index).threeDView()
+            if view.cameraNode() is not None:
+                _lookFromFront(view.cameraNode(), *box, view.width / max(1, view.height))
 
 
 def showInViews(
@@ -106,15 +113,14 @@ def jumpToLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int
 
     Marks that were deleted are made again. Returns False if the result has no such lesion (any more).
     """
-    summary = summaryOf(segmentationNode)
-    lesions = [] if summary is None else summary["measurements"]["lesions"]
-    lesion = next((lesion for lesion in lesions if lesion["number"] == number), None)
-    if summary is None or lesion is None:
+    measurements = (parts.summaryOf(segmentationNode) or {}).get("measurements", {"lesions": []})
+    lesion = next((lesion for lesion in measurements["lesions"] if lesion["number"] == number), None)
+    if lesion is None:
         return False
     marksNode = parts.part(segmentationNode, parts.LESION_MARKS)
     if marksNode is None:
-        marksNode = writeMarks(segmentationNode, summary["measurements"])
-        fileParts(segmentationNode)
+        marksNode = writeMarks(segmentationNode, measurements)
+        parts.fileParts(segmentationNode)
     marksNode.SetDisplayVisibility(True)
     showOnly(marksNode, number)
     showDiameters(segmentationNode, lesion)
@@ -166,6 +172,44 @@ def viewGroupOf(volumeNode: Optional["slicer.vtkMRMLScalarVolumeNode"]) -> int:
     return logics[0].GetSliceNode().GetViewGroup() if logics else 0
 
 
+def slicesCrossing() -> Tuple[float, float, float]:
+    """Return the point, world RAS mm, in which the three slices of Slicer's usual layouts cross: the place
+    that the user looks at.
+
+    Where slices are parallel, the nearest point to all of them and to their middles.
+    """
+    nodes = [slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode") for name in _USUAL_SLICES]
+    planes = [slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()) for node in nodes if node is not None]
+    if not planes:
+        return 0.0, 0.0, 0.0
+    normals, middles = np.array(planes)[:, :3, 2], np.array(planes)[:, :3, 3]
+    middle = middles.mean(axis=0)
+    distances = ((middles - middle) * normals).sum(axis=1)
+    r, a, s = middle + np.linalg.lstsq(normals, distances, rcond=None)[0]
+    return float(r), float(a), float(s)
+
+
+def _lookFromFront(
+    cameraNode: "slicer.vtkMRMLCameraNode", low: np.ndarray, high: np.ndarray, widthToHeight: float
+) -> None:
+    """Point a camera at a box from in front, the head up.
+
+    Args:
+        low, high: corners of the box, world RAS mm (3,).
+        widthToHeight: of the view.
+    """
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
+    halfHeight = max(half[2], half[0] / widthToHeight) / FILL
+    viewAngle = math.radians(cameraNode.GetViewAngle())  # from the lower to the upper edge of the view
+    distance = half[1] + halfHeight / math.tan(viewAngle / 2)
+    with slicer.util.NodeModify(cameraNode):
+        cameraNode.SetFocalPoint(*middle)
+        cameraNode.SetPosition(middle[0], middle[1] + distance, middle[2])
+        cameraNode.SetViewUp(0.0, 0.0, 1.0)
+        cameraNode.SetParallelScale(halfHeight)
+    cameraNode.ResetClippingRange()
+
+
 def _organsBox(
     segmentationNode: "slicer.vtkMRMLSegmentationNode",
 ) -> Optional[Tuple[np.ndarray, np.ndarray]]:
@@ -202,9 +246,8 @@ def _sliceLogics() -> Iterator["slicer.vtkMRMLSliceLogic"]:
 
 def _shows(sliceNode: "slicer.vtkMRMLSliceNode", place: Sequence[float]) -> bool:
     """Whether a point in the plane of a slice lies well within its view."""
-    rasToSlice = vtk.vtkMatrix4x4()
-    vtk.vtkMatrix4x4.Invert(sliceNode.GetSliceToRAS(), rasToSlice)
-    across, down = rasToSlice.MultiplyPoint((*place, 1))[:2]
+    rasToSlice = np.linalg.inv(slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS()))
+    across, down = (rasToSlice @ (*place, 1.0))[:2]
     width, height, _depth = sliceNode.GetFieldOfView()
     x, y, _z = sliceNode.GetXYZOrigin()
     return abs(across - x) < WELL_WITHIN * width / 2 and abs(down - y) < WELL_WITHIN * height / 2
@@ -212,16 +255,9 @@ def _shows(sliceNode: "slicer.vtkMRMLSliceNode", place: Sequence[float]) -> bool
 
 def _zoom(sliceNode: "slicer.vtkMRMLSliceNode", size: np.ndarray) -> None:
     """Let a slice view hold a box of ``size`` (world RAS mm) if it shows more than that now."""
-    across, down = _extentInView(sliceNode, size)
+    axes = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())[:3, :2]
+    across, down = np.abs(axes.T) @ size
     width, height, depth = sliceNode.GetFieldOfView()
-    factor = max(across / width, down / height)
+    factor = float(max(across / width, down / height))
     if 0 < factor < 1:
         sliceNode.SetFieldOfView(width * factor, height * factor, depth)
-
-
-def _extentInView(sliceNode: "slicer.vtkMRMLSliceNode", size: np.ndarray) -> Tuple[float, float]:
-    """Return width and height in mm that a box along the world's axes takes in a slice view."""
-    matrix = sliceNode.GetSliceToRAS()
-    axes = np.array([[matrix.GetElement(row, column) for row in range(3)] for column in range(2)])
-    width, height = np.abs(axes) @ size
-    return float(width), float(height)

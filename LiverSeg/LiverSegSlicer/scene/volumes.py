@@ -1,4 +1,4 @@
-"""The scan as the scene holds it: what to tell of it, can it be segmented, its grid and its voxels."""
+"""The scan as the scene holds it: what to tell of it and its DICOM header, can it be segmented, its grid."""
 
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
@@ -25,6 +25,12 @@ _SEVERAL_VALUES = (
     "vtkMRMLTensorVolumeNode",
     "vtkMRMLDiffusionImageVolumeNode",
 )
+_KVP = "0018,0060"
+_CONTRAST_AGENT = "0018,0010"
+_SERIES_DESCRIPTION = "0008,103E"
+_DATES = ("0008,0022", "0008,0021", "0008,0020")
+"""Of acquisition, series and study."""
+_SLICE_THICKNESS = "0018,0050"
 _TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -33,17 +39,13 @@ class VolumeFacts:
     """What to tell of a volume before any work.
 
     Attributes:
-        name: of the node.
         size: voxels along (i, j, k).
-        spacing: mm along (i, j, k).
         text: size and spacing in one line.
         doubts: sentences on what makes the volume or its results doubtful.
         saidOfNumbers: those of them that stand at the numbers too, once the scan is measured.
     """
 
-    name: str
     size: Tuple[int, int, int]
-    spacing: Tuple[float, float, float]
     text: str
     doubts: Tuple[str, ...]
     saidOfNumbers: Tuple[str, ...] = ()
@@ -52,17 +54,15 @@ class VolumeFacts:
 def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> VolumeFacts:
     """Describe a volume without a pass over its voxels. Odd volumes and None get a description too."""
     if volumeNode is None or not volumeNode.IsA("vtkMRMLVolumeNode"):
-        return VolumeFacts("", (0, 0, 0), (0.0, 0.0, 0.0), _("No volume is chosen."), ())
-    name = volumeNode.GetName() or ""
-    spacing = tuple(float(value) for value in volumeNode.GetSpacing())
+        return VolumeFacts((0, 0, 0), _("No volume is chosen."), ())
     if volumeNode.GetImageData() is None:
-        return VolumeFacts(name, (0, 0, 0), spacing, _("The volume holds no image."), ())
-    size = tuple(volumeNode.GetImageData().GetDimensions())
+        return VolumeFacts((0, 0, 0), _("The volume holds no image."), ())
+    size, spacing = volumeNode.GetImageData().GetDimensions(), volumeNode.GetSpacing()
     text = _("{size} voxels, {spacing} mm").format(
         size=" × ".join(map(str, size)), spacing=" × ".join(f"{value:.3g}" for value in spacing)
     )
     thick = _thickSlices(spacing)
-    return VolumeFacts(name, size, spacing, text, (*thick, *_doubts(volumeNode)), thick)
+    return VolumeFacts(size, text, (*thick, *_doubts(volumeNode)), thick)
 
 
 def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
@@ -77,22 +77,22 @@ def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
         raise InputError(_("Choose a CT volume first."))
     if volumeNode.IsA(_NO_SCALARS):
         raise NotCTError(_("This volume is a label map; choose the CT that it was made of."))
+    several = _("This volume has several values per voxel (color, vectors); a CT has one.")
     if any(volumeNode.IsA(name) for name in _SEVERAL_VALUES) or not volumeNode.IsA("vtkMRMLScalarVolumeNode"):
-        raise NotCTError(_("This volume has several values per voxel (color, vectors); a CT has one."))
+        raise NotCTError(several)
     imageData = volumeNode.GetImageData()
     if imageData is None or imageData.GetPointData().GetScalars() is None:
         raise InputError(_("This volume holds no image data; load the CT again."))
     if imageData.GetNumberOfScalarComponents() != 1:
-        raise NotCTError(_("This volume has several values per voxel (color, vectors); a CT has one."))
+        raise NotCTError(several)
     _checkGeometry(volumeNode)
     transformNode = volumeNode.GetParentTransformNode()
     if transformNode is not None and not transformNode.IsTransformToWorldLinear():
-        raise InputError(
-            _(
-                "The volume lies under the non-linear transform {name}: harden it in the Transforms module, "
-                "or take the volume out of it, then segment again."
-            ).format(name=transformNode.GetName())
+        text = _(
+            "The volume lies under the non-linear transform {name}: harden it in the Transforms module, "
+            "or take the volume out of it, then segment again."
         )
+        raise InputError(text.format(name=transformNode.GetName()))
 
 
 def volumeGrid(volumeNode: "slicer.vtkMRMLVolumeNode") -> Grid:
@@ -112,21 +112,11 @@ def volumeGrid(volumeNode: "slicer.vtkMRMLVolumeNode") -> Grid:
     )
 
 
-def voxelArray(volumeNode: "slicer.vtkMRMLVolumeNode") -> np.ndarray:
-    """Return a view (z, y, x) of the voxels of a scalar volume; nothing is copied."""
-    return slicer.util.arrayFromVolume(volumeNode)
-
-
 def ijkToRas(volumeNode: "slicer.vtkMRMLVolumeNode") -> np.ndarray:
     """Return the 4 x 4 matrix from voxel indices (i, j, k) to RAS mm, without the parent transform."""
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
-    return asArray(matrix)
-
-
-def asArray(matrix: "vtk.vtkMatrix4x4") -> np.ndarray:
-    """Return a VTK matrix as a float array (4, 4)."""
-    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+    return slicer.util.arrayFromVTKMatrix(matrix)
 
 
 def toWorld(node: "slicer.vtkMRMLTransformableNode") -> np.ndarray:
@@ -135,18 +125,44 @@ def toWorld(node: "slicer.vtkMRMLTransformableNode") -> np.ndarray:
     matrix = vtk.vtkMatrix4x4()
     if transformNode is not None:
         transformNode.GetMatrixTransformToWorld(matrix)
-    return asArray(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def tubeVoltageOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[float]:
+    """Return the tube voltage in kV; None if it is not known."""
+    return _positive(_headerValue(volumeNode, _KVP))
+
+
+def contrastAgentOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
+    """Return the contrast agent that the header names; None if it names none or is not known."""
+    return _headerValue(volumeNode, _CONTRAST_AGENT).strip() or None
+
+
+def seriesOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
+    """Return the description of the series; the node's name if it is not known."""
+    return _headerValue(volumeNode, _SERIES_DESCRIPTION).strip() or volumeNode.GetName() or ""
+
+
+def dateOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
+    """Return the date of the scan as YYYY-MM-DD; empty if it is not known."""
+    found = (_headerValue(volumeNode, tag).strip() for tag in _DATES)
+    digits = next(
+        (text for text in (*found, _studyDate(volumeNode)) if len(text) == 8 and text.isdigit()), ""
+    )
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}" if digits else ""
+
+
+def sliceThicknessOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> float:
+    """Return the slice thickness in mm: the header's, else the distance between slices."""
+    return _positive(_headerValue(volumeNode, _SLICE_THICKNESS)) or float(volumeNode.GetSpacing()[2])
 
 
 def _checkGeometry(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
     size = volumeNode.GetImageData().GetDimensions()
     if min(size) < MINIMUM_SLICES:
         what = _("a single slice") if min(size) == 1 else _("only {count} slices").format(count=min(size))
-        raise ImageGeometryError(
-            _("This volume is {what}; at least {minimum} slices are needed.").format(
-                what=what, minimum=MINIMUM_SLICES
-            )
-        )
+        text = _("This volume is {what}; at least {minimum} slices are needed.")
+        raise ImageGeometryError(text.format(what=what, minimum=MINIMUM_SLICES))
     matrix = ijkToRas(volumeNode)
     if not np.isfinite(matrix).all():
         raise ImageGeometryError(
@@ -164,71 +180,87 @@ def _thickSlices(spacing: Tuple[float, ...]) -> Tuple[str, ...]:
 
 
 def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
-    doubts = _shearDoubt(volumeNode) + _transformDoubt(volumeNode) + _sequenceDoubt(volumeNode)
-    return doubts + _valueDoubt(volumeNode)
+    questions = (_shearDoubt, _transformDoubt, _sequenceDoubt, _valueDoubt)
+    found = (question(volumeNode) for question in questions)
+    return [doubt for doubt in found if doubt]
 
 
-def _shearDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+def _shearDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
     steps = ijkToRas(volumeNode)[:3, :3]
     lengths = np.linalg.norm(steps, axis=0)
     if not np.isfinite(steps).all() or not lengths.all():
-        return [_("The position or spacing of the volume is not usable.")]
+        return _("The position or spacing of the volume is not usable.")
     axes = steps / lengths
     shear = float(np.abs(axes.T @ axes - np.eye(3)).max())
     if shear <= SHEAR_TOLERANCE:
-        return []
+        return None
     angle = float(np.degrees(np.arcsin(min(1.0, shear))))
-    return [
-        _("The axes of the volume are not perpendicular (by {angle:.1f}°): sizes may be less exact.").format(
-            angle=angle
-        )
-    ]
+    text = _("The axes of the volume are not perpendicular (by {angle:.1f}°): sizes may be less exact.")
+    return text.format(angle=angle)
 
 
-def _transformDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+def _transformDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
     transformNode = volumeNode.GetParentTransformNode()
     if transformNode is None:
-        return []
+        return None
     if not transformNode.IsTransformToWorldLinear():
-        return [
-            _("The volume lies under the non-linear transform {name}: harden it before segmenting.").format(
-                name=transformNode.GetName()
-            )
-        ]
+        text = _("The volume lies under the non-linear transform {name}: harden it before segmenting.")
+        return text.format(name=transformNode.GetName())
     steps = toWorld(volumeNode)[:3, :3]
     if np.abs(steps.T @ steps - np.eye(3)).max() <= 2 * SCALE_TOLERANCE:
-        return []
-    return [
-        _("The transform {name} changes sizes: all numbers are those of the volume without it.").format(
-            name=transformNode.GetName()
-        )
-    ]
+        return None
+    text = _("The transform {name} changes sizes: all numbers are those of the volume without it.")
+    return text.format(name=transformNode.GetName())
 
 
-def _sequenceDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+def _sequenceDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
     for browserNode in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
         if browserNode.IsProxyNode(volumeNode.GetID()):
-            return [
-                _("The volume plays a sequence: frame {number} of {count}, shown now, is segmented.").format(
-                    number=browserNode.GetSelectedItemNumber() + 1, count=browserNode.GetNumberOfItems()
-                )
-            ]
-    return []
+            text = _("The volume plays a sequence: frame {number} of {count}, shown now, is segmented.")
+            return text.format(
+                number=browserNode.GetSelectedItemNumber() + 1, count=browserNode.GetNumberOfItems()
+            )
+    return None
 
 
-def _valueDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
+def _valueDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
     """Look at some thousand voxels only; the core judges all of them when the run begins."""
     imageData = volumeNode.GetImageData()
     scalars = imageData.GetPointData().GetScalars()
     if scalars is None or imageData.GetNumberOfScalarComponents() != 1:
-        return []
-    voxels = voxelArray(volumeNode)
+        return None
+    voxels = slicer.util.arrayFromVolume(volumeNode)
     sample = voxels[tuple(slice(None, None, max(1, count // _SAMPLES_AN_AXIS)) for count in voxels.shape)]
     low, high = float(sample.min()), float(sample.max())
     if low < -200 < 100 < high:
-        return []
-    return [
-        _("The values (about {low:g} to {high:g}) do not look like a CT in Hounsfield units.").format(
-            low=low, high=high
-        )
-    ]
+        return None
+    text = _("The values (about {low:g} to {high:g}) do not look like a CT in Hounsfield units.")
+    return text.format(low=low, high=high)
+
+
+def _positive(text: str) -> Optional[float]:
+    try:
+        value = float(text)
+    except ValueError:  # empty, or not a number
+        return None
+    return value if value > 0 else None
+
+
+def _studyDate(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
+    """Return the date that the subject hierarchy keeps of the scan's study, also without the database."""
+    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if hierarchyNode is None:
+        return ""
+    constants = slicer.vtkMRMLSubjectHierarchyConstants
+    study = constants.GetDICOMLevelStudy()
+    item = hierarchyNode.GetItemAncestorAtLevel(hierarchyNode.GetItemByDataNode(volumeNode), study)
+    return hierarchyNode.GetItemAttribute(item, constants.GetDICOMStudyDateAttributeName()) if item else ""
+
+
+def _headerValue(volumeNode: "slicer.vtkMRMLVolumeNode", tag: str) -> str:
+    """Return a value from the header of the scan's first slice; empty if there is no such header."""
+    database = getattr(slicer, "dicomDatabase", None)  # a Slicer can be built without DICOM
+    instances = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
+    if database is None or not instances or not database.isOpen:
+        return ""
+    return database.instanceValue(instances[0], tag) or ""

@@ -1,1 +1,1 @@
-"""Long work: the child process, runs and their jobs, files handed over, work in turns, PyTorch."""
+"""Long work: the child process, runs and other work in turns, files handed over, PyTorch."""

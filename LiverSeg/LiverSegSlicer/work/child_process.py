@@ -1,9 +1,11 @@
-"""One worker process on QProcess with its private folder: messages in and out, and one notice of its end."""
+"""One worker process on QProcess with its private folder: messages in and out, notice of its end, its log."""
 
 import os
 import signal
+import time
+from collections import deque
 from pathlib import Path
-from typing import Callable, Optional, Sequence
+from typing import Callable, Deque, Optional, Sequence
 
 import qt
 from slicer.i18n import tr as _
@@ -13,7 +15,6 @@ from LiverSegLib.worker import protocol, scratch
 
 from ..places import coreFolder
 from ..slots import guarded
-from .worker_log import WorkerLog
 
 FAILED_TO_START = 0
 """QProcess::FailedToStart: the only error after which ``finished`` does not come."""
@@ -30,7 +31,30 @@ MAX_STRAY_BYTES = 1 << 22
 LOGGED_STRAY_BYTES = 1 << 14
 """How much of it is worth a place in the log."""
 
+MAX_LINES = 1000
+"""Lines kept of the log; older ones are forgotten."""
+MAX_LINE = 2000
+"""Characters kept of a line of it."""
+
 _TAIL = 4000
+
+
+class WorkerLog:
+    """The last lines of what the worker and its start said, each with the time of day, for the log window: in
+    memory only, as it may name a patient's files.
+    """
+
+    def __init__(self) -> None:
+        self._lines: Deque[str] = deque(maxlen=MAX_LINES)
+
+    def add(self, text: str) -> None:
+        """Note one or several lines."""
+        now = time.strftime("%H:%M:%S")
+        self._lines.extend(f"{now} {line[:MAX_LINE]}" for line in text.splitlines() if line.strip())
+
+    def text(self) -> str:
+        """All lines kept, oldest first."""
+        return "\n".join(self._lines)
 
 
 class ChildProcess:

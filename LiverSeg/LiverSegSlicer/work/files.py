@@ -26,11 +26,11 @@ SLAB_BYTES = 1 << 22
 SPARE_BYTES = 1 << 26
 """Room that must be left on the disk besides an array: the result goes there too."""
 
-Turns = Generator[float, None, Any]
+Portions = Generator[float, None, Any]
 """Yields the fraction done."""
 
 
-def writeArray(path: Path, array: np.ndarray) -> Turns:
+def writeArray(path: Path, array: np.ndarray) -> Portions:
     """Write an array as .npy, uncompressed, so that the worker can map it into memory.
 
     Args:
@@ -43,19 +43,19 @@ def writeArray(path: Path, array: np.ndarray) -> Turns:
     place = path.parent.parent
     try:
         _checkRoom(path.parent, array.nbytes)
-        with open(path, "wb", buffering=0) as file:
+        with open(path, "wb") as file:
             header = np.lib.format.header_data_from_array_1_0(array[:0])
             header.update(shape=array.shape, fortran_order=False)
             np.lib.format.write_array_header_1_0(file, header)
             for first, last, done in _slabs(array.shape, array.nbytes):
-                _writeAll(file, np.ascontiguousarray(array[first:last]))
+                file.write(np.ascontiguousarray(array[first:last]))
                 if done is not None:
                     yield done
     except OSError as error:
         raise write_failure(error, place, "write.scan-over") from error
 
 
-def readArray(path: Path) -> Turns:
+def readArray(path: Path) -> Portions:
     """Read a .npy file into memory of its own; the generator returns the array.
 
     Raises:
@@ -71,7 +71,8 @@ def readArray(path: Path) -> Turns:
                 raise ValueError(f"unexpected array of {dtype}")
             array = np.empty(shape, dtype)
             for first, last, done in _slabs(shape, array.nbytes):
-                _readAll(file, array[first:last])
+                if file.readinto(array[first:last]) != array[first:last].nbytes:
+                    raise EOFError("the file is too short")
                 if done is not None:
                     yield done
             return array
@@ -144,11 +145,9 @@ def resultFolder(folder: str, privateFolder: Path) -> Path:
 def _checkRoom(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(str(folder)).free
     if free < needed + SPARE_BYTES:
-        raise OutputError(
-            _("The disk that holds {folder} is nearly full: {free} MB free, {needed} MB needed.").format(
-                folder=folder.parent, free=free // 1_000_000, needed=(needed + SPARE_BYTES) // 1_000_000
-            )
-        )
+        text = _("The disk that holds {folder} is nearly full: {free} MB free, {needed} MB needed.")
+        megabytes = {"free": free // 1_000_000, "needed": (needed + SPARE_BYTES) // 1_000_000}
+        raise OutputError(text.format(folder=folder.parent, **megabytes))
 
 
 def _slabs(shape: Tuple[int, ...], nbytes: int) -> Generator[Tuple[int, int, Any], None, None]:
@@ -162,18 +161,3 @@ def _slabs(shape: Tuple[int, ...], nbytes: int) -> Generator[Tuple[int, int, Any
         yield first, last, (last / count if over else None)
         if over:
             start = time.perf_counter()
-
-
-def _writeAll(file: Any, slab: np.ndarray) -> None:
-    data = memoryview(slab).cast("B") if slab.size else memoryview(b"")
-    while data:
-        data = data[file.write(data) :]
-
-
-def _readAll(file: Any, slab: np.ndarray) -> None:
-    data = memoryview(slab).cast("B") if slab.size else memoryview(b"")
-    while data:
-        count = file.readinto(data)
-        if not count:
-            raise EOFError("the file is too short")
-        data = data[count:]

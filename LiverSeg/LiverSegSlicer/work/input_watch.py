@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError, LiverSegError
 
+from ..scene.volumes import ijkToRas
 from ..slots import guarded
 
 
@@ -92,9 +93,7 @@ def volumeState(volumeNode: Any) -> Tuple[Any, ...]:
     """What must not change: the voxels (which object, when last changed) and where they lie."""
     image = volumeNode.GetImageData()
     scalars = image.GetPointData().GetScalars() if image is not None else None
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    place = tuple(matrix.GetElement(row, column) for row in range(3) for column in range(4))
+    place = tuple(ijkToRas(volumeNode).ravel().tolist())
     if scalars is None:
         return (None, 0, (), place)
     return (scalars, scalars.GetMTime(), image.GetDimensions(), place)

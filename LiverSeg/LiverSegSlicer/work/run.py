@@ -1,13 +1,14 @@
-"""A piece of work in the background: steps that take turns with the event loop, and one notice of its end.
+"""Work that takes turns with the event loop, and one notice of its end: a run with the worker's help, or what
+Slicer's own process computes piece by piece so that the window need not wait.
 
-The steps are a generator. It yields ``None`` to let the event loop have its turn and goes on in the next
-one, or an :class:`Ask`, and then gets the worker's reply. What it returns is the result; what it raises, the
-error; one from outside (cancelled, input removed, worker died) is raised at the ``yield`` where it waits,
+The steps of a run are a generator. It yields ``None`` to let the event loop have its turn and goes on in the
+next one, or an :class:`Ask`, and then gets the worker's reply. What it returns is the result; what it raises,
+the error; one from outside (cancelled, input removed, worker died) is raised at the ``yield`` where it waits,
 so that its ``finally`` blocks tidy up.
 """
 
 from dataclasses import dataclass
-from typing import Any, Callable, Generator, Optional, Union
+from typing import Any, Callable, Generator, Iterator, Optional, Union
 
 import qt
 import slicer
@@ -16,7 +17,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import CancelledError, LiverSegError, explain
 from LiverSegLib.worker import protocol, scratch
 
-from ..slots import guarded
+from ..slots import explained, guarded
 from .child_process import ChildProcess
 from .files import resultFolder
 from .worker_process import Request, WorkerProcess
@@ -26,6 +27,10 @@ Progress = Callable[[float, str], None]
 
 Completed = Callable[[Any, Optional[LiverSegError]], None]
 """Called once: with the result and None, or with None and an error whose text is a sentence."""
+
+
+Pieces = Iterator[None]
+"""A generator that yields after each piece; what it returns is the result."""
 
 
 @dataclass(frozen=True)
@@ -237,3 +242,69 @@ class Run:
         if self._generator is not None and not self._stepping:
             self._generator.close()
         self._finish(None, self._stopped)
+
+
+class Turns:
+    """Does one piece in each turn of the event loop. At most one work goes on: a new one ends the other."""
+
+    def __init__(self) -> None:
+        self._work: Optional[Pieces] = None
+        self._done: Optional[Completed] = None
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.connect("timeout()", guarded(self._onTurn))
+
+    def isRunning(self) -> bool:
+        """Whether work goes on."""
+        return self._work is not None
+
+    def start(self, work: Pieces, done: Completed) -> None:
+        """Begin with the next turn; ``done(result, error)`` is called once, unless the work is stopped."""
+        self.stop()
+        self._work, self._done = work, done
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Leave the work as it is; nobody is told."""
+        self._timer.stop()
+        work, self._work, self._done = self._work, None, None
+        if work is not None:
+            work.close()
+
+    def finish(self) -> None:
+        """Do what is left of the work at once; ``done`` is called as ever."""
+        while self.isRunning():
+            self._timer.stop()
+            self._onTurn()
+
+    def _onTurn(self) -> None:
+        work, done = self._work, self._done
+        if work is None or done is None:
+            return
+        result, error = None, None
+        try:
+            next(work)
+            self._timer.start()
+            return
+        except StopIteration as stop:
+            result = stop.value
+        except Exception as failure:  # noqa: BLE001 (whoever waits is told, whatever it is)
+            error = explained(failure)
+        finally:
+            if not self._timer.isActive():
+                self._work = self._done = None
+        done(result, error)
+
+
+def doAtOnce(work: Pieces) -> Any:
+    """Do all of the work now and return its result.
+
+    Raises:
+        LiverSegError: as the work does.
+    """
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value

@@ -4,6 +4,7 @@ is idle for long or Slicer exits."""
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import qt
@@ -15,8 +16,7 @@ from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol
 
 from ..slots import guarded
-from .child_process import ChildProcess
-from .worker_log import WorkerLog
+from .child_process import ChildProcess, WorkerLog
 
 START_S = 60.0
 """How long a worker may take to say hello: Python and SimpleITK from a cold disk."""
@@ -62,25 +62,21 @@ def workerCommand() -> List[str]:
     return [shutil.which("PythonSlicer") or sys.executable, "-m", "LiverSegLib.worker"]
 
 
+@dataclass(eq=False)
 class Request:
     """A message to the worker and what waits for its answer.
 
-    Args:
-        message: The request; its ``id`` is that of the answer.
-        onProgress: Called with each ``protocol.Progress``.
-        onAnswer: Called once, with the reply and None or with None and an error.
+    Attributes:
+        message: the request; its ``id`` is that of the answer.
+        onProgress: called with each ``protocol.Progress``.
+        onAnswer: called once, with the reply and None or with None and an error.
+        isCancelled: whether the worker was asked to stop it.
     """
 
-    def __init__(
-        self,
-        message: protocol.Message,
-        onProgress: Callable[[protocol.Progress], None],
-        onAnswer: Callable[[Optional[protocol.Message], Optional[LiverSegError]], None],
-    ) -> None:
-        self.message = message
-        self.onProgress = onProgress
-        self.onAnswer = onAnswer
-        self.isCancelled = False
+    message: protocol.Message
+    onProgress: Callable[[protocol.Progress], None]
+    onAnswer: Callable[[Optional[protocol.Message], Optional[LiverSegError]], None]
+    isCancelled: bool = False
 
 
 class WorkerProcess:
