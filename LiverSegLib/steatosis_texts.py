@@ -113,21 +113,21 @@ STEATOSIS: Dict[str, str] = {
     "fat.phase-by-reader-unenhanced": _("The reader chose the phase: unenhanced."),
     "fat.phase-by-reader-arterial": _("The reader chose the phase: arterial."),
     "fat.phase-by-reader-portal": _("The reader chose the phase: portal venous."),
-    "fat.phase-by-reader-late": _("The reader chose the phase: late."),
+    "fat.phase-by-reader-late": _("The reader chose the phase: delayed."),
     "fat.enhanced-by-reader-arterial": _(
         "The scan holds contrast medium: the reader chose the arterial phase."
     ),
     "fat.enhanced-by-reader-portal": _(
         "The scan holds contrast medium: the reader chose the portal venous phase."
     ),
-    "fat.enhanced-by-reader-late": _("The scan holds contrast medium: the reader chose the late phase."),
+    "fat.enhanced-by-reader-late": _("The scan holds contrast medium: the reader chose the delayed phase."),
     "fat.no-such-phase": _("There is no contrast phase {phase}; choose one of {phases}."),
     "fat.phase-against-image": _(
         "The reader chose another phase than the one that the image speaks for: {reason}"
     ),
     "fat.arterial": _("The scan holds contrast medium: it looks like the arterial phase."),
     "fat.portal": _("The scan holds contrast medium: it looks like the portal venous phase."),
-    "fat.late": _("The scan holds contrast medium: it looks like the late phase."),
+    "fat.late": _("The scan holds contrast medium: it looks like the delayed phase."),
     "fat.because": _("{sentence} {reason}"),
     "fat.phase-unknown": _("It is not known whether the scan holds contrast medium."),
     "fat.agent": _("The DICOM header names a contrast agent ({agent})."),

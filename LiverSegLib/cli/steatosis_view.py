@@ -84,7 +84,7 @@ def _roi_table(assessment: "Assessment") -> Table:
     table.add_column("Name")
     for heading in ("Mean (HU)", "SD (HU)", "Inside (%)"):
         table.add_column(heading, justify="right")
-    table.add_column("Remark")
+    table.add_column("Warning")
     for roi, values in assessment.rois:
         numbers = ("" if value is None else f"{value:.1f}" for value in (values.mean_hu, values.sd_hu))
         table.add_row(roi.name, *numbers, f"{100 * values.inside:.0f}", Text(" ".join(values.flags)))

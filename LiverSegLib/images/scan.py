@@ -16,7 +16,7 @@ PHASE_WORDS = {
     "unenhanced": "unenhanced",
     "arterial": "arterial phase",
     "portal": "portal venous phase",
-    "late": "late phase",
+    "late": "delayed phase",
 }
 """Phase key -> how a line of facts says it; an unknown phase is not mentioned."""
 

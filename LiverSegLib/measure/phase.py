@@ -10,7 +10,7 @@ Published attenuation that the rules rest on (HU):
   336, spleen 97 to 108, liver 15 to 25. Portal venous (45 to 55 s): liver 59 to 63, aorta 117 to 125,
   spleen 73 to 82.
 
-The borders between phases below are ours, set between those values; the late phase, in which blood and liver
+The borders between phases below are ours, set between those values; the delayed phase, in which blood and liver
 approach each other, was set without a published figure and passes smoothly into the portal venous one.
 
 Fatty livers are darker in every phase, so the spleen, which stores no fat, decides whether
@@ -61,7 +61,7 @@ ARTERIAL_LIVER_HU = 85.0
 """A liver brighter than this has its portal blood already."""
 
 LATE_EXCESS_HU = 15.0
-"""In the late phase the aorta is brighter than the liver by less than this."""
+"""In the delayed phase the aorta is brighter than the liver by less than this."""
 
 _WITH_CONTRAST = (
     "portal", "arteri", "venous", "venös", "delayed", "late phase", "nephro", "enhanced", "post contrast",

@@ -15,7 +15,7 @@ from .roi_pictures import MOST_SLICES, PLANE, ROI_WINDOW, roi_pictures
 NOT_FOR_FAT = "The attenuation of the liver tells nothing about its fat in this scan."
 """Said instead of numbers where contrast medium makes them meaningless."""
 
-ROI_HEADS = ("ROI", "Mean (HU)", "SD (HU)", "Slice", "Remark")
+ROI_HEADS = ("ROI", "Mean (HU)", "SD (HU)", "Slice", "Warning")
 
 
 def tells_fat(steatosis: Assessment) -> bool:

@@ -13,7 +13,7 @@ PHASES = {
     "unenhanced": "Unenhanced",
     "arterial": "Arterial",
     "portal": "Portal venous",
-    "late": "Late",
+    "late": "Delayed",
     "unknown": "Not determined",
 }
 """Contrast phase -> how it is written."""

@@ -192,7 +192,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
         ("Threads", text_of(provenance, "threads")),
         ("Time by stage", escape(times or NOT_RECORDED)),
         ("Options", escape(chosen or NOT_RECORDED)),
-        ("Retreats", escape(" ".join(str(text) for text in fallbacks)) or "none"),
+        ("Fallbacks", escape(" ".join(str(text) for text in fallbacks)) or "none"),
         ("Made", escape(moment(provenance.get("created")))),
     )
     return section("How this was made", facts_table(rows), keep=True)

@@ -153,7 +153,7 @@ def test_grades_are_ordered():
     [
         ({"phase": "portal", "phase_reason": "Liver 110 HU."}, "portal venous phase. Liver 110 HU."),
         ({"phase": "arterial"}, "arterial phase"),
-        ({"phase": "late"}, "late phase"),
+        ({"phase": "late"}, "delayed phase"),
         ({"phase": "unknown"}, "not known whether the scan holds contrast"),
         ({"phase": None}, "not known whether the scan holds contrast"),
         ({"contrast_agent": "OMNIPAQUE 350"}, "names a contrast agent (OMNIPAQUE 350)"),

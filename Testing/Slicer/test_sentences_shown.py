@@ -93,7 +93,7 @@ def test_reason_for_the_contrast_phase_is_translated_whole_within_another_senten
             "Liver {hu:.0f} HU": "Leber {hu:.0f} HE",
             "aorta {hu:.0f} HU": "Aorta {hu:.0f} HE",
             "{measured}: liver and blood are alike.": "Leber und Blut gleichen sich ({measured}).",
-            "The scan holds contrast medium: it looks like the late phase.": "Spätphase.",
+            "The scan holds contrast medium: it looks like the delayed phase.": "Spätphase.",
         },
     )
     estimate = decide(Attenuations(110, None, 112))

@@ -132,7 +132,7 @@ def _fillRoisTable(tableNode: "slicer.vtkMRMLTableNode", rows: Sequence[Mapping[
         Column("centre_r_mm", _("Center R (mm)"), "mm", 1, lambda row: _centre(row, 0, -1)),
         Column("centre_a_mm", _("Center A (mm)"), "mm", 1, lambda row: _centre(row, 1, -1)),
         Column("centre_s_mm", _("Center S (mm)"), "mm", 1, lambda row: _centre(row, 2, 1)),
-        Column("remarks", _("Remarks"), "", None, lambda row: " ".join(sentences(row["flags"]))),
+        Column("remarks", _("Warnings"), "", None, lambda row: " ".join(sentences(row["flags"]))),
     )
     fillTable(tableNode, columns, rows)
 

@@ -40,7 +40,7 @@ def _line(volumeNode, phase: Optional[str]) -> str:
         "unenhanced": _("Unenhanced (estimated)"),
         "arterial": _("Arterial phase (estimated)"),
         "portal": _("Portal venous phase (estimated)"),
-        "late": _("Late phase (estimated)"),
+        "late": _("Delayed phase (estimated)"),
     }
     parts = (seriesOf(volumeNode), dateOf(volumeNode), phases.get(phase or ""), slices)
     return " · ".join(part for part in parts if part)
