@@ -91,7 +91,7 @@ class TestMeasuring:
         edit(case)
         ending, told = Ending(), Told()
         logic.measureAsync(case, completed=ending, progress=told)
-        host.waitFor(ending.happened, 20)
+        host.waitFor(ending.happened)
         assert ending.only() == (case, None)
         assert "Measuring" in told.texts
 
@@ -109,7 +109,7 @@ class TestMeasuring:
             "cancel": lambda: run.cancel(),
         }
         run = logic.measureAsync(case, completed=ending, progress=Told("Measuring", happenings[event]))
-        host.waitFor(ending.happened, 20)
+        host.waitFor(ending.happened)
         host.settle(0.05)
         error = ending.only()[1]
         assert error.code == ("cancelled" if event == "cancel" else "input-changed")
@@ -171,7 +171,7 @@ class TestReporting:
         (tmp_path / "report.html").write_text("notes of the user's")
         ending = Ending()
         logic.writeReport(case, tmp_path, completed=ending)
-        host.waitFor(ending.happened, 20)
+        host.waitFor(ending.happened)
         path, error = ending.only()
         assert path is None and error.code == "output" and "did not write or that was changed" in str(error)
         assert (tmp_path / "report.html").read_text() == "notes of the user's"
@@ -180,7 +180,7 @@ class TestReporting:
     def test_cancelled_it_leaves_the_folder_as_it_was(self, host, logic, case, tmp_path, stage):
         ending = Ending()
         run = logic.writeReport(case, tmp_path, completed=ending, progress=Told(stage, lambda: run.cancel()))
-        host.waitFor(ending.happened, 20)
+        host.waitFor(ending.happened)
         assert ending.only()[1].code == "cancelled"
         assert list(tmp_path.iterdir()) == []
 

@@ -60,13 +60,13 @@ class TestStarting:
         child = worker.start()
         assert worker.isRunning() and not worker.isReady()
         assert worker.start() is child
-        host.waitFor(worker.isReady, 20)
+        host.waitFor(worker.isReady)
         assert alive(child.pid)
         assert child.folder.stat().st_mode & 0o777 == 0o700
 
     def test_it_can_load_a_model_ahead(self, host, worker):
         worker.start("default", "cpu")
-        host.waitFor(lambda: "Model default is loaded for device cpu" in worker.logText(), 20)
+        host.waitFor(lambda: "Model default is loaded for device cpu" in worker.logText())
 
     def test_the_python_of_slicer_runs_it(self, monkeypatch, host):
         from LiverSegSlicer.work import worker_process
@@ -86,7 +86,7 @@ class TestStarting:
         monkeypatch.delenv("PYTHONPATH", raising=False)
         worker = WorkerProcess()
         worker.start()
-        host.waitFor(worker.isReady, 30)
+        host.waitFor(worker.isReady)
         worker.quit()
 
     def test_what_a_crashed_slicer_left_is_removed(self, host, worker, temporaryFolder):
@@ -107,7 +107,7 @@ class TestStarting:
 class TestEnding:
     def test_it_ends_when_asked_and_takes_its_folder_along(self, host, worker):
         child = worker.start()
-        host.waitFor(worker.isReady, 20)
+        host.waitFor(worker.isReady)
         worker.stop()
         assert not worker.isRunning()
         host.waitFor(child.hasEnded, 5)
@@ -156,7 +156,7 @@ class TestEnding:
         worker._command = command(pause_at="segment", seconds=60, deaf=True)
         ending, told = Ending(), Told()
         Logic().segmentAsync(addVolume(), progress=told, completed=ending)
-        host.waitFor(told.heard("Segmenting"), 20)
+        host.waitFor(told.heard("Segmenting"))
         child = worker.start()
         slicer.app.aboutToQuit()
         assert child.hasEnded() and not child.folder.exists() and not alive(child.pid)
@@ -170,7 +170,7 @@ class TestEnding:
         launcher = logic_doubles.script(f"import subprocess; subprocess.run({argv!r})")
         worker = WorkerProcess(launcher)
         child = worker.start()
-        host.waitFor(worker.isReady, 20)
+        host.waitFor(worker.isReady)
         assert child.pid != int(child._process.processId())
         child.end(child.error)
         host.waitFor(child.hasEnded, 5)
@@ -180,7 +180,7 @@ class TestEnding:
         from LiverSegSlicer.logic import Logic
 
         child = worker.start()
-        host.waitFor(worker.isReady, 20)
+        host.waitFor(worker.isReady)
         os.kill(child.pid, signal.SIGKILL)
         host.waitFor(lambda: not worker.isRunning(), 5)
         assert "ended unexpectedly" in worker.logText() and not child.folder.exists()
@@ -200,7 +200,7 @@ class TestSharing:
         ending, told = Ending(), Told()
         volumeNode = addVolume()
         logic.Logic().segmentAsync(volumeNode, progress=told, completed=ending)
-        host.waitFor(told.heard("Segmenting"), 20)
+        host.waitFor(told.heard("Segmenting"))
         for module in (shared, run, jobs, logic):
             importlib.reload(module)
         afresh = logic.Logic()
@@ -210,7 +210,7 @@ class TestSharing:
         afresh.segmentAsync(volumeNode, completed=refused)
         host.waitFor(refused.happened, 5)
         assert refused.only()[1].code == "usage"
-        host.waitFor(ending.happened, 20)
+        host.waitFor(ending.happened)
         assert ending.only()[1] is None
         assert afresh.segment(volumeNode) is not None
 
