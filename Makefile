@@ -50,9 +50,10 @@ test-all: $(READY_TEST) $(SYSTEM) ## all tests, with coverage
 test-slicer58: $(READY58) ## the core's tests with the versions that 3D Slicer 5.8 has (Python 3.9)
 	@OMP_NUM_THREADS=1 $(VENV58)/bin/python -m pytest -n logical --maxprocesses 8 --dist worksteal -m "not slow" -p no:cacheprovider Testing/Core $(PYTEST)
 
-lint: $(READY_TEST) ## ruff's rules and formatting, and what Slicer would refuse
+lint: $(READY_TEST) ## ruff's rules and formatting, the core's types, and what Slicer would refuse
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python Testing/lint
 	@$(BIN)/python Testing/tools/listed_files.py
 
@@ -93,7 +94,7 @@ train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU:
 	  --card LiverSegLib/training/default-card.json
 
 clean: ## remove what tests, benchmarks and the demonstration left
-	@rm -rf $(DEMO) benchmark-output build dist .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*
+	@rm -rf $(DEMO) benchmark-output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*
 	@find LiverSegLib Testing -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environments
