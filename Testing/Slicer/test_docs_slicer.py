@@ -21,8 +21,12 @@ def shown_by_the_module():
     """All texts that the module shows."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "LiverSeg").rglob("*.py")]
     texts.append((ROOT / "Resources" / "UI" / "LiverSeg.ui").read_text(encoding="utf-8"))
-    core = [ROOT / "LiverSegLib" / name for name in ("progress.py", "labels.py")]
-    return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in core if path.is_file())])
+    core = [
+        ROOT / "LiverSegLib" / "progress.py",
+        ROOT / "LiverSegLib" / "labels.py",
+        *(ROOT / "LiverSegLib").glob("*_texts.py"),
+    ]
+    return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in core)])
 
 
 @pytest.mark.parametrize("path", DOCUMENTS[1:], ids=lambda path: path.name)
