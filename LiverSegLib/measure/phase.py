@@ -10,11 +10,10 @@ Published attenuation that the rules rest on (HU):
   336, spleen 97 to 108, liver 15 to 25. Portal venous (45 to 55 s): liver 59 to 63, aorta 117 to 125,
   spleen 73 to 82.
 
-The borders between phases below are ours, set between those values; the delayed phase, in which blood and liver
-approach each other, was set without a published figure and passes smoothly into the portal venous one.
-
-Fatty livers are darker in every phase, so the spleen, which stores no fat, decides whether
-there is contrast at all.
+The borders between phases below are ours, set between those values; the delayed phase, in which blood and
+liver approach each other, was set without a published figure and passes smoothly into the portal venous
+one. Fatty livers are darker in every phase, so the spleen, which stores no fat, decides whether there is
+contrast at all.
 """
 
 from dataclasses import dataclass, replace
