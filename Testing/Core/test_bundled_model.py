@@ -7,6 +7,8 @@ import SimpleITK as sitk
 import LiverSegLib
 from LiverSegLib.models import load_model
 
+pytestmark = pytest.mark.timeout(900)  # a busy machine needs minutes for a scan
+
 REFERENCE_ML = {"liver": 1570.1, "spleen": 971.6}
 """Volumes of the project's own annotation of the sample scan."""
 

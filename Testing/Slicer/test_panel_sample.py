@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 pytest.importorskip("torch", reason="segmenting needs PyTorch")
 
 LIMIT_S = 400
+pytestmark = pytest.mark.timeout(3 * LIMIT_S)
 
 
 @pytest.fixture
