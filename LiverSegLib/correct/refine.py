@@ -37,6 +37,7 @@ class Scene:
         labels: the present labels.
         first_labels: those that ``probability`` is about.
         probability: uint8 as ``Result.probability``, or None.
+        liver_hu: attenuation of liver without tumor; NaN if there is no liver.
     """
 
     grid: Grid
@@ -44,6 +45,16 @@ class Scene:
     labels: np.ndarray
     first_labels: np.ndarray
     probability: Optional[np.ndarray]
+    liver_hu: float
+
+
+def parenchyma_hu(image: np.ndarray, labels: np.ndarray) -> float:
+    """Return the most frequent attenuation (HU) in the liver, smoothed; NaN if there is no liver."""
+    values = image[labels == LIVER]
+    if values.size == 0:
+        return float("nan")
+    counts = np.bincount(np.clip(values + 200.0, 0, 600).astype(np.int64), minlength=601).astype(float)
+    return float(np.argmax(ndimage.gaussian_filter1d(counts, 6.0)) - 200)
 
 
 class Wanted(NamedTuple):
@@ -107,7 +118,7 @@ def _refine_in(
         local = Local(
             target.name, include, image, crop.reduced(inside) >= 0.5, (crop.reduced(free) >= 0.5) & ~blocks,
             blocks, None if network is None else crop.reduced(network), crop.reduced(natural) >= 0.5,
-            crop.spacing,
+            crop.spacing, scene.liver_hu,
         )  # fmt: skip
         prior = change_probability(local)
         share = random_walker(prior, local.image, local.free, local.seeds, local.spacing)

@@ -13,7 +13,7 @@ from ..masks.components import bounding_box, box_within
 from ..sentences import Sentence
 from . import lesions
 from .history import Change, Entry, History, Packed
-from .refine import Scene, Wanted, refine
+from .refine import Scene, Wanted, parenchyma_hu, refine
 from .strokes import Point, Stroke, checked_strokes, near_each_other
 from .targets import TARGETS, Target, target_named
 
@@ -45,7 +45,7 @@ class Session:
             )
         self._image = image  # owns the voxels of the view below
         view = sitk.GetArrayViewFromImage(image)
-        self._scene = Scene(grid, view, array, array.copy(), probability)
+        self._scene = Scene(grid, view, array, array.copy(), probability, parenchyma_hu(view, array))
         self._history = History()
 
     @property

@@ -21,6 +21,7 @@ from LiverSegLib.masks.components import bounding_box, component_sums, connected
 
 JITTER_MM = 2.0
 SURFACE_TOLERANCE_MM = 2.0
+SURFACE_CLICKS = (0, 5, 10)
 MARGIN_MM = 40.0
 """Errors count within this distance of the true structure's box."""
 
@@ -31,12 +32,12 @@ class Step(NamedTuple):
     """Agreement after so many clicks, and what the last one did.
 
     ``changed`` and ``harmed`` are voxels; harmed ones were right before. ``seconds`` are of the clock, ``cpu`` of
-    the processors.
+    the processors. ``surface_dice`` is None but after SURFACE_CLICKS clicks.
     """
 
     clicks: int
     dice: float
-    surface_dice: float
+    surface_dice: Optional[float]
     changed: int
     harmed: int
     seconds: float
@@ -166,5 +167,6 @@ def _step(
     view: View, mask: np.ndarray, number: int, changed: int, harmed: int, seconds: float, cpu: float
 ) -> Step:
     spacing = view.task.case.grid.spacing
-    near = surface_dice(mask, view.truth & view.counts, spacing, SURFACE_TOLERANCE_MM)
-    return Step(number, dice(mask, view.truth & view.counts), near, changed, harmed, seconds, cpu)
+    truth = view.truth & view.counts
+    near = surface_dice(mask, truth, spacing, SURFACE_TOLERANCE_MM) if number in SURFACE_CLICKS else None
+    return Step(number, dice(mask, truth), near, changed, harmed, seconds, cpu)
