@@ -36,6 +36,27 @@ ERRORS: Dict[str, Callable[[], str]] = {
     "read.damaged-compressed": lambda: _("{name} is damaged: its compressed data cannot be unpacked."),
     "read.incomplete-voxels": lambda: _("{name} is incomplete: it ends before its last voxel."),
     "read.damaged-header": lambda: _("{name} has a damaged header."),
+    "correct.target": lambda: _("There is no structure {name!r} to correct; there are {known}."),
+    "correct.no-points": lambda: _("A correction needs at least one point."),
+    "correct.not-a-point": lambda: _("A point has three coordinates in mm, not {value}."),
+    "correct.outside": lambda: _("The point ({x:.1f}, {y:.1f}, {z:.1f}) mm lies outside the scan."),
+    "correct.radius": lambda: _("The radius of a stroke lies between 0 and {most:g} mm, not {value}."),
+    "correct.probability": lambda: _(
+        "The probability must be uint8 of the shape of the mask, {wanted}, not {shape}."
+    ),
+    "correct.nothing-to-undo": lambda: _("There is nothing to undo."),
+    "correct.nothing-to-redo": lambda: _("There is nothing to redo."),
+    "correct.no-lesion": lambda: _("There is no lesion at this point."),
+    "correct.lesion-there": lambda: _("There is a lesion at this point already."),
+    "correct.not-in-liver": lambda: _("The point does not lie in the liver."),
+    "correct.lesion-size": lambda: _(
+        "The size of a lesion lies between {least:g} and {most:g} mm, not {value}."
+    ),
+    "correct.not-one-lesion": lambda: _("The two points do not lie in one lesion."),
+    "correct.one-place": lambda: _("The two points lie too close to each other."),
+    "correct.one-lesion": lambda: _("Both points lie in one lesion already."),
+    "correct.far-apart": lambda: _("The lesions are {mm:.0f} mm apart; at most {most:g} mm can be bridged."),
+    "correct.no-bridge": lambda: _("No bridge through the liver joins the two lesions."),
     "dicom.nothing": lambda: _("{name} holds no DICOM images."),
     "dicom.nothing-but-volume": lambda: _(
         "{name} holds no DICOM images; name the file itself, for example {volume}."

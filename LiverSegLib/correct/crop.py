@@ -1,4 +1,4 @@
-"""The part of a scan that a correction works on: a box around the clicks, its fine voxels joined in blocks."""
+"""The part of a scan that a correction works on: a box around the clicks, fine voxels joined in blocks."""
 
 from dataclasses import dataclass
 from typing import Sequence, Tuple

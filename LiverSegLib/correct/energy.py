@@ -1,7 +1,8 @@
 """The data term: how probable it is, near a click, that a voxel is wrong in the same way as the clicked one.
 
-It is a logistic function of a few features of each voxel: its attenuation beside that at the click and that of its
-surroundings, the network's probability, its distance from the click and from the border of the present mask.
+It is a logistic function of a few features of each voxel: its attenuation beside that at the click and that
+of its surroundings, the network's probability, its distance from the click and from the border of the present
+mask. A lesion that is new has a size: the distance at which shells around the click look more like liver.
 ``change_probability`` is the one function that another model (a trained network) has to replace.
 """
 
@@ -121,7 +122,7 @@ def _surroundings(local: Local, distance: np.ndarray, here: float) -> float:
 
 
 def _width(like: np.ndarray, distance: np.ndarray, changing: np.ndarray) -> float:
-    """Return the distance (mm) from the click at which voxels become more like the surroundings than like it."""
+    """Return the distance (mm) from the click at which voxels become more like what surrounds it."""
     near = changing & (distance < FAR_MM)
     shell = (distance[near] / SHELL_MM).astype(np.int64)
     count = np.bincount(shell)
@@ -137,7 +138,7 @@ def _width(like: np.ndarray, distance: np.ndarray, changing: np.ndarray) -> floa
 
 
 def _histograms(local: Local) -> np.ndarray:
-    """Return the log ratio of how frequent a voxel's HU is in the target and beside it; with the sign of change."""
+    """Return the log ratio of a voxel's HU in the target's histogram and in that beside it, as change."""
     bins = np.clip((local.image + 200) / 8, 0, 63).astype(np.int64)
     inside = np.bincount(bins[local.inside], minlength=64).astype(float)
     outside = np.bincount(bins[local.natural & ~local.inside], minlength=64).astype(float)
@@ -162,7 +163,12 @@ def _network(local: Local) -> np.ndarray:
 
 WEIGHTS: Dict[str, Dict[str, float]] = {
     "tumor new": {
-        "bias": 1.5, "unlike": -0.14, "contrast": 0.25, "distance": -0.23, "far": -2.06, "farther": -1.24,
+        "bias": 2.0,
+        "unlike": -0.14,
+        "contrast": 0.25,
+        "distance": -0.23,
+        "far": -2.06,
+        "farther": -1.24,
         "outside": -2.91,
     },  # fmt: skip
     "tumor add": {

@@ -104,10 +104,10 @@ def _refine_in(
     image = crop.reduced(scene.image[box])
     image = ndimage.gaussian_filter(image, [SMOOTHING_MM / step for step in crop.spacing])
     inside = np.isin(labels, target.members)
-    network = None if scene.probability is None else _network(scene, target, box)
+    network = _network(scene, target, box)
     changes = []
     for include, told in ((True, told_in), (False, told_out)):
-        may = _may_be_added(labels, target, scene.grid) if include else np.isin(labels, target.removable)
+        may = may_be_added(labels, target, scene.grid) if include else np.isin(labels, target.removable)
         seeds = told & may
         if not seeds.any():
             changes.append(seeds)
@@ -149,7 +149,9 @@ def _told(grid: Grid, box: Box, strokes: Sequence[Stroke]) -> Tuple[np.ndarray, 
     told_in, told_out = (np.zeros([part.stop - part.start for part in box], bool) for _ in range(2))
     for stroke in strokes:
         mask = covered(grid, box, [stroke])
-        told_in, told_out = (told_in | mask, told_out & ~mask) if stroke.include else (told_in & ~mask, told_out | mask)
+        told_in, told_out = (
+            (told_in | mask, told_out & ~mask) if stroke.include else (told_in & ~mask, told_out | mask)
+        )
     return told_in, told_out
 
 
@@ -175,7 +177,7 @@ def _beyond_reach(crop: Crop, told: np.ndarray, reach_mm: float) -> np.ndarray:
     return crop.expanded(distance.astype(np.float32)) > reach_mm
 
 
-def _may_be_added(labels: np.ndarray, target: Target, grid: Grid) -> np.ndarray:
+def may_be_added(labels: np.ndarray, target: Target, grid: Grid) -> np.ndarray:
     may = np.isin(labels, target.gives_way)
     if target.margin_mm is None:
         return may
@@ -186,8 +188,10 @@ def _may_be_added(labels: np.ndarray, target: Target, grid: Grid) -> np.ndarray:
     return may & (away <= target.margin_mm)
 
 
-def _network(scene: Scene, target: Target, box: Box) -> np.ndarray:
-    """Return the network's probability of the target, float32 (z, y, x)."""
+def _network(scene: Scene, target: Target, box: Box) -> Optional[np.ndarray]:
+    """Return the network's probability of the target, float32 (z, y, x); None if it is unknown."""
+    if scene.probability is None:
+        return None
     share = scene.probability[box].astype(np.float32) / 255
     return np.where(np.isin(scene.first_labels[box], target.members), share, 1 - share)
 

@@ -1,7 +1,7 @@
 """A session of corrections: the labels now, what was done, and what can be undone."""
 
 import time
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk

@@ -1,11 +1,11 @@
 """The random walker with priors: probabilities that follow a data term, smooth but for the image's edges.
 
 The energy  sum_i l (u_i - f_i)^2 + sum_ij w_ij (u_i - u_j)^2,  u = 1 or 0 where the reader told, has one
-minimum, the solution of a sparse linear system (Grady, "Multilabel random walker image segmentation using prior
-models", CVPR 2005).
+minimum, the solution of a sparse linear system (Grady, "Multilabel random walker image segmentation using
+prior models", CVPR 2005).
 """
 
-from typing import Sequence
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
@@ -50,8 +50,10 @@ def random_walker(
     shape, size = image.shape, image.size
 
     def apply(vector: np.ndarray) -> np.ndarray:
-        values = vector.reshape(shape) * free_float
-        return ((diagonal * values - _neighbours(values, bonds)) * free_float + vector.reshape(shape) * (1 - free_float)).ravel()
+        whole = vector.reshape(shape)
+        values = whole * free_float
+        solved = (diagonal * values - _neighbours(values, bonds)) * free_float
+        return (solved + whole * (1 - free_float)).ravel()
 
     def precondition(vector: np.ndarray) -> np.ndarray:
         return vector / diagonal.ravel()
@@ -84,5 +86,5 @@ def _neighbours(values: np.ndarray, bonds: Sequence[np.ndarray]) -> np.ndarray:
     return total
 
 
-def _part(axis: int, start: int, stop: "int | None") -> "tuple[slice, ...]":
+def _part(axis: int, start: int, stop: Optional[int]) -> Tuple[slice, ...]:
     return tuple(slice(start, stop) if other == axis else slice(None) for other in range(3))

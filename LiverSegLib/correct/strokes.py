@@ -46,9 +46,7 @@ def checked_strokes(
         raise UsageError(Sentence("correct.no-points"))
     for stroke in told:
         if not 0.0 <= stroke.radius_mm <= LARGEST_RADIUS_MM:
-            raise UsageError(
-                Sentence("correct.radius", most=LARGEST_RADIUS_MM, value=str(stroke.radius_mm))
-            )
+            raise UsageError(Sentence("correct.radius", most=LARGEST_RADIUS_MM, value=str(stroke.radius_mm)))
         if len(stroke.points) == 0:
             raise UsageError(Sentence("correct.no-points"))
         for point in stroke.points:

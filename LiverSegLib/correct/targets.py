@@ -42,10 +42,10 @@ TARGETS: Dict[str, Target] = {
     "liver": Target(
         "liver", (LIVER, TUMOUR), LIVER, (BACKGROUND,), (LIVER,), BACKGROUND, None, 2.0, 40.0, 90.0
     ),
-    "spleen": Target("spleen", (SPLEEN,), SPLEEN, (BACKGROUND,), (SPLEEN,), BACKGROUND, None, 2.0, 40.0, 90.0),
-    "tumor": Target(
-        "tumor", (TUMOUR,), TUMOUR, (LIVER, BACKGROUND), (TUMOUR,), LIVER, 20.0, 1.5, 32.0, 90.0
+    "spleen": Target(
+        "spleen", (SPLEEN,), SPLEEN, (BACKGROUND,), (SPLEEN,), BACKGROUND, None, 2.0, 40.0, 90.0
     ),
+    "tumor": Target("tumor", (TUMOUR,), TUMOUR, (LIVER, BACKGROUND), (TUMOUR,), LIVER, 20.0, 1.5, 32.0, 90.0),
 }
 """Name -> target. Liver never takes from the spleen, nor the spleen from the liver."""
 

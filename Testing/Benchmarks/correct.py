@@ -1,9 +1,9 @@
 """What clicks of a simulated reader bring, by LiverSegLib.correct and by what a user would take instead.
 
-    python Testing/Benchmarks/correct.py DATA_FOLDER [--cases val] [--clicks 10] [--cache FOLDER] [--json FILE]
+    python Testing/Benchmarks/correct.py DATA_FOLDER [--cases val] [--clicks 10] [--cache FOLDER]
 
-DATA_FOLDER holds dataset.json (see docs/accuracy.md). Organs begin with the model's mask; lesions of 10 mm and more with
-it, and with nothing, where the network's probability is withheld too.
+DATA_FOLDER holds dataset.json (see docs/accuracy.md). Organs begin with the model's mask; lesions of 10 mm
+and more with it, and with nothing, where the network's probability is withheld too.
 """
 
 import argparse
@@ -88,7 +88,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                 details.append(detail)
                 curve = " ".join(f"{step.dice:.3f}" for step in steps)
                 size = f"{task.diameter_mm:.0f} mm"
-                print(f"  {case.name} {task.target} {size} from {task.origin}, {method}: {curve}", file=sys.stderr)
+                print(
+                    f"  {case.name} {task.target} {size} from {task.origin}, {method}: {curve}",
+                    file=sys.stderr,
+                )
     rows = [
         {"target": target, "from": origin, "method": method, **summary(found)}
         for (target, origin, method), found in sorted(runs.items(), key=lambda item: item[0][:2])
@@ -98,7 +101,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 2
     print_table(rows)
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows, "details": details}, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(
+            json.dumps({"rows": rows, "details": details}, indent=1) + "\n", encoding="utf-8"
+        )
     return 0
 
 

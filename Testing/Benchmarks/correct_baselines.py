@@ -1,7 +1,7 @@
 """What a reader would take instead: region growing, geodesic growing, a graph cut on histograms.
 
-Each sees the same crop, clicks and rules of which labels give way as LiverSegLib.correct, and writes only the component of
-its change that holds the click; it does not see the network's probability.
+Each sees the same crop, clicks and rules of which labels give way as LiverSegLib.correct, and writes only the
+component of its change that holds the click; it does not see the network's probability.
 """
 
 from typing import List, Tuple
@@ -15,9 +15,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from LiverSegLib.correct.crop import Crop, crop_around
+from LiverSegLib.correct.refine import may_be_added
 from LiverSegLib.correct.strokes import voxel_at
 from LiverSegLib.correct.targets import target_named
-from LiverSegLib.labels import BACKGROUND
 from LiverSegLib.masks.components import connected_components
 
 GEODESIC_MM = 12.0
@@ -26,7 +26,7 @@ EDGE_HU = 10.0
 CLICK_MM = 3.0
 CAPACITY = 1000
 HALF_VOXELS = 16
-"""The graph cut sees at most this many blocks on each side of the click, since SciPy's flow takes seconds on more."""
+"""The graph cut sees so many blocks on each side of the click: SciPy's flow takes seconds on more."""
 
 
 class Baseline(Corrector):
@@ -45,9 +45,8 @@ class Baseline(Corrector):
         z, y, x = (slice(i, i + 1) for i in place)
         crop = crop_around(self.task.case.grid, (z, y, x), self.target.half_mm, self.target.spacing_mm)
         labels = self.labels[crop.box]
-        may = np.isin(labels, self.target.gives_way if include else self.target.removable)
-        if self.target.margin_mm is not None:
-            may &= labels != BACKGROUND
+        grid = self.task.case.grid
+        may = may_be_added(labels, self.target, grid) if include else np.isin(labels, self.target.removable)
         seed = np.zeros(labels.shape, bool)
         seed[tuple(i - part.start for i, part in zip(place, crop.box))] = True
         image = ndimage.gaussian_filter(crop.reduced(self.image[crop.box]), [1.2 / s for s in crop.spacing])

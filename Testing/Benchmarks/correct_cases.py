@@ -1,4 +1,4 @@
-"""What the simulated reader corrects: each organ and each larger lesion of labelled scans, with the model's mask.
+"""What the simulated reader corrects: organs and larger lesions of labelled scans, from the model's mask.
 
 The model's masks and probabilities are computed once and kept in a cache folder.
 """

@@ -1,7 +1,7 @@
 """A simulated reader: clicks in the middle of what is most wrong, as interactive-segmentation challenges do.
 
-A click goes where the Euclidean distance transform of the largest error component (26 neighbours) peaks, moved by up
-to JITTER_MM in any direction but kept within the error.
+A click goes where the Euclidean distance transform of the largest error component (26 neighbours) peaks,
+moved by up to JITTER_MM in any direction but kept within the error.
 """
 
 import time
@@ -31,8 +31,8 @@ Point = Tuple[float, float, float]
 class Step(NamedTuple):
     """Agreement after so many clicks, and what the last one did.
 
-    ``changed`` and ``harmed`` are voxels; harmed ones were right before. ``seconds`` are of the clock, ``cpu`` of
-    the processors. ``surface_dice`` is None but after SURFACE_CLICKS clicks.
+    ``changed`` and ``harmed`` are voxels; harmed ones were right before. ``seconds`` are of the clock,
+    ``cpu`` of the processors. ``surface_dice`` is None but after SURFACE_CLICKS clicks.
     """
 
     clicks: int
