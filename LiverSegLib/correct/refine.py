@@ -178,6 +178,7 @@ def _beyond_reach(crop: Crop, told: np.ndarray, reach_mm: float) -> np.ndarray:
 
 
 def may_be_added(labels: np.ndarray, target: Target, grid: Grid) -> np.ndarray:
+    """Return the voxels (z, y, x) that a target may gain, by the labels of a box of the scan's grid."""
     may = np.isin(labels, target.gives_way)
     if target.margin_mm is None:
         return may
