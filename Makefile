@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel bench-phase bench-steatosis \
-	bench-cancel train clean distclean
+	bench-cancel bench-correct train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -82,6 +82,11 @@ bench-speed: $(READY_TRAIN) ## seconds and memory of whole runs, and our tiles a
 
 bench-cancel: $(READY) ## how soon cancelling acts, per stage: SLICES=N for a large scan, LOAD=N busy processes
 	@$(BIN)/python Testing/Benchmarks/cancel.py $(if $(SLICES),--slices $(SLICES)) $(if $(LOAD),--load $(LOAD))
+
+bench-correct: $(READY) ## what clicks of a simulated reader bring, beside region growing, geodesics, graph cut: DATA=FOLDER
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "bench-correct needs labelled scans: make bench-correct DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/correct.py "$(DATA)" $(if $(CACHE),--cache "$(CACHE)")
 
 train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \

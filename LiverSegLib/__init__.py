@@ -7,6 +7,7 @@
 Importing this loads neither PyTorch nor VTK.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any, List
 
 __version__ = "0.1.0"
@@ -23,6 +24,8 @@ def __getattr__(name: str) -> Any:
         from LiverSegLib import api
 
         return getattr(api, name)
+    if name == "correct":
+        return importlib.import_module("LiverSegLib.correct")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

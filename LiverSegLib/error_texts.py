@@ -34,6 +34,26 @@ ERRORS: Dict[str, str] = {
     "read.damaged-compressed": _("{name} is damaged: its compressed data cannot be unpacked."),
     "read.incomplete-voxels": _("{name} is incomplete: it ends before its last voxel."),
     "read.damaged-header": _("{name} has a damaged header."),
+    # correcting a mask
+    "correct.target": _("There is no structure {name!r} to correct; there are {known}."),
+    "correct.no-points": _("A correction needs at least one point."),
+    "correct.not-a-point": _("A point has three coordinates in mm, not {value}."),
+    "correct.outside": _("The point ({x:.1f}, {y:.1f}, {z:.1f}) mm lies outside the scan."),
+    "correct.radius": _("The radius of a stroke lies between 0 and {most:g} mm, not {value}."),
+    "correct.probability": _(
+        "The probability must be uint8 of the shape of the mask, {wanted}, not {shape}."
+    ),
+    "correct.nothing-to-undo": _("There is nothing to undo."),
+    "correct.nothing-to-redo": _("There is nothing to redo."),
+    "correct.no-lesion": _("There is no lesion at this point."),
+    "correct.lesion-there": _("There is a lesion at this point already."),
+    "correct.not-in-liver": _("The point does not lie in the liver."),
+    "correct.lesion-size": _("The size of a lesion lies between {least:g} and {most:g} mm, not {value}."),
+    "correct.not-one-lesion": _("The two points do not lie in one lesion."),
+    "correct.one-place": _("The two points lie too close to each other."),
+    "correct.one-lesion": _("Both points lie in one lesion already."),
+    "correct.far-apart": _("The lesions are {mm:.0f} mm apart; at most {most:g} mm can be bridged."),
+    "correct.no-bridge": _("No bridge through the liver joins the two lesions."),
     # DICOM
     "dicom.nothing": _("{name} holds no DICOM images."),
     "dicom.nothing-but-volume": _(

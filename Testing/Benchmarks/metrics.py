@@ -57,6 +57,20 @@ def hd95_mm(a: np.ndarray, b: np.ndarray, spacing: Spacing) -> float:
     return float(max(np.percentile(directed, 95) for directed in distances))
 
 
+def surface_dice(a: np.ndarray, b: np.ndarray, spacing: Spacing, tolerance_mm: float) -> float:
+    """Return the share of both surfaces' voxels that lie within a tolerance of the other surface, 0..1
+    (Nikolov et al., J Med Internet Res 2021;23:e26151, with surface voxels in place of surface elements).
+
+    Args:
+        spacing: mm (x, y, z).
+        tolerance_mm: mm.
+    """
+    distances = _surface_distances(a, b, spacing)
+    if distances is None:
+        return 1.0 if _distance_without_surfaces(a, b) == 0 else 0.0
+    return float((np.concatenate(distances) <= tolerance_mm).mean())
+
+
 class VolumeError(NamedTuple):
     """Volumes in ml, their signed difference, and that in percent of the reference (None if empty)."""
 

@@ -32,6 +32,7 @@ from LiverSegLib.worker import protocol, server, tasks
 CORE = Path(LiverSegLib.__file__).parent
 
 WITH_IDENTITY = [
+    *sorted((CORE / "correct").glob("*.py")),
     *sorted((CORE / "images").glob("*.py")),
     *sorted((CORE / "inference").glob("*.py")),
     *sorted((CORE / "outputs").glob("*.py")),
