@@ -1,8 +1,10 @@
 """Arguments and property values: what PythonQt converts, and what it refuses."""
 
 import builtins
+import contextlib
+import gc
 from functools import lru_cache
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 from PySide6 import QtCore
 
@@ -10,6 +12,9 @@ from . import facts
 
 QT4_KEYWORDS = ("exec", "print")
 """Names that were keywords of Python once: PythonQt appends an underscore to them still."""
+
+LISTING = ("allWidgets", "children", "findChildren", "topLevelWidgets")
+"""Methods that return a list of objects."""
 
 _wrap: Callable[[Any], Any]
 _unwrap: Callable[[Any], Any]
@@ -35,7 +40,8 @@ def call_qt(function: Callable, arguments: Sequence[Any], title: str) -> Any:
             )
     plain = [_unwrap(argument) for argument in arguments]
     try:
-        value = function(*plain)
+        with _nothing_collected(title):
+            value = function(*plain)
     except TypeError as error:
         if "called with wrong argument" not in str(error) and "not subscriptable" not in str(error):
             raise
@@ -49,6 +55,21 @@ def call_qt(function: Callable, arguments: Sequence[Any], title: str) -> Any:
             " decorator to the class."
         )
     return _wrap(value)
+
+
+@contextlib.contextmanager
+def _nothing_collected(title: str) -> Iterator[None]:
+    """While PySide6 makes Python objects of a list, Python's collector may destroy a widget further on in it:
+    a crash.
+    """
+    if not gc.isenabled() or title.rpartition(".")[2] not in LISTING:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @lru_cache(maxsize=None)
