@@ -82,7 +82,6 @@ class LesionTable:
     def allowChanges(self, reason: str) -> None:
         """Let lesions be rejected and deleted, or not, for this ``reason``."""
         self._reason = reason
-        self._setTicks()
         self._showButtons()
 
     def _fillRow(self, number: int, row: Row) -> None:
