@@ -61,8 +61,9 @@ class Local:
 
 def change_probability(local: Local) -> np.ndarray:
     """Return for each voxel the probability that it is to change, float32 0..1; 0 where it may not."""
-    weights = WEIGHTS[_kind(local)]
-    values = features(local)
+    depth = _depth(local)
+    weights = WEIGHTS[_kind(local, depth)]
+    values = _features(local, depth)
     total = np.full(local.image.shape, weights["bias"], np.float32)
     for name, weight in weights.items():
         if name != "bias":
@@ -70,12 +71,13 @@ def change_probability(local: Local) -> np.ndarray:
     return np.where(local.free, 1.0 / (1.0 + np.exp(-np.clip(total, -30, 30))), 0).astype(np.float32)
 
 
-def _kind(local: Local) -> str:
+def _kind(local: Local, depth: np.ndarray) -> str:
+    """Return which weights hold: those of the target and of what is done; a new lesion has its own."""
     if local.target != "tumor":
         return "organ add" if local.include else "organ remove"
     if not local.include:
         return "tumor remove"
-    return "tumor new" if _depth(local)[local.seeds].max() > NEW_MM else "tumor add"
+    return "tumor new" if depth[local.seeds].max() > NEW_MM else "tumor add"
 
 
 def _depth(local: Local) -> np.ndarray:
@@ -86,12 +88,11 @@ def _depth(local: Local) -> np.ndarray:
     return ndimage.distance_transform_edt(side, sampling=local.spacing).astype(np.float32)
 
 
-def features(local: Local) -> Dict[str, np.ndarray]:
+def _features(local: Local, depth: np.ndarray) -> Dict[str, np.ndarray]:
     """Return each feature by its name, float32 (z, y, x)."""
     image, free, seeds, spacing = local.image, local.free, local.seeds, local.spacing
     changing = free | seeds
     distance = ndimage.distance_transform_edt(~seeds, sampling=spacing).astype(np.float32)
-    depth = _depth(local)
     at_click = image[changing & (distance <= NEAR_MM)]
     here, spread = float(np.mean(at_click)), float(np.hypot(np.std(at_click), NOISE_HU))
     there = _surroundings(local, distance, here)

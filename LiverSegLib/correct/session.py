@@ -1,12 +1,12 @@
 """A session of corrections: the labels now, what was done, and what can be undone."""
 
 import time
-from typing import Iterable, Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import UsageError
+from ..errors import LiverSegError, UsageError
 from ..images.grid import Box, bounding_box, check_same_grid
 from ..masks.check import check_labels
 from ..masks.components import box_within
@@ -92,12 +92,8 @@ class Session:
         Raises:
             UsageError: there is nothing to undo.
         """
-        started = time.monotonic()
-        if not self._history.done:
-            raise UsageError(Sentence("correct.nothing-to-undo"))
-        entry = self._history.done.pop()
-        self._history.undone.append(entry)
-        return self._restore(entry, entry.before, started)
+        history = self._history
+        return self._move(history.done, history.undone, Sentence("correct.nothing-to-undo"), forth=False)
 
     def redo(self) -> Change:
         """Do again what was undone last.
@@ -105,12 +101,8 @@ class Session:
         Raises:
             UsageError: there is nothing to redo.
         """
-        started = time.monotonic()
-        if not self._history.undone:
-            raise UsageError(Sentence("correct.nothing-to-redo"))
-        entry = self._history.undone.pop()
-        self._history.done.append(entry)
-        return self._restore(entry, entry.after, started)
+        history = self._history
+        return self._move(history.undone, history.done, Sentence("correct.nothing-to-redo"), forth=True)
 
     def add_lesion(self, point: Point, size: Optional[float] = None) -> Change:
         """Add the lesion that holds a point, grown against the liver around it.
@@ -127,10 +119,17 @@ class Session:
         started = time.monotonic()
         spec = TARGETS["tumor"]
         last = self._history.done[-1] if self._history.done else None
-        if last is not None and last.action == "add_lesion" and last.point == tuple(point):
+        again = last is not None and last.action == "add_lesion" and last.point == tuple(point)
+        if again:
             self.undo()
+        try:
+            wanted = lesions.grown_lesion(self._scene, point, size, self._history.touched)
+        except LiverSegError:
+            if again:
+                self.redo()  # an error changes nothing
+            raise
+        if again:
             self._history.undone.pop()
-        wanted = lesions.grown_lesion(self._scene, point, size, self._history.touched)
         return self._write("add_lesion", spec, [wanted], started, tuple(point))
 
     def remove_lesion(self, point: Point) -> Change:
@@ -194,14 +193,18 @@ class Session:
             box_within(box, changed), labels[changed].copy(), added, removed, time.monotonic() - started
         )
 
-    def _restore(self, entry: Entry, packed: Packed, started: float) -> Change:
-        """Put labels of the history back."""
+    def _move(self, taken: List[Entry], given: List[Entry], nothing: Sentence, *, forth: bool) -> Change:
+        """Restore the labels after (``forth``) or before the last entry of ``taken``, and give it over."""
+        started = time.monotonic()
+        if not taken:
+            raise UsageError(nothing)
+        entry = taken.pop()
+        given.append(entry)
         labels = self._scene.labels[entry.box]
-        now = packed.array()
+        now = (entry.after if forth else entry.before).array()
         changed = bounding_box(labels != now)
         labels[...] = now
         assert changed is not None
-        forth = packed is entry.after
         added, removed = (entry.voxels_added, entry.voxels_removed)[:: 1 if forth else -1]
         return Change(
             box_within(entry.box, changed), now[changed].copy(), added, removed, time.monotonic() - started

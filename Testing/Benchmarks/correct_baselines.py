@@ -4,12 +4,13 @@ Each sees the same crop, clicks and rules of which labels give way as LiverSegLi
 component of its change that holds the click; it does not see the network's probability.
 """
 
+from abc import ABC, abstractmethod
 from typing import List, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 from correct_cases import Task
-from correct_reader import Corrector, Point
+from correct_reader import Point
 from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
@@ -29,7 +30,7 @@ HALF_VOXELS = 16
 """The graph cut sees so many blocks on each side of the click: SciPy's flow takes seconds on more."""
 
 
-class Baseline(Corrector):
+class Baseline(ABC):
     """A click adds or removes what ``grow`` finds around it."""
 
     def __init__(self, task: Task) -> None:
@@ -57,11 +58,11 @@ class Baseline(Corrector):
             change = parts == parts[seed].max()
             labels[change] = self.target.value if include else self.target.removed_value
 
+    @abstractmethod
     def grow(
         self, crop: Crop, image: np.ndarray, may: np.ndarray, seed: np.ndarray, include: bool
     ) -> np.ndarray:
         """Return what changes, bool (z, y, x) of the crop's blocks."""
-        raise NotImplementedError
 
 
 class RegionGrowing(Baseline):

@@ -6,7 +6,7 @@ moved by up to JITTER_MM in any direction but kept within the error.
 
 import time
 from dataclasses import dataclass
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
 from correct_cases import Task
@@ -44,17 +44,18 @@ class Step(NamedTuple):
     cpu: float
 
 
-class Corrector:
-    """A method that is told points; ``labels`` is uint8 (z, y, x)."""
+class Corrector(Protocol):
+    """A method that is told points."""
 
-    labels: np.ndarray
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels now, uint8 (z, y, x)."""
 
     def click(self, point: Point, include: bool) -> None:
         """Take a click at LPS mm ``point``."""
-        raise NotImplementedError
 
 
-class Ours(Corrector):
+class Ours:
     """LiverSegLib.correct."""
 
     def __init__(self, task: Task, probability: Optional[np.ndarray]) -> None:
@@ -62,7 +63,7 @@ class Ours(Corrector):
         self.target = task.target
 
     @property
-    def labels(self) -> np.ndarray:  # type: ignore[override]  # the session owns them
+    def labels(self) -> np.ndarray:
         """The labels now."""
         return self.session._scene.labels
 

@@ -124,6 +124,15 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(act, words):
     assert not work.history and (tumour_in(work) == TWO).all()
 
 
+def test_a_size_that_makes_no_sense_leaves_the_lesion_added_before():
+    work = session(NONE, ball(LEFT, 8))
+    work.add_lesion(LEFT)
+    before, entry = tumour_in(work).copy(), work.history[0]
+    with pytest.raises(UsageError, match="between 2 and 180 mm"):
+        work.add_lesion(LEFT, 500.0)
+    assert (tumour_in(work) == before).all() and before.any() and work.history == (entry,)
+
+
 def test_history_is_small():
     work = session(NONE, ball(LEFT, 8))
     work.add_lesion(LEFT)
