@@ -1,7 +1,7 @@
 """Label: the most probable class at each of the scan's own voxels, slab by slab."""
 
 from dataclasses import dataclass
-from typing import Callable, Dict, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -9,13 +9,11 @@ from torch.nn import functional
 
 from LiverSegLib.images.patient_order import PatientScan
 from LiverSegLib.inference.locate import Located
-from LiverSegLib.inference.resample import NetworkRegion
+from LiverSegLib.inference.resample import Check, NetworkRegion
 from LiverSegLib.inference.segment import Segmented
 
 CHECK_EVERY = 16
 """Slices classified between two looks at whether the user has cancelled."""
-
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True)

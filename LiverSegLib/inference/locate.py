@@ -12,8 +12,8 @@ from LiverSegLib.errors import NoLiverError
 from LiverSegLib.images.grid import Box, grow_box
 from LiverSegLib.images.patient_order import PatientScan, patient_order
 from LiverSegLib.images.resample import axis_aligned
-from LiverSegLib.inference.resample import NetworkRegion
-from LiverSegLib.inference.stage import Check, Networks, StageNetwork, Tick
+from LiverSegLib.inference.resample import Check, NetworkRegion
+from LiverSegLib.inference.stage import Networks, StageNetwork, Tick
 from LiverSegLib.labels import BACKGROUND, LIVER, SPLEEN, TUMOUR
 from LiverSegLib.sentences import Sentence
 

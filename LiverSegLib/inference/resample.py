@@ -17,6 +17,7 @@ HU_LIMITS = (-1024.0, 3071.0)
 """Padding and metal beyond the 12-bit CT range must not leak into their neighbours when averaged."""
 
 Check = Callable[[], None]
+"""Called often, between the layers of a network too; raises to cancel."""
 
 
 @dataclass(frozen=True)

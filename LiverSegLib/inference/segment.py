@@ -10,8 +10,8 @@ from torch.nn import functional
 from LiverSegLib.errors import NoLiverError
 from LiverSegLib.images.grid import Box, Grid
 from LiverSegLib.inference.locate import Located
-from LiverSegLib.inference.resample import NetworkRegion
-from LiverSegLib.inference.stage import Check, StageNetwork, Tick
+from LiverSegLib.inference.resample import Check, NetworkRegion
+from LiverSegLib.inference.stage import StageNetwork, Tick
 from LiverSegLib.labels import BACKGROUND, LIVER, SPLEEN, TUMOUR
 from LiverSegLib.sentences import Sentence
 

@@ -7,8 +7,9 @@ import torch
 
 from LiverSegLib.errors import ModelCorruptError, ModelError
 from LiverSegLib.images.patient_order import PatientScan
+from LiverSegLib.images.resample import AIR_HU
 from LiverSegLib.inference.devices import Device
-from LiverSegLib.inference.resample import NetworkRegion, normalise, to_network
+from LiverSegLib.inference.resample import Check, NetworkRegion, normalise, to_network
 from LiverSegLib.inference.tiles import TileRunner, plan_tiles
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.networks import build_network
@@ -16,12 +17,9 @@ from LiverSegLib.sentences import Sentence
 
 LOCATE = "locate"
 SEGMENT = "segment"
-AIR_HU = -1024.0
 
 Tick = Callable[[float], None]
 """Called with the share of a step that is done; raises to cancel."""
-Check = Callable[[], None]
-"""Called often, between the layers of a network too; raises to cancel."""
 
 
 class StageNetwork:
