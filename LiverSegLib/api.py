@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, Union
 
 import numpy as np
@@ -17,7 +17,7 @@ from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
 from LiverSegLib.masks.cleanup_report import CleanupReport
 from LiverSegLib.masks.lesion_limits import leave_out_small_tumours, leave_out_tumours
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, PhaseEstimate
+from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, PhaseEstimate, header_facts
 from LiverSegLib.measure.lesions import narrow_lesions
 from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
 from LiverSegLib.measure.warnings import left_out_lesions
@@ -167,7 +167,8 @@ class Segmenter:
         if not unchanged(scan):
             raise InputChangedError(Sentence("run.changed", name=scan.name))
         run.done()
-        facts, fallbacks = _facts(scan, phase, left_out), tuple(networks.fallbacks)
+        facts = replace(header_facts(scan.series), phase=phase, left_out=left_out)
+        fallbacks = tuple(networks.fallbacks)
         warnings = tuple(dict.fromkeys((*scan.warnings, *measurements.warnings, *fallbacks)))
         origin = Origin(
             scan, self.model, networks.segment.runner.device, facts, cleanup, run.seconds, mirror, minimum_ml,
@@ -317,13 +318,6 @@ def _require_liver(labels: np.ndarray, voxel_ml: float) -> None:
     liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
     if liver_voxels * voxel_ml < MINIMUM_LIVER_ML:
         raise NoLiverError(Sentence("refused.no-liver"))
-
-
-def _facts(scan: Scan, phase: PhaseEstimate, left_out: Tuple[str, ...]) -> ClinicalFacts:
-    if scan.series is None:
-        return ClinicalFacts(phase, left_out=left_out)
-    series = scan.series
-    return ClinicalFacts(phase, series.kvp, series.contrast or None, series.description, left_out)
 
 
 def _contrast_in_header(scan: Scan) -> Optional[bool]:

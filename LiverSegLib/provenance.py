@@ -47,8 +47,7 @@ class Origin:
         """Return the provenance as plain JSON-ready data, with units in the keys."""
         scan, facts, device, manifest = self.scan, self.facts, self.device, self.model.manifest
         return {
-            "liverseg_version": LiverSegLib.__version__,
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            **made_now(),
             "model": {
                 "name": self.model.name,
                 "version": manifest.version if manifest else "",
@@ -60,16 +59,7 @@ class Origin:
             "precision": device.precision,
             "threads": device.threads,
             "seconds": {**self.seconds, "total": round(sum(self.seconds.values()), 3)},
-            "input": {
-                "path": scan.path,
-                "name": scan.name,
-                "sha256": scan.fingerprint,
-                "size": list(scan.image.GetSize()),
-                "spacing": list(scan.image.GetSpacing()),
-                "series": facts.series,
-                "kvp": facts.kvp,
-                "contrast_agent": facts.contrast_agent,
-            },
+            "input": input_of(scan, facts),
             "phase": facts.to_dict()["phase"],
             "options": {
                 "mirror": self.mirror,
@@ -82,3 +72,23 @@ class Origin:
             "fallbacks": list(self.fallbacks),
             "warnings": list(self.warnings),
         }
+
+
+def made_now() -> Dict[str, Any]:
+    """Return which LiverSeg made something, and when: now, in UTC."""
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return {"liverseg_version": LiverSegLib.__version__, "created": created}
+
+
+def input_of(scan: Scan, facts: ClinicalFacts) -> Dict[str, Any]:
+    """Return which scan something was made from, with what its header says."""
+    return {
+        "path": scan.path,
+        "name": scan.name,
+        "sha256": scan.fingerprint,
+        "size": list(scan.image.GetSize()),
+        "spacing": list(scan.image.GetSpacing()),
+        "series": facts.series,
+        "kvp": facts.kvp,
+        "contrast_agent": facts.contrast_agent,
+    }

@@ -1,6 +1,5 @@
 """``liverseg steatosis``: fatty liver from the attenuation of ROIs, as tables and files."""
 
-import datetime
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -223,8 +222,9 @@ def _given(
     bar: ProgressBar,
 ) -> _Case:
     """Read the scan and its mask, and assess them."""
-    from .. import __version__
     from ..images import read_scan, unchanged
+    from ..measure.facts import header_facts
+    from ..provenance import input_of, made_now
     from ..steatosis.assess import assess_scan
 
     with interrupts.at_once():
@@ -233,28 +233,17 @@ def _given(
             lambda ask: (read_scan(source, series), read_segmentation(labels)), interrupts.check
         )
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
-        header = scan.series
-        kvp = kvp if kvp is not None or header is None else header.kvp
-        contrast = (header.contrast or None) if header else None
+        facts = header_facts(scan.series)
+        kvp, agent = facts.kvp if kvp is None else kvp, facts.contrast_agent
         assessment = while_checking(
-            lambda ask: assess_scan(scan.image, mask, kvp=kvp, contrast=contrast, chosen_phase=phase, **how),
+            lambda ask: assess_scan(scan.image, mask, kvp=kvp, contrast=agent, chosen_phase=phase, **how),
             interrupts.check,
         )
     if not unchanged(scan):
         raise InputChangedError(f"{scan.name} was changed while it was being assessed; please run again.")
     provenance = {
-        "liverseg_version": __version__,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "input": {
-            "path": scan.path,
-            "name": scan.name,
-            "sha256": scan.fingerprint,
-            "size": list(scan.image.GetSize()),
-            "spacing": list(scan.image.GetSpacing()),
-            "series": header.description if header else None,
-            "kvp": header.kvp if header else None,
-            "contrast_agent": contrast,
-        },
+        **made_now(),
+        "input": input_of(scan, facts),
         "labels": {"path": os.path.abspath(labels)},
         "phase": {
             "phase": assessment.conditions.phase,

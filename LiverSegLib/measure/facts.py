@@ -5,7 +5,10 @@ Importing this loads neither scipy nor SimpleITK.
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+
+if TYPE_CHECKING:
+    from ..images import SeriesInfo
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ class ClinicalFacts:
 
 NOTHING_KNOWN = ClinicalFacts()
 """Of a scan of which nobody has said anything."""
+
+
+def header_facts(series: "Optional[SeriesInfo]") -> ClinicalFacts:
+    """Return what a DICOM header says of a scan; nothing without one."""
+    if series is None:
+        return NOTHING_KNOWN
+    return ClinicalFacts(None, series.kvp, series.contrast or None, series.description)
 
 
 def _phase(facts: Mapping[str, Any]) -> PhaseEstimate:
