@@ -1,215 +1,14 @@
-"""The segment editor: an effect in Python gets the real mouse, in views of any orientation, and its masks,
-undo states and options are Slicer's.
+"""The segment editor in the views: an effect in Python gets the real mouse, in views of any orientation, and
+masks and undo states are Slicer's.
 """
 
 import numpy as np
 import pytest
-from PySide6 import QtCore
-from PySide6.QtTest import QTest
+from editor_fixtures import VOXEL, only, voxels
 
-from SlicerHost.pythonqt import unwrap
+from SlicerHost import view_mouse
 
-EFFECT = '''
-import qt
-import slicer
-import vtk
-import qSlicerSegmentationsEditorEffectsPythonQt as effects
-from SegmentEditorEffects import AbstractScriptedSegmentEditorEffect
-
-
-class SegmentEditorProbeEffect(AbstractScriptedSegmentEditorEffect):
-    """Sets the voxel that is clicked; Ctrl takes it away."""
-
-    made = []
-
-    def __init__(self, scriptedEffect):
-        scriptedEffect.name = "Probe"
-        scriptedEffect.title = "Probe title"
-        AbstractScriptedSegmentEditorEffect.__init__(self, scriptedEffect)
-        self.told, self.hits, self.keys, self.fails = [], [], [], False
-        SegmentEditorProbeEffect.made.append(self)
-
-    def clone(self):
-        clone = effects.qSlicerSegmentEditorScriptedEffect(None)
-        clone.setPythonSource(__file__.replace("\\\\", "/"))
-        return clone
-
-    def helpText(self):
-        return "Clicks voxels."
-
-    def setupOptionsFrame(self):
-        self.told.append("setupOptionsFrame")
-        self.size = qt.QSpinBox()
-        self.scriptedEffect.addLabeledOptionsWidget("Size:", self.size)
-        self.size.connect("valueChanged(int)", lambda value: self.scriptedEffect.updateMRMLFromGUI())
-
-    def setMRMLDefaults(self):
-        self.scriptedEffect.setParameterDefault("Size", 3)
-
-    def updateGUIFromMRML(self):
-        self.size.setValue(self.scriptedEffect.integerParameter("Size"))
-
-    def updateMRMLFromGUI(self):
-        self.scriptedEffect.setParameter("Size", self.size.value)
-
-    def activate(self):
-        self.told.append("activate")
-
-    def deactivate(self):
-        self.told.append("deactivate")
-
-    def sourceVolumeNodeChanged(self):
-        self.told.append("sourceVolumeNodeChanged")
-
-    def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
-        if eventId == vtk.vtkCommand.KeyPressEvent:
-            self.keys.append(callerInteractor.GetKeySym())
-        if eventId != vtk.vtkCommand.LeftButtonPressEvent or viewWidget.className() != "qMRMLSliceWidget":
-            return False
-        if self.fails:
-            raise RuntimeError("the effect fails")
-        labelmap = self.scriptedEffect.defaultModifierLabelmap()
-        ijk = self.xyToIjk(callerInteractor.GetEventPosition(), viewWidget, labelmap)
-        self.hits.append(ijk)
-        self.scriptedEffect.saveStateForUndo()
-        labelmap.SetScalarComponentFromDouble(*ijk, 0, 1)
-        away = callerInteractor.GetControlKey()
-        effect = slicer.qSlicerSegmentEditorAbstractEffect
-        mode = effect.ModificationModeRemove if away else effect.ModificationModeAdd
-        self.scriptedEffect.modifySelectedSegmentByLabelmap(labelmap, mode)
-        return True
-'''
-
-SHAPE = (20, 40, 40)
-"""Voxels (k, j, i) of the test's volume."""
-
-VOXEL = (13, 22, 9)
-"""(i, j, k) of the voxel to aim at."""
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    """The file of the effect; its folder's name becomes the name of a module."""
-    folder = tmp_path_factory.mktemp("one") / "ProbeEffects"
-    folder.mkdir()
-    path = folder / "SegmentEditorProbeEffect.py"
-    path.write_text(EFFECT)
-    return str(path)
-
-
-@pytest.fixture
-def registered(host, source):
-    """The effect is registered; returns the Python object of the registered one."""
-    import qSlicerSegmentationsEditorEffectsPythonQt as effects
-    import slicer
-
-    effect = effects.qSlicerSegmentEditorScriptedEffect(None)
-    assert effect.setPythonSource(source)
-    assert slicer.qSlicerSegmentEditorEffectFactory.instance().registerEffect(effect)
-    yield effect.self()
-    host.forgetEffect("Probe")
-
-
-@pytest.fixture
-def volume(scene):
-    """A volume that is oblique to the patient's axes, with anisotropic voxels; its values are i + j + k."""
-    import slicer
-    import vtk
-
-    k, j, i = np.indices(SHAPE)
-    made = slicer.util.addVolumeFromArray((i + j + k).astype(np.int16), name="CT")
-    turn = vtk.vtkTransform()
-    turn.RotateZ(20)
-    turn.RotateX(15)
-    made.SetSpacing(3, 2, 5)
-    made.SetOrigin(-50, -30, -40)
-    made.SetIJKToRASDirections(
-        *[turn.GetMatrix().GetElement(row, column) for row in range(3) for column in range(3)]
-    )
-    made.CreateDefaultDisplayNodes()
-    return made
-
-
-@pytest.fixture
-def segmentation(scene, volume):
-    """Two empty segments in the volume's geometry."""
-    made = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "S")
-    made.CreateDefaultDisplayNodes()
-    made.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    for name in ("liver", "tumor"):
-        made.GetSegmentation().AddEmptySegment(name, name)
-    return made
-
-
-def newEditor(scene, segmentation, volume):
-    """A segment editor on a node of its own."""
-    import slicer
-
-    editor = slicer.qMRMLSegmentEditorWidget()
-    editor.setMRMLScene(scene)
-    editor.setMRMLSegmentEditorNode(scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode"))
-    editor.setSegmentationNode(segmentation)
-    editor.setSourceVolumeNode(volume)
-    return editor
-
-
-@pytest.fixture
-def editor(host, window, scene, registered, segmentation, volume):
-    """An editor with the effect active, beside four views that show the volume."""
-    import slicer
-
-    made = newEditor(scene, segmentation, volume)
-    slicer.util.setSliceViewerLayers(background=volume, fit=True)
-    host.settle(0.05)
-    made.setActiveEffectByName("Probe")
-    yield made
-    made.delete()
-
-
-def rasOf(volume, ijk):
-    """RAS of a voxel's centre."""
-    import vtk
-
-    matrix = vtk.vtkMatrix4x4()
-    volume.GetIJKToRASMatrix(matrix)
-    return matrix.MultiplyPoint((*ijk, 1.0))[:3]
-
-
-def aim(host, name, ras):
-    """Brings a point into a slice view; returns the view and Qt's pixel of the point."""
-    import slicer
-
-    widget = slicer.app.layoutManager().sliceWidget(name)
-    widget.mrmlSliceNode().JumpSliceByCentering(*ras)
-    host.settle(0.02)
-    canvas = unwrap(widget.sliceView())
-    x, y, _ = widget.sliceView().convertRASToXYZ(ras)
-    ratio = canvas.devicePixelRatioF()
-    return canvas, QtCore.QPoint(round(x / ratio), round((canvas.pixel_size()[1] - 1 - y) / ratio))
-
-
-def click(host, name, ras, modifier=QtCore.Qt.NoModifier):
-    """A click of the left button on a point of a slice view."""
-    canvas, place = aim(host, name, ras)
-    QTest.mouseMove(canvas, place)
-    QTest.mousePress(canvas, QtCore.Qt.LeftButton, modifier, place)
-    QTest.mouseRelease(canvas, QtCore.Qt.LeftButton, modifier, place)
-    host.settle(0.02)
-
-
-def voxels(segmentation, segment, volume):
-    """A segment as an array (k, j, i)."""
-    import slicer
-
-    return slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, volume).copy()
-
-
-def only(*places):
-    """An array with ones at places (i, j, k)."""
-    expected = np.zeros(SHAPE, np.uint8)
-    for i, j, k in places:
-        expected[k, j, i] = 1
-    return expected
+pytest_plugins = ["editor_fixtures"]
 
 
 @pytest.mark.parametrize("view", ["Red", "Green", "Yellow", "oblique"])
@@ -218,17 +17,17 @@ def test_a_click_in_any_view_hits_the_voxel_aimed_at(host, editor, segmentation,
 
     if view == "oblique":
         turn = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
-        turn.SetSliceToRASByNTP(0.3, 0.5, 0.8, 0.9, 0.1, -0.4, *rasOf(volume, VOXEL), 0)
-    click(host, "Red" if view == "oblique" else view, rasOf(volume, VOXEL))
+        turn.SetSliceToRASByNTP(0.3, 0.5, 0.8, 0.9, 0.1, -0.4, *view_mouse.ras_of_voxel(volume, VOXEL), 0)
+    view_mouse.click("Red" if view == "oblique" else view, view_mouse.ras_of_voxel(volume, VOXEL))
     assert editor.activeEffect().self().hits == [list(VOXEL)]
     assert np.array_equal(voxels(segmentation, "liver", volume), only(VOXEL))
 
 
 def test_ctrl_is_seen_and_each_click_is_one_undo_state(host, editor, segmentation, volume):
     other = (20, 22, 9)
-    click(host, "Red", rasOf(volume, VOXEL))
-    click(host, "Red", rasOf(volume, other))
-    click(host, "Red", rasOf(volume, VOXEL), QtCore.Qt.ControlModifier)
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, other))
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL), view_mouse.CONTROL)
     states = [only(), only(VOXEL), only(VOXEL, other), only(other)]
     for expected in reversed(states):
         assert np.array_equal(voxels(segmentation, "liver", volume), expected)
@@ -243,7 +42,7 @@ def test_undo_and_redo_buttons_know_what_they_can_do(host, editor, segmentation,
 
     undo, redo = (editor.findChild(qt.QToolButton, name) for name in ("UndoButton", "RedoButton"))
     assert not undo.enabled and not redo.enabled
-    click(host, "Red", rasOf(volume, VOXEL))
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
     assert undo.enabled and not redo.enabled
     undo.click()
     assert not undo.enabled and redo.enabled
@@ -259,15 +58,15 @@ def test_the_mask_is_honored(host, editor, segmentation, volume):
     slicer.util.updateSegmentBinaryLabelmapFromArray(inside, segmentation, "tumor", volume)
     node = editor.mrmlSegmentEditorNode()
     node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedOutsideAllSegments)
-    click(host, "Red", rasOf(volume, VOXEL))
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
     assert not voxels(segmentation, "liver", volume).any()
     node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere)
     node.SetSourceVolumeIntensityMask(True)
     node.SetSourceVolumeIntensityMaskRange(0, sum(VOXEL) - 1)
-    click(host, "Red", rasOf(volume, VOXEL))
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
     assert not voxels(segmentation, "liver", volume).any()
     node.SetSourceVolumeIntensityMaskRange(sum(VOXEL), 1000)
-    click(host, "Red", rasOf(volume, VOXEL))
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
     assert np.array_equal(voxels(segmentation, "liver", volume), inside)
 
 
@@ -277,31 +76,162 @@ def test_other_segments_give_way_only_if_they_may(host, editor, segmentation, vo
 
     slicer.util.updateSegmentBinaryLabelmapFromArray(only(VOXEL), segmentation, "tumor", volume)
     editor.mrmlSegmentEditorNode().SetOverwriteMode(getattr(slicer.vtkMRMLSegmentEditorNode, mode))
-    click(host, "Green", rasOf(volume, VOXEL))
+    view_mouse.click("Green", view_mouse.ras_of_voxel(volume, VOXEL))
     assert voxels(segmentation, "liver", volume).sum() == 1
     assert voxels(segmentation, "tumor", volume).sum() == (0 if gives_way else 1)
 
 
 def test_a_transformed_scan_is_hit_where_it_is_seen(host, editor, segmentation, volume, scene):
-    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode")
+    import slicer
     import vtk
 
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode")
     matrix = vtk.vtkTransform()
+    matrix.RotateY(25)
     matrix.Translate(10, -7, 5)
     transform.SetMatrixTransformToParent(matrix.GetMatrix())
     for node in (segmentation, volume):
         node.SetAndObserveTransformNodeID(transform.GetID())
-    ras = np.add(rasOf(volume, VOXEL), (10, -7, 5)).tolist()
-    effect = editor.activeEffect()
-    widget = _slice_widget("Red")
-    _, place = aim(host, "Red", ras)
+    effect, ras = editor.activeEffect(), view_mouse.ras_of_voxel(volume, VOXEL)
+    widget = slicer.app.layoutManager().sliceWidget("Red")
+    view_mouse.show_point("Red", ras)
     x, y, _ = widget.sliceView().convertRASToXYZ(ras)
     labelmap = effect.defaultModifierLabelmap()
     found = effect.self().xyToIjk((round(x), round(y)), widget, labelmap, transform)
     assert found == list(VOXEL) != effect.self().xyToIjk((round(x), round(y)), widget, labelmap)
 
 
-def _slice_widget(name):
+def test_what_the_effect_takes_nobody_else_hears(host, editor, segmentation, volume):
     import slicer
 
-    return slicer.app.layoutManager().sliceWidget(name)
+    heard = []
+    interactor = slicer.app.layoutManager().sliceWidget("Red").sliceView().interactor()
+    tags = [
+        interactor.AddObserver(event, lambda caller, name: heard.append(name))
+        for event in ("LeftButtonPressEvent", "LeftButtonReleaseEvent")
+    ]
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert heard == ["LeftButtonReleaseEvent"]
+    editor.setActiveEffect(None)
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert heard[1:] == ["LeftButtonPressEvent", "LeftButtonReleaseEvent"]
+    for tag in tags:
+        interactor.RemoveObserver(tag)
+
+
+def test_keys_over_a_view_reach_the_effect(host, editor):
+    from PySide6 import QtCore
+    from PySide6.QtTest import QTest
+
+    canvas = view_mouse.canvas_of("Red")
+    for key in (QtCore.Qt.Key_X, QtCore.Qt.Key_Escape, QtCore.Qt.Key_Plus):
+        QTest.keyClick(canvas, key)
+    assert editor.activeEffect().self().keys == ["x", "Escape", "+"]
+
+
+def test_an_exception_in_the_effect_fails_the_test(host, editor, volume):
+    editor.activeEffect().self().fails = True
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    problems = host.takeProblems()
+    assert len(problems) == 1 and "the effect fails" in problems[0]
+    assert editor.activeEffect().name == "Probe", "Slicer prints it and goes on"
+
+
+def test_without_an_active_effect_the_mouse_edits_nothing(host, editor, segmentation, volume):
+    effect = editor.activeEffect().self()
+    editor.setActiveEffect(None)
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    editor.setActiveEffectByName("Probe")
+    editor.readOnly = True
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert editor.activeEffect() is None and effect.hits == []
+    assert effect.told[-4:] == ["activate", "deactivate", "activate", "deactivate"]
+    assert host.undoStates(editor) == 0
+
+
+def test_the_editor_keeps_as_many_states_as_it_may(host, editor, segmentation, volume):
+    import qt
+
+    editor.setMaximumNumberOfUndoStates(2)
+    for i in range(4):
+        view_mouse.click("Red", view_mouse.ras_of_voxel(volume, (10 + i, 20, 8)))
+    editor.undo()
+    button = editor.findChild(qt.QToolButton, "UndoButton")
+    assert voxels(segmentation, "liver", volume).sum() == 3
+    assert not button.enabled, "one of the two states is kept for redo"
+
+
+@pytest.mark.parametrize("sphere", [False, True])
+def test_paint_and_erase_use_the_mouse(host, editor, segmentation, volume, sphere):
+    center = np.array((20.0, 20.0, 10.0))
+    points = [view_mouse.ras_of_voxel(volume, center + (i, 0, 0)) for i in (0, 2)]
+    turn = _slice_node("Red")
+    turn.RotateToAxes(_matrix(volume))
+    editor.setActiveEffectByName("Paint")
+    paint = editor.activeEffect()
+    paint.setCommonParameter("BrushDiameterIsRelative", 0)
+    paint.setCommonParameter("BrushAbsoluteDiameter", 14.0)
+    paint.setCommonParameter("BrushSphere", int(sphere))
+    view_mouse.show_point("Red", points[0])
+    view_mouse.stroke("Red", points)
+    painted = voxels(segmentation, "liver", volume)
+    k, j, i = np.indices(painted.shape)
+    across = 5.0 * (k - 10)
+    reach = [np.hypot(3.0 * (i - x), 2.0 * (j - 20)) for x in (20, 22)]
+    expected = np.any([np.hypot(r, across) <= 7 for r in reach], axis=0) & (sphere | (k == 10))
+    assert (painted != expected).sum() <= 8 < painted.sum()  # the mouse stands on whole pixels
+    assert set(np.unique(np.nonzero(painted)[0])) == ({9, 10, 11} if sphere else {10})
+    view_mouse.stroke("Red", points, view_mouse.CONTROL)
+    assert host.undoStates(editor) == 1
+    editor.setActiveEffectByName("Erase")
+    view_mouse.stroke("Red", points)
+    assert not voxels(segmentation, "liver", volume).any()
+    editor.undo()
+    assert np.array_equal(voxels(segmentation, "liver", volume), painted)
+
+
+def _slice_node(name):
+    import slicer
+
+    return slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
+
+
+def _matrix(volume):
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return matrix
+
+
+def test_clickAndDrag_paints_as_in_slicers_own_tests(host, editor, segmentation, volume):
+    import slicer
+
+    editor.setActiveEffectByName("Paint")
+    widget = slicer.app.layoutManager().sliceWidget("Red")
+    view_mouse.show_point("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    width, height = view_mouse.canvas_of("Red").pixel_size()
+    middle = (width // 2, height // 2)
+    slicer.util.clickAndDrag(widget, start=middle, end=(middle[0] + 10, middle[1]), steps=5)
+    assert voxels(segmentation, "liver", volume).any() and host.undoStates(editor) == 1
+
+
+def test_a_hidden_segment_is_asked_about(host, editor, segmentation, volume):
+    import qt
+
+    segmentation.GetDisplayNode().SetSegmentVisibility("liver", False)
+    editor.setActiveEffectByName("Paint")
+    host.answers.expect("hidden", qt.QMessageBox.Yes)
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert segmentation.GetDisplayNode().GetSegmentVisibility("liver")
+    assert not voxels(segmentation, "liver", volume).any(), "the question took the click"
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert voxels(segmentation, "liver", volume).any()
+
+
+def test_an_effect_that_the_host_only_names_says_so(host, editor, volume):
+    editor.setActiveEffectByName("Scissors")
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert len(host.takeProblems()) == 1
+    with pytest.raises(NotImplementedError):
+        editor.activeEffect().self()

@@ -36,12 +36,17 @@ RELATIVE_DIAMETER = 3.0
 class NamedEffect(qSlicerSegmentEditorAbstractEffect):
     """An effect that is real in Slicer and only a name here; it says so when a view is clicked."""
 
+    slicerName = "qSlicerSegmentEditorScriptedEffect"
+
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
 
     def clone(self) -> "NamedEffect":
         return NamedEffect(self._name)
+
+    def self(self) -> Any:  # the name that Slicer gave it
+        raise NotImplementedError(f"the effect {self._name} is real in Slicer, the host has only its name")
 
     def processInteractionEvents(self, interactor: Any, event: int, view_widget: Any) -> bool:
         if event == vtk.vtkCommand.LeftButtonPressEvent:

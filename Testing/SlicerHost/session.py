@@ -149,6 +149,10 @@ class Host:
         """ "light" or "dark"."""
         theme.apply(name)
 
+    def undoStates(self, editor: Any) -> int:
+        """For tests: how many states a segment editor keeps for undo and redo."""
+        return unwrap(editor)._history.GetNumberOfStates()
+
     def forgetEffect(self, name: str) -> None:
         """For tests: a registered effect of the segment editor is gone for new editors. In Slicer one
         stays till the end, and a second one of that name is refused.
