@@ -4,7 +4,7 @@ masks and undo states are Slicer's.
 
 import numpy as np
 import pytest
-from editor_fixtures import VOXEL, only, voxels
+from editor_samples import VOXEL, only, voxels
 
 from SlicerHost import view_mouse
 
@@ -181,7 +181,6 @@ def test_paint_and_erase_use_the_mouse(host, editor, segmentation, volume, spher
     expected = np.any([np.hypot(r, across) <= 7 for r in reach], axis=0) & (sphere | (k == 10))
     assert (painted != expected).sum() <= 8 < painted.sum()  # the mouse stands on whole pixels
     assert set(np.unique(np.nonzero(painted)[0])) == ({9, 10, 11} if sphere else {10})
-    view_mouse.stroke("Red", points, view_mouse.CONTROL)
     assert host.undoStates(editor) == 1
     editor.setActiveEffectByName("Erase")
     view_mouse.stroke("Red", points)
