@@ -131,7 +131,7 @@ def test_parameters_live_in_the_editors_node(host, editor, scene):
 
 def test_what_slicer_has_not_is_refused(host, editor):
     effect = editor.activeEffect()
-    for wrong in ("resetDefaultModifierLabelmap", "cleanup", "clone", "setupOptionsFrame"):
+    for wrong in ("resetDefaultModifierLabelmap", "setVolumes", "clone", "setupOptionsFrame"):
         with pytest.raises(AttributeError):
             getattr(effect, wrong)
     with pytest.raises(AttributeError):
