@@ -19,7 +19,7 @@ class SegmentEditorProbeEffect(AbstractScriptedSegmentEditorEffect):
         scriptedEffect.name = "Probe"
         scriptedEffect.title = "Probe title"
         AbstractScriptedSegmentEditorEffect.__init__(self, scriptedEffect)
-        self.told, self.hits, self.keys, self.fails = [], [], [], False
+        self.told, self.hits, self.keys, self.events, self.fails = [], [], [], [], False
         SegmentEditorProbeEffect.made.append(self)
 
     def clone(self):
@@ -51,10 +51,17 @@ class SegmentEditorProbeEffect(AbstractScriptedSegmentEditorEffect):
     def deactivate(self):
         self.told.append("deactivate")
 
+    def layoutChanged(self):
+        self.told.append("layoutChanged")
+
+    def processViewNodeEvents(self, callerViewNode, eventId, viewWidget):
+        self.told.append(callerViewNode.GetLayoutName())
+
     def sourceVolumeNodeChanged(self):
         self.told.append("sourceVolumeNodeChanged")
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
+        self.events.append(vtk.vtkCommand.GetStringFromEventId(eventId))
         if eventId == vtk.vtkCommand.KeyPressEvent:
             self.keys.append(callerInteractor.GetKeySym())
         if eventId != vtk.vtkCommand.LeftButtonPressEvent or viewWidget.className() != "qMRMLSliceWidget":

@@ -279,8 +279,11 @@ def test_slicers_own_segment_editor_is_a_module(host, window, scene, segmentatio
     editor.setActiveEffectByName("Probe")
     view_mouse.click("Green", view_mouse.ras_of_voxel(volume, VOXEL))
     assert voxels(segmentation, "liver", volume).sum() == 1
+    host.clear()
+    assert editor.activeEffect() is None and editor.segmentationNode() is None
+    added = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    assert editor.segmentationNode() is added
     host.mainWindow.closeModule()
-    assert editor.activeEffect() is None
     host.forgetEffect("Probe")
 
 

@@ -119,6 +119,32 @@ def test_what_the_effect_takes_nobody_else_hears(host, editor, segmentation, vol
         interactor.RemoveObserver(tag)
 
 
+def test_a_view_that_a_new_layout_brings_is_heard_too(host, editor, segmentation, volume):
+    import slicer
+
+    layout = slicer.app.layoutManager()
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpGreenSliceView)
+    host.settle(0.05)
+    effect = editor.activeEffect().self()
+    view_mouse.click("Green", view_mouse.ras_of_voxel(volume, VOXEL))
+    layout.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    assert effect.hits == [list(VOXEL)] and "layoutChanged" in effect.told
+    effect.told.clear()
+    layout.sliceWidget("Yellow").sliceLogic().SetSliceOffset(3)
+    assert set(effect.told) == {"Yellow"}
+
+
+def test_a_segmentation_that_a_view_does_not_show_is_not_edited_there(host, editor, segmentation, volume):
+    import slicer
+
+    red = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+    segmentation.GetDisplayNode().AddViewNodeID(red.GetID())
+    view_mouse.click("Green", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert not voxels(segmentation, "liver", volume).any()
+    view_mouse.click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    assert voxels(segmentation, "liver", volume).any()
+
+
 def test_keys_over_a_view_reach_the_effect(host, editor):
     from PySide6 import QtCore
     from PySide6.QtTest import QTest
@@ -127,6 +153,17 @@ def test_keys_over_a_view_reach_the_effect(host, editor):
     for key in (QtCore.Qt.Key_X, QtCore.Qt.Key_Escape, QtCore.Qt.Key_Plus):
         QTest.keyClick(canvas, key)
     assert editor.activeEffect().self().keys == ["x", "Escape", "+"]
+
+
+def test_the_second_of_two_quick_clicks_is_no_press(host, editor, volume):
+    view_mouse.double_click("Red", view_mouse.ras_of_voxel(volume, VOXEL))
+    effect = editor.activeEffect().self()
+    assert [event for event in effect.events if event.startswith("LeftButton")] == [
+        "LeftButtonPressEvent",
+        "LeftButtonReleaseEvent",
+        "LeftButtonDoubleClickEvent",
+        "LeftButtonReleaseEvent",
+    ]
 
 
 def test_an_exception_in_the_effect_fails_the_test(host, editor, volume):

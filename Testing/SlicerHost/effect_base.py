@@ -3,7 +3,6 @@
 import enum
 from typing import Any, List, Optional, Sequence
 
-import shiboken6
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Property, Qt
@@ -257,11 +256,6 @@ class qSlicerSegmentEditorAbstractEffect(Parameters, EffectViews, QtCore.QObject
             self._confirmed = segment
         asked = saved is None
         return ConfirmationResult.ConfirmedWithDialog if asked else ConfirmationResult.ConfirmedWithoutDialog
-
-    def release(self) -> None:
-        """Deletes the options frame, as the effect's destructor does in Slicer."""
-        if shiboken6.isValid(self._frame):
-            self._frame.deleteLater()
 
 
 def _extent_and_bypass(rest: Sequence[Any]) -> Any:

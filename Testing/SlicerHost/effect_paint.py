@@ -4,7 +4,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 import vtk
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 from vtk.util.numpy_support import vtk_to_numpy
 
 from . import effect_geometry as geometry
@@ -29,8 +29,21 @@ UNUSABLE = (
 )
 """Effects of Slicer that can be chosen here, not used."""
 
+ICON_PIXELS = 21
+"""Width and height of an effect's icon."""
+
 RELATIVE_DIAMETER = 3.0
 """Percent of the view's height: Slicer's brush at the beginning."""
+
+
+def letter_icon(text: str) -> QtGui.QIcon:
+    """A picture of the size of Slicer's, so that buttons are as wide as there."""
+    picture = QtGui.QPixmap(ICON_PIXELS, ICON_PIXELS)
+    picture.fill(QtCore.Qt.GlobalColor.transparent)
+    painter = QtGui.QPainter(picture)
+    painter.drawText(picture.rect(), int(QtCore.Qt.AlignmentFlag.AlignCenter), text[:2])
+    painter.end()
+    return QtGui.QIcon(picture)
 
 
 class NamedEffect(qSlicerSegmentEditorAbstractEffect):
@@ -41,6 +54,9 @@ class NamedEffect(qSlicerSegmentEditorAbstractEffect):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
+
+    def icon(self) -> QtGui.QIcon:
+        return letter_icon(self._name)
 
     def clone(self) -> "NamedEffect":
         return NamedEffect(self._name)
@@ -70,6 +86,9 @@ class qSlicerSegmentEditorPaintEffect(qSlicerSegmentEditorAbstractLabelEffect):
         self._name = "Paint"
         self._stroke: List[np.ndarray] = []
         self._painting = False
+
+    def icon(self) -> QtGui.QIcon:
+        return letter_icon(self._name)
 
     def helpText(self) -> str:
         return "Press and drag in a slice view to paint with a round brush."

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 
 from . import effect_factory
 from .effect_base import qSlicerSegmentEditorAbstractEffect
+from .effect_paint import letter_icon
 from .segment_editor_layout import EditorLayout
 
 Effect = qSlicerSegmentEditorAbstractEffect
@@ -91,8 +92,7 @@ class Effects:
         button.setText(text)
         button.setToolTip(text if effect is not None else "No editing")
         button.setCheckable(True)
-        if effect is not None:
-            button.setIcon(effect.icon())
+        button.setIcon(letter_icon("-") if effect is None else effect.icon())
         button.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
         button.clicked.connect(lambda: self._on_clicked(effect))
         self._buttons[name] = button

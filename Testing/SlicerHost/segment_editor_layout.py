@@ -69,8 +69,8 @@ class EditorLayout:
         self.effects_grid = QtWidgets.QGridLayout(self.effects)
         self.undo_redo = _named(QtWidgets.QFrame(), "UndoRedoGroupBox")
         grid = QtWidgets.QGridLayout(self.undo_redo)
-        self.undo = _tool_button("UndoButton", "Undo")
-        self.redo = _tool_button("RedoButton", "Redo")
+        self.undo = _tool_button("UndoButton", "Undo", "Back")
+        self.redo = _tool_button("RedoButton", "Redo", "Forward")
         grid.addWidget(self.undo, 0, 0)
         grid.addWidget(self.redo, 0, 1)
         left.addWidget(self.effects)
@@ -118,9 +118,11 @@ def _named(widget: Any, name: str) -> Any:
     return widget
 
 
-def _tool_button(name: str, text: str) -> QtWidgets.QToolButton:
+def _tool_button(name: str, text: str, arrow: str = "Right") -> QtWidgets.QToolButton:
     button = _named(QtWidgets.QToolButton(), name)
     button.setText(text)
+    picture = getattr(QtWidgets.QStyle.StandardPixmap, f"SP_Arrow{arrow}")
+    button.setIcon(button.style().standardIcon(picture))
     return button
 
 

@@ -45,6 +45,18 @@ def click(view: str, ras: Point, modifier: QtCore.Qt.KeyboardModifier = NONE) ->
     stroke(view, [ras], modifier)
 
 
+def double_click(view: str, ras: Point) -> None:
+    """Two quick clicks on a point. VTK makes press, release, LeftButtonDoubleClickEvent, release of them: the
+    second press is no press.
+    """
+    show_point(view, ras)
+    canvas, place = canvas_of(view), pixel_of(view, ras)
+    for press in (QTest.mousePress, QTest.mouseDClick):
+        press(canvas, LEFT, NONE, place)
+        QTest.mouseRelease(canvas, LEFT, NONE, place)
+    waiting.settle(0.02)
+
+
 def stroke(view: str, points: Sequence[Point], modifier: QtCore.Qt.KeyboardModifier = NONE) -> None:
     """Presses the left button at the first point, moves over the others, lets go at the last: points of the
     plane that is shown.
