@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 from PySide6 import QtCore
 
-from . import facts
+from . import facts, registry
 
 QT4_KEYWORDS = ("exec", "print")
 """Names that were keywords of Python once: PythonQt appends an underscore to them still."""
@@ -102,6 +102,13 @@ def fits(type_name: str, value: Any) -> bool:
     if name.startswith("Q") and name.endswith("*"):
         plain = _unwrap(value)
         return value is None or (isinstance(plain, QtCore.QObject) and plain.inherits(name[:-1]))
+    if name.startswith("q") and name.endswith("*"):
+        found = registry.find(name[:-1])
+        return value is None or found is None or isinstance(_unwrap(value), found)
+    if name in ("QPoint", "QVector3D"):
+        return isinstance(_unwrap(value), registry.qt_class(name))
+    if name == "QList<int>":
+        return isinstance(value, (list, tuple)) and all(isinstance(item, int) for item in value)
     return True
 
 

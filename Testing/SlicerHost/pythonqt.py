@@ -214,7 +214,7 @@ def read_attribute(proxy: Wrapped, name: str) -> Any:
         return _read_of_value(target, title, name)
     if not shiboken6.isValid(target):
         raise ValueError(f"Trying to use '{name}' of a destroyed {title} object")
-    if name == "name":
+    if name == "name" and facts.kind(title, name) is None:
         return target.objectName()
     if name in signals.METHODS:
         return lambda *arguments: signals.METHODS[name](proxy, *arguments)
@@ -280,7 +280,7 @@ def write_attribute(proxy: Wrapped, name: str, value: Any) -> None:
         raise AttributeError(f"'{name}' of {title} cannot be written")
     if not shiboken6.isValid(target):
         raise ValueError(f"Trying to write '{name}' of a destroyed {title} object")
-    if name == "name":
+    if name == "name" and facts.kind(title, name) is None:
         name = "objectName"
     if QtCore.QByteArray(name.encode()) in target.dynamicPropertyNames():
         target.setProperty(name, unwrap(value))

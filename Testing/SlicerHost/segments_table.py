@@ -2,7 +2,7 @@
 
 from typing import Any, List
 
-from PySide6 import QtGui, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Property, Qt, Signal
 
 from .ctk_widgets import ctkMenuButton
@@ -34,7 +34,7 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         for index, width in enumerate((28, 28, 62)):
             self._table.setColumnWidth(index, width)
         self._table.itemChanged.connect(self._on_edited)
-        self._table.itemSelectionChanged.connect(lambda: self.selectionChanged.emit(None, None))
+        self._table.itemSelectionChanged.connect(self._on_selection)
         self._node: Any = None
         self._hidden: List[str] = []
         self._filling = False
@@ -120,8 +120,14 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         for row, identifier in enumerate(identifiers):
             segment = self._node.GetSegmentation().GetSegment(identifier)
             self._fill_row(row, identifier, segment, display)
-        self._filling = False
         self.setSelectedSegmentIDs([identifier for identifier in selected if identifier in identifiers])
+        self._filling = False
+        if self.selectedSegmentIDs() != selected:
+            self.selectionChanged.emit(None, None)
+
+    def _on_selection(self) -> None:
+        if not self._filling:
+            self.selectionChanged.emit(None, None)
 
     def _fill_row(self, row: int, identifier: str, segment: Any, display: Any) -> None:
         shown = QtWidgets.QTableWidgetItem()
@@ -165,14 +171,14 @@ class qMRMLSegmentsTableView(qMRMLWidget):
     def setSelectedSegmentIDs(self, identifiers: List[str]) -> None:
         if list(identifiers) == self.selectedSegmentIDs():
             return
-        shown = self.displayedSegmentIDs()
-        mode = self._table.selectionMode()
-        self._table.clearSelection()
-        self._table.setSelectionMode(QtWidgets.QTableWidget.MultiSelection)
+        shown, model = self.displayedSegmentIDs(), self._table.model()
+        selection = QtCore.QItemSelection()
         for identifier in identifiers:
             if identifier in shown:
-                self._table.selectRow(shown.index(identifier))
-        self._table.setSelectionMode(mode)
+                index = model.index(shown.index(identifier), 0)
+                selection.select(index, index)
+        flags = QtCore.QItemSelectionModel.ClearAndSelect | QtCore.QItemSelectionModel.Rows
+        self._table.selectionModel().select(selection, flags)
 
     def clearSelection(self) -> None:
         self._table.clearSelection()

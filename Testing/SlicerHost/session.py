@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
 import slicer
@@ -11,6 +12,8 @@ import slicer.util
 
 from . import (  # the widgets register themselves when they are imported
     ctk_widgets,  # noqa: F401
+    effect_factory,
+    effect_scripted,  # noqa: F401
     i18n,
     interpreter,
     modal,
@@ -33,6 +36,9 @@ from .main_window import qSlicerMainWindow
 from .pythonqt import unwrap, wrap
 from .recorder import recorder
 from .scene import Scene
+
+SEGMENT_EDITOR = Path(__file__).parent / "scripted_modules" / "SegmentEditor.py"
+"""Slicer's own module that modules switch to."""
 
 _host: Optional["Host"] = None
 
@@ -63,6 +69,7 @@ class Host:
         self._install_python_modules()
         modules.add_loadable_modules(self.application.moduleManager(), self._scene.logics)
         release_gate.close()
+        modules.load_scripted_module(self.application.moduleManager(), str(SEGMENT_EDITOR))
         pip_recorder.install()
         sample_data.install()
         self.mainWindow: Optional[qSlicerMainWindow] = None
@@ -77,6 +84,7 @@ class Host:
             module = source.as_module()
             sys.modules[module.__name__] = module
             setattr(slicer, module.__name__.split(".")[1], module)
+        effect_factory.install_modules()
         slicer.util.delayDisplay = _delay_display
 
     def loadModule(self, path: str) -> Any:
@@ -140,6 +148,16 @@ class Host:
     def setTheme(self, name: str) -> None:
         """ "light" or "dark"."""
         theme.apply(name)
+
+    def undoStates(self, editor: Any) -> int:
+        """For tests: how many states a segment editor keeps for undo and redo."""
+        return unwrap(editor)._history.GetNumberOfStates()
+
+    def forgetEffect(self, name: str) -> None:
+        """For tests: a registered effect of the segment editor is gone for new editors. In Slicer one
+        stays till the end, and a second one of that name is refused.
+        """
+        effect_factory.factory().forget(name)
 
     def screenshot(self, path: str, widget: Any = None) -> str:
         """Saves a picture of a widget, or of the main window, as PNG; its parent folders are made."""

@@ -4,7 +4,7 @@ from typing import Any, List
 
 import slicer
 import vtk
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from .registry import slicer_class, stored_property
 from .vtk_canvas import VtkCanvas
@@ -69,6 +69,24 @@ class _View(VtkCanvas):
     def forceRender(self) -> None:
         self.force_render()
 
+    def scheduleRender(self) -> None:
+        self.schedule_render()
+
+    def renderWindow(self) -> Any:
+        return self.render_window
+
+    def interactor(self) -> Any:
+        return self.vtk_interactor
+
+    def setViewCursor(self, cursor: QtGui.QCursor) -> None:
+        self.setCursor(cursor)
+
+    def setDefaultViewCursor(self, cursor: QtGui.QCursor) -> None:
+        self.setCursor(cursor)
+
+    def unsetViewCursor(self) -> None:
+        self.unsetCursor()
+
     def renderer(self) -> Any:
         return self._renderer
 
@@ -90,8 +108,8 @@ class qMRMLSliceView(_View):
         self._logic = logic
         self._style.SetSliceLogic(logic)
         self._style.SetDisplayableManagers(self._managers)
-        self.interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
-        self._style.SetInteractor(self.interactor)
+        self.vtk_interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
+        self._style.SetInteractor(self.vtk_interactor)
         self._show_image_of_logic()
         self._managers.SetMRMLDisplayableNode(logic.GetSliceNode())
         logic.AddObserver("ModifiedEvent", lambda caller, event: self._follow_logic())
@@ -146,8 +164,8 @@ class qMRMLThreeDView(_View):
         )
         self._style = slicer.vtkMRMLThreeDViewInteractorStyle()
         self._style.SetDisplayableManagers(self._managers)
-        self._style.SetInteractor(self.interactor)
-        self.interactor.SetInteractorStyle(vtk.vtkInteractorStyle3D())
+        self._style.SetInteractor(self.vtk_interactor)
+        self.vtk_interactor.SetInteractorStyle(vtk.vtkInteractorStyle3D())
         self._logic = slicer.vtkMRMLViewLogic()
         self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
         slicer.app.applicationLogic().GetViewLogics().AddItem(self._logic)

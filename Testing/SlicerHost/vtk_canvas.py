@@ -17,6 +17,23 @@ BUTTONS = {
 }
 """Button of Qt -> how VTK's events for it begin."""
 
+KEY_SYMBOLS = {
+    Qt.Key.Key_Escape: "Escape",
+    Qt.Key.Key_Return: "Return",
+    Qt.Key.Key_Space: "space",
+    Qt.Key.Key_Tab: "Tab",
+    Qt.Key.Key_Backspace: "BackSpace",
+    Qt.Key.Key_Delete: "Delete",
+    Qt.Key.Key_Left: "Left",
+    Qt.Key.Key_Right: "Right",
+    Qt.Key.Key_Up: "Up",
+    Qt.Key.Key_Down: "Down",
+    Qt.Key.Key_Control: "Control_L",
+    Qt.Key.Key_Shift: "Shift_L",
+    Qt.Key.Key_Alt: "Alt_L",
+}
+"""Key of Qt -> VTK's name of it, where that is not the letter."""
+
 SMALLEST = 16
 """Pixels a side: VTK needs a window of some size."""
 
@@ -35,9 +52,9 @@ class VtkCanvas(QtWidgets.QWidget):
         # with depth peeling on a software renderer, multisampling drops translucent surfaces
         self.render_window.SetMultiSamples(0)
         self.render_window.SetSize(300, 300)
-        self.interactor = vtk.vtkGenericRenderWindowInteractor()
-        self.interactor.SetRenderWindow(self.render_window)
-        self.interactor.Initialize()
+        self.vtk_interactor = vtk.vtkGenericRenderWindowInteractor()
+        self.vtk_interactor.SetRenderWindow(self.render_window)
+        self.vtk_interactor.Initialize()
         self._picture: Optional[QtGui.QImage] = None
         self._scheduled = QtCore.QTimer(self)
         self._scheduled.setSingleShot(True)
@@ -70,7 +87,7 @@ class VtkCanvas(QtWidgets.QWidget):
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         self.render_window.SetSize(*self.pixel_size())
-        self.interactor.UpdateSize(*self.pixel_size())
+        self.vtk_interactor.UpdateSize(*self.pixel_size())
         self.resized.emit()
         self.schedule_render()
 
@@ -103,7 +120,7 @@ class VtkCanvas(QtWidgets.QWidget):
         position, modifiers = event.position(), QtWidgets.QApplication.keyboardModifiers()
         if hasattr(event, "modifiers"):
             modifiers = event.modifiers()
-        self.interactor.SetEventInformationFlipY(
+        self.vtk_interactor.SetEventInformationFlipY(
             int(position.x() * ratio),
             int(position.y() * ratio),
             int(bool(modifiers & Qt.ControlModifier)),
@@ -112,7 +129,27 @@ class VtkCanvas(QtWidgets.QWidget):
             0,
             None,
         )
-        self.interactor.InvokeEvent(name)
+        self.vtk_interactor.SetAltKey(int(bool(modifiers & Qt.AltModifier)))
+        self.vtk_interactor.InvokeEvent(name)
+
+    def _send_key(self, event: QtGui.QKeyEvent, name: str) -> None:
+        text, modifiers = event.text(), event.modifiers()
+        symbol = KEY_SYMBOLS.get(Qt.Key(event.key()), text)
+        self.vtk_interactor.SetKeyEventInformation(
+            int(bool(modifiers & Qt.ControlModifier)),
+            int(bool(modifiers & Qt.ShiftModifier)),
+            text if len(text) == 1 and text.isascii() else chr(0),
+            event.count(),
+            symbol,
+        )
+        self.vtk_interactor.SetAltKey(int(bool(modifiers & Qt.AltModifier)))
+        self.vtk_interactor.InvokeEvent(name)
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        self._send_key(event, "KeyPressEvent")
+
+    def keyReleaseEvent(self, event: QtGui.QKeyEvent) -> None:
+        self._send_key(event, "KeyReleaseEvent")
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
         self._send(event, f"{BUTTONS[event.button()]}PressEvent")
@@ -130,7 +167,7 @@ class VtkCanvas(QtWidgets.QWidget):
         self._send(event, "EnterEvent")
 
     def leaveEvent(self, event: QtCore.QEvent) -> None:
-        self.interactor.InvokeEvent("LeaveEvent")
+        self.vtk_interactor.InvokeEvent("LeaveEvent")
 
     def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
         forward = event.angleDelta().y() > 0
