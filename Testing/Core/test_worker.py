@@ -23,7 +23,7 @@ from LiverSegLib import errors
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import protocol, scratch, tasks
-from LiverSegLib.worker.messages import SurfaceFiles
+from LiverSegLib.worker.messages import StrokeLine, SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
 
 GRID = Grid((3, 3, 3), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), doubles.OBLIQUE)
@@ -34,6 +34,11 @@ MESSAGES = [
     Segment("s_2", path="/a/ü.nii.gz", series="1.2.3"),
     protocol.Measure("m", "v.npy", GRID, "l.npy", edited=True),
     protocol.Report("r", "v.npy", GRID, "l.npy", "s.json", "/a/folder", highlight=True),
+    protocol.OpenCase("o", "v.npy", GRID, "l.npy", "p.npy"),
+    protocol.Refine(
+        "f", "o", "refine", "tumor", (0, 2, 0, 3, 1, 3), "b.npy", ((1.0, 2.0, 3.0),),
+        strokes=(StrokeLine(((0.5, 0.0, 1.0), (2.0, 0.0, 1.0)), 3.0, False),), size=4.0,
+    ),
     Cancel("c", "s-1"),
     Shutdown("z"),
     protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),
@@ -43,10 +48,13 @@ MESSAGES = [
     ),
     protocol.MeasureResult("m", "folder/r", "summary.json"),
     protocol.ReportResult("r", "/a/folder", {"report": "report.html"}),
+    protocol.CaseOpened("o"),
+    protocol.RefineResult("f", "folder/r", "labels.npy", (0, 1, 0, 2, 1, 3), 4, 0, 0.1),
+    protocol.RefineResult("f", None, None, (), 0, 0, 0.1),
     protocol.Failure(None, "error", "Something.", None, ({"number": 1},)),
     protocol.Log("info", "line\nbreak"),
     protocol.Bye("shutdown"),
-]
+]  # fmt: skip
 
 
 pytestmark = pytest.mark.usefixtures("empty_temporary_folder")
