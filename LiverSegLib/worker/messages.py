@@ -141,7 +141,8 @@ class Refine:
     """Correct the labels in a box of an open case; the fields are those of ``correct.Correction``.
 
     ``case``: the id of the ``open-case``. ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array, ends
-    excluded. ``labels``: uint8 .npy of the box, the labels now; read at once. ``earlier``: the clicks and
+    excluded. ``labels``: uint8 .npy of the box, the labels now; read at once (written
+    fastest by ``scratch.save_array``). ``earlier``: the clicks and
     strokes of earlier corrections, oldest first. Answered by ``refine-result`` or ``error``, with code
     "case-not-open" if the worker does not have the case (any more).
     """
