@@ -100,6 +100,11 @@ class Case:
             liver_hu = parenchyma_hu(image, automatic)
         self._liver_hu = liver_hu
 
+    @property
+    def grid(self) -> Grid:
+        """The grid of the scan."""
+        return self._grid
+
     def correct(self, correction: Correction) -> Change:
         """Correct the labels in a box.
 

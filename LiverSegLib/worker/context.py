@@ -3,7 +3,9 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple
+
+import numpy as np
 
 from ..cancelling import Ask
 from ..errors import CancelledError, CaseNotOpenError, write_failure
@@ -37,6 +39,38 @@ class OpenCases:
         return self._case
 
 
+@dataclass(frozen=True, eq=False)
+class CheckedScan:
+    """What reading and checking a scan found.
+
+    Attributes:
+        state: what tells the scan from others.
+        name: of the scan.
+        warnings: sentences on what makes it doubtful.
+        kind: int16 or float32, the type in which its HU are exact.
+    """
+
+    state: Tuple[Any, ...]
+    name: str
+    warnings: Tuple[str, ...]
+    kind: np.dtype
+
+
+class CheckedScans:
+    """What is known of the scan that was checked last, so that it need not be read anew for each edit."""
+
+    def __init__(self) -> None:
+        self._last: Optional[CheckedScan] = None
+
+    def keep(self, scan: CheckedScan) -> None:
+        """Keep what was found."""
+        self._last = scan
+
+    def of(self, state: Tuple[Any, ...]) -> Optional[CheckedScan]:
+        """Return what was found of the scan of this state; None if it was not the last."""
+        return self._last if self._last is not None and self._last.state == state else None
+
+
 @dataclass(frozen=True)
 class TaskContext:
     """What a task works with.
@@ -47,6 +81,7 @@ class TaskContext:
         cancel: Whether the request was cancelled.
         segmenter: (model, device) -> a loaded segmenter.
         cases: Where the case stays that is being corrected.
+        scans: Where it is kept what checking the last scan found.
     """
 
     folder: Path
@@ -54,6 +89,7 @@ class TaskContext:
     cancel: Callable[[], bool]
     segmenter: Callable[[str, str], "Segmenter"]
     cases: OpenCases = field(default_factory=OpenCases)
+    scans: CheckedScans = field(default_factory=CheckedScans)
 
     def check(self) -> None:
         """Raise CancelledError if the request was cancelled."""

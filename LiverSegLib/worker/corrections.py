@@ -6,11 +6,10 @@ import numpy as np
 
 from ..cancelling import while_checking
 from ..errors import UsageError
-from ..images.grid import Box
 from ..sentences import Sentence
 from . import scratch
 from .context import TaskContext, result_folder
-from .handed import read_mask, read_voxels
+from .handed import read_box, read_mask, read_voxels
 from .messages import CaseOpened, OpenCase, Point, Refine, RefineResult, StrokeLine
 
 LABELS = "labels.npy"
@@ -44,7 +43,7 @@ def refine(request: Refine, context: TaskContext) -> RefineResult:
         return tuple(Stroke(_points(line.points), line.radius_mm, line.include) for line in lines)
 
     case = context.cases.named(request.case)
-    box = _box(request.box)
+    box = read_box(request.box, case.grid.shape)
     shape = tuple(part.stop - part.start for part in box)
     correction = Correction(
         request.action,
@@ -65,13 +64,6 @@ def refine(request: Refine, context: TaskContext) -> RefineResult:
         scratch.save_array(folder / LABELS, change.labels_in_box)
         corners = tuple(edge for part in change.box for edge in (part.start, part.stop))
         return RefineResult(request.id, str(folder), LABELS, corners, *numbers)
-
-
-def _box(numbers: Tuple[int, ...]) -> Box:
-    if len(numbers) != 6:
-        raise UsageError(Sentence("handed.box-numbers", found=len(numbers)))
-    z, y, x = (slice(*numbers[at : at + 2]) for at in (0, 2, 4))
-    return z, y, x
 
 
 def _points(points: Tuple[Tuple[float, ...], ...]) -> Tuple[Point, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError, UnreadableImageError, UsageError
-from ..images.grid import Grid
+from ..images.grid import Box, Grid
 from ..sentences import Sentence, restored
 
 
@@ -68,6 +68,20 @@ def read_mask(path: str, shape: Tuple[int, ...], unreadable: str) -> np.ndarray:
         found = {"type": str(array.dtype), "found": str(array.shape)}
         raise UsageError(Sentence("handed.segmentation-type", shape=str(shape), **found))
     return array
+
+
+def read_box(numbers: Tuple[int, ...], shape: Tuple[int, ...]) -> Box:
+    """Return a box of an array of a shape (z, y, x) from (z0, z1, y0, y1, x0, x1), ends excluded.
+
+    Raises:
+        UsageError: there are not six numbers, or the box is empty or reaches beyond the array.
+    """
+    if len(numbers) != 6:
+        raise UsageError(Sentence("handed.box-numbers", found=len(numbers)))
+    z, y, x = (slice(*numbers[at : at + 2]) for at in (0, 2, 4))
+    if not all(0 <= part.start < part.stop <= count for part, count in zip((z, y, x), shape)):
+        raise UsageError(Sentence("correct.box", box=str(list(numbers)), shape=str(shape)))
+    return z, y, x
 
 
 def read_labels(path: str, image: sitk.Image) -> sitk.Image:

@@ -79,9 +79,11 @@ class Measure:
     """Measure a mask: ``voxels`` (a .npy file, (z, y, x), HU) on ``grid``, ``labels`` (uint8 .npy of the same
     shape).
 
-    ``summary`` is the JSON file of an earlier result on this scan: phase, provenance and what it warned of
-    are carried on. ``edited`` says that somebody changed the mask since; the new summary then says so too.
-    ``name`` is the scan's, if there is no summary to take it from. Answered by ``progress``, then by
+    ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array, ends excluded, if ``labels`` holds that part only
+    and there are none outside. ``summary`` is the JSON file of an earlier result on this scan: phase,
+    provenance and what it warned of are carried on. ``edited`` says that somebody changed the mask since; the
+    new summary then says so too. ``name`` is the scan's, if there is no summary to take it from. A scan whose
+    file did not change since the last ``measure`` is not checked again. Answered by ``progress``, then by
     ``measure-result`` or ``error``.
     """
 
@@ -93,6 +95,7 @@ class Measure:
     summary: Optional[str] = None
     edited: bool = False
     name: Optional[str] = None
+    box: Tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

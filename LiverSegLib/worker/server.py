@@ -29,7 +29,7 @@ from ..cancelling import while_checking
 from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
 from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
-from .context import OpenCases, TaskContext
+from .context import CheckedScans, OpenCases, TaskContext
 from .messages import Hello, Measure, Message, OpenCase, Refine, Report, Segment, WorkRequest
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Worker:
         self._segmenter: Optional[Tuple[str, str, "Segmenter"]] = None
         self._loading = threading.Lock()
         self._cases = OpenCases()
+        self._scans = CheckedScans()
         self._parent = os.getppid()
 
     def run(self) -> int:
@@ -251,6 +252,7 @@ class Worker:
             cancel=lambda: self._is_cancelled(request.id),
             segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
             cases=self._cases,
+            scans=self._scans,
         )
         self._channel.send(tasks.work_off(request, context))
 

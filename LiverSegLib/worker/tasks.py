@@ -5,11 +5,9 @@ Each task takes the request and a :class:`TaskContext` and returns the reply. Wh
 error reply; what it had written by then is removed.
 """
 
-import datetime
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple, Union
+from typing import TYPE_CHECKING, List, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
@@ -21,9 +19,9 @@ from ..sentences import Sentence, with_identity
 from . import corrections, scratch
 from .context import TaskContext, result_folder
 from .handed import read_image, read_labels, read_summary
+from .measuring import SUMMARY, measure
 from .messages import (
     Measure,
-    MeasureResult,
     OpenCase,
     Refine,
     Report,
@@ -37,11 +35,6 @@ from .messages import (
 
 if TYPE_CHECKING:
     from ..api import Result
-
-EDITED = Sentence("volume.edited")
-"""What a summary says of a mask that is no longer as it was computed."""
-
-SUMMARY = "summary.json"
 
 
 def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
@@ -71,52 +64,6 @@ def segment(request: Segment, context: TaskContext) -> SegmentResult:
     )
     with result_folder(context, request.id) as folder:
         return _write_result(result, folder, request, context)
-
-
-def measure(request: Measure, context: TaskContext) -> MeasureResult:
-    """Measure a mask that somebody drew or changed."""
-    summary = while_checking(lambda ask: _measured(request, context.in_thread(ask)), context.check)
-    with result_folder(context, request.id) as folder:
-        (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
-        return MeasureResult(request.id, str(folder), SUMMARY)
-
-
-def _measured(request: Measure, context: TaskContext) -> Dict[str, Any]:
-    """Measure the mask that was handed over; return the summary."""
-    from ..images import read_scan
-    from ..measure import measure as measure_mask
-    from ..measure.facts import ClinicalFacts
-    from ..measure.phase import estimate_phase
-
-    context.report_progress(0.0, "read", "Reading and checking the scan")
-    earlier = read_summary(request.summary)
-    scan = read_scan(read_image(request.voxels, request.grid))
-    labels = read_labels(request.labels, scan.image)
-    context.report_progress(0.4, "measure", "Measuring")
-    context.check()
-    facts = ClinicalFacts.from_dict(earlier.get("facts"))
-    phase = facts.phase
-    if phase is None:
-        phase = estimate_phase(scan.image, labels)
-        facts = replace(facts, phase=phase)
-        context.check()
-    measurements = measure_mask(
-        labels, scan.image, phase=phase.phase, left_out=facts.left_out, aorta_hu=phase.aorta_hu
-    )
-    plain = {
-        **measurements.to_dict(),
-        "rejected_lesions": earlier.get("measurements", {}).get("rejected_lesions", []),
-    }
-    said = set(earlier.get("measurements", {}).get("warnings", ()))
-    kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
-    warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)
-    return {
-        "name": request.name or earlier.get("name") or scan.name,
-        "measurements": plain,
-        "facts": facts.to_dict(),
-        "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
-        "warnings": list(dict.fromkeys(warnings)),
-    }
 
 
 def report(request: Report, context: TaskContext) -> ReportResult:
@@ -165,15 +112,6 @@ def _source(request: Segment) -> Union[str, sitk.Image]:
     if request.grid is None:
         raise UsageError(Sentence("handed.no-grid"))
     return read_image(request.voxels, request.grid)
-
-
-def _edit_facts(edited: bool) -> Dict[str, Any]:
-    from .. import __version__
-
-    if not edited:
-        return {}
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return {"edited": {"measured": now, "liverseg_version": __version__}}
 
 
 # --- what goes back --------------------------------------------------------------------------------

@@ -20,9 +20,12 @@ from processes import process_exists
 from worker_client import WorkerClient
 
 from LiverSegLib import errors
-from LiverSegLib.images.grid import Grid
+from LiverSegLib.images import read_scan
+from LiverSegLib.images.grid import Grid, bounding_box
+from LiverSegLib.measure import measure
+from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.sentences import restored
-from LiverSegLib.worker import protocol, scratch, tasks
+from LiverSegLib.worker import measuring, protocol, scratch
 from LiverSegLib.worker.messages import StrokeLine, SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
 
@@ -409,7 +412,7 @@ class TestMeasuring:
         summary = desk.measure(summary=str(desk.folder / "old.json"), edited=True)
         assert (summary["name"], summary["measurements"]["phase"]) == ("Case 8", "portal")
         assert summary["measurements"]["lesions"] == []
-        assert summary["warnings"][0] == tasks.EDITED
+        assert summary["warnings"][0] == measuring.EDITED
         assert "of the scan" in summary["warnings"] and "of the old mask" not in summary["warnings"]
         tumour = next(organ for organ in summary["measurements"]["organs"] if organ["key"] == "tumour")
         for said in (summary["warnings"], tumour["warnings"]):
@@ -417,11 +420,46 @@ class TestMeasuring:
         assert summary["provenance"]["model"] == earlier.provenance["model"]
         assert summary["provenance"]["edited"]["measured"]
 
+    def test_labels_in_a_box_give_the_same_numbers(self, desk):
+        z, y, x = box = bounding_box(desk.labels)
+        np.save(desk.folder / "part.npy", desk.labels[box])
+        corners = tuple(edge for part in (z, y, x) for edge in (part.start, part.stop))
+        assert desk.measure(labels=str(desk.folder / "part.npy"), box=corners) == desk.measure()
+
+    @pytest.mark.parametrize(
+        ("kind", "fraction"), [(np.int32, 0), (np.float32, 0.25), (np.float64, 0.0), (np.float64, 0.3)]
+    )
+    def test_a_scan_of_any_type_is_measured_as_its_image_again_and_again(self, desk, kind, fraction):
+        values = sitk.GetArrayFromImage(doubles.scan()).astype(kind)
+        values += kind(fraction)
+        values[:, :, :8] = -2000  # padding
+        np.save(desk.folder / "voxels.npy", values)
+        image = Grid.of(doubles.scan()).image(values)
+        labels = Grid.of(image).image(desk.labels)
+        expected = measure(labels, read_scan(image).image, phase="portal").to_dict()
+        summary = desk.measure()
+        facts = ClinicalFacts(PhaseEstimate("portal", 0.9, "told")).to_dict()
+        (desk.folder / "old.json").write_text(json.dumps({**summary, "facts": facts}), encoding="utf-8")
+        for _ in range(2):
+            found = desk.measure(summary=str(desk.folder / "old.json"), edited=True)["measurements"]
+            assert restored(found) == {**expected, "rejected_lesions": []}
+
+    def test_a_scan_whose_file_changed_is_read_anew(self, desk):
+        first = desk.measure()
+        (desk.folder / "old.json").write_text(json.dumps(first), encoding="utf-8")
+        summary = str(desk.folder / "old.json")
+        assert desk.measure(summary=summary)["measurements"] == first["measurements"]
+        np.save(desk.folder / "voxels.npy", np.zeros(desk.labels.shape, np.int16))
+        assert desk.measure(summary=summary).code == "not-ct"
+
     def test_requests_that_make_no_sense(self, desk):
         np.save(desk.folder / "other.npy", np.zeros((3, 3, 3), np.uint8))
         (desk.folder / "odd.json").write_text('{"name": 3}', encoding="utf-8")
         cases = [
             ({"labels": str(desk.folder / "other.npy")}, "usage", "must be uint8 of shape (14, 22, 26)"),
+            ({"box": (0, 3, 0, 3)}, "usage", "6 numbers"),
+            ({"box": (0, 3, 0, 3, 0, 99)}, "usage", "does not lie within the scan"),
+            ({"box": (0, 3, 0, 3, 0, 3)}, "usage", "must be uint8 of shape (3, 3, 3)"),
             ({"labels": "/nowhere.npy"}, "unreadable", "The segmentation handed to the worker"),
             ({"voxels": "/nowhere.npy"}, "unreadable", "The scan handed to the worker"),
             ({"summary": str(desk.folder / "odd.json")}, "usage", "numbers handed to the worker"),

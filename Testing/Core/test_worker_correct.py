@@ -171,7 +171,7 @@ def test_a_case_that_cannot_be_opened(running, fields, code, words):
         ({"include": ((1.0, 2.0),)}, "three coordinates"),
         ({"include": ((900.0, 0.0, 0.0),)}, "outside the scan"),
         ({"box": (slice(0, 3), slice(0, 3)), "include": (LESION,)}, "6 numbers"),
-        ({"box": (slice(0, 99), slice(0, 3), slice(0, 3)), "include": (LESION,)}, "must be uint8 of shape"),
+        ({"box": (slice(0, 99), slice(0, 3), slice(0, 3)), "include": (LESION,)}, "not lie within the scan"),
         ({"labels": LABELS.astype(np.int16), "include": (LESION,)}, "must be uint8 of shape"),
         ({"labels": np.full_like(LABELS, 7), "include": (LESION,)}, "the value 7"),
         ({"action": "shrink"}, "no correction 'shrink'"),
