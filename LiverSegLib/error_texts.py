@@ -163,6 +163,7 @@ ERRORS: Dict[str, str] = {
     "result.measurements-format": _(
         "These measurements cannot be read: {expected!r} expected, {found!r} found."
     ),
+    "result.review": _("Who reviewed this result cannot be read: neither automatic, edited nor accepted."),
     "result.measurements-incomplete": _("These measurements cannot be read: they are incomplete."),
     # models
     "model.unknown": _("There is no model {name!r}. Available: {available}."),

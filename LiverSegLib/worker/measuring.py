@@ -16,6 +16,8 @@ import SimpleITK as sitk
 from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from ..images.grid import Box, Grid
+from ..review import AUTOMATIC, Review
+from ..review import EDITED as EDITED_BY_HAND
 from ..sentences import Sentence, with_identity
 from .context import CheckedScan, TaskContext, result_folder
 from .handed import read_box, read_image, read_mask, read_summary, read_voxels
@@ -91,13 +93,19 @@ def _summary(
     said = set(earlier.get("measurements", {}).get("warnings", ()))
     kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
     warnings = [EDITED] * request.edited + list(checked.warnings) + kept + list(measurements.warnings)
-    return {
+    summary = {
         "name": request.name or earlier.get("name") or checked.name,
         "measurements": plain,
         "facts": facts.to_dict(),
         "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
         "warnings": list(dict.fromkeys(warnings)),
     }
+    review = Review.from_dict(earlier.get("review"))
+    if review is not None:
+        # An accepted mask may be an edited one: only what was automatic is surely edited now.
+        is_edited = request.edited and review.state == AUTOMATIC
+        summary["review"] = (Review(EDITED_BY_HAND) if is_edited else review).to_dict()
+    return summary
 
 
 def _labels_in(request: Measure, box: Box) -> np.ndarray:

@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from ..cancelling import while_checking
 from ..errors import UsageError
 from ..images.grid import Grid
+from ..review import Review
 from ..sentences import Sentence, with_identity
 from . import corrections, scratch
 from .context import TaskContext, result_folder
@@ -87,6 +88,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
         provenance=dict(summary["provenance"]),
         warnings=tuple(summary["warnings"]),
         facts=ClinicalFacts.from_dict(summary.get("facts")),
+        review=Review.from_dict(summary.get("review")),
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
     context.report_progress(0.2, "write", "Writing the report")
@@ -132,6 +134,8 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
         "provenance": result.provenance,
         "warnings": list(result.warnings),
     }
+    if result.review is not None:
+        summary["review"] = result.review.to_dict()
     (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
     return SegmentResult(
         request.id,

@@ -254,7 +254,7 @@ class TestSegmenting:
             assert getattr(answer.labels, get)() == getattr(expected.labels, get)()
         assert answer.measurements == expected.measurements
         assert np.array_equal(answer.probability, expected.probability)
-        assert answer.warnings == ("A warning.",)
+        assert answer.warnings == ("A warning.",) and answer.review == {"state": "automatic"}
         assert [stage for _, stage, _ in told] == list(doubles.STAGES)
         assert [fraction for fraction, _, _ in told] == sorted(fraction for fraction, _, _ in told)
         assert set(answer.surfaces) == {"liver", "spleen", "tumour"}
@@ -420,6 +420,20 @@ class TestMeasuring:
         assert summary["provenance"]["model"] == earlier.provenance["model"]
         assert summary["provenance"]["edited"]["measured"]
 
+    @pytest.mark.parametrize(
+        ("before", "edited", "after"),
+        [
+            ({"state": "automatic"}, False, {"state": "automatic"}),
+            ({"state": "automatic"}, True, {"state": "edited"}),
+            ({"state": "accepted", "by": "A"}, True, {"state": "accepted", "by": "A"}),
+            (None, True, None),
+        ],
+    )
+    def test_the_review_goes_with_the_numbers(self, desk, before, edited, after):
+        summary = {**desk.measure(), "review": before}
+        (desk.folder / "old.json").write_text(json.dumps(summary), encoding="utf-8")
+        assert desk.measure(summary=str(desk.folder / "old.json"), edited=edited).get("review") == after
+
     def test_labels_in_a_box_give_the_same_numbers(self, desk):
         z, y, x = box = bounding_box(desk.labels)
         np.save(desk.folder / "part.npy", desk.labels[box])
@@ -484,6 +498,20 @@ class TestReporting:
         failure = desk.report(desk.measure(), tmp_path)
         assert failure.code == "output" and "did not write" in failure.message
         assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+    def test_who_accepted_the_result_stands_in_report_and_json(self, desk, tmp_path):
+        review = {"state": "accepted", "by": "Dr. Weber", "at": "2026-11-29T17:40:00+01:00"}
+        review["changes"] = [{"key": "liver", "volume_ml": -3.0, "dice": 0.98}]
+        reply = desk.report({**desk.measure(), "review": review}, tmp_path / "case", rendering=False)
+        page = (tmp_path / "case" / reply.files["report"]).read_text(encoding="utf-8")
+        assert "Accepted by Dr. Weber on 2026-11-29 at 17:40" in page and "0.980" in page
+        content = json.loads((tmp_path / "case" / reply.files["measurements"]).read_text(encoding="utf-8"))
+        assert content["review"] == review
+
+    def test_a_review_that_cannot_be_read_writes_nothing(self, desk, tmp_path):
+        failure = desk.report({**desk.measure(), "review": {"state": "signed"}}, tmp_path)
+        assert failure.code == "usage" and "Who reviewed" in failure.message
+        assert list(tmp_path.iterdir()) == []
 
     def test_numbers_that_cannot_be_read(self, desk, tmp_path):
         assert desk.report("{}", tmp_path).code == "usage"
