@@ -19,6 +19,7 @@ LABELS = "labels.npy"
 def open_case(request: OpenCase, context: TaskContext) -> CaseOpened:
     """Open a case: what later corrections read is mapped, and what they import is imported."""
     from ..correct import Case
+    from ..measure import scan as numbers  # noqa: F401 (imported here: new numbers follow the first edit)
 
     def opened() -> Case:
         # Mapped files cannot be removed on Windows: their owner does it after another case was opened.
