@@ -25,6 +25,7 @@ from LiverSegLib.models import Manifest, Model, load_model
 from LiverSegLib.models.manifest import MAX_LESION_ML
 from LiverSegLib.progress import Cancel, Progress, Stages, memory_errors
 from LiverSegLib.provenance import Origin
+from LiverSegLib.review import AUTOMATIC, Review
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.conditions import names_contrast_agent
 
@@ -46,6 +47,8 @@ class Result:
     grid. ``probability`` is uint8 (z, y, x): 255 times the network's probability of each voxel's label, 0
     outside the organs' box. ``provenance`` and ``measurements.to_dict()`` can be written as JSON.
     ``warnings`` are sentences for the user, ``facts`` what is known of the scan beyond its voxels.
+    ``review`` says whether the labels are as they were computed, edited, or accepted by a reader; None where
+    nobody has said.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Result:
     provenance: Dict[str, Any]
     warnings: Tuple[str, ...]
     facts: ClinicalFacts = NOTHING_KNOWN
+    review: Optional[Review] = None
 
 
 class Segmenter:
@@ -183,6 +187,7 @@ class Segmenter:
             origin.to_dict(),
             warnings,
             facts,
+            Review(AUTOMATIC),
         )
 
 

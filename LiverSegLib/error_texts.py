@@ -43,6 +43,20 @@ ERRORS: Dict[str, str] = {
     "correct.probability": _(
         "The probability must be uint8 of the shape of the mask, {wanted}, not {shape}."
     ),
+    "correct.case-image": _("The scan must be an array of shape {wanted} as its grid says, not {found}."),
+    "correct.case-labels": _("The segmentation must be uint8 of shape {wanted}, not {type} {found}."),
+    "correct.case-values": _("The segmentation holds the value {value}; the largest label is {most}."),
+    "correct.case-probability": _("A probability needs the automatic segmentation that it belongs to."),
+    "correct.box": _("The box {box} does not lie within the scan, whose shape is {shape}."),
+    "correct.outside-box": _(
+        "The point ({x:.1f}, {y:.1f}, {z:.1f}) mm lies outside the part of the scan that was handed over."
+    ),
+    "correct.action": _("There is no correction {name!r}; there are {known}."),
+    "correct.point-count": _("This correction needs {count} points, not {found}."),
+    "correct.one-point": _("This correction needs one point, not {found}."),
+    "correct.not-open": _(
+        "LiverSeg's worker does not have this scan open, for instance because it was started again."
+    ),
     "correct.nothing-to-undo": _("There is nothing to undo."),
     "correct.nothing-to-redo": _("There is nothing to redo."),
     "correct.no-lesion": _("There is no lesion at this point."),
@@ -149,6 +163,7 @@ ERRORS: Dict[str, str] = {
     "result.measurements-format": _(
         "These measurements cannot be read: {expected!r} expected, {found!r} found."
     ),
+    "result.review": _("Who reviewed this result cannot be read: neither automatic, edited nor accepted."),
     "result.measurements-incomplete": _("These measurements cannot be read: they are incomplete."),
     # models
     "model.unknown": _("There is no model {name!r}. Available: {available}."),
@@ -208,6 +223,8 @@ ERRORS: Dict[str, str] = {
     "handed.no-grid": _("Voxels without a grid cannot be segmented."),
     "handed.scan-unreadable": _("The scan handed to the worker cannot be read."),
     "handed.segmentation-unreadable": _("The segmentation handed to the worker cannot be read."),
+    "handed.probability-unreadable": _("The probability handed to the worker cannot be read."),
+    "handed.box-numbers": _("A box needs 6 numbers, first and last along z, y and x, not {found}."),
     "handed.numbers-unreadable": _("The numbers handed to the worker cannot be read."),
     "handed.scan-type": _("The scan must be three-dimensional with numbers, not {dimensions}-D of {type}."),
     "handed.grid-numbers": _("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction."),

@@ -142,6 +142,13 @@ class WorkerError(LiverSegError):
     code = "worker"
 
 
+class CaseNotOpenError(LiverSegError):
+    """The worker does not have the scan open that is to be corrected: it was started again, or has opened
+    another one since. Who opens it again and repeats the request loses nothing."""
+
+    code = "case-not-open"
+
+
 class CancelledError(LiverSegError):
     """The user cancelled."""
 
@@ -154,7 +161,8 @@ ERROR_TYPES = {
     for cls in (
         LiverSegError, UsageError, InputError, UnreadableImageError, NotCTError, ImageGeometryError,
         SeriesChoiceError, InputChangedError, NoLiverError, ModelError, ModelNotFoundError, ModelCorruptError,
-        ModelVersionError, DeviceError, OutOfMemoryError, OutputError, WorkerError, CancelledError,
+        ModelVersionError, DeviceError, OutOfMemoryError, OutputError, WorkerError, CaseNotOpenError,
+        CancelledError,
     )
 }  # fmt: skip
 """Error code -> class, so that the other side of the worker can raise what the worker caught."""

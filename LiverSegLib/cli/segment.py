@@ -181,7 +181,7 @@ def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
 def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:
     """The JSON object: measurements.json as it was written, with the files' paths instead of their hashes."""
     paths = {key: str(path) for key, path in files.items()}
-    keys = ("name", "measurements", "steatosis", "warnings", "provenance")
+    keys = ("name", "review", "measurements", "steatosis", "warnings", "provenance")
     kept = {key: content[key] for key in keys if key in content}
     return {"folder": os.path.abspath(folder), "files": paths, **kept}
 

@@ -1,7 +1,8 @@
 """Interactive correction of a mask: clicks and strokes, whole lesions, undo and redo."""
 
+from .case import Case, Correction
 from .history import Change, Entry
 from .session import Session
 from .strokes import Stroke
 
-__all__ = ["Change", "Entry", "Session", "Stroke"]
+__all__ = ["Case", "Change", "Correction", "Entry", "Session", "Stroke"]

@@ -1,13 +1,14 @@
 """A session of corrections: the labels now, what was done, and what can be undone."""
 
 import time
+from dataclasses import replace
 from typing import Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import LiverSegError, UsageError
-from ..images.grid import Box, bounding_box, check_same_grid
+from ..images.grid import bounding_box, check_same_grid
 from ..masks.check import check_labels
 from ..masks.components import box_within
 from ..sentences import Sentence
@@ -16,8 +17,7 @@ from .history import Change, Entry, History, Packed
 from .refine import Scene, Wanted, parenchyma_hu, refine
 from .strokes import Point, Stroke, checked_strokes, near_each_other
 from .targets import TARGETS, Target, target_named
-
-NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+from .writing import write
 
 
 class Session:
@@ -168,30 +168,21 @@ class Session:
         point: Optional[Tuple[float, ...]] = None,
     ) -> Change:
         """Write what is wanted into the labels and the history."""
-        box = _around([item.box for item in wanted])
-        labels = self._scene.labels[box]
-        before, told = labels.copy(), np.zeros(labels.shape, bool)
-        for item in wanted:
-            z, y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(item.box, box))
-            part = labels[z, y, x]
-            part[item.added], part[item.removed] = target.value, target.removed_value
-            told[z, y, x] |= item.told
-        changed = bounding_box(before != labels)
-        if changed is None:
-            return Change(NOWHERE, labels[NOWHERE].copy(), 0, 0, time.monotonic() - started)
-        kept = bounding_box((before != labels) | told)
+        written = write(self._scene.labels, target, wanted, started)
+        change = written.change
+        if change.is_empty:
+            return change
+        labels = self._scene.labels[written.box]
+        kept = bounding_box((written.before != labels) | written.told)
         assert kept is not None
-        member = np.isin(before, target.members), np.isin(labels, target.members)
-        added, removed = (int(np.count_nonzero(a & ~b)) for a, b in (member[::-1], member))
         self._history.add(
             Entry(
-                action, target.name, box_within(box, kept), Packed.of(before[kept]), Packed.of(labels[kept]),
-                Packed.of(told[kept]), added, removed, point,
+                action, target.name, box_within(written.box, kept), Packed.of(written.before[kept]),
+                Packed.of(labels[kept]), Packed.of(written.told[kept]), change.voxels_added,
+                change.voxels_removed, point,
             )
         )  # fmt: skip
-        return Change(
-            box_within(box, changed), labels[changed].copy(), added, removed, time.monotonic() - started
-        )
+        return replace(change, seconds=time.monotonic() - started)
 
     def _move(self, taken: List[Entry], given: List[Entry], nothing: Sentence, *, forth: bool) -> Change:
         """Restore the labels after (``forth``) or before the last entry of ``taken``, and give it over."""
@@ -209,9 +200,3 @@ class Session:
         return Change(
             box_within(entry.box, changed), now[changed].copy(), added, removed, time.monotonic() - started
         )
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box that holds all."""
-    z, y, x = (slice(min(p.start for p in parts), max(p.stop for p in parts)) for parts in zip(*boxes))
-    return z, y, x

@@ -12,6 +12,7 @@ from ..errors import ImageGeometryError, NotCTError, UnreadableImageError, is_ou
 from ..sentences import Sentence
 from . import integrity
 from .checks import check_grid, check_image, several_values_sentence
+from .grid import Box
 
 FORMATS = Sentence("read.formats")
 """What can be read, in words."""
@@ -152,6 +153,20 @@ def as_checked_hu(image: sitk.Image, modality: Optional[str]) -> Tuple[sitk.Imag
     """Check an image, then make it int16 where that loses nothing that is HU, else float32."""
     warnings = check_image(image, modality)
     return _as_hu(_without_patient(image)), warnings
+
+
+def hu_in_box(values: np.ndarray, box: Box, kind: np.dtype) -> np.ndarray:
+    """Return HU in a box of a scan as ``as_checked_hu`` would make them of the whole.
+
+    Args:
+        values: (z, y, x) as they were handed over; may be a memory map.
+        box: of the scan.
+        kind: int16 or float32, the type that ``as_checked_hu`` gave this scan.
+    """
+    part = values[box]
+    if part.dtype == kind:
+        return np.asarray(part)
+    return np.clip(part, -32768, 32767).astype(kind) if kind == np.int16 else part.astype(kind)
 
 
 def _as_hu(image: sitk.Image) -> sitk.Image:

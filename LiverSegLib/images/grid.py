@@ -206,6 +206,18 @@ class Grid:
         x, y, z = (part.stop - part.start for part in box[::-1])
         return Grid((x, y, z), self.spacing, _triple(self.points(first)), self.direction)
 
+    def box_around(self, points: npt.ArrayLike, reach_mm: float) -> Box:
+        """Return the box (z, y, x) of the voxels whose centres may lie within ``reach_mm`` of one of the
+        points, LPS mm (n, 3), cut at the grid's faces; empty where all of it lies outside."""
+        indices = self.indices(np.reshape(np.asarray(points, dtype=float), (-1, 3)))
+        # Layers of sheared axes lie closer together than the spacing says.
+        reach = reach_mm * np.linalg.norm(np.linalg.inv(self.steps), axis=1)
+        low, high = np.floor(indices.min(0) - reach + 0.5), np.ceil(indices.max(0) + reach + 0.5)
+        limits = np.array(self.size, dtype=float)
+        first, last = (np.clip(edge, 0, limits).astype(int).tolist() for edge in (low, high))
+        z, y, x = (slice(a, max(a, b)) for a, b in zip(first[::-1], last[::-1]))
+        return z, y, x
+
     def resampled(self, spacing: Sequence[float]) -> "Grid":
         """Return the grid with another spacing, mm (x, y, z), that begins at the same outer corner and covers
         all of this one; it ends beyond it where the lengths are no multiples of the spacing.

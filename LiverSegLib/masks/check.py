@@ -19,8 +19,18 @@ def check_labels(labels: sitk.Image) -> sitk.Image:
         sitk.sitkFloat64,
     ):
         raise InputError(Sentence("mask.type", type=labels.GetPixelIDTypeAsString()))
-    values = sitk.GetArrayViewFromImage(labels)
-    if values.size and (int(values.max()) > max(LABELS) or int(values.min()) < BACKGROUND):
+    check_values(sitk.GetArrayViewFromImage(labels))
+    return labels if labels.GetPixelID() == sitk.sitkUInt8 else sitk.Cast(labels, sitk.sitkUInt8)
+
+
+def check_values(values: np.ndarray) -> None:
+    """Look at the values of a mask, integers (z, y, x).
+
+    Raises:
+        InputError: it holds values that are no labels.
+    """
+    lowest = BACKGROUND if values.dtype.kind == "u" else int(values.min(initial=BACKGROUND))
+    if int(values.max(initial=BACKGROUND)) > max(LABELS) or lowest < BACKGROUND:
         found = sorted({int(value) for plane in values for value in np.unique(plane)} - {BACKGROUND, *LABELS})
         words = {label.value: Sentence(f"organ.{label.key}") for label in LABELS.values()}
         known = in_commas([Sentence("mask.label", value=value, name=name) for value, name in words.items()])
@@ -28,4 +38,3 @@ def check_labels(labels: sitk.Image) -> sitk.Image:
         raise InputError(
             Sentence("mask.unknown-labels", values=values_found, background=BACKGROUND, known=known)
         )
-    return labels if labels.GetPixelID() == sitk.sitkUInt8 else sitk.Cast(labels, sitk.sitkUInt8)

@@ -9,14 +9,16 @@ from .measurements import Lesion, Measurements, Organ
 from .tables import lesion_rows, measurement_rows, write_lesions_csv, write_measurements_csv
 
 if TYPE_CHECKING:
-    from .scan import measure
+    from .scan import hu_around_labels, measure, measure_arrays
 
 __all__ = [
     "Lesion",
     "Measurements",
     "Organ",
+    "hu_around_labels",
     "lesion_rows",
     "measure",
+    "measure_arrays",
     "measurement_rows",
     "write_lesions_csv",
     "write_measurements_csv",
@@ -24,8 +26,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "measure":
-        from .scan import measure
+    if name in ("hu_around_labels", "measure", "measure_arrays"):
+        from . import scan
 
-        return measure
+        return getattr(scan, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

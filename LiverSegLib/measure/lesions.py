@@ -204,7 +204,10 @@ class _DistanceToSurface:
 
     def _tree(self, mask: np.ndarray, box: Box) -> Optional[cKDTree]:
         indices = _indices(mask, box)
-        return cKDTree(self._grid.points(indices)) if len(indices) else None
+        if not len(indices):
+            return None
+        # Searched for some hundred points only: a tree that is quick to build.
+        return cKDTree(self._grid.points(indices), balanced_tree=False, compact_nodes=False)
 
 
 def _least(tree: Optional[cKDTree], points: np.ndarray) -> Optional[float]:

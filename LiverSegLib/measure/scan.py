@@ -1,21 +1,23 @@
 """Measure a segmented scan: organs, lesions, tumour burden, liver-to-spleen attenuation."""
 
 from dataclasses import replace
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import UsageError
-from ..images.grid import Grid, bounding_box, check_same_grid
+from ..images.files import hu_in_box
+from ..images.grid import Box, Grid, bounding_box, check_same_grid, grow_box
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
-from ..masks.check import check_labels
+from ..masks.check import check_labels, check_values
+from ..masks.components import box_within
 from ..sentences import Sentence
 from . import warnings
 from .borders import FIELD_OF_VIEW, padding_value, touched_borders
 from .lesions import measure_lesions
 from .measurements import Lesion, Measurements, Organ
-from .volumes import ScanContext, Structure, attenuation, find_structure
+from .volumes import ScanContext, Structure, attenuation, structure_in
 
 
 def measure(
@@ -64,11 +66,50 @@ def measure(
         raise UsageError(
             f"The probability must be uint8 of shape {mask.shape}, not that of shape {probability.shape}."
         )
-
-    box = bounding_box(mask)
-    liver, parenchyma, spleen, tumour = (
-        find_structure(mask, box, wanted) for wanted in ((LIVER, TUMOUR), (LIVER,), (SPLEEN,), (TUMOUR,))
+    return measure_arrays(
+        mask,
+        grid.box,
+        values,
+        grid,
+        probability=probability,
+        phase=phase,
+        left_out=left_out,
+        aorta_hu=aorta_hu,
     )
+
+
+def measure_arrays(
+    mask: np.ndarray,
+    box: Box,
+    values: np.ndarray,
+    grid: Grid,
+    *,
+    probability: Optional[np.ndarray] = None,
+    phase: Optional[str] = None,
+    left_out: Sequence[str] = (),
+    aorta_hu: Optional[float] = None,
+) -> Measurements:
+    """Measure labels that are given as an array, or those in a box of the scan alone.
+
+    Args:
+        mask: uint8 (z, y, x) of the box's shape, values as in :mod:`LiverSegLib.labels`.
+        box: of the scan's array; what lies outside is background.
+        values: HU (z, y, x) of the whole scan, int16 or float32; may be a memory map, of which little more
+            than the box is read.
+        grid: of the scan.
+        probability, phase, left_out, aorta_hu: as for :func:`measure`.
+
+    Raises:
+        InputError: the mask holds values that are no labels.
+        NotCTError: a voxel of a structure has no finite value.
+    """
+    inner = bounding_box(mask)
+    if inner is not None:
+        mask, box = mask[inner], box_within(box, inner)
+        check_values(mask)
+    liver = None if inner is None else structure_in(mask, box, (LIVER, TUMOUR))
+    spleen = None if inner is None else structure_in(mask, box, (SPLEEN,))
+    parenchyma, tumour = _parts_of_liver(mask, box, liver)
     scan = ScanContext(
         grid,
         values,
@@ -88,6 +129,40 @@ def measure(
     doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense, scan.blood_hu))
     tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
     return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
+
+
+def hu_around_labels(voxels: np.ndarray, mask: np.ndarray, box: Box, kind: np.dtype) -> np.ndarray:
+    """Return HU (z, y, x) for :func:`measure_arrays`, of which only what it looks at is converted: around the
+    labels and in the corners of the scan. Elsewhere stands 0.
+
+    Args:
+        voxels: the scan (z, y, x) in HU, of any type; may be a memory map.
+        mask: uint8, the labels in ``box``.
+        box: of the scan.
+        kind: int16 or float32, the type that ``images.read_scan`` gives this scan.
+    """
+    if voxels.dtype == kind:
+        return np.asarray(voxels)
+    values = np.zeros(voxels.shape, kind)  # pages that nobody writes to take no memory
+    ends = [(slice(0, 1), slice(count - 1, count)) for count in voxels.shape]
+    places: List[Box] = [(z, y, x) for z in ends[0] for y in ends[1] for x in ends[2]]
+    inner = bounding_box(mask)
+    if inner is not None:
+        places.append(grow_box(box_within(box, inner), (1, 1, 1), voxels.shape))
+    for place in places:
+        values[place] = hu_in_box(voxels, place, kind)
+    return values
+
+
+def _parts_of_liver(
+    mask: np.ndarray, box: Box, liver: Optional[Structure]
+) -> Tuple[Optional[Structure], Optional[Structure]]:
+    """Return parenchyma and tumour, which lie in the liver's box; ``mask`` are the labels in ``box``."""
+    if liver is None:
+        return None, None
+    z, y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(liver.box, box))
+    part = mask[z, y, x]
+    return structure_in(part, liver.box, (LIVER,)), structure_in(part, liver.box, (TUMOUR,))
 
 
 def _organ(

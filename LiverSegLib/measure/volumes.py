@@ -67,16 +67,24 @@ def find_structure(labels: np.ndarray, box: Optional[Box], values: Tuple[int, ..
     """Return the structure made of the given label values, or None if there is no such voxel.
 
     Args:
-        labels: uint8 (z, y, x).
+        labels: uint8 (z, y, x), of the scan.
         box: where to look; None for an empty mask.
         values: the label values that count.
     """
-    if box is None:
-        return None
-    crop = labels[box]
-    mask = crop == values[0]
+    return None if box is None else structure_in(labels[box], box, values)
+
+
+def structure_in(labels: np.ndarray, box: Box, values: Tuple[int, ...]) -> Optional[Structure]:
+    """Return the structure made of the given label values, or None if there is no such voxel.
+
+    Args:
+        labels: uint8 (z, y, x), those in ``box`` of the scan.
+        box: of the scan.
+        values: the label values that count.
+    """
+    mask = labels == values[0]
     for value in values[1:]:
-        mask |= crop == value
+        mask |= labels == value
     inner = bounding_box(mask)
     if inner is None:
         return None

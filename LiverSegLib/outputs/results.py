@@ -240,6 +240,7 @@ def _write_report(
             rendering_png=png,
             title=result.name,
             warnings=tuple(warnings),
+            review=result.review,
         ),
         check,
     )
@@ -253,7 +254,10 @@ def _write_json(
     warnings: Sequence[str],
     names: Iterable[str],
 ) -> None:
-    content: Dict[str, Any] = {"name": result.name, "measurements": result.measurements.to_dict()}
+    content: Dict[str, Any] = {"name": result.name}
+    if result.review is not None:
+        content["review"] = result.review.to_dict()
+    content["measurements"] = result.measurements.to_dict()
     if steatosis is not None:
         content["steatosis"] = steatosis.to_dict()
     content.update(warnings=list(warnings), facts=result.facts.to_dict(), provenance=result.provenance)

@@ -16,6 +16,7 @@ from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Measurements
 from ..measure.warnings import warnings_by_place
+from ..review import Review
 from ..steatosis.assessment import Assessment
 from .fatty_liver import fatty_liver_section
 from .figures import Figure, Figures, build_figures
@@ -36,6 +37,7 @@ from .pieces import (
     warning_box,
 )
 from .planes import PatientView
+from .review import changes_section, made, review_banner
 
 STACK_LIMIT = 1.2
 """Coronal and sagittal picture are stacked if together they are at most this much higher than the axial."""
@@ -55,6 +57,7 @@ def build_report(
     rendering_png: Optional[bytes] = None,
     title: str = "",
     warnings: Sequence[str] = (),
+    review: Optional[Review] = None,
 ) -> str:
     """Return the report of a case as HTML.
 
@@ -69,6 +72,7 @@ def build_report(
         rendering_png: the 3-D picture, or None if there is none.
         title: name of the scan.
         warnings: sentences on what makes the result doubtful.
+        review: whether the result is automatic, edited or accepted; None if nothing is known of that.
 
     Raises:
         ImageGeometryError: scan and mask do not lie on the same grid.
@@ -84,6 +88,7 @@ def build_report(
         rejected_section(measurements.rejected),
         _three_d(rendering_png),
         organs_section(measurements, places),
+        changes_section(review),
         fatty_liver_section(steatosis, view) if steatosis is not None else "",
         _highlight(figures.highlight),
         _provenance(provenance),
@@ -92,6 +97,8 @@ def build_report(
         name=escape(title or "Unnamed scan"),
         style=_file("style.css"),
         facts=_scan_facts(image, provenance),
+        review=review_banner(review),
+        made=made(review),
         sections="\n".join(part for part in sections if part),
         version=text_of(provenance, "liverseg_version"),
     )

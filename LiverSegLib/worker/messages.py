@@ -22,6 +22,19 @@ class SurfaceFiles:
     triangles: str
 
 
+Point = Tuple[float, float, float]
+"""LPS mm."""
+
+
+@dataclass(frozen=True)
+class StrokeLine:
+    """A line drawn to correct: points LPS mm, mm around them, whether they belong to the target."""
+
+    points: Tuple[Point, ...]
+    radius_mm: float = 0.0
+    include: bool = True
+
+
 @dataclass(frozen=True)
 class Hello:
     """First request. Answered by ``hello-reply``, and after loading a model by ``log`` or ``error``.
@@ -66,9 +79,11 @@ class Measure:
     """Measure a mask: ``voxels`` (a .npy file, (z, y, x), HU) on ``grid``, ``labels`` (uint8 .npy of the same
     shape).
 
-    ``summary`` is the JSON file of an earlier result on this scan: phase, provenance and what it warned of
-    are carried on. ``edited`` says that somebody changed the mask since; the new summary then says so too.
-    ``name`` is the scan's, if there is no summary to take it from. Answered by ``progress``, then by
+    ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array, ends excluded, if ``labels`` holds that part only
+    and there are none outside. ``summary`` is the JSON file of an earlier result on this scan: phase,
+    provenance and what it warned of are carried on. ``edited`` says that somebody changed the mask since; the
+    new summary then says so too. ``name`` is the scan's, if there is no summary to take it from. A scan whose
+    file did not change since the last ``measure`` is not checked again. Answered by ``progress``, then by
     ``measure-result`` or ``error``.
     """
 
@@ -80,6 +95,7 @@ class Measure:
     summary: Optional[str] = None
     edited: bool = False
     name: Optional[str] = None
+    box: Tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,50 @@ class Report:
     label_format: str = "nii.gz"
     highlight: bool = False
     rendering: bool = True
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    """Keep a scan for corrections; that of the ``open-case`` before is let go. Answered by ``case-opened`` or
+    ``error``.
+
+    ``voxels`` and ``grid`` as in ``measure``. ``labels``: uint8 .npy, the automatic segmentation, or one from
+    elsewhere as it is now: voxels that differ from it later count as edited. ``probability``: uint8 .npy as
+    in ``result``, of these labels. The worker reads the files again and again: they must stay, unchanged,
+    as long as the case is open (on Windows they cannot be removed before).
+    """
+
+    type: ClassVar[str] = "open-case"
+    id: str
+    voxels: str
+    grid: Grid
+    labels: Optional[str] = None
+    probability: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Correct the labels in a box of an open case; the fields are those of ``correct.Correction``.
+
+    ``case``: the id of the ``open-case``. ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array, ends
+    excluded. ``labels``: uint8 .npy of the box, the labels now; read at once (written
+    fastest by ``scratch.save_array``). ``earlier``: the clicks and
+    strokes of earlier corrections, oldest first. Answered by ``refine-result`` or ``error``, with code
+    "case-not-open" if the worker does not have the case (any more).
+    """
+
+    type: ClassVar[str] = "refine"
+    id: str
+    case: str
+    action: str
+    target: str
+    box: Tuple[int, ...]
+    labels: str
+    include: Tuple[Point, ...] = ()
+    exclude: Tuple[Point, ...] = ()
+    strokes: Tuple[StrokeLine, ...] = ()
+    size: Optional[float] = None
+    earlier: Tuple[StrokeLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +251,33 @@ class ReportResult:
 
 
 @dataclass(frozen=True)
+class CaseOpened:
+    """A case is open; ``id`` is its name from now on."""
+
+    type: ClassVar[str] = "case-opened"
+    id: str
+
+
+@dataclass(frozen=True)
+class RefineResult:
+    """Labels are corrected. ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array that holds every changed
+    voxel; ``labels``: uint8 .npy of that box, all labels as they are now, in ``folder``, a subfolder of the
+    private one that the reader may remove. If nothing changed, ``box`` is empty and there is no folder.
+
+    ``voxels_added``, ``voxels_removed``: of the target. ``seconds``: for the computation.
+    """
+
+    type: ClassVar[str] = "refine-result"
+    id: str
+    folder: Optional[str]
+    labels: Optional[str]
+    box: Tuple[int, ...]
+    voxels_added: int
+    voxels_removed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Failure:
     """A request failed, or (``id`` None) a line was not understood.
 
@@ -225,13 +312,16 @@ class Bye:
     reason: str
 
 
-WorkRequest = Union[Segment, Measure, Report]
+WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine]
 """A request that is worked off by ``tasks``."""
 
 Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 """What the parent sends."""
 
-Reply = Union[HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, Failure, Log, Bye]
+WorkReply = Union[SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult]
+"""What comes of a request that is worked off."""
+
+Reply = Union[HelloReply, Progress, WorkReply, Failure, Log, Bye]
 """What the worker sends."""
 
 Message = Union[Request, Reply]

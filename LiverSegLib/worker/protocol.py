@@ -34,6 +34,7 @@ from ..errors import WorkerError
 from .messages import (
     Bye,
     Cancel,
+    CaseOpened,
     Failure,
     Hello,
     HelloReply,
@@ -41,7 +42,10 @@ from .messages import (
     Measure,
     MeasureResult,
     Message,
+    OpenCase,
     Progress,
+    Refine,
+    RefineResult,
     Report,
     ReportResult,
     Segment,
@@ -78,8 +82,9 @@ class ProtocolError(WorkerError):
 MESSAGES: Dict[str, Type[Any]] = {
     kind.type: kind
     for kind in (
-        Hello, Segment, Measure, Report, Cancel, Shutdown,
-        HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, Failure, Log, Bye,
+        Hello, Segment, Measure, Report, OpenCase, Refine, Cancel, Shutdown,
+        HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, Failure,
+        Log, Bye,
     )
 }  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""

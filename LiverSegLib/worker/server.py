@@ -3,7 +3,8 @@ replies on standard output.
 
 ``protocol`` describes the messages, ``tasks`` does the work. Three threads:
 
-- the main thread computes, one request after the other, and keeps the last model loaded;
+- the main thread computes, one request after the other, and keeps the last model loaded and the
+  last case that is being corrected;
 - the reader takes requests in while the main thread computes, so that ``cancel`` and ``shutdown`` act within
   a second;
 - the watcher notices that the parent is gone (also one that was killed while a brother of ours holds our
@@ -28,7 +29,8 @@ from ..cancelling import while_checking
 from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
 from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
-from .messages import Hello, Measure, Message, Report, Segment, WorkRequest
+from .context import CheckedScans, OpenCases, TaskContext
+from .messages import Hello, Measure, Message, OpenCase, Refine, Report, Segment, WorkRequest
 
 if TYPE_CHECKING:
     from ..api import Segmenter
@@ -134,6 +136,8 @@ class Worker:
         self._folder: Optional[Path] = None
         self._segmenter: Optional[Tuple[str, str, "Segmenter"]] = None
         self._loading = threading.Lock()
+        self._cases = OpenCases()
+        self._scans = CheckedScans()
         self._parent = os.getppid()
 
     def run(self) -> int:
@@ -182,7 +186,7 @@ class Worker:
                 self._cancelled.add(message.target)
         elif isinstance(message, protocol.Shutdown):
             self.stop("shutdown")
-        elif isinstance(message, (Hello, Segment, Measure, Report)):
+        elif isinstance(message, (Hello, Segment, Measure, Report, OpenCase, Refine)):
             self._pending.add(message.id)
             self._requests.put(message)
 
@@ -242,11 +246,13 @@ class Worker:
     def _work(self, request: WorkRequest) -> None:
         """Work off a request that computes: see ``tasks``."""
         self._check_cancelled(request.id)
-        context = tasks.TaskContext(
+        context = TaskContext(
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
             segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
+            cases=self._cases,
+            scans=self._scans,
         )
         self._channel.send(tasks.work_off(request, context))
 

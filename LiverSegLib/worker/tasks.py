@@ -5,76 +5,45 @@ Each task takes the request and a :class:`TaskContext` and returns the reply. Wh
 error reply; what it had written by then is removed.
 """
 
-import datetime
 import json
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, List, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..cancelling import Ask, while_checking
-from ..errors import CancelledError, InputError, UnreadableImageError, UsageError, write_failure
+from ..cancelling import while_checking
+from ..errors import UsageError
 from ..images.grid import Grid
-from ..sentences import Sentence, restored, with_identity
-from . import scratch
+from ..review import Review
+from ..sentences import Sentence, with_identity
+from . import corrections, scratch
+from .context import TaskContext, result_folder
+from .handed import read_image, read_labels, read_summary
+from .measuring import SUMMARY, measure
 from .messages import (
     Measure,
-    MeasureResult,
+    OpenCase,
+    Refine,
     Report,
     ReportResult,
     Segment,
     SegmentResult,
     SurfaceFiles,
+    WorkReply,
     WorkRequest,
 )
 
 if TYPE_CHECKING:
-    from ..api import Result, Segmenter
-
-EDITED = Sentence("volume.edited")
-"""What a summary says of a mask that is no longer as it was computed."""
-
-SUMMARY = "summary.json"
+    from ..api import Result
 
 
-@dataclass(frozen=True)
-class TaskContext:
-    """What a task works with.
-
-    Attributes:
-        folder: The private folder.
-        progress: Called with the fraction done, a stage's key and a text for people.
-        cancel: Whether the request was cancelled.
-        segmenter: (model, device) -> a loaded segmenter.
-    """
-
-    folder: Path
-    progress: Callable[[float, str, str], None]
-    cancel: Callable[[], bool]
-    segmenter: Callable[[str, str], "Segmenter"]
-
-    def check(self) -> None:
-        """Raise CancelledError if the request was cancelled."""
-        if self.cancel():
-            raise CancelledError(Sentence("failed.cancelled"))
-
-    def report_progress(self, fraction: float, stage: str, text: str) -> None:
-        """Report progress, unless the request was cancelled: then raise CancelledError."""
-        self.check()
-        self.progress(fraction, stage, text)
-
-    def in_thread(self, ask: Ask) -> "TaskContext":
-        """Return the same for work in a thread of its own, see ``cancelling``."""
-        return replace(
-            self, progress=lambda *facts: ask(self.progress, *facts), cancel=lambda: ask(self.cancel)
-        )
-
-
-def work_off(request: WorkRequest, context: TaskContext) -> Union[SegmentResult, MeasureResult, ReportResult]:
+def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
     """Do what a request asks for and return the reply to it."""
+    if isinstance(request, OpenCase):
+        return corrections.open_case(request, context)
+    if isinstance(request, Refine):
+        return corrections.refine(request, context)
     if isinstance(request, Segment):
         return segment(request, context)
     if isinstance(request, Measure):
@@ -94,54 +63,8 @@ def segment(request: Segment, context: TaskContext) -> SegmentResult:
         progress=context.progress,
         cancel=context.cancel,
     )
-    with _result_folder(context, request.id) as folder:
+    with result_folder(context, request.id) as folder:
         return _write_result(result, folder, request, context)
-
-
-def measure(request: Measure, context: TaskContext) -> MeasureResult:
-    """Measure a mask that somebody drew or changed."""
-    summary = while_checking(lambda ask: _measured(request, context.in_thread(ask)), context.check)
-    with _result_folder(context, request.id) as folder:
-        (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
-        return MeasureResult(request.id, str(folder), SUMMARY)
-
-
-def _measured(request: Measure, context: TaskContext) -> Dict[str, Any]:
-    """Measure the mask that was handed over; return the summary."""
-    from ..images import read_scan
-    from ..measure import measure as measure_mask
-    from ..measure.facts import ClinicalFacts
-    from ..measure.phase import estimate_phase
-
-    context.report_progress(0.0, "read", "Reading and checking the scan")
-    earlier = _read_summary(request.summary)
-    scan = read_scan(_read_image(request.voxels, request.grid))
-    labels = _read_labels(request.labels, scan.image)
-    context.report_progress(0.4, "measure", "Measuring")
-    context.check()
-    facts = ClinicalFacts.from_dict(earlier.get("facts"))
-    phase = facts.phase
-    if phase is None:
-        phase = estimate_phase(scan.image, labels)
-        facts = replace(facts, phase=phase)
-        context.check()
-    measurements = measure_mask(
-        labels, scan.image, phase=phase.phase, left_out=facts.left_out, aorta_hu=phase.aorta_hu
-    )
-    plain = {
-        **measurements.to_dict(),
-        "rejected_lesions": earlier.get("measurements", {}).get("rejected_lesions", []),
-    }
-    said = set(earlier.get("measurements", {}).get("warnings", ()))
-    kept = [text for text in earlier.get("warnings", ()) if text not in said and text != EDITED]
-    warnings = [EDITED] * request.edited + list(scan.warnings) + kept + list(measurements.warnings)
-    return {
-        "name": request.name or earlier.get("name") or scan.name,
-        "measurements": plain,
-        "facts": facts.to_dict(),
-        "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
-        "warnings": list(dict.fromkeys(warnings)),
-    }
 
 
 def report(request: Report, context: TaskContext) -> ReportResult:
@@ -153,9 +76,9 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     from ..steatosis.assessment import Assessment
 
     context.report_progress(0.0, "read", "Reading the scan")
-    summary = _read_summary(request.summary)
-    image = _read_image(request.voxels, request.grid)
-    labels = _read_labels(request.labels, image)
+    summary = read_summary(request.summary)
+    image = read_image(request.voxels, request.grid)
+    labels = read_labels(request.labels, image)
     result = Result(
         name=summary["name"],
         image=image,
@@ -165,6 +88,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
         provenance=dict(summary["provenance"]),
         warnings=tuple(summary["warnings"]),
         facts=ClinicalFacts.from_dict(summary.get("facts")),
+        review=Review.from_dict(summary.get("review")),
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
     context.report_progress(0.2, "write", "Writing the report")
@@ -181,9 +105,6 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     return ReportResult(request.id, str(next(iter(files.values())).parent), names)
 
 
-# --- what was handed over --------------------------------------------------------------------------
-
-
 def _source(request: Segment) -> Union[str, sitk.Image]:
     """What to segment: the request's path, or an image made of its voxels and grid."""
     if request.path is not None and request.voxels is None:
@@ -192,85 +113,10 @@ def _source(request: Segment) -> Union[str, sitk.Image]:
         raise UsageError(Sentence("handed.nothing"))
     if request.grid is None:
         raise UsageError(Sentence("handed.no-grid"))
-    return _read_image(request.voxels, request.grid)
-
-
-def _read_array(path: str, unreadable: str) -> np.ndarray:
-    """An array that was handed over; ``unreadable``: the sentence if it cannot be read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UnreadableImageError(Sentence(unreadable), str(error)) from error
-
-
-def _read_image(path: str, grid: Grid) -> sitk.Image:
-    voxels = _read_array(path, "handed.scan-unreadable")
-    if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or voxels.dtype == np.float16:
-        kind = {"dimensions": voxels.ndim, "type": str(voxels.dtype)}
-        raise InputError(Sentence("handed.scan-type", **kind))
-    if (len(grid.origin), len(grid.spacing), len(grid.direction)) != (3, 3, 9):
-        raise UsageError(Sentence("handed.grid-numbers"))
-    if voxels.shape[::-1] != grid.size:
-        raise InputError(Sentence("handed.grid"), f"{voxels.shape[::-1]} voxels, grid of {grid.size}")
-    try:
-        return grid.image(voxels)
-    except RuntimeError as error:
-        raise InputError(Sentence("handed.grid"), str(error)) from error
-
-
-def _read_labels(path: str, image: sitk.Image) -> sitk.Image:
-    """The mask as uint8 on the scan's grid."""
-    array = _read_array(path, "handed.segmentation-unreadable")
-    shape = image.GetSize()[::-1]
-    if array.shape != shape or array.dtype != np.uint8:
-        found = {"type": str(array.dtype), "found": str(array.shape)}
-        raise UsageError(Sentence("handed.segmentation-type", shape=str(shape), **found))
-    labels = sitk.GetImageFromArray(array)
-    labels.CopyInformation(image)
-    return labels
-
-
-def _read_summary(path: Optional[str]) -> Mapping[str, Any]:
-    """An earlier result's summary; empty if there is none."""
-    if path is None:
-        return {}
-    try:
-        summary = restored(json.loads(Path(path).read_text(encoding="utf-8")))
-        parts = [summary[key] for key in ("name", "measurements", "provenance", "warnings")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(Sentence("handed.numbers-unreadable"), repr(error)) from error
-    if [type(part) for part in parts] != [str, dict, dict, list]:
-        raise UsageError(Sentence("handed.numbers-unreadable"), "a part is of the wrong kind")
-    return summary
-
-
-def _edit_facts(edited: bool) -> Dict[str, Any]:
-    from .. import __version__
-
-    if not edited:
-        return {}
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return {"edited": {"measured": now, "liverseg_version": __version__}}
+    return read_image(request.voxels, request.grid)
 
 
 # --- what goes back --------------------------------------------------------------------------------
-
-
-@contextmanager
-def _result_folder(context: TaskContext, request_id: str) -> Iterator[Path]:
-    """A new subfolder for a result; removed if the block fails or the request is cancelled meanwhile."""
-    context.check()
-    folder = context.folder / f"result-{request_id}"
-    scratch.remove_tree(folder)
-    try:
-        folder.mkdir(mode=0o700)
-        yield folder
-        context.check()
-    except BaseException as error:
-        scratch.remove_tree(folder)
-        if isinstance(error, OSError):
-            raise write_failure(error, context.folder.parent, "write.result-over") from error
-        raise
 
 
 def _write_result(result: "Result", folder: Path, request: Segment, context: TaskContext) -> SegmentResult:
@@ -288,6 +134,8 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
         "provenance": result.provenance,
         "warnings": list(result.warnings),
     }
+    if result.review is not None:
+        summary["review"] = result.review.to_dict()
     (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
     return SegmentResult(
         request.id,

@@ -54,6 +54,7 @@ def result(image: Optional[sitk.Image] = None, name: str = "case", **provenance:
     from LiverSegLib.api import Result
     from LiverSegLib.measure import measure
     from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
+    from LiverSegLib.review import Review
 
     image = scan() if image is None else image
     array = labels_array()
@@ -68,7 +69,7 @@ def result(image: Optional[sitk.Image] = None, name: str = "case", **provenance:
         **provenance,
     }
     known = ClinicalFacts(PhaseEstimate("portal", 0.9, "told"))
-    return Result(name, image, labels, probability, measurements, facts, ("A warning.",), known)
+    return Result(name, image, labels, probability, measurements, facts, ("A warning.",), known, Review())
 
 
 class FakeSegmenter:

@@ -23,6 +23,7 @@ from LiverSegLib.errors import (
 from LiverSegLib.inference import locate as locating
 from LiverSegLib.inference import stage as stages
 from LiverSegLib.measure.phase import PhaseEstimate
+from LiverSegLib.review import Review
 
 DIRECTIONS = {
     "usual": np.eye(3),
@@ -76,6 +77,7 @@ def test_a_scan_becomes_labels_numbers_and_provenance(segmenter):
     assert result.measurements.lesions[0].probability > 0.5
     json.dumps(result.provenance)
     json.dumps(result.measurements.to_dict())
+    assert result.review == Review("automatic")
     assert result.provenance["model"]["name"] == "phantom"
     assert result.provenance["precision"] == "float32"
     assert set(result.provenance["seconds"]) >= {"read", "locate", "segment", "clean", "measure", "total"}

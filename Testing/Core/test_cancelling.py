@@ -227,7 +227,9 @@ def test_loading_a_model_is_cancelled(monkeypatch, slow):
     assert not slow.ended.is_set()
 
 
-@pytest.mark.parametrize("step", ["LiverSegLib.measure.measure", "LiverSegLib.measure.phase.estimate_phase"])
+@pytest.mark.parametrize(
+    "step", ["LiverSegLib.measure.scan.measure_arrays", "LiverSegLib.measure.phase.estimate_phase"]
+)
 def test_measuring_in_the_worker_is_cancelled_within_a_step(tmp_path, monkeypatch, slow, step):
     image, truth = phantom.patient()
     np.save(tmp_path / "voxels.npy", sitk.GetArrayViewFromImage(image))

@@ -22,6 +22,7 @@ from LiverSegLib.cli import EXIT_CODES, app, main
 from LiverSegLib.cli import segment as segment_command
 from LiverSegLib.images import SeriesInfo
 from LiverSegLib.measure import measure
+from LiverSegLib.review import Review
 
 
 def make_scan(folder: Path, value: int = 60) -> Path:
@@ -57,6 +58,7 @@ def make_result(source, **options) -> Result:
         measurements=measurements,
         provenance={"options": {key: value for key, value in options.items() if not callable(value)}},
         warnings=("The scan is made of one gray.",),
+        review=Review(),
     )
 
 
@@ -152,11 +154,13 @@ def test_segment_leaves_choices_to_the_library_when_nothing_is_said(tmp_path, as
 def test_json_is_exactly_one_object_on_standard_output(tmp_path, asked, capsys):
     output = tmp_path / "out"
     assert main(["segment", str(make_scan(tmp_path)), "-o", str(output), "--no-report", "--json"]) == 0
+    written = json.loads((output / "measurements.json").read_text(encoding="utf-8"))
     said = capsys.readouterr()
     content = json.loads(said.out)
     assert said.out.count("\n") == 1
-    keys = {"folder", "files", "name", "measurements", "steatosis", "warnings", "provenance"}
+    keys = {"folder", "files", "name", "review", "measurements", "steatosis", "warnings", "provenance"}
     assert set(content) == keys
+    assert content["review"] == written["review"] == {"state": "automatic"}
     assert content["folder"] == str(output)
     assert all(Path(path).is_file() for path in content["files"].values())
     assert [organ["key"] for organ in content["measurements"]["organs"]] == ["liver", "spleen", "tumour"]

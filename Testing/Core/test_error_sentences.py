@@ -27,7 +27,7 @@ from LiverSegLib.outputs.results import OutputOptions
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.assessment import Assessment, CutOffs
 from LiverSegLib.steatosis.roi import PlacementSettings, Roi
-from LiverSegLib.worker import protocol, server, tasks
+from LiverSegLib.worker import handed, protocol, server, tasks
 
 CORE = Path(LiverSegLib.__file__).parent
 
@@ -42,7 +42,17 @@ WITH_IDENTITY = [
     ),
     *(CORE / "measure" / name for name in ("measurements.py", "tables.py", "volumes.py")),
     *(CORE / "steatosis" / name for name in ("roi.py", "noise.py", "assessment.py")),
-    *(CORE / name for name in ("api.py", "errors.py", "surfaces/organs.py", "worker/tasks.py")),
+    *(
+        CORE / name
+        for name in (
+            "api.py",
+            "errors.py",
+            "surfaces/organs.py",
+            "worker/corrections.py",
+            "worker/handed.py",
+            "worker/tasks.py",
+        )
+    ),
 ]
 """Files whose errors come to a user of the panel."""
 
@@ -101,7 +111,7 @@ REFUSALS = {
     "device.unknown": lambda folder: choose_device("abacus"),
     "device.precision": lambda folder: choose_device("cpu", precision="some"),
     "handed.nothing": lambda folder: tasks._source(protocol.Segment("1")),
-    "handed.scan-unreadable": lambda folder: tasks._read_array(
+    "handed.scan-unreadable": lambda folder: handed.read_array(
         str(folder / "x.npy"), "handed.scan-unreadable"
     ),
     "write.format": lambda folder: OutputOptions("tiff"),

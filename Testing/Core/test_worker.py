@@ -20,10 +20,13 @@ from processes import process_exists
 from worker_client import WorkerClient
 
 from LiverSegLib import errors
-from LiverSegLib.images.grid import Grid
+from LiverSegLib.images import read_scan
+from LiverSegLib.images.grid import Grid, bounding_box
+from LiverSegLib.measure import measure
+from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.sentences import restored
-from LiverSegLib.worker import protocol, scratch, tasks
-from LiverSegLib.worker.messages import SurfaceFiles
+from LiverSegLib.worker import measuring, protocol, scratch
+from LiverSegLib.worker.messages import StrokeLine, SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
 
 GRID = Grid((3, 3, 3), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), doubles.OBLIQUE)
@@ -34,6 +37,11 @@ MESSAGES = [
     Segment("s_2", path="/a/ü.nii.gz", series="1.2.3"),
     protocol.Measure("m", "v.npy", GRID, "l.npy", edited=True),
     protocol.Report("r", "v.npy", GRID, "l.npy", "s.json", "/a/folder", highlight=True),
+    protocol.OpenCase("o", "v.npy", GRID, "l.npy", "p.npy"),
+    protocol.Refine(
+        "f", "o", "refine", "tumor", (0, 2, 0, 3, 1, 3), "b.npy", ((1.0, 2.0, 3.0),),
+        strokes=(StrokeLine(((0.5, 0.0, 1.0), (2.0, 0.0, 1.0)), 3.0, False),), size=4.0,
+    ),
     Cancel("c", "s-1"),
     Shutdown("z"),
     protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),
@@ -43,10 +51,13 @@ MESSAGES = [
     ),
     protocol.MeasureResult("m", "folder/r", "summary.json"),
     protocol.ReportResult("r", "/a/folder", {"report": "report.html"}),
+    protocol.CaseOpened("o"),
+    protocol.RefineResult("f", "folder/r", "labels.npy", (0, 1, 0, 2, 1, 3), 4, 0, 0.1),
+    protocol.RefineResult("f", None, None, (), 0, 0, 0.1),
     protocol.Failure(None, "error", "Something.", None, ({"number": 1},)),
     protocol.Log("info", "line\nbreak"),
     protocol.Bye("shutdown"),
-]
+]  # fmt: skip
 
 
 pytestmark = pytest.mark.usefixtures("empty_temporary_folder")
@@ -243,7 +254,7 @@ class TestSegmenting:
             assert getattr(answer.labels, get)() == getattr(expected.labels, get)()
         assert answer.measurements == expected.measurements
         assert np.array_equal(answer.probability, expected.probability)
-        assert answer.warnings == ("A warning.",)
+        assert answer.warnings == ("A warning.",) and answer.review == {"state": "automatic"}
         assert [stage for _, stage, _ in told] == list(doubles.STAGES)
         assert [fraction for fraction, _, _ in told] == sorted(fraction for fraction, _, _ in told)
         assert set(answer.surfaces) == {"liver", "spleen", "tumour"}
@@ -401,7 +412,7 @@ class TestMeasuring:
         summary = desk.measure(summary=str(desk.folder / "old.json"), edited=True)
         assert (summary["name"], summary["measurements"]["phase"]) == ("Case 8", "portal")
         assert summary["measurements"]["lesions"] == []
-        assert summary["warnings"][0] == tasks.EDITED
+        assert summary["warnings"][0] == measuring.EDITED
         assert "of the scan" in summary["warnings"] and "of the old mask" not in summary["warnings"]
         tumour = next(organ for organ in summary["measurements"]["organs"] if organ["key"] == "tumour")
         for said in (summary["warnings"], tumour["warnings"]):
@@ -409,11 +420,60 @@ class TestMeasuring:
         assert summary["provenance"]["model"] == earlier.provenance["model"]
         assert summary["provenance"]["edited"]["measured"]
 
+    @pytest.mark.parametrize(
+        ("before", "edited", "after"),
+        [
+            ({"state": "automatic"}, False, {"state": "automatic"}),
+            ({"state": "automatic"}, True, {"state": "edited"}),
+            ({"state": "accepted", "by": "A"}, True, {"state": "accepted", "by": "A"}),
+            (None, True, None),
+        ],
+    )
+    def test_the_review_goes_with_the_numbers(self, desk, before, edited, after):
+        summary = {**desk.measure(), "review": before}
+        (desk.folder / "old.json").write_text(json.dumps(summary), encoding="utf-8")
+        assert desk.measure(summary=str(desk.folder / "old.json"), edited=edited).get("review") == after
+
+    def test_labels_in_a_box_give_the_same_numbers(self, desk):
+        z, y, x = box = bounding_box(desk.labels)
+        np.save(desk.folder / "part.npy", desk.labels[box])
+        corners = tuple(edge for part in (z, y, x) for edge in (part.start, part.stop))
+        assert desk.measure(labels=str(desk.folder / "part.npy"), box=corners) == desk.measure()
+
+    @pytest.mark.parametrize(
+        ("kind", "fraction"), [(np.int32, 0), (np.float32, 0.25), (np.float64, 0.0), (np.float64, 0.3)]
+    )
+    def test_a_scan_of_any_type_is_measured_as_its_image_again_and_again(self, desk, kind, fraction):
+        values = sitk.GetArrayFromImage(doubles.scan()).astype(kind)
+        values += kind(fraction)
+        values[:, :, :8] = -2000  # padding
+        np.save(desk.folder / "voxels.npy", values)
+        image = Grid.of(doubles.scan()).image(values)
+        labels = Grid.of(image).image(desk.labels)
+        expected = measure(labels, read_scan(image).image, phase="portal").to_dict()
+        summary = desk.measure()
+        facts = ClinicalFacts(PhaseEstimate("portal", 0.9, "told")).to_dict()
+        (desk.folder / "old.json").write_text(json.dumps({**summary, "facts": facts}), encoding="utf-8")
+        for _ in range(2):
+            found = desk.measure(summary=str(desk.folder / "old.json"), edited=True)["measurements"]
+            assert restored(found) == {**expected, "rejected_lesions": []}
+
+    def test_a_scan_whose_file_changed_is_read_anew(self, desk):
+        first = desk.measure()
+        (desk.folder / "old.json").write_text(json.dumps(first), encoding="utf-8")
+        summary = str(desk.folder / "old.json")
+        assert desk.measure(summary=summary)["measurements"] == first["measurements"]
+        np.save(desk.folder / "voxels.npy", np.zeros(desk.labels.shape, np.int16))
+        assert desk.measure(summary=summary).code == "not-ct"
+
     def test_requests_that_make_no_sense(self, desk):
         np.save(desk.folder / "other.npy", np.zeros((3, 3, 3), np.uint8))
         (desk.folder / "odd.json").write_text('{"name": 3}', encoding="utf-8")
         cases = [
             ({"labels": str(desk.folder / "other.npy")}, "usage", "must be uint8 of shape (14, 22, 26)"),
+            ({"box": (0, 3, 0, 3)}, "usage", "6 numbers"),
+            ({"box": (0, 3, 0, 3, 0, 99)}, "usage", "does not lie within the scan"),
+            ({"box": (0, 3, 0, 3, 0, 3)}, "usage", "must be uint8 of shape (3, 3, 3)"),
             ({"labels": "/nowhere.npy"}, "unreadable", "The segmentation handed to the worker"),
             ({"voxels": "/nowhere.npy"}, "unreadable", "The scan handed to the worker"),
             ({"summary": str(desk.folder / "odd.json")}, "usage", "numbers handed to the worker"),
@@ -438,6 +498,20 @@ class TestReporting:
         failure = desk.report(desk.measure(), tmp_path)
         assert failure.code == "output" and "did not write" in failure.message
         assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+    def test_who_accepted_the_result_stands_in_report_and_json(self, desk, tmp_path):
+        review = {"state": "accepted", "by": "Dr. Weber", "at": "2026-11-29T17:40:00+01:00"}
+        review["changes"] = [{"key": "liver", "volume_ml": -3.0, "dice": 0.98}]
+        reply = desk.report({**desk.measure(), "review": review}, tmp_path / "case", rendering=False)
+        page = (tmp_path / "case" / reply.files["report"]).read_text(encoding="utf-8")
+        assert "Accepted by Dr. Weber on 2026-11-29 at 17:40" in page and "0.980" in page
+        content = json.loads((tmp_path / "case" / reply.files["measurements"]).read_text(encoding="utf-8"))
+        assert content["review"] == review
+
+    def test_a_review_that_cannot_be_read_writes_nothing(self, desk, tmp_path):
+        failure = desk.report({**desk.measure(), "review": {"state": "signed"}}, tmp_path)
+        assert failure.code == "usage" and "Who reviewed" in failure.message
+        assert list(tmp_path.iterdir()) == []
 
     def test_numbers_that_cannot_be_read(self, desk, tmp_path):
         assert desk.report("{}", tmp_path).code == "usage"

@@ -97,8 +97,8 @@ class WorkerClient:
         """Segment a path or an image in the worker; options are the fields of ``protocol.Segment``.
 
         Returns:
-            ``name``, ``labels``, ``probability``, ``measurements``, ``provenance``, ``warnings`` and
-            ``surfaces``: label key -> points float32 (n, 3) in LPS mm, triangles int32 (m, 3).
+            ``name``, ``labels``, ``probability``, ``measurements``, ``provenance``, ``warnings``,
+            ``review`` and ``surfaces``: label key -> points float32 (n, 3) in LPS mm, triangles int32 (m, 3).
 
         Raises:
             CancelledError: ``cancel`` returned True.
@@ -320,6 +320,7 @@ def _read_result(reply, private_folder):
         measurements=Measurements.from_dict(summary["measurements"]),
         provenance=summary["provenance"],
         warnings=tuple(summary["warnings"]),
+        review=summary.get("review"),
         surfaces={surface.key: (load(surface.points), load(surface.triangles)) for surface in reply.surfaces},
     )
     scratch.remove_tree(folder)

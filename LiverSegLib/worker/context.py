@@ -1,0 +1,125 @@
+"""What a task of the worker works with: where to write, whom to tell, whether to stop, what stays open."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple
+
+import numpy as np
+
+from ..cancelling import Ask
+from ..errors import CancelledError, CaseNotOpenError, write_failure
+from ..sentences import Sentence
+from . import scratch
+
+if TYPE_CHECKING:
+    from ..api import Segmenter
+    from ..correct import Case
+
+
+class OpenCases:
+    """The cases that the worker has open: one, the last."""
+
+    def __init__(self) -> None:
+        self._name: Optional[str] = None
+        self._case: Optional["Case"] = None
+
+    def keep(self, name: str, case: "Case") -> None:
+        """Keep a case and let go of the one before: no array of that is mapped any more."""
+        self._name, self._case = name, case
+
+    def named(self, name: str) -> "Case":
+        """Return an open case.
+
+        Raises:
+            CaseNotOpenError: it is not open.
+        """
+        if self._case is None or self._name != name:
+            raise CaseNotOpenError(Sentence("correct.not-open"))
+        return self._case
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedScan:
+    """What reading and checking a scan found.
+
+    Attributes:
+        state: what tells the scan from others.
+        name: of the scan.
+        warnings: sentences on what makes it doubtful.
+        kind: int16 or float32, the type in which its HU are exact.
+    """
+
+    state: Tuple[Any, ...]
+    name: str
+    warnings: Tuple[str, ...]
+    kind: np.dtype
+
+
+class CheckedScans:
+    """What is known of the scan that was checked last, so that it need not be read anew for each edit."""
+
+    def __init__(self) -> None:
+        self._last: Optional[CheckedScan] = None
+
+    def keep(self, scan: CheckedScan) -> None:
+        """Keep what was found."""
+        self._last = scan
+
+    def of(self, state: Tuple[Any, ...]) -> Optional[CheckedScan]:
+        """Return what was found of the scan of this state; None if it was not the last."""
+        return self._last if self._last is not None and self._last.state == state else None
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What a task works with.
+
+    Attributes:
+        folder: The private folder.
+        progress: Called with the fraction done, a stage's key and a text for people.
+        cancel: Whether the request was cancelled.
+        segmenter: (model, device) -> a loaded segmenter.
+        cases: Where the case stays that is being corrected.
+        scans: Where it is kept what checking the last scan found.
+    """
+
+    folder: Path
+    progress: Callable[[float, str, str], None]
+    cancel: Callable[[], bool]
+    segmenter: Callable[[str, str], "Segmenter"]
+    cases: OpenCases = field(default_factory=OpenCases)
+    scans: CheckedScans = field(default_factory=CheckedScans)
+
+    def check(self) -> None:
+        """Raise CancelledError if the request was cancelled."""
+        if self.cancel():
+            raise CancelledError(Sentence("failed.cancelled"))
+
+    def report_progress(self, fraction: float, stage: str, text: str) -> None:
+        """Report progress, unless the request was cancelled: then raise CancelledError."""
+        self.check()
+        self.progress(fraction, stage, text)
+
+    def in_thread(self, ask: Ask) -> "TaskContext":
+        """Return the same for work in a thread of its own, see ``cancelling``."""
+        return replace(
+            self, progress=lambda *facts: ask(self.progress, *facts), cancel=lambda: ask(self.cancel)
+        )
+
+
+@contextmanager
+def result_folder(context: TaskContext, request_id: str) -> Iterator[Path]:
+    """A new subfolder for a result; removed if the block fails or the request is cancelled meanwhile."""
+    context.check()
+    folder = context.folder / f"result-{request_id}"
+    scratch.remove_tree(folder)
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+        context.check()
+    except BaseException as error:
+        scratch.remove_tree(folder)
+        if isinstance(error, OSError):
+            raise write_failure(error, context.folder.parent, "write.result-over") from error
+        raise
