@@ -17,6 +17,7 @@ from LiverSegLib.errors import InputChangedError
 from LiverSegLib.images.grid import Grid
 
 from . import parts
+from .automatic import keepAutomatic, removeAutomatic
 from .fingerprint import isUntouched, rememberApplied, rememberMeasured
 from .lesion_marks import hideDiameters, writeMarks
 from .segments import fillSegmentation, sharedLabelmap
@@ -97,6 +98,7 @@ def _add(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> "sl
         _fill(segmentationNode, volumeNode, result)
         _remember(segmentationNode, result, earlier)
     except Exception:
+        removeAutomatic(segmentationNode)
         for node in (*parts.partNodes(segmentationNode), segmentationNode):
             slicer.mrmlScene.RemoveNode(node)
         raise
@@ -117,6 +119,7 @@ def _fill(
     # Segments before display nodes: these would show, and convert, what is still being put together.
     fillSegmentation(segmentationNode.GetSegmentation(), labelmap, result.surfaces)
     styleSegmentation(segmentationNode)
+    keepAutomatic(segmentationNode, labelmap)
 
 
 def _remember(
