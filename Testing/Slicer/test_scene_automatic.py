@@ -393,13 +393,16 @@ def test_keeping_and_comparing_takes_short_pieces(scene, slices):
     begin = time.perf_counter()
     automatic.keepAutomatic(segmentationNode, labelmap)
     took = time.perf_counter() - begin
+    automatic.showOutline(segmentationNode, True)
+    begin = time.perf_counter()
+    automatic.keepAutomatic(segmentationNode, labelmap)
+    again = time.perf_counter() - begin
     work, pieces = automatic.compare(segmentationNode), []
     for _piece in iterate(work, pieces):
         pass
-    print(
-        f"x{slices}: kept in {1000 * took:.1f} ms; {len(pieces)} pieces, longest {1000 * max(pieces):.1f} ms"
-    )
-    assert took < 0.1
+    told = f"kept in {1000 * took:.1f} ms, again in {1000 * again:.1f} ms"
+    print(f"x{slices}: {told}; {len(pieces)} pieces, longest {1000 * max(pieces):.1f} ms")
+    assert max(took, again) < 0.1
     assert max(pieces) < 0.1 and sorted(pieces)[len(pieces) * 9 // 10] < 0.03  # a busy machine may stop one
 
 

@@ -13,12 +13,15 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError, UsageError
+from LiverSegLib.images.grid import bounding_box
 from LiverSegLib.labels import LABELS
 
 from . import parts
 from .placed_masks import (
+    NOTHING,
     RESAMPLED_SLAB_VOXELS,
     SLAB_VOXELS,
+    Extent,
     PlacedImage,
     extentOn,
     isOnGrid,
@@ -28,7 +31,7 @@ from .placed_masks import (
     united,
 )
 from .reverting import revertedMasks, writeMask
-from .segments import fillSegmentation
+from .segments import emptySegmentation, fillSegmentation
 
 OUTLINE_PIXELS = 1
 OUTLINE_OPACITY = 0.9
@@ -73,7 +76,7 @@ def keepAutomatic(
         # never shown: without a display node Slicer would give it one, visible, when it loads the scene
         node.SetAndObserveDisplayNodeID(_addDisplay(visible=False).GetID())
         segmentationNode.SetNodeReferenceID(parts.AUTOMATIC, node.GetID())
-    node.GetSegmentation().RemoveAllSegments()
+    emptySegmentation(node.GetSegmentation())
     node.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
     fillSegmentation(node.GetSegmentation(), image, {})
     return node
@@ -156,7 +159,7 @@ def revert(segmentationNode: "slicer.vtkMRMLSegmentationNode", key: str) -> bool
         raise UsageError(_("This segment is no longer there, or has no label map: it cannot be reverted."))
     # on the segment's own grid, unless it has no voxel
     reference = placed[label] if placed[label].voxels.size else then.get(label, placed[label])
-    extent = united(*(extentOn(item[label], reference) for item in (placed, then) if label in item))
+    extent = _differing(placed[label], then.get(label), reference)
     now = {value: maskOn(item, reference, extent) for value, item in placed.items()}
     before = {value: maskOn(item, reference, extent) for value, item in then.items()}
     wanted = revertedMasks(label, now, before)
@@ -164,7 +167,7 @@ def revert(segmentationNode: "slicer.vtkMRMLSegmentationNode", key: str) -> bool
     changed = [value for value in order if not np.array_equal(wanted[value], now[value])]
     with slicer.util.NodeModify(segmentationNode):
         for value in changed:
-            writeMask(segmentationNode, value, wanted[value], extent, reference, isWhole=value == label)
+            writeMask(segmentationNode, value, wanted[value], extent, reference)
     return bool(changed)
 
 
@@ -221,6 +224,20 @@ def _checkUnchanged(items: Tuple[Optional[PlacedImage], ...], states: List[Any])
         )
 
 
+def _differing(now: PlacedImage, then: Optional[PlacedImage], reference: PlacedImage) -> Extent:
+    """Return the part of a grid that holds all voxels in which a segment differs from the automatic one."""
+    items = [now] if then is None else [now, then]
+    extent = united(*(extentOn(item, reference) for item in items))
+    difference = maskOn(now, reference, extent)
+    if then is not None:
+        difference ^= maskOn(then, reference, extent)
+    box = bounding_box(difference)
+    if box is None:
+        return NOTHING
+    ends = ((part.start, part.stop - 1) for part in box[::-1])
+    return tuple(extent[axis * 2] + n for axis, pair in enumerate(ends) for n in pair)
+
+
 def _placedByLabel(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Dict[int, PlacedImage]:
     found = {value: placedImage(segmentationNode, info.key) for value, info in LABELS.items()}
     return {value: item for value, item in found.items() if item is not None}
@@ -253,6 +270,7 @@ def _addHidden(
 def _remove(node: "slicer.vtkMRMLSegmentationNode") -> None:
     for index in reversed(range(node.GetNumberOfDisplayNodes())):
         slicer.mrmlScene.RemoveNode(node.GetNthDisplayNode(index))
+    emptySegmentation(node.GetSegmentation())
     slicer.mrmlScene.RemoveNode(node)
 
 

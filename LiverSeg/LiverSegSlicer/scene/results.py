@@ -20,7 +20,7 @@ from . import parts
 from .automatic import keepAutomatic, removeAutomatic
 from .fingerprint import isUntouched, rememberApplied, rememberMeasured
 from .lesion_marks import hideDiameters, writeMarks
-from .segments import fillSegmentation, sharedLabelmap
+from .segments import emptySegmentation, fillSegmentation, sharedLabelmap
 from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
 from .volumes import volumeGrid
@@ -111,7 +111,7 @@ def _fill(
     result: RunResult,
 ) -> None:
     labelmap = sharedLabelmap(result.labels, volumeNode)
-    segmentationNode.GetSegmentation().RemoveAllSegments()
+    emptySegmentation(segmentationNode.GetSegmentation())
     segmentationNode.SetNodeReferenceID(parts.VOLUME, volumeNode.GetID())
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     # After the transform, because it depends on both; Slicer resamples segments to it when it saves them.

@@ -23,18 +23,18 @@ def revertedMasks(
         now, before: label -> its voxels now and automatically, bool (z, y, x).
     """
     nothing = np.zeros_like(now[label])
+    before = {value: before.get(value, nothing) for value in LABELS}
     taken = np.logical_or.reduce([now[value] for value in _YIELDS_TO[label] if value in now] or [nothing])
-    mine = before.get(label, nothing).copy()
+    mine = before[label] & (now[label] | ~taken)
     if label == LIVER:
-        mine |= before.get(TUMOUR, nothing) & now[LIVER]
-    mine &= ~taken
+        mine |= before[TUMOUR] & now[LIVER] & ~taken
     leaving, entering = now[label] & ~mine, mine & ~now[label]
     wanted = {label: mine}
     for value in now:
         if value != label:
             others = [now[other] for other in now if other not in (value, label)]
             free = ~np.logical_or.reduce(others or [nothing])
-            wanted[value] = (now[value] & ~entering) | (leaving & before.get(value, nothing) & free)
+            wanted[value] = (now[value] & ~entering) | (leaving & before[value] & free)
     return wanted
 
 
@@ -44,19 +44,13 @@ def writeMask(
     mask: np.ndarray,
     extent: Extent,
     reference: PlacedImage,
-    *,
-    isWhole: bool,
 ) -> None:
     """Make the voxels of a segment within ``extent`` those of a mask, bool (z, y, x).
 
     Args:
-        extent: in indices of the reference's grid.
-        isWhole: the segment has no voxel outside either.
+        extent: in indices of the reference's grid; outside it the segment stays as it is.
     """
     logic, key = slicer.vtkSlicerSegmentationsModuleLogic, LABELS[label].key
-    if isWhole:
-        _set(segmentationNode, key, mask, extent, reference, logic.MODE_REPLACE)
-        return
     now = maskOn(placedImage(segmentationNode, key), reference, extent)
     if (now & ~mask).any():
         _set(segmentationNode, key, mask, extent, reference, logic.MODE_MERGE_MIN)

@@ -108,6 +108,15 @@ def fillSegmentation(
         segmentation.AddSegment(segment, info.key)
 
 
+def emptySegmentation(segmentation: "slicer.vtkSegmentation") -> None:
+    """Remove all segments, whose label maps are taken away first: a segment that shares its label map with
+    others is else wiped out of it, which takes long on a long scan.
+    """
+    for key in segmentation.GetSegmentIDs():
+        segmentation.GetSegment(key).RemoveRepresentation(LABELMAP)
+    segmentation.RemoveAllSegments()
+
+
 def terminologyEntry(label: LabelInfo) -> str:
     """Return the terminology of a label in the text form that Slicer stores.
 
