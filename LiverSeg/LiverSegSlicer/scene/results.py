@@ -20,6 +20,7 @@ from . import parts
 from .automatic import keepAutomatic, removeAutomatic
 from .fingerprint import isUntouched, rememberApplied, rememberMeasured
 from .lesion_marks import hideDiameters, writeMarks
+from .review import wasAccepted
 from .segments import emptySegmentation, fillSegmentation, sharedLabelmap
 from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
@@ -57,8 +58,8 @@ def applyResult(
         volumeNode: the scan that was segmented.
         result: what the run brought.
         replace: an earlier result of this volume to refill in place (``reruns`` says which may be). If
-            somebody edited it, or it belongs to another volume, it is left alone and a new segmentation is
-            made.
+            somebody edited or accepted it, or it belongs to another volume, it is left alone and a new
+            segmentation is made.
 
     Returns:
         The segmentation node, with its tables, summary and marks, filed beside the volume.
@@ -69,7 +70,12 @@ def applyResult(
     """
     _checkSameVoxels(volumeNode, result)
     slicer.mrmlScene.SaveStateForUndo()
-    if replace is None or parts.volumeOf(replace) is not volumeNode or not isUntouched(replace):
+    if (
+        replace is None
+        or parts.volumeOf(replace) is not volumeNode
+        or not isUntouched(replace)
+        or wasAccepted(replace)
+    ):
         return _add(volumeNode, result)
     # The node itself, its name and its place in lists stay.
     with slicer.util.NodeModify(replace):
