@@ -398,6 +398,23 @@ def test_voxels_that_were_damaged_are_noticed(journal, folder, volumeNode, segme
     assert slicer.mrmlScene.GetNumberOfNodes() == count
 
 
+def test_on_a_disk_without_locks_the_process_is_looked_for(
+    journal, folder, volumeNode, segmentationNode, monkeypatch
+):
+    edit(segmentationNode, journal)
+    journal.flush()
+    for name in ("is_left_over", "is_held"):
+        monkeypatch.setattr(journal_files, name, lambda path: False)
+    assert journals(folder) == [], "this process runs"
+    (lock,) = folder.glob("*/lock")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    lock.write_text(json.dumps({"pid": ended.pid, "host": "elsewhere"}))
+    assert journals(folder) == []
+    lock.write_text(json.dumps({"pid": ended.pid, "host": journal_files.platform.node()}))
+    assert len(journals(folder)) == (0 if os.name == "nt" else 1)
+
+
 def test_a_folder_that_is_not_ours_is_left_alone(folder):
     hers = folder / "notes"
     hers.mkdir(parents=True)

@@ -23,7 +23,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.images.grid import Grid
-from LiverSegLib.locks import HeldFile, hold, holder, is_left_over
+from LiverSegLib.locks import HeldFile, hold, holder, is_held, is_left_over
 
 FOLDER_VARIABLE = "LIVERSEG_RECOVERY"
 """Environment variable that replaces the user's folder of journals."""
@@ -238,9 +238,9 @@ def _isLeftOver(lock: Path) -> bool:
     if is_left_over(lock):
         return True
     owner = holder(lock)
-    if os.name == "nt" or owner is None or owner[1] != platform.node():
+    if is_held(lock) or os.name == "nt" or owner is None or owner[1] != platform.node():
         return False
-    try:  # a disk without locks; signal 0 only asks (not on Windows, where it would end the process)
+    try:  # on a disk without locks; signal 0 only asks (not on Windows, where it would end the process)
         os.kill(owner[0], 0)
     except ProcessLookupError:
         return True
