@@ -31,7 +31,7 @@ from .placed_masks import (
     united,
 )
 from .reverting import revertedMasks, writeMask
-from .segments import emptySegmentation, fillSegmentation
+from .segments import fillSegmentation, letGoOfSegments
 
 OUTLINE_PIXELS = 1
 OUTLINE_OPACITY = 0.9
@@ -66,17 +66,14 @@ def keepAutomatic(
         The hidden node.
     """
     removeOrphans()
-    showOutline(segmentationNode, False)
+    removeAutomatic(segmentationNode)
     image = slicer.vtkOrientedImageData()
     image.DeepCopy(labelmap)
-    node = parts.part(segmentationNode, parts.AUTOMATIC)
-    if node is None:
-        name = _("{volume} automatic segmentation").format(volume=parts.scanName(segmentationNode))
-        node = _addHidden(segmentationNode, parts.AUTOMATIC, slicer.mrmlScene.GenerateUniqueName(name))
-        # never shown: without a display node Slicer would give it one, visible, when it loads the scene
-        node.SetAndObserveDisplayNodeID(_addDisplay(visible=False).GetID())
-        segmentationNode.SetNodeReferenceID(parts.AUTOMATIC, node.GetID())
-    emptySegmentation(node.GetSegmentation())
+    name = _("{volume} automatic segmentation").format(volume=parts.scanName(segmentationNode))
+    node = _addHidden(segmentationNode, parts.AUTOMATIC, slicer.mrmlScene.GenerateUniqueName(name))
+    # never shown: without a display node Slicer would give it one, visible, when it loads the scene
+    node.SetAndObserveDisplayNodeID(_addDisplay(visible=False).GetID())
+    segmentationNode.SetNodeReferenceID(parts.AUTOMATIC, node.GetID())
     node.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
     fillSegmentation(node.GetSegmentation(), image, {})
     return node
@@ -270,8 +267,8 @@ def _addHidden(
 def _remove(node: "slicer.vtkMRMLSegmentationNode") -> None:
     for index in reversed(range(node.GetNumberOfDisplayNodes())):
         slicer.mrmlScene.RemoveNode(node.GetNthDisplayNode(index))
-    emptySegmentation(node.GetSegmentation())
     slicer.mrmlScene.RemoveNode(node)
+    letGoOfSegments(node.GetSegmentation())
 
 
 def _addDisplay(visible: bool) -> "slicer.vtkMRMLSegmentationDisplayNode":

@@ -21,7 +21,7 @@ from .automatic import keepAutomatic, removeAutomatic
 from .fingerprint import isUntouched, rememberApplied, rememberMeasured
 from .lesion_marks import hideDiameters, writeMarks
 from .review import wasAccepted
-from .segments import emptySegmentation, fillSegmentation, sharedLabelmap
+from .segments import fillSegmentation, sharedLabelmap
 from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
 from .volumes import volumeGrid
@@ -117,7 +117,7 @@ def _fill(
     result: RunResult,
 ) -> None:
     labelmap = sharedLabelmap(result.labels, volumeNode)
-    emptySegmentation(segmentationNode.GetSegmentation())
+    segmentationNode.GetSegmentation().RemoveAllSegments()
     segmentationNode.SetNodeReferenceID(parts.VOLUME, volumeNode.GetID())
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     # After the transform, because it depends on both; Slicer resamples segments to it when it saves them.

@@ -108,9 +108,11 @@ def fillSegmentation(
         segmentation.AddSegment(segment, info.key)
 
 
-def emptySegmentation(segmentation: "slicer.vtkSegmentation") -> None:
-    """Remove all segments, whose label maps are taken away first: a segment that shares its label map with
-    others is else wiped out of it, which takes long on a long scan.
+def letGoOfSegments(segmentation: "slicer.vtkSegmentation") -> None:
+    """Remove all segments of a segmentation that is in no scene any more.
+
+    Their label maps are taken away first: a segment that shares its label map with others is else wiped out
+    of it, which takes long on a long scan. While a view shows the segmentation, that would crash.
     """
     for key in segmentation.GetSegmentIDs():
         segmentation.GetSegment(key).RemoveRepresentation(LABELMAP)
