@@ -237,6 +237,7 @@ ERRORS: Dict[str, str] = {
     "write.result-over": _("LiverSeg could not hand the result over: {reason}"),
     "write.scan-over": _("LiverSeg could not hand the scan to the worker: {reason}"),
     "write.numbers-over": _("LiverSeg could not hand the numbers to the worker: {reason}"),
+    "write.journal": _("LiverSeg cannot keep your corrections for recovery, so save the scene: {reason}"),
     "write.disk-full": _("the disk that holds {folder} is full."),
     "write.read-only": _("{folder} is on a read-only disk."),
     "write.forbidden": _("{folder} does not allow writing."),

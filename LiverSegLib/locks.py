@@ -74,6 +74,15 @@ def is_left_over(path: Path) -> bool:
         return False
 
 
+def is_held(path: Path) -> bool:
+    """Whether ``path`` is there and certainly somebody holds it; without locks on its disk: False."""
+    try:
+        with open(path, "r+b", buffering=0) as file:
+            return _lock(file) is False
+    except OSError:
+        return False
+
+
 def holder(path: Path) -> Optional[Tuple[int, str]]:
     """Number and computer of the process that wrote ``path``; None if that cannot be told."""
     try:

@@ -8,6 +8,7 @@ from LiverSegLib.errors import LiverSegError
 
 from .fatty_liver.reading import readingOf
 from .fatty_liver.rois import isAccepted, readRoi, roiNodes
+from .scene import review
 from .scene.fingerprint import isUntouched
 from .scene.parts import resultFor, volumeOf
 
@@ -30,7 +31,9 @@ def isReplaceable(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) 
 
 
 def _wasAccepted(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> bool:
-    """Whether a reading of fatty liver was accepted, be it reopened since by a change."""
+    """Whether the result or its reading of fatty liver was accepted, be it reopened since by a change."""
+    if review.wasAccepted(segmentationNode):
+        return True
     reading = readingOf(segmentationNode)
     return reading is not None and (reading.accepted is not None or reading.reopened is not None)
 

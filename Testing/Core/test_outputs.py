@@ -331,8 +331,11 @@ class TestLock:
         monkeypatch.setattr(locks, "_lock", removed_in_between)
         held = locks.hold(lock)
         assert len(calls) == 2 and not locks.is_left_over(lock)
+        assert locks.is_held(lock)
         held.release()
-        assert not lock.exists()
+        assert not lock.exists() and not locks.is_held(lock)
+        lock.write_text("left over")
+        assert locks.is_left_over(lock) and not locks.is_held(lock)
 
 
 class TestSwap:

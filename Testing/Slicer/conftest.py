@@ -32,8 +32,9 @@ def nothingIsOpened(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def slicerSession():
-    """The one Slicer of the process; quits at the end."""
+def slicerSession(tmp_path_factory):
+    """The one Slicer of the process; quits at the end. Its recovery journals are not the user's."""
+    os.environ["LIVERSEG_RECOVERY"] = str(tmp_path_factory.mktemp("recovery"))
     session = boot()
     yield session
     session.shutDown()

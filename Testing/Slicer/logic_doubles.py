@@ -92,9 +92,15 @@ class Told:
 
 
 def nodeCounts() -> Dict[str, int]:
-    """Class -> how many nodes the scene has, of those that a result is made of."""
+    """Class -> how many nodes the scene has, of those that a result is made of; hidden segmentations, such as
+    the automatic one, are counted apart.
+    """
     import slicer
 
     classes = ("Segmentation", "Table", "Text", "MarkupsFiducial", "ScalarVolume", "Folder")
     names = [f"vtkMRML{name}Node" for name in classes]
-    return {name: slicer.mrmlScene.GetNumberOfNodesByClass(name) for name in names}
+    counts = {name: slicer.mrmlScene.GetNumberOfNodesByClass(name) for name in names}
+    segmentations = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    counts["hidden"] = sum(bool(node.GetHideFromEditors()) for node in segmentations)
+    counts["vtkMRMLSegmentationNode"] -= counts["hidden"]
+    return counts

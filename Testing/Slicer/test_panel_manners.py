@@ -8,6 +8,7 @@ import slicer
 from panel_doubles import FakeLogic, madeUpResult, madeUpScan
 
 from LiverSegLib.errors import WorkerError
+from LiverSegSlicer.scene import parts
 from LiverSegSlicer.scene.results import applyResult
 
 pytest_plugins = ["panel_fixtures"]
@@ -148,7 +149,7 @@ def test_a_run_that_ends_while_it_is_not_shown_puts_its_result_into_the_scene_an
     before = views()
     hand.logic.run.finish()
     hand.settle(0.1)
-    (segmentationNode,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    (segmentationNode,) = parts.allResults()
     assert isHerOwn(scan, before)
     hand.panel.enter()
     hand.settle()

@@ -33,9 +33,11 @@ def saveAndReload(host, folder) -> None:
     slicer.util.loadScene(path)
 
 
-def only(className):
-    """The one node of a class in the scene."""
-    (node,) = slicer.util.getNodesByClass(className)
+def onlyResult():
+    """The one segmentation that the scene shows: a result."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    (node,) = (node for node in nodes if not node.GetHideFromEditors())
+    assert parts.allResults() == [node]
     return node
 
 
@@ -51,7 +53,7 @@ def test_the_scene_file_keeps_every_part(host, scene, tmp_path, name):
     assert points > 0
     saveAndReload(host, tmp_path)
 
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     volumeNode = parts.volumeOf(segmentationNode)
     assert volumeNode.GetName() == "CT 7" and not highlight.isHighlight(volumeNode)
     assert parts.resultFor(volumeNode) is segmentationNode
@@ -76,7 +78,7 @@ def test_what_is_seen_comes_back(host, scene, tmp_path):
     segmentationNode = results.applyResult(volumeNode, runOn(volumeNode))
     segmentationNode.GetDisplayNode().SetSegmentVisibility("spleen", False)
     saveAndReload(host, tmp_path)
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     displayNode = segmentationNode.GetDisplayNode()
     assert displayNode.GetSegmentOpacity3D("liver") == pytest.approx(0.35)
     assert displayNode.GetSegmentOpacity2DFill("tumour") == pytest.approx(0.25)
@@ -92,7 +94,7 @@ def test_surfaces_come_back_when_there_is_no_tumour(host, scene, tmp_path):
     labels[labels == 3] = 1
     segmentationNode = results.applyResult(volumeNode, runOn(volumeNode, labels))
     saveAndReload(host, tmp_path)
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     assert segmentationNode.GetSegmentation().GetNumberOfSegments() == 3
     assert segmentationNode.GetClosedSurfaceInternalRepresentation("liver").GetNumberOfPoints() > 0
     assert fingerprint.isUntouched(segmentationNode)
@@ -104,7 +106,7 @@ def test_tables_and_marks_come_back_with_types_and_units(host, scene, tmp_path):
     before = cells(parts.part(segmentationNode, parts.VOLUMES_TABLE))
     lesions = cells(parts.part(segmentationNode, parts.LESIONS_TABLE))
     saveAndReload(host, tmp_path)
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     tableNode = parts.part(segmentationNode, parts.VOLUMES_TABLE)
     assert cells(tableNode) == before
     assert cells(parts.part(segmentationNode, parts.LESIONS_TABLE)) == lesions
@@ -126,12 +128,12 @@ def test_an_edit_before_or_after_saving_is_noticed(host, scene, tmp_path):
     volumeNode = addScan("oblique")
     results.applyResult(volumeNode, runOn(volumeNode))
     saveAndReload(host, tmp_path)
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     paint(segmentationNode, "spleen", (1, 2, 1, 2, 1, 2))
     assert not fingerprint.isUntouched(segmentationNode)
     edited = segments.labelsOf(segmentationNode, parts.volumeOf(segmentationNode))
     saveAndReload(host, tmp_path)
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     assert not fingerprint.isUntouched(segmentationNode)
     assert fingerprint.editedSinceMeasured(segmentationNode)
     volumeNode = parts.volumeOf(segmentationNode)
@@ -142,7 +144,7 @@ def test_a_rerun_after_reloading_replaces_or_adds(host, scene, tmp_path):
     volumeNode = addScan(name="CT 7")
     results.applyResult(volumeNode, runOn(volumeNode))
     saveAndReload(host, tmp_path)
-    segmentationNode = only("vtkMRMLSegmentationNode")
+    segmentationNode = onlyResult()
     volumeNode = parts.volumeOf(segmentationNode)
     assert results.applyResult(volumeNode, runOn(volumeNode), replace=segmentationNode) is segmentationNode
     assert fingerprint.isUntouched(segmentationNode)

@@ -9,6 +9,7 @@ from slicer.util import VTKObservationMixin
 
 from ..parameters import LiverSegParameters
 from ..scene import highlight, views
+from ..scene.automatic import removeOrphans
 from ..scene.parts import allResults, resultFor, volumeOf
 from ..slots import guarded
 
@@ -93,6 +94,7 @@ class SceneLink(VTKObservationMixin):
                 (scene.NodeRemovedEvent, self._onNodeRemoved),
             ):
                 self.addObserver(scene, event, guarded(function))
+        removeOrphans()
         self._lookAround(entering=True)
 
     def close(self) -> None:
@@ -268,6 +270,7 @@ class SceneLink(VTKObservationMixin):
             self._changeTimer.start()
 
     def _onChangeTimer(self) -> None:
+        removeOrphans()
         if self._sceneOpened or self._lookForScan or self.parameters is None:
             self._lookAround()
         else:

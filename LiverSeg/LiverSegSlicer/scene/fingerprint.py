@@ -59,6 +59,23 @@ def seemsEditedSinceMeasured(segmentationNode: Optional["slicer.vtkMRMLSegmentat
     return isResult(segmentationNode) and not _holds(segmentationNode, MEASURED, byTimes=True)
 
 
+def seemsUntouched(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> bool:
+    """``isUntouched`` at hardly any cost, to ask on every event of the scene."""
+    return isResult(segmentationNode) and _holds(segmentationNode, APPLIED, byTimes=True)
+
+
+def fingerprintOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
+    """Return the fingerprint of the segments as they are now."""
+    return _encode(_prints(segmentationNode))
+
+
+def seemsLike(segmentationNode: "slicer.vtkMRMLSegmentationNode", fingerprint: Optional[str]) -> bool:
+    """Whether a fingerprint is that of the segments as they are now, at hardly any cost; see
+    ``seemsEditedSinceMeasured``.
+    """
+    return _isLike(segmentationNode, fingerprint, byTimes=True)
+
+
 def rememberApplied(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Store the segments of a run as untouched, and as measured."""
     fingerprint = _encode(_prints(segmentationNode))
@@ -72,7 +89,13 @@ def rememberMeasured(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None
 
 
 def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str, byTimes: bool = False) -> bool:
-    then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode, byTimes)
+    return _isLike(segmentationNode, segmentationNode.GetAttribute(attribute), byTimes)
+
+
+def _isLike(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", fingerprint: Optional[str], byTimes: bool
+) -> bool:
+    then, now = _decode(fingerprint), _prints(segmentationNode, byTimes)
     return then is not None and len(then) == len(now) and all(map(_same, then, now))
 
 

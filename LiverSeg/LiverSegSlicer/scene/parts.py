@@ -37,6 +37,12 @@ STEATOSIS = "LiverSeg.Steatosis"
 """Reference role of the reading of fatty liver."""
 PLOTS = "LiverSeg.Plots"
 """Reference role of the plots of fatty liver, with their tables; there are many in this role."""
+AUTOMATIC = "LiverSeg.Automatic"
+"""Reference role, and attribute, of the hidden copy of the automatic result."""
+OUTLINE = "LiverSeg.AutomaticOutline"
+"""Attribute of the hidden node that shows the outline of the automatic result."""
+REVIEW = "LiverSeg.Review"
+"""Reference role of the text that says who accepted a result."""
 OWNER = "LiverSeg.Owner"
 """Reference role of the segmentation in each of its parts: a clone may have its original's references, and
 must not write into its parts."""
@@ -59,6 +65,7 @@ PART_ROLES = (
     PERPENDICULAR,
     ROIS_TABLE,
     STEATOSIS,
+    REVIEW,
 )
 """What is filed with a segmentation."""
 

@@ -18,6 +18,7 @@ from LiverSegLib.labels import LABELS, LIVER, TUMOUR
 
 from . import parts
 from .fingerprint import editedSinceMeasured
+from .placed_masks import maskOn, placedImage
 from .segments import imageOf, segmentVoxels
 from .volumes import volumeGrid
 
@@ -47,12 +48,16 @@ class RejectedLesion:
 
 
 def rejectedLesions(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List[RejectedLesion]:
-    """Return what was rejected or deleted, in that order; empty if somebody overwrote the text."""
+    """Return what was rejected or deleted, in that order; empty if somebody overwrote the text.
+
+    What is tumor again, as after the segment was reverted to the automatic one, is left out.
+    """
     data = parts.readText(segmentationNode, parts.REJECTED) or {}
     try:
-        return [RejectedLesion(**item) for item in data["lesions"]] if data.get("format") == FORMAT else []
+        items = [RejectedLesion(**item) for item in data["lesions"]] if data.get("format") == FORMAT else []
     except (KeyError, TypeError):
         return []
+    return [item for item in items if not _isTumorAgain(segmentationNode, item)]
 
 
 def toldLesions(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> List[Dict[str, Any]]:
@@ -100,6 +105,21 @@ def restoreLesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", index: int
     _take(segmentationNode, LIVER, _unpacked(item.madeLiver, item.shape), item.corner, volumeNode)
     _give(segmentationNode, TUMOUR, _unpacked(item.voxels, item.shape), item.corner, volumeNode)
     _keep(segmentationNode, items)
+
+
+def _isTumorAgain(segmentationNode: "slicer.vtkMRMLSegmentationNode", item: RejectedLesion) -> bool:
+    """Whether all voxels of a lesion belong to the tumor; its label map lies on the scan's grid, as it did
+    when the lesion was rejected.
+    """
+    placed = placedImage(segmentationNode, LABELS[TUMOUR].key)
+    if placed is None:
+        return False
+    ends = (n for low, count in zip(item.corner, item.shape[::-1]) for n in (low, low + count - 1))
+    mask = maskOn(placed, placed, tuple(ends))
+    try:
+        return bool(mask[_unpacked(item.voxels, item.shape)].all())
+    except (ValueError, zlib.error):  # not what _packed wrote
+        return False
 
 
 def _lesion(segmentationNode: "slicer.vtkMRMLSegmentationNode", number: int) -> Mapping[str, Any]:

@@ -17,8 +17,10 @@ from LiverSegLib.errors import InputChangedError
 from LiverSegLib.images.grid import Grid
 
 from . import parts
+from .automatic import keepAutomatic, removeAutomatic
 from .fingerprint import isUntouched, rememberApplied, rememberMeasured
 from .lesion_marks import hideDiameters, writeMarks
+from .review import wasAccepted
 from .segments import fillSegmentation, sharedLabelmap
 from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
@@ -56,8 +58,8 @@ def applyResult(
         volumeNode: the scan that was segmented.
         result: what the run brought.
         replace: an earlier result of this volume to refill in place (``reruns`` says which may be). If
-            somebody edited it, or it belongs to another volume, it is left alone and a new segmentation is
-            made.
+            somebody edited or accepted it, or it belongs to another volume, it is left alone and a new
+            segmentation is made.
 
     Returns:
         The segmentation node, with its tables, summary and marks, filed beside the volume.
@@ -68,7 +70,12 @@ def applyResult(
     """
     _checkSameVoxels(volumeNode, result)
     slicer.mrmlScene.SaveStateForUndo()
-    if replace is None or parts.volumeOf(replace) is not volumeNode or not isUntouched(replace):
+    if (
+        replace is None
+        or parts.volumeOf(replace) is not volumeNode
+        or not isUntouched(replace)
+        or wasAccepted(replace)
+    ):
         return _add(volumeNode, result)
     # The node itself, its name and its place in lists stay.
     with slicer.util.NodeModify(replace):
@@ -97,6 +104,7 @@ def _add(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> "sl
         _fill(segmentationNode, volumeNode, result)
         _remember(segmentationNode, result, earlier)
     except Exception:
+        removeAutomatic(segmentationNode)
         for node in (*parts.partNodes(segmentationNode), segmentationNode):
             slicer.mrmlScene.RemoveNode(node)
         raise
@@ -117,6 +125,7 @@ def _fill(
     # Segments before display nodes: these would show, and convert, what is still being put together.
     fillSegmentation(segmentationNode.GetSegmentation(), labelmap, result.surfaces)
     styleSegmentation(segmentationNode)
+    keepAutomatic(segmentationNode, labelmap)
 
 
 def _remember(

@@ -108,6 +108,17 @@ def fillSegmentation(
         segmentation.AddSegment(segment, info.key)
 
 
+def letGoOfSegments(segmentation: "slicer.vtkSegmentation") -> None:
+    """Remove all segments of a segmentation that is in no scene any more.
+
+    Their label maps are taken away first: a segment that shares its label map with others is else wiped out
+    of it, which takes long on a long scan. While a view shows the segmentation, that would crash.
+    """
+    for key in segmentation.GetSegmentIDs():
+        segmentation.GetSegment(key).RemoveRepresentation(LABELMAP)
+    segmentation.RemoveAllSegments()
+
+
 def terminologyEntry(label: LabelInfo) -> str:
     """Return the terminology of a label in the text form that Slicer stores.
 

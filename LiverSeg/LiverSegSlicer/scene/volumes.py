@@ -27,6 +27,7 @@ _SEVERAL_VALUES = (
 )
 _KVP = "0018,0060"
 _CONTRAST_AGENT = "0018,0010"
+_SERIES_UID = "0020,000E"
 _SERIES_DESCRIPTION = "0008,103E"
 _DATES = ("0008,0022", "0008,0021", "0008,0020")
 """Of acquisition, series and study."""
@@ -141,6 +142,11 @@ def contrastAgentOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
 def seriesOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     """Return the description of the series; the node's name if it is not known."""
     return _headerValue(volumeNode, _SERIES_DESCRIPTION).strip() or volumeNode.GetName() or ""
+
+
+def seriesUidOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
+    """Return the UID of the scan's DICOM series; empty if it is not known."""
+    return _headerValue(volumeNode, _SERIES_UID).strip()
 
 
 def dateOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
