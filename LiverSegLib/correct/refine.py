@@ -99,11 +99,17 @@ def _refine_in(
     box = crop.box
     labels = scene.labels[box]
     told_in, told_out = _told(scene.grid, box, strokes)
-    fixed = _protected(touched(box), told_in | told_out) | told_in | told_out
+    earlier = touched(box)
+    fixed = _protected(earlier, told_in | told_out) | told_in | told_out
     fixed |= _beyond_reach(crop, told_in | told_out, target.reach_mm)
     image = crop.reduced(scene.image[box])
     image = ndimage.gaussian_filter(image, [SMOOTHING_MM / step for step in crop.spacing])
     inside = np.isin(labels, target.members)
+    ever_told = np.logical_or.reduce([told for told, _ in earlier] + [told_in | told_out])
+    stays_in, stays_out = (
+        (ever_told & inside & ~told_out) | told_in,
+        (ever_told & ~inside & ~told_in) | told_out,
+    )
     network = _network(scene, target, box)
     changes = []
     for include, told in ((True, told_in), (False, told_out)):
@@ -118,7 +124,8 @@ def _refine_in(
         local = Local(
             target.name, include, image, crop.reduced(inside) >= 0.5, (crop.reduced(free) >= 0.5) & ~blocks,
             blocks, None if network is None else crop.reduced(network), crop.reduced(natural) >= 0.5,
-            crop.spacing, scene.liver_hu,
+            crop.spacing, scene.liver_hu, crop.reduced(stays_in if include else stays_out) > 0,
+            crop.reduced(stays_out if include else stays_in) > 0,
         )  # fmt: skip
         prior = change_probability(local)
         share = random_walker(prior, local.image, local.free, local.seeds, local.spacing)
