@@ -27,6 +27,8 @@ VARIANTS = 3
 """So many errors are made of each organ and of each lesion."""
 NEW_LESIONS = 3
 """So many lesions are put into a liver at a time."""
+BITTEN, BITTEN_MM = 0.4, 8.0
+"""This share of lesions no deeper in the liver than this is in part left out by the liver's mask."""
 VISIBLE_HU = 8.0
 """A lesion that differs less from the liver is not put in."""
 
@@ -44,15 +46,15 @@ def training_tasks(case: Case, rng: np.random.Generator) -> Iterator[Task]:
         task = lesions[number]
         if (task.start[task.truth] == TUMOUR).any():
             yield task
-        yield replace(task, start=_without_lesion(task), origin="nothing")
+        yield _bitten(replace(task, start=_without_lesion(task), origin="nothing"), rng)
         for _ in range(VARIANTS):
-            yield _with_lesion_error(_fainter(task, rng), rng)
+            yield _bitten(_with_lesion_error(_fainter(task, rng), rng), rng)
     if any(task.target == "liver" for task in organs):
         for _ in range(NEW_LESIONS):
             made = _new_lesion(case, rng)
             if made is not None:
-                yield replace(made, start=_without_lesion(made), origin="nothing")
-                yield _with_lesion_error(made, rng)
+                yield _bitten(replace(made, start=_without_lesion(made), origin="nothing"), rng)
+                yield _bitten(_with_lesion_error(made, rng), rng)
 
 
 def _around(task: Task, mask: np.ndarray) -> Box:
@@ -123,6 +125,24 @@ def _with_organ_error(task: Task, rng: np.random.Generator) -> Task:
 
 def _without_lesion(task: Task) -> np.ndarray:
     return np.where((task.start == TUMOUR) & ~task.ignored, np.uint8(LIVER), task.start)
+
+
+def _bitten(task: Task, rng: np.random.Generator) -> Task:
+    """Return a task whose liver, at times, leaves out a part of a lesion that lies near its border."""
+    box, steps = _around(task, task.truth), task.case.grid.spacing[::-1]
+    truth, radius = task.truth[box], 0.5 * task.diameter_mm
+    home = np.isin(task.case.reference[box], (LIVER, TUMOUR))
+    if rng.random() >= BITTEN or home.all():
+        return task
+    places = np.argwhere(truth)
+    depth = ndimage.distance_transform_edt(home, sampling=steps)[truth]
+    if depth.min() > BITTEN_MM:
+        return task
+    outermost = places[int(np.argmin(depth))]
+    bite = _blob(truth.shape, steps, outermost, max(5.0, radius * rng.uniform(0.5, 1.5)), rng) < 0
+    start = task.start.copy()
+    start[box][bite & np.isin(start[box], (LIVER, TUMOUR)) & ~task.ignored[box]] = BACKGROUND
+    return replace(task, start=start)
 
 
 def _fainter(task: Task, rng: np.random.Generator) -> Task:
