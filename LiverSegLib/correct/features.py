@@ -243,7 +243,7 @@ def _of_geodesic(local: Local, click: _Click, changing: np.ndarray) -> Dict[str,
     slow = 1 + np.abs(local.image - click.here) / EDGE_HU
     speed = sitk.GetImageFromArray(np.where(changing, 1 / slow, 1e-3).astype(np.float32))
     speed.SetSpacing(local.spacing[::-1])
-    starts = [[int(i) for i in place[::-1]] for place in np.argwhere(local.seeds)]
+    starts = [[int(i) for i in place[::-1]] for place in np.argwhere(_surface(local.seeds))]
     arrival = sitk.GetArrayFromImage(sitk.FastMarching(speed, trialPoints=starts, stoppingValue=200.0))
     arrival = np.minimum(arrival, 200.0).astype(np.float32)
     return {
@@ -251,6 +251,11 @@ def _of_geodesic(local: Local, click: _Click, changing: np.ndarray) -> Dict[str,
         "detour": np.log(np.clip((arrival + 2) / (click.distance + 2), 1, 30)),
         "geodesic of reach": np.log(np.clip(arrival / click.reach, 0.1, 30)),
     }
+
+
+def _surface(mask: np.ndarray) -> np.ndarray:
+    """Return the voxels of a mask that have a neighbour outside: ways begin there."""
+    return mask & ~ndimage.binary_erosion(mask)
 
 
 def _of_mask(local: Local) -> Dict[str, Values]:

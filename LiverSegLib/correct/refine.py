@@ -19,6 +19,8 @@ SMOOTHING_MM = 1.2
 """Standard deviation of the smoothing of the image: noise goes, edges stay."""
 GROWTH = 1.6
 """A crop whose border the change touches is made larger by this factor."""
+MOST_BLOCKS, COARSER = 200_000, 1.15
+"""Around long and wide strokes blocks are made coarser in steps: more of them take seconds."""
 Touched = Callable[[Box], List[Tuple[np.ndarray, np.ndarray]]]
 """Asked with a box: for each earlier action, the box's voxels that were told and that changed."""
 LEVELS = 12
@@ -75,12 +77,16 @@ def refine(
 ) -> Wanted:
     """Return what strokes that lie near each other change.
 
-    The crop is made larger, and its blocks coarser, while the change touches its border.
+    The crop is made larger, and its blocks coarser, while the change touches its border; of long and wide
+    strokes the blocks are coarser from the start.
     """
     half_mm, spacing_mm = target.half_mm, target.spacing_mm
     inner = box_of(scene.grid, strokes)
     while True:
         crop = crop_around(scene.grid, inner, half_mm, spacing_mm)
+        while np.prod(crop.shape) > MOST_BLOCKS:
+            spacing_mm *= COARSER
+            crop = crop_around(scene.grid, inner, half_mm, spacing_mm)
         wanted = _refine_in(crop, scene, target, strokes, touched, volume_mm3)
         grown = min(half_mm * GROWTH, target.reach_mm)
         if grown <= half_mm or not touches_border(wanted.added | wanted.removed, crop.box, scene.grid.shape):

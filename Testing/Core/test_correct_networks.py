@@ -5,10 +5,13 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from LiverSegLib.correct import Session, Stroke, refine
 from LiverSegLib.correct.energy import change_probability
 from LiverSegLib.correct.features import WAYS, features
 from LiverSegLib.correct.local import Local
 from LiverSegLib.correct.perceptron import Perceptrons, perceptrons, stacked, unpacked
+from LiverSegLib.images.grid import NOT_SHEARED, Grid
+from LiverSegLib.labels import LIVER, TUMOUR
 
 SHAPE, SPACING = (12, 17, 20), (3.0, 2.0, 1.5)
 LARGEST_BYTES, MOST_WEIGHTS = 1_000_000, 200_000
@@ -118,3 +121,24 @@ def test_every_feature_that_the_networks_see_is_there(kind):
     assert set(one.names) <= set(features(local()))
     for layers in one.members:
         assert layers[0][0].shape[0] == len(one.names) and layers[-1][0].shape[1] == 1
+
+
+def test_around_wide_strokes_blocks_are_coarser(monkeypatch):
+    grid = Grid((40, 40, 30), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), NOT_SHEARED)
+    rng = np.random.default_rng(0)
+    image = grid.image(rng.normal(100, 5, grid.shape).astype(np.int16))
+    sizes = []
+
+    def noted(one):
+        sizes.append(one.image.size)
+        return change_probability(one)
+
+    monkeypatch.setattr(refine, "MOST_BLOCKS", 9_000)
+    monkeypatch.setattr(refine, "change_probability", noted)
+    work = Session(image, grid.image(np.full(grid.shape, LIVER, np.uint8)))
+    centre = (40.0, 40.0, 30.0)
+    work.refine("tumor", strokes=[Stroke([centre], 15.0)])
+    assert sizes and max(sizes) <= 9_000 < np.prod(grid.shape)
+    z, y, x = np.indices(grid.shape) * 2.0
+    under = (z - 30) ** 2 + (y - 40) ** 2 + (x - 40) ** 2 <= 15.0**2
+    assert (work._scene.labels[under] == TUMOUR).all()
