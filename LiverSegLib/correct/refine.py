@@ -19,6 +19,8 @@ SMOOTHING_MM = 1.2
 """Standard deviation of the smoothing of the image: noise goes, edges stay."""
 GROWTH = 1.6
 """A crop whose border the change touches is made larger by this factor."""
+MOST_BLOCKS, COARSER = 200_000, 1.15
+"""Around long and wide strokes blocks are made coarser in steps: more of them take seconds."""
 Touched = Callable[[Box], List[Tuple[np.ndarray, np.ndarray]]]
 """Asked with a box: for each earlier action, the box's voxels that were told and that changed."""
 LEVELS = 12
@@ -75,12 +77,16 @@ def refine(
 ) -> Wanted:
     """Return what strokes that lie near each other change.
 
-    The crop is made larger, and its blocks coarser, while the change touches its border.
+    The crop is made larger, and its blocks coarser, while the change touches its border; of long and wide
+    strokes the blocks are coarser from the start.
     """
     half_mm, spacing_mm = target.half_mm, target.spacing_mm
     inner = box_of(scene.grid, strokes)
     while True:
         crop = crop_around(scene.grid, inner, half_mm, spacing_mm)
+        while np.prod(crop.shape) > MOST_BLOCKS:
+            spacing_mm *= COARSER
+            crop = crop_around(scene.grid, inner, half_mm, spacing_mm)
         wanted = _refine_in(crop, scene, target, strokes, touched, volume_mm3)
         grown = min(half_mm * GROWTH, target.reach_mm)
         if grown <= half_mm or not touches_border(wanted.added | wanted.removed, crop.box, scene.grid.shape):
@@ -99,11 +105,17 @@ def _refine_in(
     box = crop.box
     labels = scene.labels[box]
     told_in, told_out = _told(scene.grid, box, strokes)
-    fixed = _protected(touched(box), told_in | told_out) | told_in | told_out
+    earlier = touched(box)
+    fixed = _protected(earlier, told_in | told_out) | told_in | told_out
     fixed |= _beyond_reach(crop, told_in | told_out, target.reach_mm)
     image = crop.reduced(scene.image[box])
     image = ndimage.gaussian_filter(image, [SMOOTHING_MM / step for step in crop.spacing])
     inside = np.isin(labels, target.members)
+    ever_told = np.logical_or.reduce([told for told, _ in earlier] + [told_in | told_out])
+    stays_in, stays_out = (
+        (ever_told & inside & ~told_out) | told_in,
+        (ever_told & ~inside & ~told_in) | told_out,
+    )
     network = _network(scene, target, box)
     changes = []
     for include, told in ((True, told_in), (False, told_out)):
@@ -118,7 +130,8 @@ def _refine_in(
         local = Local(
             target.name, include, image, crop.reduced(inside) >= 0.5, (crop.reduced(free) >= 0.5) & ~blocks,
             blocks, None if network is None else crop.reduced(network), crop.reduced(natural) >= 0.5,
-            crop.spacing, scene.liver_hu,
+            crop.spacing, scene.liver_hu, crop.reduced(stays_in if include else stays_out) > 0,
+            crop.reduced(stays_out if include else stays_in) > 0,
         )  # fmt: skip
         prior = change_probability(local)
         share = random_walker(prior, local.image, local.free, local.seeds, local.spacing)

@@ -4,7 +4,7 @@ The model's masks and probabilities are computed once and kept in a cache folder
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence
 
@@ -44,6 +44,15 @@ class Case:
         """The grid of all arrays."""
         return Grid.of(self.image)
 
+    @property
+    def voxels(self) -> np.ndarray:
+        """HU, (z, y, x), read-only."""
+        return sitk.GetArrayViewFromImage(self.image)
+
+    def showing(self, voxels: np.ndarray) -> "Case":
+        """Return the case with another image, HU (z, y, x)."""
+        return replace(self, image=self.grid.image(np.rint(voxels).astype(np.int16)))
+
 
 @dataclass(frozen=True)
 class Task:
@@ -54,7 +63,7 @@ class Task:
         truth: bool (z, y, x).
         start: uint8 (z, y, x), the labels that the reader begins with.
         ignored: bool (z, y, x): other lesions, which do not count.
-        origin: "model" or "nothing".
+        origin: "model", "nothing", or "made" (correct_errors.py).
         diameter_mm: of the ball of equal volume.
         expert: whether an expert drew the reference.
     """
@@ -105,7 +114,9 @@ def tasks_of(case: Case) -> Iterator[Task]:
         truth = np.isin(case.reference, values)
         if target in case.entry["annotated"] and truth.any():
             expert = sources[target].startswith("expert")
-            yield Task(case, target, truth, case.predicted, nothing, "model", _diameter(case, truth), expert)
+            yield Task(
+                case, target, truth, case.predicted, nothing, "model", diameter_mm(case, truth), expert
+            )
     lesions, count = connected_components(case.reference == TUMOUR)
     sizes = component_sums(lesions, count)
     for number in range(1, count + 1):
@@ -120,5 +131,6 @@ def tasks_of(case: Case) -> Iterator[Task]:
         yield Task(case, "tumor", truth, without, ignored, "nothing", diameter, expert)
 
 
-def _diameter(case: Case, mask: np.ndarray) -> float:
+def diameter_mm(case: Case, mask: np.ndarray) -> float:
+    """The diameter in mm of the ball of a mask's volume."""
     return float(np.cbrt(6 * np.count_nonzero(mask) * case.grid.voxel_ml * 1000 / np.pi))
