@@ -4,6 +4,7 @@ from typing import Any, Callable, Iterable
 
 import slicer
 import vtk
+from PySide6 import QtCore
 
 from .recorder import recorder
 
@@ -53,10 +54,14 @@ class HierarchyKeeper:
     def _on_imported(self, node: Any) -> None:
         nodes = [self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes())]
         self._file(nodes)
-        # slice views keep the geometry of before the import until their node is touched
-        for slice_node in nodes:
-            if slice_node.IsA("vtkMRMLSliceNode"):
-                slice_node.Modified()
+        # slice views keep the geometry of before the import until their node is touched; some look at it
+        # only when the event loop runs again
+        self._touch_slices()
+        QtCore.QTimer.singleShot(0, self._touch_slices)
+
+    def _touch_slices(self) -> None:
+        for slice_node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
+            slice_node.Modified()
 
     def _on_closed(self, node: Any) -> None:
         if self.hierarchy().GetScene() is not self._scene:
