@@ -3,7 +3,7 @@
 from html import escape
 from typing import Mapping, Optional
 
-from ..labels import LABELS
+from ..labels import LABELS, LIVER
 from ..review import ACCEPTED, AUTOMATIC, EDITED, Review
 from .pieces import NONE, plain, section, table
 
@@ -39,6 +39,7 @@ def changes_section(review: Optional[Review]) -> str:
     if review is None or not review.changes:
         return ""
     names = {info.key: info.name for info in LABELS.values()}
+    names[LABELS[LIVER].key] = "Liver without tumors"  # the segment alone
     rows = [
         (escape(names.get(change.key, change.key)), _signed(change.volume_ml), _overlap(change.dice))
         for change in review.changes

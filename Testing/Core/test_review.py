@@ -105,7 +105,7 @@ class TestReport:
     def test_what_was_changed_stands_in_a_table(self, case):
         words = Page(report(case, review=Review(EDITED, changes=CHANGES))).text
         assert "Changes to the automatic result" in words
-        assert "Liver −12.3 0.971" in words and "Liver tumor +4.20 0.999" in words
+        assert "Liver without tumors −12.3 0.971" in words and "Liver tumor +4.20 0.999" in words
 
     @pytest.mark.parametrize("review", [None, Review(), Review(ACCEPTED, "A")])
     def test_without_changes_there_is_no_table(self, case, review):
