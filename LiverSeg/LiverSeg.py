@@ -42,13 +42,16 @@ class LiverSeg(ScriptedLoadableModule):
         icon = os.path.join(str(places.resourceFolder()), "Icons", "LiverSeg.png")
         if os.path.isfile(icon):
             self.parent.icon = qt.QIcon(icon)
-        slicer.app.connect("startupCompleted()", guarded(_registerSampleData))
+        slicer.app.connect("startupCompleted()", guarded(_register))
 
 
-def _registerSampleData() -> None:
+def _register() -> None:
+    """Tell Slicer of our sample scan and our Segment Editor effect."""
+    from LiverSegSlicer.correct.effect import registerEffect
     from LiverSegSlicer.sample_data import registerSampleData
 
     registerSampleData()
+    registerEffect()
 
 
 class LiverSegWidget(ScriptedLoadableModuleWidget):
@@ -56,6 +59,7 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
 
     def __init__(self, parent=None):
         self.panel = None
+        self.logic = None
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self):
@@ -64,8 +68,9 @@ class LiverSegWidget(ScriptedLoadableModuleWidget):
 
         uiWidget = slicer.util.loadUI(os.path.join(str(places.resourceFolder()), "UI", "LiverSeg.ui"))
         self.layout.addWidget(uiWidget)
-        self.panel = Panel(uiWidget, LiverSegLogic())
-        _registerSampleData()  # a module that is added to a running Slicer has missed its startup
+        self.logic = LiverSegLogic()  # where slicer.util.getModuleLogic looks for it
+        self.panel = Panel(uiWidget, self.logic)
+        _register()  # a module that is added to a running Slicer has missed its startup
 
         # Slicer tells a panel that it enters, but not the new one of a module that is reloaded while shown.
         if getattr(self.parent, "isEntered", True):

@@ -3,23 +3,24 @@
 The functions are generators, as :class:`Run` takes them; it is their last argument.
 """
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
-from uuid import uuid4
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import InputError, UsageError, WorkerError, write_failure
+from LiverSegLib.errors import InputError, UsageError, WorkerError
 from LiverSegLib.worker import protocol, scratch
 
 from .fatty_liver.assess import acceptedReading
 from .reruns import replaceableResult
 from .scene import fingerprint, parts, results, segments, volumes
 from .scene.rejected_lesions import toldLesions
+from .scene.review import reviewForReport
 from .work.files import (
     readArray,
     readSummary,
@@ -32,6 +33,7 @@ from .work.files import (
 from .work.input_watch import InputWatch
 from .work.requirements import checkTorch
 from .work.run import Ask, Run, Steps
+from .work.scan_files import KeptScan, folderFor, keepScan
 
 
 @dataclass(frozen=True)
@@ -57,38 +59,40 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
     """Segment a volume; the result is the segmentation node."""
     volumes.checkVolume(volumeNode)
     checkTorch()
-    with _watching(run, volumeNode) as watch, _roomFor(run) as folder:
+    with _watching(run, volumeNode) as watch, folderFor(run) as folder:
+        run.tell(0.0, _("Handing the scan over"))
+        scan = yield from keepScan(run, volumeNode, anew=True)
         request = protocol.Segment(
             folder.name,
-            voxels=str(folder / "voxels.npy"),
+            voxels=str(scan.voxels),
             grid=volumes.volumeGrid(volumeNode),
             name=volumeNode.GetName() or None,
             model=options.model,
             device=options.device,
             mirror=options.mirror,
             minimum_lesion_ml=options.minimumLesionMl,
+            probability=True,  # stays with the worker, for corrections
         )
-        run.tell(0.0, _("Handing the scan over"))
-        voxels = slicer.util.arrayFromVolume(volumeNode)
-        yield from writeArray(folder / "voxels.npy", voxels)
         watch.check()
         run.tell(0.02, _waitingFor(run, options))
         reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
         run.tell(0.95, _("Putting the result into the scene"))
-        result = yield from _readResult(reply, folder.parent, voxels.shape)
+        result = yield from _readResult(reply, scan, volumeNode.GetImageData().GetDimensions()[::-1])
         yield from _sceneAtRest()
         watch.check()
         watch.stop()
         earlier = replaceableResult(volumeNode) if options.replaceUntouched else None
-        return results.applyResult(volumeNode, result, replace=earlier)
+        segmentationNode = results.applyResult(volumeNode, result, replace=earlier)
+        scan.probability = segmentationNode.GetAttribute(parts.TIME)
+        return segmentationNode
 
 
 def measureSteps(segmentationNode: Any, run: Run) -> Steps:
     """Measure a segmentation anew; the result is the segmentation node."""
     case = _Case(segmentationNode)
-    with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as folder:
+    with _watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as folder:
         yield from case.handOver(run, folder)
-        yield from case.measure(run, folder, 0.3, 1.0)
+        yield from case.measure(run, folder, 0.2, 1.0)
         yield from _sceneAtRest()
         watch.check()
         watch.stop()
@@ -101,8 +105,9 @@ def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight
     case = _Case(segmentationNode)
     edited = fingerprint.editedSinceMeasured(segmentationNode)
     steatosis = acceptedReading(segmentationNode, case.volumeNode)
-    with _watching(run, case.volumeNode, segmentationNode) as watch, _roomFor(run) as room:
+    with _watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as room:
         yield from case.handOver(run, room)
+        yield from case.handOverLabels(run, room)
         if edited:
             yield from case.measure(run, room, 0.3, 0.5)
             yield from _sceneAtRest()
@@ -110,6 +115,7 @@ def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight
         watch.stop()
         if edited:
             results.updateMeasurements(segmentationNode, case.summary)
+        review = yield from reviewForReport(segmentationNode)
         request = protocol.Report(
             f"{room.name}-r",
             **case.arrays(room),
@@ -117,7 +123,7 @@ def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight
             label_format=labelFormat,
             highlight=highlight,
         )
-        writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis})
+        writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis, "review": review})
         reply = yield Ask(request, begin=0.5, words=stageWords)
         return Path(reply.folder) / reply.files["report"]
 
@@ -153,29 +159,42 @@ class _Case:
             raise InputError(_("The scan that this segmentation was made of is no longer in the scene."))
         volumes.checkVolume(self.volumeNode)
         self.summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
-        self.labels: np.ndarray = segments.labelsOf(segmentationNode, self.volumeNode)
+        self._nodes = segmentationNode, self.volumeNode
+        self._box = segments.labelledBox(*self._nodes)
+        self._scan: Any = None
         self._untouched = fingerprint.isUntouched(segmentationNode)
 
     def arrays(self, folder: Path) -> Dict[str, Any]:
         """The fields of a request that name what was handed over."""
         return {
-            "voxels": str(folder / "voxels.npy"),
+            "voxels": str(self._scan.voxels),
             "labels": str(folder / "labels.npy"),
             "summary": str(folder / "summary.json"),
             "grid": volumes.volumeGrid(self.volumeNode),
         }
 
     def handOver(self, run: Run, folder: Path) -> Steps:
-        """Write scan, mask and numbers into ``folder``."""
+        """Write scan and numbers into ``folder``."""
         run.tell(0.0, _("Handing the scan over"))
-        yield from writeArray(folder / "voxels.npy", slicer.util.arrayFromVolume(self.volumeNode))
-        run.tell(0.2, _("Handing the segmentation over"))
-        yield from writeArray(folder / "labels.npy", self.labels)
+        self._scan = yield from keepScan(run, self.volumeNode)
         writeSummary(folder / "summary.json", self.summary)
 
+    def handOverLabels(self, run: Run, folder: Path) -> Steps:
+        """Write the mask of the whole scan into ``folder``."""
+        run.tell(0.2, _("Handing the segmentation over"))
+        yield from writeArray(folder / "labels.npy", segments.LabelSlabs(*self._nodes, segments.VALUES))
+
     def measure(self, run: Run, folder: Path, begin: float, end: float) -> Steps:
-        """Take new numbers from the worker."""
-        request = protocol.Measure(f"{folder.name}-m", **self.arrays(folder), edited=not self._untouched)
+        """Take new numbers from the worker, which needs the labels in their box only."""
+        path = folder / "labels-in-box.npy"
+        run.tell(begin, _("Handing the segmentation over"))
+        yield from writeArray(path, segments.LabelSlabs(*self._nodes, segments.VALUES, self._box))
+        request = protocol.Measure(
+            f"{folder.name}-m",
+            **{**self.arrays(folder), "labels": str(path)},
+            box=tuple(edge for part in self._box for edge in (part.start, part.stop)),
+            edited=not self._untouched,
+        )
         reply = yield Ask(request, begin=begin, end=end, words=stageWords)
         place = resultFolder(reply.folder, folder.parent)
         try:
@@ -195,27 +214,9 @@ def _watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None)
         watch.stop()
 
 
-@contextmanager
-def _roomFor(run: Run) -> Iterator[Path]:
-    """A folder for what this run hands over, in the private folder of the worker, which is started if need
-    be; removed after the block."""
-    child = run.child = run.worker.start()
-    folder = child.folder / uuid4().hex[:12]
-    try:
-        folder.mkdir(mode=0o700)
-    except OSError as error:
-        if child.error is not None:
-            raise child.error from error
-        raise write_failure(error, folder.parent.parent, "write.scan-over") from error
-    try:
-        yield folder
-    finally:
-        scratch.remove_tree(folder)
-
-
-def _readResult(reply: Any, privateFolder: Path, shape: Any) -> Steps:
-    """Take a result in and remove its files."""
-    place = resultFolder(reply.folder, privateFolder)
+def _readResult(reply: Any, scan: KeptScan, shape: Any) -> Steps:
+    """Take a result in and remove its files, but the probability, which stays beside the scan."""
+    place = resultFolder(reply.folder, scan.folder.parent)
     try:
         labels = yield from readArray(resultFile(reply.folder, reply.labels))
         if labels.shape != shape or labels.dtype != np.uint8:
@@ -223,6 +224,8 @@ def _readResult(reply: Any, privateFolder: Path, shape: Any) -> Steps:
             raise WorkerError(text, f"labels {labels.dtype} {labels.shape}, scan {shape}")
         surfaces = yield from readSurfaces(reply)
         summary = readSummary(reply.folder, reply.summary)
+        if reply.probability is not None:
+            os.replace(resultFile(reply.folder, reply.probability), scan.probabilityFile)
     finally:
         scratch.remove_tree(place)
     return results.RunResult(summary["name"], labels, reply.grid, summary, surfaces)

@@ -11,16 +11,25 @@ developers.
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError
+from LiverSegLib.worker.messages import StrokeLine
 
+from . import acceptance
+from .correct.corrector import Corrector, sharedCorrector
+from .correct.steps import Asked, Corrected, caseOf
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
 from .scene import highlight, views
+from .scene.edits import NodeWriter
+from .scene.fingerprint import editedSinceMeasured
+from .scene.parts import requireVolume
+from .scene.roles import segmentNamed
+from .scene.volumes import scanPoint
 from .work.requirements import TorchState, installTorch, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
@@ -36,6 +45,7 @@ class Logic:
     def __init__(self, worker: Optional[WorkerProcess] = None) -> None:
         self._worker = worker
         self.meters = Meters()
+        self.corrector = sharedCorrector() if worker is None else Corrector(lambda: worker)
 
     @property
     def worker(self) -> WorkerProcess:
@@ -94,6 +104,57 @@ class Logic:
     ) -> Run:
         """The same in the background; ``completed(segmentationNode, error)`` is called once."""
         return self._start(partial(measureSteps, segmentationNode), progress, completed)
+
+    def measureInBackground(self, segmentationNode: Any, completed: Completed) -> Run:
+        """The same without precedence: any other run cancels it, and nothing waits for it."""
+        steps = partial(measureSteps, segmentationNode)
+        return Run(self.worker, steps, completed=completed, givesWay=True).start()
+
+    def refine(
+        self,
+        segmentationNode: Any,
+        target: str,
+        include: Sequence[Sequence[float]] = (),
+        exclude: Sequence[Sequence[float]] = (),
+        strokes: Sequence[Tuple[Sequence[Sequence[float]], float, bool]] = (),
+        volumeNode: Any = None,
+    ) -> Corrected:
+        """Correct a segment near clicks and strokes, and wait for it. There is no undo without an editor.
+
+        Args:
+            segmentationNode: any segmentation.
+            target: "liver", "spleen" or "tumor", or the ID or name of a segment.
+            include: points (r, a, s) in world mm, on voxels that belong to the segment and lack.
+            exclude: points on voxels of the segment that do not belong to it.
+            strokes: lines: their points, radius in mm, and whether they belong to the segment.
+            volumeNode: the scan; that of the result if None.
+
+        Returns:
+            ``Corrected``: ``added`` and ``removed`` voxels, ``voxelMl``.
+
+        Raises:
+            LiverSegError: With a sentence; the segmentation is as it was.
+        """
+        volumeNode = volumeNode if volumeNode is not None else requireVolume(segmentationNode)
+        case = caseOf(segmentationNode, segmentNamed(segmentationNode, target), volumeNode)
+
+        def lps(points: Sequence[Sequence[float]]) -> Tuple[Tuple[float, float, float], ...]:
+            return tuple(scanPoint(volumeNode, point) for point in points)
+
+        lines = tuple(StrokeLine(lps(points), float(radius), bool(on)) for points, radius, on in strokes)
+        asked = Asked(include=lps(include), exclude=lps(exclude), strokes=lines)
+        return self.corrector.correct(case, asked, NodeWriter(segmentationNode))
+
+    def accept(self, segmentationNode: Any, by: str) -> None:
+        """Accept a result as reviewed by ``by`` now: its segments, ROIs and numbers; an edited one is
+        measured first. Any later change opens it again.
+
+        Raises:
+            LiverSegError: With a sentence; nothing is accepted.
+        """
+        if editedSinceMeasured(segmentationNode):
+            self.measure(segmentationNode)
+        acceptance.accept(segmentationNode, by)
 
     def writeReport(
         self,

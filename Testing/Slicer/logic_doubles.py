@@ -4,6 +4,7 @@ and what they wait for.
 The worker is the real one with ``FakeSegmenter`` of Testing/Core/doubles.py; some are no workers at all.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -104,3 +105,9 @@ def nodeCounts() -> Dict[str, int]:
     counts["hidden"] = sum(bool(node.GetHideFromEditors()) for node in segmentations)
     counts["vtkMRMLSegmentationNode"] -= counts["hidden"]
     return counts
+
+
+def leftFiles(worker):
+    """What is in the private folder of a worker beside its owner's file and the scan that it keeps."""
+    kept = {worker.keptScan.folder.name} if worker.keptScan is not None else set()
+    return set(os.listdir(worker.start().folder)) - {"owner"} - kept

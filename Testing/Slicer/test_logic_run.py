@@ -52,7 +52,7 @@ def make(host, scene, pool):
             host.settle(0.02)
             pytest.fail(f"the worker is still at work: {worker.logText()}")
         if worker.isRunning():
-            assert os.listdir(worker.start().folder) == ["owner"]
+            assert logic_doubles.leftFiles(worker) == set()
     host.settle(0.02)
 
 

@@ -13,7 +13,7 @@ MODULE = ROOT / "LiverSeg" / "LiverSegSlicer"
 
 ROOMS = rooms_and_what_they_import("LiverSeg/LiverSegSlicer/")
 """Room -> the other rooms that it may import, as docs/developers.md says."""
-WIDGETS = {"panel", "selftest_hand", "selftest_panel"}
+WIDGETS = {"correct", "panel", "selftest_hand", "selftest_panel"}
 """Rooms that may touch Qt's widgets; the others take from Qt timers, processes and colors."""
 
 

@@ -34,7 +34,7 @@ from .journal_files import (
 )
 from .journal_scene import describe, packedSlabs, restoring, voxelChecksum
 
-__all__ = ["Entry", "Journal", "journals", "matching", "remove", "restore", "restoring"]
+__all__ = ["Entry", "Journal", "journals", "matching", "remove", "restore", "restoring", "sharedJournal"]
 
 ACTIONS = 3
 """So many edits are written at once, without waiting for a pause."""
@@ -208,6 +208,16 @@ class Journal(VTKObservationMixin):
             self._timer.stop()
         if not self._edits:
             self._savedTimer.stop()
+
+
+_shared: List[Journal] = []
+
+
+def sharedJournal() -> Journal:
+    """Return the journal of this Slicer."""
+    if not _shared:
+        _shared.append(Journal())
+    return _shared[0]
 
 
 def _timer(milliseconds: int, slot: Callable[[], None]) -> Any:

@@ -101,19 +101,23 @@ def reviewForReport(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Itera
     """Work out what report and JSON tell of the review, in short pieces, as ``automatic.compare`` does.
 
     Returns:
-        "state", "by", "at", and "changes": "key", "volume_ml", "dice" of each segment that is not as the run
-        brought it; none of them where no automatic result is kept.
+        "state", "by", "at", and "changes": "key", "volume_ml" (gained), "dice" of each segment that is not as
+        the run brought it; none of them where no automatic result is kept.
     """
     review = reviewOf(segmentationNode) or Review(EDITED)
     changes: Any = ()
     if review.state != AUTOMATIC and automaticOf(segmentationNode) is not None:
         changes = yield from compare(segmentationNode)
     told = [
-        {"key": change.key, "volume_ml": change.volumeMl, "dice": change.dice}
+        {"key": change.key, "volume_ml": _difference(change), "dice": change.dice}
         for change in changes
         if not _isSame(change)
     ]
     return {"state": review.state, "by": review.by, "at": review.at, "changes": told}
+
+
+def _difference(change: Change) -> Optional[float]:
+    return None if change.volumeMl is None else change.volumeMl - change.automaticMl
 
 
 def _isSame(change: Change) -> bool:

@@ -5,7 +5,7 @@ ready made, so that nothing is converted when they are shown. Editing changes la
 extents: whoever reads them back goes by segment ID.
 """
 
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -14,7 +14,7 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.images.grid import bounding_box
+from LiverSegLib.images.grid import Box, bounding_box
 from LiverSegLib.labels import LABELS, LIVER, TUMOUR, Code, LabelInfo
 
 from .volumes import ijkToRas, toWorld
@@ -29,6 +29,9 @@ REGION_CONTEXT = "Anatomic codes - DICOM master list"
 """Slicer's list of places in the body."""
 
 Surfaces = Mapping[str, Tuple[np.ndarray, np.ndarray]]
+
+VALUES = {info.key: info.value for info in LABELS.values()}
+"""ID of each of our segments -> its label; tumor wins over spleen, spleen over liver."""
 
 _SAME_GRID_VOXELS = 0.01
 """Two grids are one if no corner lies further apart than this part of a voxel."""
@@ -137,15 +140,19 @@ def segmentMask(
 
     None if there is no such segment, or it has no label map.
     """
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentID)
-    image = None if segment is None else segment.GetRepresentation(LABELMAP)
+    image = labelmapOf(segmentationNode, segmentID)
     if image is None:
         return None
-    scalars = image.GetPointData().GetScalars()
-    if scalars is None or not image.GetNumberOfPoints():
-        return np.zeros((0, 0, 0), bool), image
-    voxels = vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])
-    return voxels == segment.GetLabelValue(), image
+    voxels, value = _voxelsAndValue(segmentationNode, segmentID, image)
+    return voxels == value, image
+
+
+def labelmapOf(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str
+) -> Optional["slicer.vtkOrientedImageData"]:
+    """Return the label map that holds a segment, perhaps with others; None if there is none."""
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentID)
+    return None if segment is None else segment.GetRepresentation(LABELMAP)
 
 
 def labelsOf(
@@ -159,25 +166,82 @@ def labelsOf(
     Raises:
         InputError: none of the segments is there.
     """
-    labels = np.zeros(volumeNode.GetImageData().GetDimensions()[::-1], np.uint8)
-    found = False
-    for info in LABELS.values():
-        mask = segmentMask(segmentationNode, info.key)
-        if mask is None:
-            continue
-        found = True
-        if not mask[0].size:
-            continue
-        if _onGrid(mask[1], segmentationNode, volumeNode):
-            _paste(labels, mask[0], mask[1].GetExtent(), info.value)
-        else:
-            array = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, info.key, volumeNode)
-            labels[array > 0] = info.value
-    if not found:
+    labelledBox(segmentationNode, volumeNode)
+    whole = tuple(slice(0, count) for count in volumeNode.GetImageData().GetDimensions()[::-1])
+    return labelsIn(segmentationNode, volumeNode, VALUES, whole)
+
+
+def labelledBox(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", volumeNode: "slicer.vtkMRMLVolumeNode"
+) -> Box:
+    """Return a box (z, y, x) of the volume that holds liver, spleen and tumor, at no cost: that of their
+    label maps; one voxel if they have none there, the whole volume where they lie on another grid.
+
+    Raises:
+        InputError: none of the segments is there.
+    """
+    images = [image for key in VALUES if (image := labelmapOf(segmentationNode, key)) is not None]
+    if not images:
         raise InputError(
             _("The segmentation holds none of the segments liver, spleen and liver tumor any more.")
         )
+    counts = volumeNode.GetImageData().GetDimensions()[::-1]
+    images = [image for image in images if image.GetNumberOfPoints()]
+    if not all(_onGrid(image, segmentationNode, volumeNode) for image in images):
+        extents = [tuple(edge for count in counts[::-1] for edge in (0, count - 1))]
+    else:
+        extents = [image.GetExtent() for image in images]
+    parts = []
+    for axis, count in enumerate(counts):
+        at = 2 * (2 - axis)
+        low = max(0, min((extent[at] for extent in extents), default=0))
+        high = min(count, max((extent[at + 1] + 1 for extent in extents), default=1))
+        parts.append(slice(low, high) if low < high else slice(0, 1))
+    z, y, x = parts
+    return z, y, x
+
+
+def labelsIn(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode",
+    volumeNode: "slicer.vtkMRMLVolumeNode",
+    values: Mapping[str, int],
+    box: Sequence[slice],
+) -> np.ndarray:
+    """Return segments as they are now as labels, uint8 (z, y, x), in a box of the volume.
+
+    Args:
+        values: segment ID -> label; where segments overlap, the one named last wins.
+        box: slices (z, y, x) with start and stop.
+    """
+    labels = np.zeros([part.stop - part.start for part in box], np.uint8)
+    for segmentID, value in values.items():
+        image = labelmapOf(segmentationNode, segmentID)
+        if image is None or not image.GetNumberOfPoints():
+            continue
+        if not _onGrid(image, segmentationNode, volumeNode):
+            image = _resampled(image, segmentationNode, volumeNode, box)
+        _paste(labels, image, segmentationNode, segmentID, box, value)
     return labels
+
+
+class LabelSlabs:
+    """The labels in a box of a volume (all of it if None), uint8 (z, y, x), made slab by slab:
+    ``slabs[first:last]``. See ``labelsIn``."""
+
+    def __init__(
+        self, segmentationNode: Any, volumeNode: Any, values: Mapping[str, int], box: Optional[Box] = None
+    ) -> None:
+        self._nodes = segmentationNode, volumeNode
+        self._values = values
+        whole = [slice(0, count) for count in volumeNode.GetImageData().GetDimensions()[::-1]]
+        self._box = whole if box is None else box
+        self.shape = tuple(part.stop - part.start for part in self._box)
+        self.nbytes = int(np.prod(self.shape))
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        first, last, _step = part.indices(self.shape[0])
+        start = self._box[0].start
+        return labelsIn(*self._nodes, self._values, (slice(start + first, start + last), *self._box[1:]))
 
 
 def segmentVoxels(
@@ -190,10 +254,8 @@ def segmentVoxels(
     mask = segmentMask(segmentationNode, segmentID)
     if mask is None or not _onGrid(mask[1], segmentationNode, volumeNode):
         return None
-    voxels = np.zeros(volumeNode.GetImageData().GetDimensions()[::-1], np.uint8)
-    if mask[0].size:
-        _paste(voxels, mask[0], mask[1].GetExtent(), 1)
-    return voxels.view(bool)
+    whole = [slice(0, count) for count in volumeNode.GetImageData().GetDimensions()[::-1]]
+    return labelsIn(segmentationNode, volumeNode, {segmentID: 1}, whole).view(bool)
 
 
 def segmentBox(
@@ -242,14 +304,42 @@ def _onGrid(
     return bool(apart.max() <= _SAME_GRID_VOXELS * steps.min())
 
 
-def _paste(labels: np.ndarray, mask: np.ndarray, extent: Tuple[int, ...], value: int) -> None:
-    """Write ``value`` where ``mask``, whose place is ``extent`` (Slicer's order), is set within the array."""
+def _resampled(image: Any, segmentationNode: Any, volumeNode: Any, box: Sequence[slice]) -> Any:
+    """Return a segment's label map on the volume's grid, nearest neighbor, in a box alone."""
+    transform = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        segmentationNode.GetParentTransformNode(), volumeNode.GetParentTransformNode(), transform
+    )
+    nothing = np.zeros([part.stop - part.start for part in box], bool)
+    place, found = (
+        imageOf(nothing, [part.start for part in box[::-1]], volumeNode),
+        slicer.vtkOrientedImageData(),
+    )
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        image, place, found, False, False, transform
+    )
+    return found
+
+
+def _paste(
+    labels: np.ndarray, image: Any, segmentationNode: Any, segmentID: str, box: Sequence[slice], value: int
+) -> None:
+    """Write ``value`` into the labels of a box of the volume where a segment on its grid has voxels."""
+    voxels, own = _voxelsAndValue(segmentationNode, segmentID, image)
     inside, outside = [], []
-    for axis, (count, length) in enumerate(zip(labels.shape, mask.shape)):
-        start = extent[2 * (2 - axis)]
-        low, high = max(0, start), min(count, start + length)
+    for part, start, length in zip(box, image.GetExtent()[4::-2], voxels.shape):
+        low, high = max(part.start, start), min(part.stop, start + length)
         if low >= high:
             return
-        inside.append(slice(low, high))
+        inside.append(slice(low - part.start, high - part.start))
         outside.append(slice(low - start, high - start))
-    np.copyto(labels[tuple(inside)], value, where=mask[tuple(outside)])
+    np.copyto(labels[tuple(inside)], np.uint8(value), where=voxels[tuple(outside)] == own)
+
+
+def _voxelsAndValue(segmentationNode: Any, segmentID: str, image: Any) -> Tuple[np.ndarray, int]:
+    """Return the voxels (z, y, x) of a segment's label map, and the value that stands for the segment."""
+    scalars = image.GetPointData().GetScalars()
+    value = segmentationNode.GetSegmentation().GetSegment(segmentID).GetLabelValue()
+    if scalars is None or not image.GetNumberOfPoints():
+        return np.zeros((0, 0, 0), np.uint8), value
+    return vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1]), value

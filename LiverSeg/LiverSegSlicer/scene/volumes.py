@@ -1,7 +1,7 @@
 """The scan as the scene holds it: what to tell of it and its DICOM header, can it be segmented, its grid."""
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -127,6 +127,13 @@ def toWorld(node: "slicer.vtkMRMLTransformableNode") -> np.ndarray:
     if transformNode is not None:
         transformNode.GetMatrixTransformToWorld(matrix)
     return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def scanPoint(volumeNode: "slicer.vtkMRMLVolumeNode", ras: Sequence[float]) -> Tuple[float, float, float]:
+    """Return a point of the world, RAS mm, as LPS mm of a volume, whose transform is taken off."""
+    own = np.linalg.inv(toWorld(volumeNode)) @ np.array([*ras, 1.0])
+    x, y, z = (_TO_LPS @ own[:3]).tolist()
+    return x, y, z
 
 
 def tubeVoltageOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[float]:

@@ -28,6 +28,8 @@ Progress = Callable[[float, str], None]
 Completed = Callable[[Any, Optional[LiverSegError]], None]
 """Called once: with the result and None, or with None and an error whose text is a sentence."""
 
+_WAIT_MS = 10
+"""A run that waits for the worker looks so often whether it is free."""
 
 Pieces = Iterator[None]
 """A generator that yields after each piece; what it returns is the result."""
@@ -61,6 +63,8 @@ class Run:
         progress: See ``Progress``. An exception in it ends the run.
         completed: See ``Completed``.
         blocking: ``wait`` will be called: turns are not left to the event loop.
+        givesWay: another run that wants the worker ends this one, as if it had been cancelled.
+        isBrief: another run that wants the worker waits for the end of this one.
     """
 
     def __init__(
@@ -71,8 +75,12 @@ class Run:
         progress: Optional[Progress] = None,
         completed: Optional[Completed] = None,
         blocking: bool = False,
+        givesWay: bool = False,
+        isBrief: bool = False,
     ) -> None:
         self.worker = worker
+        self.givesWay = givesWay
+        self.isBrief = isBrief
         self.child: Optional[ChildProcess] = None
         self.result: Any = None
         self.error: Optional[LiverSegError] = None
@@ -103,12 +111,9 @@ class Run:
     # ---- for those who make runs and for steps
 
     def start(self) -> "Run":
-        """Begin in the next turn of the event loop. If the worker has another run, this one fails, then."""
-        try:
-            self.worker.occupy(self)
-            self._occupies = True
-        except LiverSegError as error:
-            self._stopped = error
+        """Begin in the next turn of the event loop. If the worker has a run that neither gives way nor is
+        brief, this one fails, then."""
+        self._takeWorker()
         self._later()
         return self
 
@@ -141,7 +146,7 @@ class Run:
         try:
             while self._running:
                 self._turn()
-                if self._running and not self._due:
+                if self._running and not (self._due and self._occupies):
                     self.worker.pump(20 if withWindow else 100)
                 if withWindow:
                     # lint: allow reentry a step is never entered twice, and the worker has one run at a time
@@ -155,16 +160,36 @@ class Run:
 
     # ---- turns
 
-    def _later(self) -> None:
+    def _takeWorker(self) -> None:
+        """Occupy the worker, or see to it that whoever has it ends soon."""
+        other = self.worker.occupant
+        # without a window no event loop runs, and the other would never end
+        canWait = not self._blocking or slicer.util.mainWindow() is not None
+        if canWait and other is not None and (other.givesWay or other.isBrief):
+            if other.givesWay:
+                other.cancel()
+            return
+        try:
+            self.worker.occupy(self)
+            self._occupies = True
+        except LiverSegError as error:
+            self._stopped = error
+
+    def _later(self, milliseconds: int = 0) -> None:
         self._due = True
         if not self._blocking:
-            qt.QTimer.singleShot(0, guarded(self._turn))
+            qt.QTimer.singleShot(milliseconds, guarded(self._turn))
 
     def _turn(self) -> None:
         """Go on, if it is time and we are not in the middle of a step that lets events happen."""
         if not self._due or self._stepping or not self._running:
             return
         self._due = False
+        if not self._occupies and self._stopped is None:
+            self._takeWorker()
+            if not self._occupies and self._stopped is None:
+                self._later(_WAIT_MS)
+                return
         error, self._failure = self._stopped or self._failure, None
         if error is None and self.child is not None and self.child.error is not None:
             error = self.child.error

@@ -84,11 +84,16 @@ class WorkerProcess:
 
     Args:
         command: Program and arguments; ``workerCommand()`` if None.
+
+    Attributes:
+        occupant: the run that has the worker; None if it is free.
+        keptScan: see ``scan_files``.
     """
 
     def __init__(self, command: Optional[Sequence[str]] = None) -> None:
         self.log = WorkerLog()
         self.occupant: Any = None
+        self.keptScan: Any = None
         self._command = command
         self._child: Optional[ChildProcess] = None
         self._ending: List[Tuple[ChildProcess, float]] = []
@@ -280,6 +285,7 @@ class WorkerProcess:
     def _leave(self, child: ChildProcess) -> None:
         """The current process is no longer ours: its request fails."""
         self._child, self._ready, self._warm, self._deadline = None, False, None, None
+        self.keptScan = None  # its folder goes with the process
         if self._request is not None:
             self._answer(None, child.error)
 
