@@ -24,14 +24,15 @@ from .fatty_liver.rois import nameOf, roiNodes
 from .sample_data import NODE_NAME, sampleFile
 from .scene import fingerprint, parts, segments
 from .scene.highlight import isHighlight
+from .selftest_correct import CorrectSteps
 from .selftest_panel import READER, PanelSteps
 
 _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
 """Segment ID -> SNOMED CT code that its terminology must hold."""
 NEEDS_TORCH = (
     "segmenting, cancelling, reading numbers and tables, jumping to a lesion, highlighting, editing and"
-    " updating numbers, ROIs for fatty liver, accepting, the report, leaving and coming back with a result,"
-    " coming back from a saved scene, keeping edits"
+    " updating numbers, correcting by clicks, accepting and reopening, ROIs for fatty liver, the report,"
+    " leaving and coming back with a result, coming back from a saved scene, keeping edits"
 )
 """What is skipped without PyTorch."""
 
@@ -78,6 +79,7 @@ class SelfTest:
         self._highlights(segmentationNode)
         panel.cancels(segmentationNode)
         self._tell("A run can be cancelled.")
+        self._corrects(CorrectSteps(self._test, panel.hand, self._volumeNode, segmentationNode))
         panel.editsAndUpdates(segmentationNode)
         self._tell("An edited segmentation is measured anew.")
         panel.placesAndAccepts(segmentationNode)
@@ -96,6 +98,17 @@ class SelfTest:
         self._test.assertRaises(InputError, self._logic.segment, labelNode)
         slicer.mrmlScene.RemoveNode(labelNode)
         self._test.assertEqual(parts.allResults(), [])
+
+    def _corrects(self, steps: CorrectSteps) -> None:
+        if steps.canClick():
+            steps.clicksAndUndoes()
+            self._tell("A click corrects, and undo is exact.")
+            steps.addsLesion()
+            self._tell("A lesion is added by one click, and the numbers follow.")
+        else:
+            self._tell("SKIPPED, since there are no views: correcting by clicks.")
+        steps.acceptsAndReopens(READER)
+        self._tell("The result is accepted and opened again.")
 
     def _withoutTorch(self, panel: PanelSteps) -> None:
         self._test.assertNotEqual(self._logic.torchState().request, "")

@@ -156,6 +156,17 @@ class PanelHand:
         self.settle()
         return True
 
+    def clickAt(self, ras: Sequence[float], control: bool = False) -> None:
+        """Click on a point of the world in the red view, which is brought there."""
+        sliceWidget = slicer.app.layoutManager().sliceWidget("Red")
+        sliceNode = sliceWidget.mrmlSliceNode()
+        sliceNode.JumpSliceByCentering(*ras)
+        self.settle()
+        pixel = tuple(int(round(value)) for value in _pixelAt(sliceNode, ras))
+        modifiers = ["Control"] if control else []
+        slicer.util.clickAndDrag(sliceWidget, start=pixel, end=pixel, steps=1, modifiers=modifiers)
+        self.settle()
+
     def _moveTo(self, interactor: Any, point: Sequence[float]) -> None:
         interactor.SetEventInformation(int(round(point[0])), int(round(point[1])), 0, 0, "\0", 0, None)
         interactor.MouseMoveEvent()
@@ -184,8 +195,13 @@ def outermost(uiWidget):
 
 def _pixelOf(sliceNode: Any, roiNode: Any) -> np.ndarray:
     """The place of an ROI's centre in a slice view, (x, y) in pixels from its lower left corner."""
-    matrix = sliceNode.GetXYToRAS()
-    toRas = np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
     centre = [0.0, 0.0, 0.0]
     roiNode.GetCenterWorld(centre)
-    return (np.linalg.inv(toRas) @ np.array([*centre, 1.0]))[:2]
+    return _pixelAt(sliceNode, centre)
+
+
+def _pixelAt(sliceNode: Any, ras: Sequence[float]) -> np.ndarray:
+    """The place of a point of the world in a slice view, (x, y) in pixels from its lower left corner."""
+    matrix = sliceNode.GetXYToRAS()
+    toRas = np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+    return (np.linalg.inv(toRas) @ np.array([*ras, 1.0]))[:2]

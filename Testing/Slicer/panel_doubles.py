@@ -133,6 +133,7 @@ class FakeLogic(LiverSegLogic):
         LiverSegLogic.__init__(self)
         self.fakeWorker = FakeWorker()
         self.runs = []
+        self.background = []
         self.options = []
         self.torch = TORCH_OK
         self.installed = TORCH_OK
@@ -159,15 +160,19 @@ class FakeLogic(LiverSegLogic):
         return self._started(progress, completed, work)
 
     def measureAsync(self, segmentationNode, completed=None, progress=None):
-        def work():
-            volumeNode = parts.volumeOf(segmentationNode)
-            labels = segments.labelsOf(segmentationNode, volumeNode)
-            summary = summaryOfLabels(volumeNode, labels)
-            summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
-            results.updateMeasurements(segmentationNode, summary)
-            return segmentationNode
+        return self._started(progress, completed, lambda: self._measured(segmentationNode))
 
-        return self._started(progress, completed, work)
+    def measureInBackground(self, segmentationNode, completed):
+        self.background.append(FakeRun(None, completed, lambda: self._measured(segmentationNode)))
+        return self.background[-1]
+
+    def _measured(self, segmentationNode):
+        volumeNode = parts.volumeOf(segmentationNode)
+        labels = segments.labelsOf(segmentationNode, volumeNode)
+        summary = summaryOfLabels(volumeNode, labels)
+        summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
+        results.updateMeasurements(segmentationNode, summary)
+        return segmentationNode
 
     def writeReport(self, segmentationNode, folder, completed=None, progress=None, **options):
         def work():

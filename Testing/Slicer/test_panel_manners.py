@@ -270,7 +270,7 @@ def shown(window, host, ownModules):
     host.closePanels()
 
 
-def test_after_a_reload_the_shown_panel_works_although_slicer_does_not_call_enter(shown, host):
+def test_after_a_reload_the_shown_panel_works_although_slicer_does_not_call_enter(shown, host, ownModules):
     shown.onReload()
     host.settle(0.1)
     panel = slicer.modules.LiverSegWidget.panel
@@ -282,14 +282,14 @@ def test_after_a_reload_the_shown_panel_works_although_slicer_does_not_call_ente
     assert panel.parameters is None
 
 
-def test_a_panel_that_is_reloaded_while_another_module_is_shown_stays_quiet(shown, host):
+def test_a_panel_that_is_reloaded_while_another_module_is_shown_stays_quiet(shown, host, ownModules):
     host.mainWindow.closeModule()
     slicer.modules.LiverSegWidget.onReload()
     host.settle(0.1)
     assert slicer.modules.LiverSegWidget.panel.parameters is None
 
 
-def test_reload_reads_the_core_anew_and_stops_the_worker(shown, host):
+def test_reload_reads_the_core_anew_and_stops_the_worker(shown, host, ownModules):
     import LiverSegLib
     from LiverSegSlicer.work.worker_process import sharedWorker
 

@@ -211,8 +211,23 @@ def test_edit_is_noticed_and_measured_again(hand, scan, result):
     assert not hand.seen("editedWidget")
     edit(result, scan)
     hand.settle(0.6)
-    assert "edited after" in hand.text("editedLabel")
+    assert "measuring it again" in hand.text("editedLabel")
     assert hand.text("spleenValueLabel") == "89.6 ml"
+    assert not hand.seen("measureButton")
+    hand.logic.background.pop().finish()
+    hand.settle()
+    assert not hand.seen("editedWidget")
+    assert hand.text("spleenValueLabel") == "44.8 ml"
+
+
+def test_what_was_edited_elsewhere_is_measured_on_a_click(hand, scan, result):
+    hand.panel.exit()
+    edit(result, scan)
+    hand.settle(0.6)
+    hand.panel.enter()
+    hand.settle()
+    assert "edited after" in hand.text("editedLabel")
+    assert not hand.logic.background, "nothing starts because a panel is opened"
     hand.click("measureButton")
     assert not hand.enabled("measureButton")
     hand.logic.run.finish()
@@ -220,6 +235,18 @@ def test_edit_is_noticed_and_measured_again(hand, scan, result):
     assert not hand.seen("editedWidget")
     assert hand.text("spleenValueLabel") == "44.8 ml"
     assert hand.text("messageLabel") == "The numbers are now those of the segmentation as it is."
+
+
+def test_measuring_in_the_background_that_fails_says_why_and_offers_the_button(hand, scan, result):
+    from LiverSegLib.errors import WorkerError
+
+    edit(result, scan)
+    hand.settle(0.6)
+    hand.logic.background.pop().finish(WorkerError("The worker was ended."))
+    hand.settle()
+    assert hand.text("messageLabel") == "The worker was ended."
+    assert "edited after" in hand.text("editedLabel")
+    assert hand.enabled("measureButton")
 
 
 def test_rerun_keeps_the_edited_segmentation(hand, scan, result):

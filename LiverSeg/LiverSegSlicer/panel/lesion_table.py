@@ -4,10 +4,12 @@ from typing import Any, Callable, FrozenSet, Iterable, Mapping, Optional, Sequen
 
 from slicer.i18n import tr as _
 
+from ..correct.options import ADD, CORRECT, MERGE, SPLIT
 from ..scene import views
 from ..scene.rejected_lesions import RejectedLesion, rejectLesion, restoreLesion
 from ..sentences import sentences
 from ..slots import guarded
+from .correct_section import CorrectSection
 from .notes import PLAIN, WARNING, Note
 from .row_table import RowTable
 
@@ -32,11 +34,13 @@ class LesionTable:
     """Args:
     ui: the panel's widgets.
     change: does what ticks and buttons ask for.
+    correct: takes clicks in the views for lesions that are added, split and merged.
     """
 
-    def __init__(self, ui, change: Change) -> None:
+    def __init__(self, ui, change: Change, correct: CorrectSection) -> None:
         self._ui = ui
         self._change = change
+        self._correct = correct
         self._segmentationNode: Any = None
         self._detailNote = Note(ui, "lesionDetail", _("The chosen lesion."))
         self._rows: Sequence[Row] = ()
@@ -44,8 +48,16 @@ class LesionTable:
         self._lastDeleted: Optional[int] = None
         self._reason = ""
         self._table = RowTable(ui.lesionsTable, _DIAMETERS, _ROOM, MOST_ROWS, self._onChosen, self._onTicked)
-        ui.lesionPreviousButton.connect("clicked(bool)", guarded(lambda: self._step(-1)))
-        ui.lesionNextButton.connect("clicked(bool)", guarded(lambda: self._step(1)))
+        ui.lesionPreviousButton.connect("clicked(bool)", guarded(lambda: self.step(-1)))
+        ui.lesionNextButton.connect("clicked(bool)", guarded(lambda: self.step(1)))
+        self._clickButtons = {
+            ADD: ui.lesionAddButton,
+            SPLIT: ui.lesionSplitButton,
+            MERGE: ui.lesionMergeButton,
+        }
+        for mode, button in self._clickButtons.items():
+            button.connect("clicked(bool)", guarded(self._modeSlot(mode)))
+        correct.addModeListener(self._showMode)
         ui.lesionDeleteButton.connect("clicked(bool)", guarded(self._onDelete))
         ui.lesionUndoButton.connect("clicked(bool)", guarded(self._onUndo))
 
@@ -74,7 +86,8 @@ class LesionTable:
                 self._fillRow(number, row)
         self._setTicks()
         self._ui.lesionsTable.setVisible(bool(rows))
-        self._ui.lesionButtonsWidget.setVisible(bool(rows or deleted))
+        self._ui.lesionButtonsWidget.setVisible(segmentationNode is not None)
+        self._ui.lesionMoreWidget.setVisible(bool(rows))
         self._ui.lesionsTitleLabel.setText(_titleText(len(lesions)))
         self._detailNote.show("")
         self._showButtons()
@@ -115,6 +128,12 @@ class LesionTable:
         chooseFirst = _("Choose a lesion in the table first.")
         self._ui.lesionDeleteButton.toolTip = self._reason or (tip if counts else chooseFirst)
         self._ui.lesionUndoButton.enabled = not self._reason
+        locked = self._correct.reason()
+        for mode, button in self._clickButtons.items():
+            needed = {ADD: 0, SPLIT: 1, MERGE: 2}[mode]
+            enough = sum(rejected is None for _lesion, rejected in self._rows) >= needed
+            button.enabled = enough and not locked
+            button.toolTip = locked or (_clickTips()[mode] if enough else _("There are too few lesions."))
 
     def _onChosen(self, number: Optional[int]) -> None:
         if number is None:
@@ -141,10 +160,27 @@ class LesionTable:
         else:
             self._reject(number, delete=False)
 
-    def _step(self, by: int) -> None:
+    def step(self, by: int) -> None:
+        """Choose the row after (1) or before (-1) the chosen one."""
+        if not self._rows:
+            return
         number = self._table.chosen()
         last = len(self._rows) - 1
         self._ui.lesionsTable.selectRow(0 if number is None else max(0, min(last, number + by)))
+
+    def _modeSlot(self, mode: str) -> Callable[[bool], None]:
+        """What the button does that makes clicks in the views add, split or merge lesions."""
+
+        def choose(pressed: bool) -> None:
+            self._correct.correctLesions(mode if pressed else CORRECT)
+            self._showMode()
+
+        return choose
+
+    def _showMode(self) -> None:
+        """Show what clicks in the views are for."""
+        for mode, button in self._clickButtons.items():
+            button.checked = mode == self._correct.lesionMode()
 
     def _onDelete(self) -> None:
         number = self._table.chosen()
@@ -170,6 +206,14 @@ class LesionTable:
         self._change(
             lambda: restoreLesion(segmentationNode, index), _("The lesion is a tumor again and counts.")
         )
+
+
+def _clickTips() -> Mapping[str, str]:
+    return {
+        ADD: _("Click in a lesion that is missing: it grows there against the liver around it."),
+        SPLIT: _("Click in the one part of a lesion, then in the other: it becomes two."),
+        MERGE: _("Click on one lesion, then on the one that belongs to it: they become one."),
+    }
 
 
 def _titleText(count: int) -> str:

@@ -5,15 +5,22 @@ import qt
 import slicer
 
 from .. import slots
+from ..acceptance import checkReview
 from ..parameters import Preferences, segmentOptions
+from ..scene.review import wasAccepted
 from .advanced_section import AdvancedSection
+from .correct_section import CorrectSection
+from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
 from .panel_state import PanelState, readMeasurements
+from .recovery_section import RecoverySection
 from .report_section import ReportSection
 from .results_section import ResultsSection
+from .review_section import ReviewSection
 from .run_bar import RunBar
 from .scan_section import ScanSection
 from .scene_link import SceneLink
+from .shortcuts import ACCEPT, ADD, NEXT_LESION, PREVIOUS_LESION, REDO, REMOVE, UNDO, Shortcuts
 from .steatosis_section import SteatosisSection
 from .torch_section import TorchSection
 
@@ -47,16 +54,34 @@ class Panel:
             isBusy=lambda: self._runBar.isRunning(),
             onNewScan=self._onNewScan,
             onChanged=self._draw,
+            onTouched=self._onTouched,
             onEdited=self._onEdited,
         )
         self._torch = TorchSection(ui, logic, message, self._draw)
         self._scan = ScanSection(ui)
         self._runBar = RunBar(ui, logic, self._link, message, preferences, self._draw)
-        self._results = ResultsSection(ui, logic, self._runBar, message)
+        self._measuring = MeasuringAfterEdits(
+            logic, logic.corrector, self._runBar.isRunning, self._draw, message.fail
+        )
+        self._correct = CorrectSection(ui, message)
+        self._results = ResultsSection(ui, logic, self._runBar, message, self._correct, self._measuring)
         self._steatosis = SteatosisSection(ui, logic.meters, preferences, self._link)
+        self._recovery = RecoverySection(ui, message, self._onRestored)
+        self._review = ReviewSection(ui, logic, preferences, self._runBar, message)
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
         self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog)
         self._worker.setIdleMinutes(preferences.idleMinutes)
+        self._shortcuts = Shortcuts(
+            {
+                ADD: lambda: self._correct.setInclude(True),
+                REMOVE: lambda: self._correct.setInclude(False),
+                UNDO: self._correct.undo,
+                REDO: self._correct.redo,
+                NEXT_LESION: lambda: self._results.stepLesion(1),
+                PREVIOUS_LESION: lambda: self._results.stepLesion(-1),
+                ACCEPT: self._review.accept,
+            }
+        )
 
     @property
     def parameters(self):
@@ -69,14 +94,22 @@ class Panel:
             return
         self._torch.look()
         self._link.open()
+        self._shortcuts.install()
         if self._preferences.startWithPanel and not self._torch.reason() and not self._runBar.isRunning():
             options = segmentOptions(self.parameters)
             self._worker.start(options["model"], options["device"])
 
     def exit(self) -> None:
         """The panel is no longer shown: let the scene be. What runs goes on."""
+        self._shortcuts.remove()
         self._link.close()
+        self._correct.pause()
+        self._recovery.pause()
         self._steatosis.pause()
+
+    def undo(self) -> None:
+        """Take back the last edit of the segments, as the key does."""
+        self._correct.undo()
 
     def close(self) -> None:
         """The panel is about to vanish: stop what it started and let go of the scene."""
@@ -84,7 +117,9 @@ class Panel:
             return
         self._closed = True
         slots.removeListener(self._onFailure)
-        for part in (self._runBar, self._steatosis, self._torch, self._link):
+        self._shortcuts.remove()
+        parts = (self._measuring, self._correct, self._recovery, self._runBar, self._steatosis, self._torch)
+        for part in (*parts, self._link):
             part.close()
         # Slicer only hides a panel that is reloaded: its selectors would follow the scene for ever.
         self._uiWidget.setMRMLScene(None)
@@ -95,6 +130,7 @@ class Panel:
         if self._closed or not self._link.isOpen():
             return
         parameters, segmentationNode = self.parameters, self._link.chosenResult()
+        checkReview(segmentationNode)  # it may have been changed while nobody watched
         state = PanelState(
             parameters=parameters,
             volumeNode=parameters.inputVolume if parameters is not None else None,
@@ -110,16 +146,37 @@ class Panel:
             self._runBar,
             self._advanced,
             self._report,
+            self._correct,
             self._results,
             self._steatosis,
+            self._review,
+            self._recovery,
         ):
             section.show(state)
         self._link.watchSegmentation(segmentationNode)
 
+    def _onTouched(self) -> None:
+        """The segmentation is being edited: what was accepted is so no longer."""
+        self._results.showTouched()
+        if wasAccepted(self._link.watched()):
+            self._link.drawSoon()
+
     def _onEdited(self) -> None:
-        """The segmentation was edited: show whether its numbers are out of date, and measure the ROIs."""
+        """The hand rests after an edit: show whether the numbers are out of date, measure anew, and measure
+        the ROIs."""
+        segmentationNode = self._link.chosenResult()
+        self._measuring.edited(segmentationNode)
+        self._recovery.edited(segmentationNode)
         self._results.showEdited()
+        self._correct.compare()
+        self._review.refresh()
         self._steatosis.refresh()
+
+    def _onRestored(self, segmentationNode) -> None:
+        """Edits came back as a result: show it, and measure it where that was not done."""
+        if self.parameters is not None:
+            self.parameters.segmentation = segmentationNode
+        self._measuring.edited(segmentationNode)
 
     def _onNewScan(self) -> None:
         if not self._runBar.isRunning():

@@ -14,8 +14,10 @@ from ..scene.highlight import isHighlighted
 from ..scene.rejected_lesions import rejectedLesions
 from ..sentences import sentences
 from ..slots import guarded
+from .correct_section import CorrectSection
 from .folded_warnings import FoldedWarnings
 from .lesion_table import LesionTable
+from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
 from .notes import WARNING, Note
 from .panel_state import Measurements, PanelState
@@ -39,15 +41,26 @@ class ResultsSection:
         logic: a LiverSegLogic.
         runBar: runs the measuring after a change.
         message: tells of changes and how they ended.
+        correct: takes clicks for lesions that are added, split and merged.
+        measuring: measures in the background after edits.
     """
 
-    def __init__(self, ui, logic, runBar: RunBar, message: MessageLine) -> None:
+    def __init__(
+        self,
+        ui,
+        logic,
+        runBar: RunBar,
+        message: MessageLine,
+        correct: CorrectSection,
+        measuring: MeasuringAfterEdits,
+    ) -> None:
         self._ui = ui
         self._logic = logic
         self._runBar = runBar
         self._message = message
+        self._correct, self._measuring = correct, measuring
         self._state: Optional[PanelState] = None
-        self._lesions = LesionTable(ui, self._changeLesions)
+        self._lesions = LesionTable(ui, self._changeLesions, correct)
         self._editedNote = Note(
             ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
         )
@@ -85,13 +98,31 @@ class ResultsSection:
         edited = state.segmentationNode is not None and seemsEditedSinceMeasured(state.segmentationNode)
         busy = state.reasonToWait()
         self._ui.editedWidget.setVisible(edited)
-        self._editedNote.show(_("The segmentation was edited after these numbers were measured."), WARNING)
+        if self._measuring.isMeasuring():
+            self._editedNote.show(_("The segmentation was edited: measuring it again…"), WARNING)
+        else:
+            self._editedNote.show(
+                _("The segmentation was edited after these numbers were measured."), WARNING
+            )
+        self._ui.measureButton.setVisible(not self._measuring.isMeasuring())
         self._ui.measureButton.enabled = not busy
         self._ui.measureButton.toolTip = busy or _(
             "Measures volumes, tumor burden and lesions of the segmentation as it is now."
         )
-        outOfDate = _("The segmentation was edited: update the numbers first.") if edited else ""
-        self._lesions.allowChanges(busy or outOfDate)
+        outOfDate = _("The segmentation was edited: the numbers have to follow first.") if edited else ""
+        self._lesions.allowChanges(busy or self._correct.reason() or outOfDate)
+
+    def showTouched(self) -> None:
+        """Say at once that the numbers are out of date; when the hand rests it is looked at closely."""
+        state = self._state
+        if state is not None and state.measurements is not None and not self._ui.editedWidget.visible:
+            self._editedNote.show(_("The segmentation is being edited: the numbers follow."), WARNING)
+            self._ui.measureButton.setVisible(False)
+            self._ui.editedWidget.setVisible(True)
+
+    def stepLesion(self, by: int) -> None:
+        """Show the lesion after (1) or before (-1) the chosen one."""
+        self._lesions.step(by)
 
     def _onMeasure(self) -> None:
         self._measure(_("The numbers are now those of the segmentation as it is."))

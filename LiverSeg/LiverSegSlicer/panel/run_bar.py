@@ -112,6 +112,10 @@ class RunBar:
         if self._ticket is ticket:
             self._run = run
 
+    def changed(self) -> None:
+        """Have the panel drawn anew after something that took no run."""
+        self._onChanged()
+
     def close(self) -> None:
         """Let go of what runs: cancel it and ignore what it still says."""
         self._clock.stop()

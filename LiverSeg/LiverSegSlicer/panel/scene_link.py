@@ -15,7 +15,7 @@ from ..slots import guarded
 
 NAME_PROPERTY = "SlicerParameterName"
 """Property by which a widget names its parameter."""
-_EDIT_PAUSE_MS = 400
+_EDIT_PAUSE_MS = 300
 """Edits are looked at when the user has paused for so long."""
 
 
@@ -33,7 +33,8 @@ class SceneLink(VTKObservationMixin):
         onNewScan: called without arguments when the user chose a scan, or one that came into the scene was
             chosen.
         onChanged: called without arguments when anything the panel shows may have changed.
-        onEdited: called without arguments after the shown segmentation was edited.
+        onTouched: called without arguments whenever the shown segmentation is edited, in the middle of it.
+        onEdited: called without arguments when the hand rests after such an edit.
 
     Attributes:
         parameters: the scene's choices; None while the scene is closing, and while it is not watched.
@@ -47,6 +48,7 @@ class SceneLink(VTKObservationMixin):
         isBusy: Callable[[], bool],
         onNewScan: Callable[[], None],
         onChanged: Callable[[], None],
+        onTouched: Callable[[], None],
         onEdited: Callable[[], None],
     ) -> None:
         VTKObservationMixin.__init__(self)
@@ -57,9 +59,11 @@ class SceneLink(VTKObservationMixin):
         self._isBusy = isBusy
         self._onNewScan = onNewScan
         self._onChanged = onChanged
+        self._onTouched = onTouched
         self._seen: Set[Tuple[str, str]] = set()
         self._latest: Optional[Tuple[str, str]] = None
         self._guiTag = None
+        self._watched: Any = None
         self._segmentation: Any = None
         self._segmentationTags: List[int] = []
         self._lookForScan = False
@@ -157,6 +161,7 @@ class SceneLink(VTKObservationMixin):
 
     def watchSegmentation(self, segmentationNode) -> None:
         """Tell of edits of this segmentation from now on, and of no other."""
+        self._watched = segmentationNode
         segmentation: Any = segmentationNode.GetSegmentation() if segmentationNode is not None else None
         if segmentation is self._segmentation:
             return
@@ -165,17 +170,28 @@ class SceneLink(VTKObservationMixin):
             self._segmentation.RemoveObserver(tag)
         self._editTimer.stop()
         self._segmentation = segmentation
-        events = (
-            ()
-            if segmentation is None
-            else (
-                segmentation.SourceRepresentationModified,
-                segmentation.SegmentModified,
-                segmentation.SegmentAdded,
-                segmentation.SegmentRemoved,
-            )
+        if segmentation is None:
+            self._segmentationTags = []
+            return
+        edits = (
+            segmentation.SourceRepresentationModified,
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
         )
-        self._segmentationTags = [segmentation.AddObserver(event, guarded(self._onEdit)) for event in events]
+        tags = [segmentation.AddObserver(event, guarded(self._onEdit)) for event in edits]
+        # a name, or only a color: no number is out of date by that
+        looked = segmentation.AddObserver(
+            segmentation.SegmentModified, guarded(lambda: self._editTimer.start())
+        )
+        self._segmentationTags = [*tags, looked]
+
+    def watched(self):
+        """The segmentation of whose edits is told; None without."""
+        return self._watched
+
+    def drawSoon(self) -> None:
+        """Have the panel drawn when the event loop runs next."""
+        self._changeTimer.start()
 
     # ---- what the user chooses
 
@@ -234,6 +250,7 @@ class SceneLink(VTKObservationMixin):
 
     def _onEdit(self, _caller=None, _event=None) -> None:
         self._editTimer.start()
+        self._onTouched()
 
     def _onSceneGoes(self, _caller=None, _event=None) -> None:
         self._unbind()
