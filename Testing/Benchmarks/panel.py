@@ -21,6 +21,7 @@ from typing import Any, Iterator, List, Optional
 
 import numpy as np
 from panel_clicks import clicks, looking, quitting
+from panel_corrections import corrections
 from panel_timing import Line, Pause, Stages, add_volume, finish, in_ms, now, since
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,7 @@ def measure(host: Any) -> List[Line]:
     with logic(host, [sys.executable, __file__, "worker"]) as made_up:
         lines += large_scans(host, made_up)
         lines.append(scene_events(host, made_up))
+        lines += corrections(host, made_up)
     lines.append(looking(host))
     return lines
 

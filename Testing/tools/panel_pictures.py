@@ -23,6 +23,7 @@ from PIL import Image  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 
+from SlicerHost import view_mouse  # noqa: E402
 from SlicerHost.pythonqt import unwrap  # noqa: E402
 
 WINDOW = (1280, 840)
@@ -57,6 +58,10 @@ class Pictures:
     """The panel in its states, as pictures in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        from LiverSegSlicer.correct import corrector
+        from LiverSegSlicer.scene import parts
+
+        self._parts, self._corrector = parts, corrector.sharedCorrector()
         self._folder = folder
         self._panel = slicer.modules.LiverSegWidget.panel
 
@@ -73,6 +78,7 @@ class Pictures:
         host.setTheme("dark")
         self.panel("panel-dark")
         host.setTheme("light")
+        self._correct()
         self._fattyLiver()
 
     def segmented(self, duringRun: str = "") -> None:
@@ -130,6 +136,45 @@ class Pictures:
         host.settle(0.5)
         self._scrollTo("fattySection")
         self._window("fatty-liver")
+
+    def _correct(self) -> None:
+        """A lesion is deleted by a click and added again by another; the result is accepted."""
+        ui = self._panel.ui
+        ui.resultsSection.collapsed = True
+        ui.correctSection.collapsed = False
+        host.settle(0.5)
+        self._scrollTo("correctSection")
+        segmentationNode = self._panel.parameters.segmentation
+        lesion = self._parts.summaryOf(segmentationNode)["measurements"]["lesions"][LESION_ROW]
+        centre = [sign * value for sign, value in zip((-1, -1, 1), lesion["centre_lps_mm"])]
+        self._window("correct-before")
+        view_mouse.click("Red", centre, view_mouse.CONTROL)
+        self._corrected()
+        self._window("correct-removed")
+        ui.resultsSection.collapsed = False
+        host.settle(0.2)
+        self._click("lesionAddButton")
+        ui.resultsSection.collapsed = True
+        self._scrollTo("correctSection")
+        view_mouse.click("Red", centre)
+        self._corrected()
+        self._click("correctOutlineButton")
+        self._window("correct-added")
+        ui.correctSection.collapsed = True
+        ui.reviewReaderEdit.setText("Dr. A. Reader")
+        self._click("reviewAcceptButton")
+        self._scrollTo("reportSection")
+        host.settle(0.5)
+        self._window("correct-accepted")
+        self._click("reviewEditButton")
+        ui.resultsSection.collapsed = False
+
+    def _corrected(self) -> None:
+        """Wait until the clicks are worked off and measured."""
+        host.settle(0.2)
+        host.waitFor(lambda: not self._corrector.isBusy(), LIMIT_S)
+        host.settle(0.6)
+        host.waitFor(lambda: not self._panel.ui.editedWidget.visible, LIMIT_S)
 
     def _clickLesion(self) -> None:
         self._clickCell(unwrap(self._panel.ui.lesionsTable), LESION_ROW)
