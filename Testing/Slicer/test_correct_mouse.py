@@ -291,3 +291,22 @@ def test_two_quick_clicks_are_two_corrections_and_do_not_maximize_the_view(hand)
 
     layoutNode = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
     assert layoutNode.GetMaximizedViewNode(0) is None if layoutNode.GetNumberOfMaximizedViewNodes() else True
+
+
+def test_the_livers_surface_goes_round_its_tumors_and_is_not_made_anew_for_them(hand):
+    hand.node.CreateClosedSurfaceRepresentation()
+    segmentation = hand.node.GetSegmentation()
+    liver, tumor = (segmentation.GetSegment(key) for key in ("liver", "tumour"))
+    before, points = liver.GetRepresentation("Closed surface"), surfacePoints(tumor)
+    clickAt(hand.host, "Red", worldOf(hand.volumeNode, MISSED))
+    wait(hand)
+    assert liver.GetRepresentation("Closed surface") is before
+    assert surfacePoints(tumor) > points
+    hand.panel.undo()
+    hand.settle()
+    assert surfacePoints(tumor) == points and liver.GetRepresentation("Closed surface") is not None
+
+
+def surfacePoints(segment):
+    """How many points a segment's surface has."""
+    return segment.GetRepresentation("Closed surface").GetNumberOfPoints()

@@ -1,7 +1,8 @@
 """What a correction changes, written into segments: only the box that changed, the other segments stay."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, List, Protocol, Sequence, Tuple
+from typing import Any, Iterator, List, Protocol, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -12,7 +13,7 @@ from LiverSegLib.images.grid import Box, bounding_box
 from LiverSegLib.labels import LIVER, TUMOUR
 
 from .roles import Roles
-from .segments import imageOf, labelsIn
+from .segments import SURFACE, imageOf, labelsIn
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,9 @@ def writeEdit(
     added = (edit.after == value) & (edit.before != value)
     removed = (edit.before == value) & (edit.after != value)
     had = labelsIn(segmentationNode, volumeNode, {segmentID: 1}, edit.box).view(bool)
-    with slicer.util.RenderBlocker():
-        if save:
-            writer.save()
+    if save:
+        writer.save()
+    with slicer.util.RenderBlocker(), _surfacesKept(segmentationNode, roles):
         if removed.any():
             writer.remove(segmentID, _image(removed, edit.box, volumeNode))
         if added.any():
@@ -153,6 +154,28 @@ def writeEdit(
         if liver and given.any():
             NodeWriter(segmentationNode).add(liver[0], _image(given, edit.box, volumeNode))
     return int(np.count_nonzero(has & ~had)), int(np.count_nonzero(had & ~has))
+
+
+@contextmanager
+def _surfacesKept(segmentationNode: Any, roles: Roles) -> Iterator[None]:
+    """Leave the surfaces of the other segments as they are while a tumor is edited in this block.
+
+    Slicer would make them anew for each voxel that the liver gives up or gets back, which takes most of a
+    second for a large liver, and cut the tumor out of it; ours is that of the liver with its tumors.
+    """
+    segmentation = segmentationNode.GetSegmentation()
+    held = []
+    for name in roles.values if roles.value == TUMOUR else ():
+        segment = segmentation.GetSegment(name)
+        surface = None if segment is None or name == roles.segmentID else segment.GetRepresentation(SURFACE)
+        if surface is not None:
+            held.append((segment, surface))
+            segment.RemoveRepresentation(SURFACE)
+    try:
+        yield
+    finally:
+        for segment, surface in held:
+            segment.AddRepresentation(SURFACE, surface)
 
 
 def inverted(image: Any) -> Any:
