@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from scene_samples import (
     results,
     runOn,
     segments,
+    timed,
 )
 
 from LiverSegLib.errors import InputError, OutputError
@@ -544,18 +544,6 @@ def test_a_journal_takes_short_pieces(journal, folder, scene, slices):
         )
         assert sorted(found)[len(found) * 9 // 10] < 0.03
         assert max(found) < 0.1
-
-
-def timed(work, seconds):
-    """Go through pieces and note how long each takes, without what other processes took."""
-    while True:
-        begin = time.process_time()
-        try:
-            next(work)
-        except StopIteration:
-            return
-        finally:
-            seconds.append(time.process_time() - begin)
 
 
 def test_the_module_offers_what_the_panel_needs():

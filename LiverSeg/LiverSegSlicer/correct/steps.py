@@ -126,7 +126,7 @@ def correctSteps(
     try:
         with folderFor(run) as folder:
             scan = yield from keepScan(run, case.volumeNode)
-            now, edit = yield from _ask(case, asked, earlier, run, scan, folder)
+            now, edit = yield from _ask(case, asked, earlier, scan, folder)
         watch.check()
         writer.check()
         _checkPresent(case)
@@ -158,7 +158,6 @@ def _ask(
     case: EditedCase,
     asked: Asked,
     earlier: Tuple[StrokeLine, ...],
-    run: Run,
     scan: KeptScan,
     folder: Path,
 ) -> Generator[Any, Any, Tuple[np.ndarray, Edit]]:
@@ -172,7 +171,7 @@ def _ask(
     before = now if asked.instead is None else _takenBack(now, box, asked.instead)
     yield None
     earlier = tuple(line for line in earlier if _holds(line, grid, box, before, case.roles.value))
-    reply = yield from _refined(case, asked, earlier, run, scan, folder, box, before)
+    reply = yield from _refined(case, asked, earlier, scan, folder, box, before)
     places: List[Box] = [] if asked.instead is None else [_inside(asked.instead.box, box)]
     inside = None
     if reply.labels is not None:
@@ -199,7 +198,6 @@ def _refined(
     case: EditedCase,
     asked: Asked,
     earlier: Tuple[StrokeLine, ...],
-    run: Run,
     scan: KeptScan,
     folder: Path,
     box: Box,

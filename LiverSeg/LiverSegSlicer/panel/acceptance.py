@@ -42,11 +42,8 @@ class SteatosisAcceptance:
         if reading is not None and reading.accepted is not None:
             self._note.show(acceptedText(reading.accepted), GOOD)
         elif reading is not None and reading.reopened is not None:
-            if reading.reopened.get("unchanged"):
-                text = _("Opened for editing. {name} had accepted it on {when}.")
-            else:
-                text = _("Changed after {name} accepted it on {when}: accept it again.")
-            self._note.show(text.format(**_whoAndWhen(reading.reopened)), WARNING)
+            asked = bool(reading.reopened.get("unchanged"))
+            self._note.show(reopenedText(reading.reopened, asked), WARNING)
         else:
             self._note.show("")
         self._showButton()
@@ -80,9 +77,22 @@ def acceptedText(acceptance: Mapping[str, Any]) -> str:
         text = _("Accepted by {name} on {when}, with the automatic ROIs.")
     else:
         text = _("Accepted by {name} on {when}, with edited ROIs.")
-    return text.format(**_whoAndWhen(acceptance))
+    return text.format(**whoAndWhen(acceptance))
 
 
-def _whoAndWhen(acceptance: Mapping[str, Any]) -> Mapping[str, str]:
+def reopenedText(acceptance: Mapping[str, Any], asked: bool) -> str:
+    """Return in a sentence that what somebody accepted is open again.
+
+    Args:
+        asked: the reader asked for it; else something was changed.
+    """
+    if asked:
+        text = _("Opened for editing. {name} had accepted it on {when}.")
+    else:
+        text = _("Changed after {name} accepted it on {when}: accept it again.")
+    return text.format(**whoAndWhen(acceptance))
+
+
+def whoAndWhen(acceptance: Mapping[str, Any]) -> Mapping[str, str]:
     when = datetime.fromisoformat(acceptance["at"])
     return {"name": acceptance["by"], "when": f"{when:%Y-%m-%d %H:%M}"}

@@ -37,6 +37,7 @@ class CorrectSection:
         self._reason = ""
         self._isShown = False
         self._changes: Sequence[Change] = ()
+        self._compared: Any = None
         self._modeListeners: List[Callable[[], None]] = []
         self._turns = Turns()
         self._editor = SegmentEditor(ui.correctEditorWidget, guarded(self._showChosen))
@@ -76,6 +77,7 @@ class CorrectSection:
         """Compare the segments with the automatic result anew, in pieces."""
         state = self._state
         if state is not None and self._editor.isOpen():
+            self._compared = state.segmentationNode
             self._turns.start(automatic.compare(state.segmentationNode), self._onCompared)
 
     def reason(self) -> str:
@@ -137,7 +139,8 @@ class CorrectSection:
         if isNew or self._editor.chosen() not in self._targets:
             self._editor.choose(LABELS[TUMOUR].key)
         self._showChosen()
-        self.compare()
+        if isNew or self._compared is not state.segmentationNode:  # edits ask for it themselves
+            self.compare()
 
     def _showChosen(self) -> None:
         chosen = self._editor.chosen()
@@ -148,8 +151,7 @@ class CorrectSection:
 
     def _onCompared(self, changes: Optional[Sequence[Change]], error: Optional[LiverSegError]) -> None:
         # it was edited meanwhile, or there is no automatic result
-        self._changes = tuple(changes or ()) if error is None else ()
-        found = {change.key: change for change in self._changes}
+        found = {change.key: change for change in changes or ()} if error is None else {}
         rows = [found[LABELS[label].key] for label in _ORDER if LABELS[label].key in found]
         self._changes = rows
         with self._table.filling(len(rows) if len(rows) != self._ui.correctTable.rowCount else None):

@@ -1,7 +1,6 @@
 """The review of a result: automatic, edited or accepted by whom; *Accept* and *Edit again*."""
 
-from datetime import datetime
-from typing import Mapping, Optional
+from typing import Optional
 
 from slicer.i18n import tr as _
 
@@ -11,6 +10,7 @@ from ..parameters import Preferences
 from ..scene.fingerprint import seemsEditedSinceMeasured
 from ..scene.review import ACCEPTED, ASKED, AUTOMATIC, Review, reviewOf
 from ..slots import guarded
+from .acceptance import reopenedText, whoAndWhen
 from .message_line import MessageLine
 from .notes import GOOD, PLAIN, WARNING, Note
 from .panel_state import PanelState
@@ -108,19 +108,10 @@ class ReviewSection:
 def reviewText(review: Review) -> str:
     """What a review says, in a sentence."""
     if review.state == ACCEPTED:
-        return _("Accepted by {name} on {when}.").format(**_whoAndWhen(review.by, review.at))
+        signed = {"by": review.by, "at": review.at}
+        return _("Accepted by {name} on {when}.").format(**whoAndWhen(signed))
     if review.reopened is not None:
-        isAsked = review.reopened["how"] == ASKED
-        text = (
-            _("Opened for editing. {name} had accepted it on {when}.")
-            if isAsked
-            else _("Changed after {name} accepted it on {when}: accept it again.")
-        )
-        return text.format(**_whoAndWhen(review.reopened["by"], review.reopened["at"]))
+        return reopenedText(review.reopened, review.reopened["how"] == ASKED)
     if review.state == AUTOMATIC:
         return _("Automatic result, not reviewed yet.")
     return _("Edited, not accepted yet.")
-
-
-def _whoAndWhen(by: Optional[str], at: Optional[str]) -> Mapping[str, str]:
-    return {"name": by or "", "when": f"{datetime.fromisoformat(at or ''):%Y-%m-%d %H:%M}"}

@@ -43,7 +43,13 @@ class Edit:
 
 
 class Writer(Protocol):
-    """Writes voxels into segments, and keeps what was there for undo."""
+    """Writes voxels into segments, and keeps what was there for undo.
+
+    Attributes:
+        makesRoom: whether other segments give up what is added, as far as they may, without being told.
+    """
+
+    makesRoom: bool
 
     def check(self) -> None:
         """Raise a LiverSegError if it can no longer write."""
@@ -60,6 +66,8 @@ class Writer(Protocol):
 
 class NodeWriter:
     """Writes into the segments of a node, whichever editor is there or none. Nothing is kept for undo."""
+
+    makesRoom = False
 
     def __init__(self, segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
         self._node = segmentationNode
@@ -91,6 +99,8 @@ class EffectWriter:
         segmentationNode: that was edited when the correction was asked for; the editor may have another or
             none when it has been computed.
     """
+
+    makesRoom = True  # as the editor's settings say
 
     def __init__(self, scriptedEffect: Any, segmentationNode: Any) -> None:
         self._effect = scriptedEffect
@@ -144,9 +154,8 @@ def writeEdit(
         if removed.any():
             writer.remove(segmentID, _image(removed, edit.box, volumeNode))
         if added.any():
-            for name, lost in _givingWay(roles, edit, added):
-                if isinstance(writer, NodeWriter):  # an editor does so itself, as its settings say
-                    writer.remove(name, _image(lost, edit.box, volumeNode))
+            for name, lost in () if writer.makesRoom else _givingWay(roles, edit, added):
+                writer.remove(name, _image(lost, edit.box, volumeNode))
             writer.add(segmentID, _image(added, edit.box, volumeNode))
         has = labelsIn(segmentationNode, volumeNode, {segmentID: 1}, edit.box).view(bool)
         liver = [name for name, label in roles.values.items() if label == LIVER and value == TUMOUR]
