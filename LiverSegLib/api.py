@@ -22,7 +22,7 @@ from LiverSegLib.measure.lesions import narrow_lesions
 from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
 from LiverSegLib.measure.warnings import left_out_lesions
 from LiverSegLib.models import Manifest, Model, load_model
-from LiverSegLib.models.manifest import MAX_LESION_ML
+from LiverSegLib.models.rules import MAX_LESION_ML
 from LiverSegLib.progress import Cancel, Progress, Stages, memory_errors
 from LiverSegLib.provenance import Origin
 from LiverSegLib.review import AUTOMATIC, Review

@@ -150,7 +150,8 @@ class JsonObject:
         known = {}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            absent = value is None or (value == {} and item.default_factory is not dataclasses.MISSING)
+            optional = item.default == () or item.default_factory is not dataclasses.MISSING
+            absent = value is None or (optional and not value)
             if item.name != EXTRA and not absent:
                 known[item.name] = _plain(item.metadata["write"](value))
         return {**known, **_plain(getattr(self, EXTRA))}

@@ -18,8 +18,9 @@ from typing import Dict, List, Optional, Tuple
 from LiverSegLib.errors import ModelCorruptError, ModelError, ModelNotFoundError
 from LiverSegLib.models import files
 from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, PathLike
-from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, Stage, read_manifest, require_liverseg
+from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, read_manifest, require_liverseg
 from LiverSegLib.models.safetensors import load_state_dict, open_tensors
+from LiverSegLib.models.stage import stage_files
 from LiverSegLib.sentences import Sentence
 
 DEFAULT_NAME = "default"
@@ -68,26 +69,30 @@ class Model:
         """Bytes of the manifest and the weights that are there."""
         names = {MANIFEST_NAME}
         if self.manifest is not None:
-            names.update(stage.weights for stage in self.manifest.stages)
+            names.update(name for stage in self.manifest.stages for name in stage_files(stage))
         return sum(os.path.getsize(self.path / name) for name in names if (self.path / name).is_file())
 
-    def read_weights(self, stage: str) -> bytearray:
+    def read_weights(self, stage: str, fold: int = 0) -> bytearray:
         """The bytes of a stage's weights file, whose SHA-256 has been checked.
 
         Raises:
             ModelCorruptError: missing, unreadable, leading out of the model's folder, or not as the manifest
-            says. KeyError: no such stage.
+                says.
+            KeyError: no such stage.
         """
-        described = self._valid.stage(stage)
-        data = files.read_within(_weights_path(self.path, described), MAX_WEIGHTS_BYTES)
-        if files.sha256(data) != described.sha256:
-            raise ModelCorruptError(
-                Sentence("model.checksum", weights=described.weights, name=self.name),
-                f"{self.path / described.weights}: expected {described.sha256}, found {files.sha256(data)}",
-            )
-        return data
+        described = self._valid.stage(stage).folds[fold]
+        return self._read(described.weights, described.sha256)
 
-    def state_dict(self, stage: str) -> Dict[str, object]:
+    def read_graph(self, stage: str, fold: int = 0) -> Optional[bytearray]:
+        """The bytes of a stage's ONNX file, whose SHA-256 has been checked; None if it has none.
+
+        Raises:
+            ModelCorruptError, KeyError: as :meth:`read_weights`.
+        """
+        graph = self._valid.stage(stage).folds[fold].graph
+        return None if graph is None else self._read(graph.file, graph.sha256)
+
+    def state_dict(self, stage: str, fold: int = 0) -> Dict[str, object]:
         """A stage's weights as ``torch.Tensor`` by name, on the CPU. The checksum comes before any parsing.
 
         Raises:
@@ -95,10 +100,10 @@ class Model:
             DeviceError: PyTorch is not installed.
             KeyError: no such stage.
         """
-        return load_state_dict(self.read_weights(stage))
+        return load_state_dict(self.read_weights(stage, fold))
 
     def verify(self) -> None:
-        """Check every weights file: its checksum and its layout. Needs no PyTorch.
+        """Check every file: its checksum and, of weights, its layout. Needs no PyTorch.
 
         Raises:
             ModelError: what is wrong.
@@ -106,7 +111,19 @@ class Model:
         if self.error is not None:
             raise self.error
         for stage in self._valid.stages:
-            open_tensors(self.read_weights(stage.name))
+            for fold in range(len(stage.folds)):
+                open_tensors(self.read_weights(stage.name, fold))
+                self.read_graph(stage.name, fold)
+
+    def _read(self, name: str, sha256: str) -> bytearray:
+        data = files.read_within(_checked_path(self.path, name), MAX_WEIGHTS_BYTES)
+        found = files.sha256(data)
+        if found != sha256:
+            raise ModelCorruptError(
+                Sentence("model.checksum", weights=name, name=self.name),
+                f"{self.path / name}: expected {sha256}, found {found}",
+            )
+        return data
 
     @property
     def _valid(self) -> Manifest:
@@ -249,7 +266,8 @@ def _describe(path: Path, origin: str) -> Model:
         manifest = read_manifest(path)
         require_liverseg(manifest, _liverseg_version())
         for stage in manifest.stages:
-            _weights_path(path, stage)
+            for name in stage_files(stage):
+                _checked_path(path, name)
     except ModelError as error:
         return Model(path, origin, manifest, error)
     return Model(path, origin, manifest)
@@ -261,12 +279,12 @@ def _liverseg_version() -> str:
     return LiverSegLib.__version__
 
 
-def _weights_path(folder: Path, stage: Stage) -> Path:
-    """The path of a stage's weights, which must be a file of the folder itself and not a link out of it."""
-    path = folder / stage.weights
+def _checked_path(folder: Path, name: str) -> Path:
+    """The path of a model's file, which must be a file of the folder itself and not a link out of it."""
+    path = folder / name
     resolved = Path(os.path.realpath(path))
     if resolved.parent != Path(os.path.realpath(folder)):
-        raise ModelCorruptError(Sentence("model.leads-out", name=stage.weights), str(resolved))
+        raise ModelCorruptError(Sentence("model.leads-out", name=name), str(resolved))
     if not resolved.is_file():
-        raise ModelCorruptError(Sentence("model.lacks-file", name=stage.weights), str(path))
+        raise ModelCorruptError(Sentence("model.lacks-file", name=name), str(path))
     return path

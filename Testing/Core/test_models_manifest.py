@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, ModelVersionError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.models.manifest import (
-    Intensity,
-    Manifest,
-    Network,
-    Output,
-    Stage,
-    parse_manifest,
-    require_liverseg,
-)
+from LiverSegLib.models import Intensity, Manifest, Network, Output, Stage, parse_manifest
+from LiverSegLib.models.manifest import require_liverseg
+from LiverSegLib.models.stage import stage_files
 
 
 def stage_json(name="segment"):
@@ -265,9 +259,9 @@ WRONG = [
     (("stages", 0, "spacing"), [1, 1, 1000], r"stages\[0\].spacing must"),
     (("stages", 0, "spacing"), [1, 1, "1"], r"stages\[0\].spacing must"),
     (("stages", 0, "spacing"), [1, 1, True], r"stages\[0\].spacing must"),
-    (("stages", 0, "patch"), [64, 64, 64.0], r"stages\[0\].patch must be three whole numbers"),
+    (("stages", 0, "patch"), [64, 64, 64.0], r"stages\[0\].patch must be two or three whole numbers"),
     (("stages", 0, "patch"), [64, 64, 10**9], r"stages\[0\].patch must"),
-    (("stages", 0, "name"), "fold_0", r"stages\[0\].name must be one of locate, segment"),
+    (("stages", 0, "name"), "fold_0", r"stages\[0\].name must be one of locate, lowres, segment"),
     (("stages", 0, "orientation"), "RAS", r"stages\[0\].orientation must be LPS, which LiverSeg can run"),
     (("stages", 0, "orientation"), "LRS", r"stages\[0\].orientation must"),
     (("stages", 0, "axes"), "xyz", r"stages\[0\].axes must be zyx"),
@@ -334,8 +328,8 @@ def test_what_is_no_sound_json_is_refused(text, sentence):
 
 
 def test_a_newer_format_asks_for_an_update_before_anything_else_is_looked_at():
-    with pytest.raises(ModelVersionError, match="format 2, and this LiverSeg reads up to 1"):
-        parse_manifest('{"format_version": 2, "stages": "elsewhere"}')
+    with pytest.raises(ModelVersionError, match="format 3, and this LiverSeg reads up to 2"):
+        parse_manifest('{"format_version": 3, "stages": "elsewhere"}')
 
 
 @pytest.mark.parametrize(
@@ -387,3 +381,67 @@ def test_any_value_in_any_place_is_refused_or_survives_the_round_trip(path, valu
         str(error).encode("utf-8")
         return
     assert parse_manifest(manifest.to_json()) == manifest
+
+
+def foreign_json():
+    """An nnU-Net's cascade: low resolution in two folds, and the fine network that sees its labels."""
+    data = manifest_json()
+    coarse, fine = stage_json("lowres"), stage_json("segment")
+    for stage in (coarse, fine):
+        stage["preparation"] = {"crop": "nonzero"}
+        stage["axes"], stage["orientation"] = "yzx", "stored"
+        stage["output"]["values"] = [0, 1, 2, 3]
+    coarse["more_folds"] = [{"weights": "lowres-1.safetensors", "sha256": "b" * 64}]
+    fine["previous"] = "lowres"
+    fine["graph"] = {"file": "segment.onnx", "sha256": "c" * 64}
+    return {**data, "format_version": 2, "pipeline": "nnunet", "stages": [coarse, fine]}
+
+
+def test_a_model_of_another_program_reads_back_as_it_was_written():
+    manifest = parse_manifest(json.dumps(foreign_json()))
+    assert parse_manifest(manifest.to_json()) == manifest
+    coarse, fine = manifest.stages
+    assert [fold.weights for fold in coarse.folds] == ["lowres.safetensors", "lowres-1.safetensors"]
+    assert fine.graph.file == "segment.onnx" and fine.previous == "lowres"
+    assert fine.preparation.crop == "nonzero" and fine.preparation.tile_step == 0.5
+    assert stage_files(fine) == {"segment.safetensors": "a" * 64, "segment.onnx": "c" * 64}
+
+
+@pytest.mark.parametrize(
+    ("stage", "field", "value", "sentence"),
+    [
+        (0, "preparation", None, r"stages\[0\].preparation is missing"),
+        (0, "previous", "segment", r"stages\[0\].previous must be an earlier stage"),
+        (1, "mirror_axes", [0, 3], r"stages\[1\].mirror_axes must be"),
+        (1, "axes", "xxz", r"stages\[1\].axes must be one of"),
+        (1, "graph", {"file": "../x.onnx", "sha256": "c" * 64}, r"stages\[1\].graph.file must be a plain"),
+        (
+            0,
+            "more_folds",
+            [{"weights": "lowres.safetensors", "sha256": "b" * 64}],
+            "more_folds must be a list of weights that differ",
+        ),
+    ],
+)
+def test_a_wrong_field_of_a_model_of_another_program_is_named(stage, field, value, sentence):
+    data = foreign_json()
+    data["stages"][stage][field] = value
+    with pytest.raises(ModelCorruptError, match=sentence):
+        parse_manifest(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("preparation", {}),
+        ("previous", "locate"),
+        ("patch", [64, 64]),
+        ("axes", "xyz"),
+        ("orientation", "RAS"),
+    ],
+)
+def test_what_only_other_programs_have_is_refused_in_a_model_of_liverseg(field, value):
+    data = manifest_json()
+    data["stages"][0][field] = value
+    with pytest.raises(ModelCorruptError, match=rf"stages\[0\].{field}"):
+        parse_manifest(json.dumps(data))
