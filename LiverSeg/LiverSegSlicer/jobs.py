@@ -21,6 +21,7 @@ from .reruns import replaceableResult
 from .scene import fingerprint, parts, results, segments, volumes
 from .scene.rejected_lesions import toldLesions
 from .scene.review import reviewForReport
+from .work.engines import checkEngine
 from .work.files import (
     readArray,
     readSummary,
@@ -31,7 +32,6 @@ from .work.files import (
     writeSummary,
 )
 from .work.input_watch import InputWatch
-from .work.requirements import checkTorch
 from .work.run import Ask, Run, Steps
 from .work.scan_files import KeptScan, folderFor, keepScan
 
@@ -58,7 +58,7 @@ class SegmentOptions:
 def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
     """Segment a volume; the result is the segmentation node."""
     volumes.checkVolume(volumeNode)
-    checkTorch()
+    checkEngine(options.model)
     with _watching(run, volumeNode) as watch, folderFor(run) as folder:
         run.tell(0.0, _("Handing the scan over"))
         scan = yield from keepScan(run, volumeNode, anew=True)

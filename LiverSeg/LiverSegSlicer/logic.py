@@ -13,9 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
-from slicer.i18n import tr as _
-
-from LiverSegLib.errors import UsageError
 from LiverSegLib.worker.messages import StrokeLine
 
 from . import acceptance
@@ -30,7 +27,9 @@ from .scene.fingerprint import editedSinceMeasured
 from .scene.parts import requireVolume
 from .scene.roles import segmentNamed
 from .scene.volumes import scanPoint
-from .work.requirements import TorchState, installTorch, torchState
+from .work import engine_install as install
+from .work.engines import EngineState, engineState
+from .work.requirements import TorchState, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
 
@@ -228,18 +227,43 @@ class Logic:
         node."""
         return highlight.makeHighlight(volumeNode, segmentationNode)
 
+    def engineState(self) -> EngineState:
+        """What there is to compute with, and what installing an engine would take."""
+        return engineState()
+
+    def installEngine(
+        self, confirm: Callable[[str], bool], engine: str = "auto", progress: Optional[Progress] = None
+    ) -> bool:
+        """Install what LiverSeg computes with into Slicer's Python if ``confirm(question)`` returns True.
+
+        Args:
+            confirm: gets the question, which says what is installed and how big it is.
+            engine: "openvino", "onnxruntime" or "torch"; "auto" takes what suits the computer, and nothing
+                where an engine is there.
+
+        Returns:
+            Whether the engine can be used now; False if the answer was no.
+
+        Raises:
+            LiverSegError: With a sentence; it could not be installed.
+        """
+        return install.installEngine(self.worker, confirm, engine, progress)
+
+    def installEngineAsync(
+        self, engine: str, progress: Optional[Progress] = None, completed: Optional[Completed] = None
+    ) -> Run:
+        """Install "openvino" or "onnxruntime" in the background, without asking; ``completed(name, error)``
+        is called once."""
+        return self._start(partial(install.installSteps, engine), progress, completed)
+
     def torchState(self) -> TorchState:
-        """Whether PyTorch, which segmenting needs, is there, and what installing it would take."""
+        """Whether PyTorch, which GPUs and models of other programs need, is there."""
         return torchState()
 
     def installTorch(self, confirm: Callable[[str], bool]) -> bool:
         """Install PyTorch into Slicer's Python if ``confirm(question)`` returns True; see
         ``requirements.installTorch``."""
-        if self.worker.occupant is not None:
-            raise UsageError(_("LiverSeg is at work; wait until it is done, then install PyTorch."))
-        installed = installTorch(confirm)
-        self.worker.stopIfIdle()  # one that runs does not see what was installed
-        return installed
+        return install.installTorch(self.worker, confirm)
 
     def _start(
         self, steps: Callable[[Run], Steps], progress: Optional[Progress], completed: Optional[Completed]

@@ -49,11 +49,11 @@ class PanelSteps:
         self._test.assertFalse(self.hand.ui.resultsWidget.isVisible())
         self.hand.look("scan chosen")
 
-    def asksForTorch(self) -> None:
-        """Without PyTorch the panel says so, and its button does nothing."""
+    def asksForEngine(self) -> None:
+        """Without an engine the panel says so, and its button does nothing."""
         self._test.assertTrue(self.hand.ui.installWidget.isVisible())
         self._test.assertFalse(self.hand.ui.segmentButton.isEnabled())
-        self.hand.look("no PyTorch")
+        self.hand.look("no engine")
 
     def segments(self) -> Any:
         """*Segment* brings a result; returns the segmentation node."""

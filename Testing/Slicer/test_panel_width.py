@@ -1,7 +1,7 @@
 """No state of the panel asks for more width than Slicer's dock has, whatever its sentences say."""
 
 import pytest
-from panel_doubles import TORCH_MISSING, FakeLogic, madeUpScan
+from panel_doubles import ENGINE_MISSING, FakeLogic, madeUpScan
 from panel_hand import makeHand
 from test_panel_layout import SENTENCE
 
@@ -45,9 +45,9 @@ def withSettings(hand):
     hand.click("fattySettingsButton")
 
 
-def withoutTorch(hand):
+def withoutEngine(hand):
     madeUpScan()
-    hand.logic.torch = TORCH_MISSING
+    hand.logic.engine = ENGINE_MISSING
     hand.panel.enter()
     assert hand.seen("installWidget")
 
@@ -81,7 +81,7 @@ def withAdvanced(hand):
 
 STATES = {
     "empty": lambda hand: None,
-    "no torch": withoutTorch,
+    "no engine": withoutEngine,
     "running": running,
     "result": withResult,
     "ROIs": withRois,

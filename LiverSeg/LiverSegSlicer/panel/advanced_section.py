@@ -27,7 +27,7 @@ class AdvancedSection:
         self._preferences = preferences
         self._worker = worker
         self._parameters: Optional[LiverSegParameters] = None
-        self._torchNote = Note(ui, "torchState", _("The library that LiverSeg computes with."))
+        self._engineNote = Note(ui, "engineState", _("The library that LiverSeg computes with."))
         ui.startWithPanelCheckBox.checked = preferences.startWithPanel
         ui.idleSpinBox.setValue(preferences.idleMinutes)
         ui.arrangeViewsCheckBox.checked = preferences.arrangeViews
@@ -41,12 +41,12 @@ class AdvancedSection:
         ui.logButton.connect("clicked(bool)", guarded(onShowLog))
 
     def show(self, state: PanelState) -> None:
-        """Show the scene's choices, of which most are bound to the parameter node, and which PyTorch there
-        is."""
+        """Show the scene's choices, of which most are bound to the parameter node, and what there is
+        to compute with."""
         if state.parameters is not None:
             self._parameters = state.parameters
             self._onCollapsed(self._ui.advancedSection.collapsed)
-        self._torchNote.show(state.torch.text, PLAIN if state.torch.usable else WARNING)
+        self._engineNote.show(state.engine.text, PLAIN if state.engine.isUsable else WARNING)
 
     def _onCollapsed(self, collapsed: bool) -> None:
         """Look for models only while the section is open: they are read from files."""

@@ -166,6 +166,13 @@ class WorkerProcess:
         self._endBy(child, END_S)
         self._leave(child)
 
+    def restart(self) -> None:
+        """End the worker, and start it again if it ran: a new one sees what was installed meanwhile."""
+        wasRunning = self.isRunning()
+        self.stop()
+        if wasRunning:
+            self.start()
+
     def stopIfIdle(self) -> None:
         """End the worker unless something uses it."""
         if self.occupant is None and self._request is None:
