@@ -87,10 +87,8 @@ class TestFirstUse:
     def test_the_panel_says_what_is_needed_how_big_it_is_and_offers_one_click(self, hand):
         assert "49 MB" in hand.text("installLabel") and "151 MB on the disk" in hand.text("installLabel")
         assert hand.text("installButton") == "Install OpenVINO (49 MB)"
-        assert (
-            hand.text("installOtherButton") == "PyTorch instead (250 MB)…"
+        assert hand.text("installOtherButton") == "PyTorch instead (250 MB)…"
         assert "runs models of other programs too" in hand.tip("installOtherButton")
-        )
         assert not hand.enabled("segmentButton")
         assert hand.tip("segmentButton") == "OpenVINO is needed first: see above."
         top = hand.widget("installWidget").mapToGlobal(QtCore.QPoint(0, 0)).y()
