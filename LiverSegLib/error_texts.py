@@ -195,6 +195,14 @@ ERRORS: Dict[str, str] = {
     "model.does-not-fit": _("The weights {weights} of the model {name} do not fit its network."),
     "model.no-torch": _("PyTorch is not installed, so no model can be loaded."),
     "model.not-mirrored": _("The model {name} was not trained to be mirrored; leave out the mirror option."),
+    "model.not-for-organs": _(
+        "The model {name} draws no liver. It can draw the tumors beside another model, not the organs."
+    ),
+    "model.not-for-tumours": _("The model {name} draws no liver tumors; choose another one for the tumors."),
+    "structures.none": _(
+        "The model draws nothing beyond liver, spleen and liver tumors, so it has no structure {name!r}."
+    ),
+    "structures.unknown": _("The model draws no structure {name!r}. Among those it draws: {known}."),
     # computing
     "device.no-torch": _("PyTorch is not installed; it is needed to segment."),
     "device.broken-torch": _("PyTorch is installed but does not load."),

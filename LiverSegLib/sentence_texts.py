@@ -224,6 +224,12 @@ SENTENCES: Dict[str, str] = {
     "note.oblique": _(
         "The scan is oblique by {degrees:.0f} degrees; it was segmented on an axis-aligned copy."
     ),
+    "note.tumours-of": _("The tumors are those that the model {tumours} draws in the liver of {organs}."),
+    "tumours.beyond": _(
+        "{ml:.1f} ml of tumors that the model {name} draws on the liver lie more than {mm:g} mm outside it "
+        "and were left out."
+    ),
+    "tumours.no-liver": _("The model {name} found no liver in this scan, so it drew no tumors."),
     "note.larger-box": _("Liver or spleen reached beyond the located box; the box was enlarged."),
     "files.no-3d-picture": _("There is no 3-D picture. {reason}"),
     "files.no-roi-picture": _("There is no picture of the ROIs: the Python package pillow is missing."),

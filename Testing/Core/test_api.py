@@ -254,7 +254,8 @@ def test_cancel_stops_at_every_stage(segmenter, stage):
     "site",
     [("LiverSegLib.api", "read_scan"), ("LiverSegLib.inference.stage", "to_network"),
      ("LiverSegLib.inference.tiles", "blending_weight"), ("LiverSegLib.inference.label", "classify"),
-     ("LiverSegLib.api", "clean"), ("LiverSegLib.api", "estimate_phase"), ("LiverSegLib.api", "measure")],
+     ("LiverSegLib.postprocess", "clean"), ("LiverSegLib.api", "estimate_phase"),
+     ("LiverSegLib.api", "measure")],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]

@@ -166,7 +166,7 @@ SITES = [
     ("LiverSegLib.api", "read_scan"),
     ("LiverSegLib.inference.stage", "to_network"),
     ("LiverSegLib.inference.label", "classify"),
-    ("LiverSegLib.api", "clean"),
+    ("LiverSegLib.postprocess", "clean"),
     ("LiverSegLib.api", "estimate_phase"),
     ("LiverSegLib.api", "measure"),
 ]
