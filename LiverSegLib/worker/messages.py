@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 
 from ..images.grid import Grid
+from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 
 
 @dataclass(frozen=True)
@@ -312,13 +313,18 @@ class Bye:
     reason: str
 
 
-WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine]
+WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel]
 """A request that is worked off by ``tasks``."""
+
+WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel)
+"""Its members, for ``isinstance``, which on Python 3.9 takes no Union."""
 
 Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 """What the parent sends."""
 
-WorkReply = Union[SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult]
+WorkReply = Union[
+    SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved
+]
 """What comes of a request that is worked off."""
 
 Reply = Union[HelloReply, Progress, WorkReply, Failure, Log, Bye]

@@ -30,7 +30,8 @@ from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
 from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
 from .context import CheckedScans, OpenCases, TaskContext
-from .messages import Hello, Measure, Message, OpenCase, Refine, Report, Segment, WorkRequest
+from .messages import WORK_REQUESTS, Hello, Message, WorkRequest
+from .model_messages import AddModel, RemoveModel
 
 if TYPE_CHECKING:
     from ..api import Segmenter
@@ -186,7 +187,7 @@ class Worker:
                 self._cancelled.add(message.target)
         elif isinstance(message, protocol.Shutdown):
             self.stop("shutdown")
-        elif isinstance(message, (Hello, Segment, Measure, Report, OpenCase, Refine)):
+        elif isinstance(message, (Hello, *WORK_REQUESTS)):
             self._pending.add(message.id)
             self._requests.put(message)
 
@@ -254,6 +255,8 @@ class Worker:
             cases=self._cases,
             scans=self._scans,
         )
+        if isinstance(request, (AddModel, RemoveModel)):
+            self._segmenter = None  # its name may stand for another model afterwards
         self._channel.send(tasks.work_off(request, context))
 
     def _is_cancelled(self, request_id: str) -> bool:

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..images.grid import Grid
 from ..review import Review
 from ..sentences import Sentence, with_identity
-from . import corrections, scratch
+from . import corrections, model_tasks, scratch
 from .context import TaskContext, result_folder
 from .handed import read_image, read_labels, read_summary
 from .measuring import SUMMARY, measure
@@ -33,6 +33,7 @@ from .messages import (
     WorkReply,
     WorkRequest,
 )
+from .model_messages import AddModel, RemoveModel
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -44,6 +45,10 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return corrections.open_case(request, context)
     if isinstance(request, Refine):
         return corrections.refine(request, context)
+    if isinstance(request, AddModel):
+        return model_tasks.add(request, context)
+    if isinstance(request, RemoveModel):
+        return model_tasks.remove(request, context)
     if isinstance(request, Segment):
         return segment(request, context)
     if isinstance(request, Measure):

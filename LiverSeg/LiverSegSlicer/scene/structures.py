@@ -138,7 +138,7 @@ def structureValues(
 
 
 def terminologyOf(key: str) -> str:
-    """Return the terminology of a structure in the text form that Slicer stores, empty where none is known."""
+    """Return the terminology of a structure in the text form that Slicer stores; empty if none is known."""
     words = key.lower().split("_")
     side = next((word for word in (words[0], words[-1]) if word in _SIDES), None)
     name = "_".join(word for word in words if word != side)
