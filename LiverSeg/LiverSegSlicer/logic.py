@@ -29,6 +29,7 @@ from .scene.roles import segmentNamed
 from .scene.volumes import scanPoint
 from .work import engine_install as install
 from .work.engines import EngineState, engineState
+from .work.models import addSteps, removeSteps
 from .work.requirements import TorchState, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
@@ -255,6 +256,37 @@ class Logic:
         """Install "openvino" or "onnxruntime" in the background, without asking; ``completed(name, error)``
         is called once."""
         return self._start(partial(install.installSteps, engine), progress, completed)
+
+    def addModel(self, source: Union[str, "os.PathLike[str]"], configuration: Optional[str] = None) -> str:
+        """Add a model of nnU-Net, TotalSegmentator or MONAI to the user's models, and wait for it.
+
+        Args:
+            source: the trained model's folder, or a zip archive.
+            configuration: which, where there are several, such as "3d_fullres".
+
+        Returns:
+            The name by which ``segment(model=...)`` knows it.
+
+        Raises:
+            LiverSegError: With a sentence; nothing was added.
+        """
+        return self._wait(partial(addSteps, os.fspath(source), configuration), None)
+
+    def addModelAsync(
+        self,
+        source: Union[str, "os.PathLike[str]"],
+        configuration: Optional[str] = None,
+        progress: Optional[Progress] = None,
+        completed: Optional[Completed] = None,
+    ) -> Run:
+        """The same in the background; ``completed(name, error)`` is called once."""
+        return self._start(partial(addSteps, os.fspath(source), configuration), progress, completed)
+
+    def removeModelAsync(
+        self, name: str, progress: Optional[Progress] = None, completed: Optional[Completed] = None
+    ) -> Run:
+        """Delete a model that the user added, in the background; ``completed(name, error)`` is called."""
+        return self._start(partial(removeSteps, name), progress, completed)
 
     def torchState(self) -> TorchState:
         """Whether PyTorch, which GPUs and models of other programs need, is there."""

@@ -140,6 +140,7 @@ class FakeLogic(LiverSegLogic):
         self.background = []
         self.options = []
         self.engine = ENGINE_OK
+        self.models = []
         self.installError = None
         self.tumours = 2
 
@@ -193,6 +194,20 @@ class FakeLogic(LiverSegLogic):
         def work():
             self.engine = EngineState("ok", engine, "OpenVINO 2025.3, CPU", "", (TORCH,), (engine,))
             return "OpenVINO"
+
+        return self._started(progress, completed, work)
+
+    def addModelAsync(self, source, configuration=None, progress=None, completed=None):
+        def work():
+            self.models.append(("add", source))
+            return "theirs"
+
+        return self._started(progress, completed, work)
+
+    def removeModelAsync(self, name, progress=None, completed=None):
+        def work():
+            self.models.append(("remove", name))
+            return name
 
         return self._started(progress, completed, work)
 

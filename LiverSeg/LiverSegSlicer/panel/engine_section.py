@@ -1,6 +1,6 @@
 """First use: says what LiverSeg needs to compute with, and installs it: the small one with one click."""
 
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 import slicer
 from slicer.i18n import tr as _
@@ -34,7 +34,7 @@ class EngineSection:
         self._runBar: Optional[RunBar] = None
         self._installing = False
         self._closed = False
-        self._model = ""
+        self._chosen: Tuple[str, ...] = ()
         self._problem = ""
         self._first: Optional[Offer] = None
         self._second: Optional[Offer] = None
@@ -50,12 +50,14 @@ class EngineSection:
     def look(self) -> None:
         """Find out anew which engine there is."""
         self.state = self._logic.engineState()
-        self._problem = needsTorch(self._model, self.state) if self._model and self.state.isUsable else ""
+        problems = (needsTorch(model, self.state) for model in self._chosen if self.state.isUsable)
+        self._problem = next(filter(None, problems), "")
 
-    def lookAt(self, model: str) -> None:
-        """Find out whether the engine that is there runs the chosen model."""
-        if model != self._model:
-            self._model = model
+    def lookAt(self, *models: str) -> None:
+        """Find out whether the engine that is there runs the chosen models."""
+        chosen = tuple(model for model in models if model)
+        if chosen != self._chosen:
+            self._chosen = chosen
             self.look()
 
     def show(self, state: PanelState) -> None:

@@ -13,6 +13,7 @@ from .correct_section import CorrectSection
 from .engine_section import EngineSection
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
+from .models_section import ModelsSection
 from .panel_state import PanelState, readMeasurements
 from .recovery_section import RecoverySection
 from .report_section import ReportSection
@@ -70,6 +71,8 @@ class Panel:
         self._recovery = RecoverySection(ui, message, self._onRestored)
         self._review = ReviewSection(ui, logic, preferences, self._runBar, message)
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
+        self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
+        self._runBar.askFirst(self._models.agreed)
         self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog)
         self._worker.setIdleMinutes(preferences.idleMinutes)
         self._shortcuts = Shortcuts(
@@ -94,6 +97,7 @@ class Panel:
         if self._closed:
             return
         self._engine.look()
+        self._models.look()
         self._link.open()
         self._shortcuts.install()
         if self._preferences.startWithPanel and not self._engine.reason() and not self._runBar.isRunning():
@@ -132,7 +136,7 @@ class Panel:
             return
         parameters, segmentationNode = self.parameters, self._link.chosenResult()
         if parameters is not None:
-            self._engine.lookAt(parameters.model)
+            self._engine.lookAt(parameters.model, parameters.tumorModel)
         checkReview(segmentationNode)  # it may have been changed while nobody watched
         state = PanelState(
             parameters=parameters,
@@ -148,6 +152,7 @@ class Panel:
             self._engine,
             self._runBar,
             self._advanced,
+            self._models,
             self._report,
             self._correct,
             self._results,

@@ -2,7 +2,7 @@
 
 import time
 from functools import partial
-from typing import Any, Callable, Optional, Set
+from typing import Any, Callable, Dict, Optional, Set
 
 import qt
 from slicer.i18n import tr as _
@@ -53,6 +53,7 @@ class RunBar:
         self._message = message
         self._preferences = preferences
         self._onChanged = onChanged
+        self._mayUse: Callable[[Dict[str, Any]], bool] = lambda options: True
         self._arranged: Set[str] = set()
         self._run: Any = None
         self._ticket: Optional[object] = None
@@ -112,6 +113,10 @@ class RunBar:
         if self._ticket is ticket:
             self._run = run
 
+    def askFirst(self, mayUse: Callable[[Dict[str, Any]], bool]) -> None:
+        """Segment only if this says so of the options of the run."""
+        self._mayUse = mayUse
+
     def changed(self) -> None:
         """Have the panel drawn anew after something that took no run."""
         self._onChanged()
@@ -155,6 +160,8 @@ class RunBar:
         if parameters is None or parameters.inputVolume is None:
             return
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
+        if not self._mayUse(options):
+            return
         done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))
         self.start(_("Starting…"), done, self._logic.segmentAsync, volumeNode, **options)
 

@@ -86,7 +86,7 @@ def smallEnginePlan(engine: str) -> EnginePlan:
 
 
 def installSteps(engine: str, run: Run) -> Steps:
-    """Install an engine and end the worker, which does not see what came after its start.
+    """Install an engine, and start a worker that runs anew.
 
     The result is the engine's name for people.
 
@@ -107,7 +107,9 @@ def installSteps(engine: str, run: Run) -> Steps:
     if engine not in engineState().usable:
         text = _("pip ended, but {name} is not found: restart Slicer and look again.")
         raise DeviceError(text.format(name=plan.name))
-    run.worker.restart()
+    if run.worker.isRunning():  # one that runs does not see what was installed
+        run.worker.stop()
+        run.worker.start()
     run.tell(1.0, _("{name} is installed").format(name=plan.name))
     return plan.name
 

@@ -4,7 +4,7 @@ Read from the models' descriptions alone; adding and removing is the worker's wo
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from slicer.i18n import tr as _
 
@@ -19,6 +19,9 @@ BUNDLED = "bundled"
 
 SHOWN_NAMES = 6
 """So many structures are named in a description of what a model segments; the others are counted."""
+
+_DICE = " dice"
+"""Ends the columns with Dice values in a table of accuracy."""
 
 LIVER_WORDS = ("liver", "hepatic", "portal", "couinaud")
 """Structures with one of these in their name are wanted unless somebody chooses otherwise."""
@@ -167,16 +170,17 @@ def _isUsual(key: str, label: int) -> bool:
 
 
 def _accuracy(manifest: Any) -> str:
-    """The Dice values that a model's authors measured, in a sentence."""
+    """The mean Dice values over the cases that a model's authors measured, in a sentence."""
     accuracy = None if manifest is None else manifest.accuracy
     if accuracy is None:
         return ""
-    found = []
+    values: Dict[str, List[float]] = {}
     for row in accuracy.table:
-        words = [str(value) for value in row.values() if isinstance(value, str)]
-        dice = next((value for key, value in row.items() if "dice" in key.lower()), None)
-        if words and isinstance(dice, (int, float)):
-            found.append(f"{' '.join(words)} {dice:.3f}")
-    if not found:
+        for column, value in row.items():
+            if column.endswith(_DICE) and isinstance(value, (int, float)):
+                values.setdefault(column[: -len(_DICE)], []).append(float(value))
+    if not values:
         return _("Measured on {dataset}.").format(dataset=accuracy.dataset)
-    return _("Dice on {dataset}: {values}.").format(dataset=accuracy.dataset, values=", ".join(found))
+    means = ", ".join(f"{name} {sum(found) / len(found):.2f}" for name, found in values.items())
+    text = _("Mean Dice on {dataset} ({count}): {means}.")
+    return text.format(dataset=accuracy.dataset, count=len(accuracy.table), means=means)

@@ -100,7 +100,7 @@ class WorkerProcess:
         self._ready = False
         self._deadline: Optional[float] = None
         self._request: Optional[Request] = None
-        self._warm: Optional[Tuple[str, str]] = None
+        self._warm: Optional[Tuple[str, ...]] = None
         self._idleMinutes = IDLE_MINUTES
         self._ticker = qt.QTimer()
         self._ticker.setInterval(_TICK_MS)
@@ -119,9 +119,9 @@ class WorkerProcess:
         """Whether the worker has said hello."""
         return self._ready
 
-    def isWarmFor(self, model: str, device: str) -> bool:
-        """Whether the worker has this model in memory."""
-        return self._ready and self._warm == (model, device)
+    def isWarmFor(self, model: str, device: str, tumors: Optional[str] = None) -> bool:
+        """Whether the worker has this model, or these two, in memory."""
+        return self._ready and self._warm == (model, device, tumors)
 
     def logText(self) -> str:
         """What the worker and its start said lately."""
@@ -165,13 +165,6 @@ class WorkerProcess:
         child.close(CancelledError(_("LiverSeg's worker was ended.")))
         self._endBy(child, END_S)
         self._leave(child)
-
-    def restart(self) -> None:
-        """End the worker, and start it again if it ran: a new one sees what was installed meanwhile."""
-        wasRunning = self.isRunning()
-        self.stop()
-        if wasRunning:
-            self.start()
 
     def stopIfIdle(self) -> None:
         """End the worker unless something uses it."""
@@ -282,7 +275,7 @@ class WorkerProcess:
             self._answer(None, _errorOf(message))
         else:
             if isinstance(request.message, protocol.Segment):
-                self._warm = (request.message.model, request.message.device)
+                self._warm = _models(request.message)
             self._answer(message, None)
 
     def _onEnd(self, child: ChildProcess) -> None:
@@ -298,7 +291,7 @@ class WorkerProcess:
 
     def _send(self, request: Request) -> None:
         if isinstance(request.message, protocol.Segment):
-            wanted = (request.message.model, request.message.device)
+            wanted = _models(request.message)
             self._warm = self._warm if self._warm == wanted else None
         self._child.send(request.message)
 
@@ -336,6 +329,11 @@ class WorkerProcess:
         self._idleTimer.stop()
         if self._idleMinutes and self._child is not None and self.occupant is None:
             self._idleTimer.start(self._idleMinutes * 60_000)
+
+
+def _models(request: protocol.Segment) -> Tuple[Any, ...]:
+    """What a run keeps in the worker's memory."""
+    return request.model, request.device, request.tumours
 
 
 def _errorOf(failure: protocol.Failure) -> LiverSegError:
