@@ -5,8 +5,8 @@ from typing import Any, Dict, Mapping, Tuple
 
 from LiverSegLib.models.fields import Rule, is_list, is_number, spelt
 
-LIVERSEG = "liverseg"
-PIPELINES = (LIVERSEG, "nnunet", "monai")
+LIVERSEG, NNUNET, MONAI = "liverseg", "nnunet", "monai"
+PIPELINES = (LIVERSEG, NNUNET, MONAI)
 """Whose way from a scan to labels a model was trained for."""
 STAGES = ("locate", "lowres", "segment")
 """What a model may have: a coarse network that locates; nnU-Net's low resolution, whose labels are input of
