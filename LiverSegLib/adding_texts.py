@@ -45,6 +45,8 @@ ADDING: Dict[str, str] = {
     "add.architecture": _("The model's network is {name}, which LiverSeg does not have."),
     "add.no-such-structure": _("The model has no structure {name}; it has: {available}."),
     "add.no-such-label": _("There is no label {label}; choose one of: {available}."),
+    "add.label-option": _("A label is chosen as STRUCTURE=LABEL, for example adenoma=tumor, not {given}."),
+    "add.json-needs-yes": _("With --json nothing can be asked: give --yes as well."),
     "add.no-liver-label": _(
         "None of the model's structures is known as liver, spleen or liver tumor; all will be extra "
         "structures."

@@ -238,6 +238,9 @@ ERRORS: Dict[str, str] = {
     "handed.grid-numbers": _("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction."),
     "handed.grid": _("The scan's grid is not usable."),
     "handed.segmentation-type": _("The segmentation must be uint8 of shape {shape}, not {type} {found}."),
+    "handed.structures-type": _(
+        "The mask of further structures must be uint8 or uint16 of shape {shape}, not {type} {found}."
+    ),
     # writing; {reason} is one of the next block
     "write.results": _("LiverSeg could not write the results: {reason}"),
     "write.folder": _("LiverSeg could not make the folder {path}: {reason}"),

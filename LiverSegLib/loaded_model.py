@@ -26,6 +26,9 @@ TUMOUR_MARGIN_MM = 40.0
 """How far around the liver a model of another program looks for tumours, so that its tiles show what lies
 beside it."""
 
+BEFORE_THE_RESULT = ("locate", "lowres")
+"""Stages whose labels are not the model's result."""
+
 Check = Callable[[], None]
 Tick = Callable[[float], None]
 
@@ -183,9 +186,9 @@ def require_label(model: Model, label: int) -> None:
     Raises:
         ModelError: it does not.
     """
-    manifest = model.manifest
-    drawn = () if manifest is None else manifest.stages[-1].output.channel_labels
-    if label not in drawn:
+    stages = () if model.manifest is None else model.manifest.stages
+    results = [stage for stage in stages if stage.name not in BEFORE_THE_RESULT]
+    if not any(label in stage.output.channel_labels for stage in results):
         key = "model.not-for-organs" if label == LIVER else "model.not-for-tumours"
         raise ModelError(Sentence(key, name=model.name))
 

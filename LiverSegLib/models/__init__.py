@@ -1,6 +1,6 @@
 """Models: what describes them (``manifest`` and ``stage``, read by ``fields`` and ``rules``), what they weigh
-(``safetensors``), where they live (``store``), how they are made (``writer``), and how those of other programs
-are added (``adding``, ``importers``).
+(``safetensors``), where they live (``store``), how they are made (``writer``), and how those of other
+programs are added (``adding``, ``importers``).
 
 Importing this needs neither PyTorch nor the safetensors package; ``Model.state_dict`` and ``add_model`` need
 PyTorch.

@@ -94,6 +94,7 @@ def opened_model(source: PathLike, options: Optional[Options] = None) -> Iterato
             configuration=wishes.configuration, folds=wishes.folds, labels=wishes.labels,
             name=wishes.name, licence=wishes.licence,
         )  # fmt: skip
+        _check_free(content.manifest.name)
         yield Candidate(content)
 
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, Mapping, Tuple
 from LiverSegLib.labels import LABELS
 from LiverSegLib.models.fields import Rule, is_list, is_number, spelt
 
-LIVERSEG = "liverseg"
-PIPELINES = (LIVERSEG, "nnunet", "monai")
+LIVERSEG, NNUNET, MONAI = "liverseg", "nnunet", "monai"
+PIPELINES = (LIVERSEG, NNUNET, MONAI)
 """Whose way from a scan to labels a model was trained for."""
 PARTS = tuple(f"part{number}" for number in range(1, 10))
 """Networks side by side, each for some of the structures (TotalSegmentator); where two claim a voxel, the

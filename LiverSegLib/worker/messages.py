@@ -41,7 +41,7 @@ class Hello:
     """First request. Answered by ``hello-reply``, and after loading a model by ``log`` or ``error``.
 
     ``folder``: private folder made by the parent, else the worker makes one. ``preload``: name or folder of a
-    model to load right after the reply, for ``device``.
+    model to load right after the reply, for ``device``, and ``tumours`` that of the tumours beside it.
     """
 
     type: ClassVar[str] = "hello"
@@ -49,6 +49,7 @@ class Hello:
     folder: Optional[str] = None
     preload: Optional[str] = None
     device: str = "auto"
+    tumours: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class Segment:
     """Segment one scan: either ``path`` (file or DICOM folder, with ``series``) or ``voxels`` (a .npy file,
     (z, y, x), HU) and ``grid``.
 
-    ``surfaces`` and ``probability`` say whether those are wanted back. The other fields are the arguments of
-    ``LiverSegLib.segment``. Answered by ``progress`` any number of times, then by ``result`` or ``error``.
+    ``surfaces`` and ``probability`` say whether those are wanted back. ``structures``: keys or names of what
+    is wanted of all that a model of another program finds; null for everything, an empty list for nothing.
+    The other fields are the arguments of ``LiverSegLib.segment``. Answered by ``progress`` any number of
+    times, then by ``result`` or ``error``.
     """
 
     type: ClassVar[str] = "segment"
@@ -73,6 +76,8 @@ class Segment:
     minimum_lesion_ml: Optional[float] = None
     surfaces: bool = True
     probability: bool = False
+    tumours: Optional[str] = None
+    structures: Optional[Tuple[str, ...]] = None
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,10 @@ class Report:
     """Write the files of a case into ``folder``, which the user chose, a complete set or nothing; arrays as
     in ``measure``.
 
-    ``summary`` is the JSON file with the numbers to write. ``label_format``, ``highlight`` and ``rendering``
-    are the arguments of ``LiverSegLib.outputs.write_results``. Answered by ``progress``, then by
-    ``report-result`` or ``error``.
+    ``summary`` is the JSON file with the numbers to write. ``structures``: the .npy file of the ``result``,
+    if its mask is to be written too; what its values mean stands in the summary. ``label_format``,
+    ``highlight`` and ``rendering`` are the arguments of ``LiverSegLib.outputs.write_results``. Answered by
+    ``progress``, then by ``report-result`` or ``error``.
     """
 
     type: ClassVar[str] = "report"
@@ -119,6 +125,7 @@ class Report:
     label_format: str = "nii.gz"
     highlight: bool = False
     rendering: bool = True
+    structures: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +224,8 @@ class SegmentResult:
     ``labels``: uint8 (z, y, x) .npy on ``grid``. ``summary``: JSON file with "name", "measurements",
         "provenance", "warnings".
     ``probability``: uint8 (z, y, x) .npy, 255 = 1.0.
+    ``structures``: uint8 or uint16 (z, y, x) .npy, what a model of another program finds beyond ``labels``;
+        the summary's "structures" is the list of its values, with name, color and volume.
     """
 
     type: ClassVar[str] = "result"
@@ -227,6 +236,7 @@ class SegmentResult:
     summary: str
     surfaces: Tuple[SurfaceFiles, ...] = ()
     probability: Optional[str] = None
+    structures: Optional[str] = None
 
 
 @dataclass(frozen=True)

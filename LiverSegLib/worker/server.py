@@ -36,8 +36,8 @@ from .model_messages import AddModel, RemoveModel
 if TYPE_CHECKING:
     from ..api import Segmenter
 
-SegmenterFactory = Callable[[str, str], "Segmenter"]
-"""(model, device) -> a loaded segmenter."""
+SegmenterFactory = Callable[[str, str, Optional[str]], "Segmenter"]
+"""(model, device, model for the tumours or None) -> a loaded segmenter."""
 
 QueuedRequest = Union[Hello, WorkRequest]
 """A request that waits for its turn; the others act at once."""
@@ -135,7 +135,7 @@ class Worker:
         self._reason = ""
         self._status = 0
         self._folder: Optional[Path] = None
-        self._segmenter: Optional[Tuple[str, str, "Segmenter"]] = None
+        self._segmenter: Optional[Tuple[Tuple[str, str, Optional[str]], "Segmenter"]] = None
         self._loading = threading.Lock()
         self._cases = OpenCases()
         self._scans = CheckedScans()
@@ -242,7 +242,7 @@ class Worker:
             )
         )
         if request.preload is not None:
-            self._get_segmenter(request.preload, request.device, request.id)
+            self._get_segmenter(request.preload, request.device, request.tumours, request.id)
 
     def _work(self, request: WorkRequest) -> None:
         """Work off a request that computes: see ``tasks``."""
@@ -251,7 +251,7 @@ class Worker:
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
-            segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
+            segmenter=lambda model, device, tumours: self._get_segmenter(model, device, tumours, request.id),
             cases=self._cases,
             scans=self._scans,
         )
@@ -280,19 +280,21 @@ class Worker:
 
         return send
 
-    def _get_segmenter(self, model: str, device: str, request_id: str) -> "Segmenter":
-        """The segmenter in memory if it is the same model and device, else a new one after the old one is let
-        go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
+    def _get_segmenter(self, model: str, device: str, tumours: Optional[str], request_id: str) -> "Segmenter":
+        """The segmenter in memory if it has the same models and device, else a new one after the old one is
+        let go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
+        wanted = (model, device, tumours)
 
         def load() -> "Segmenter":
-            if self._segmenter is not None and self._segmenter[:2] == (model, device):
-                return self._segmenter[2]
+            if self._segmenter is not None and self._segmenter[0] == wanted:
+                return self._segmenter[1]
             self._segmenter = None
             start = time.monotonic()
-            segmenter = self._make_segmenter(model, device)
-            self._segmenter = (model, device, segmenter)
+            segmenter = self._make_segmenter(*wanted)
+            self._segmenter = (wanted, segmenter)
             seconds = time.monotonic() - start
-            text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
+            names = model if tumours is None else f"{model} with {tumours}"
+            text = f"Model {names} is loaded for device {device} ({seconds:.1f} s)."
             self._channel.send(protocol.Log("info", text))
             return segmenter
 
@@ -311,10 +313,10 @@ class Worker:
             scratch.remove_private_folder(folder)
 
 
-def _load_segmenter(model: str, device: str) -> "Segmenter":
+def _load_segmenter(model: str, device: str, tumours: Optional[str]) -> "Segmenter":
     from ..api import Segmenter
 
-    return Segmenter(model, device)
+    return Segmenter(model, device, tumours=tumours)
 
 
 def _liverseg_version() -> str:

@@ -7,7 +7,7 @@ error reply; what it had written by then is removed.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,9 +17,10 @@ from ..errors import UsageError
 from ..images.grid import Grid
 from ..review import Review
 from ..sentences import Sentence, with_identity
+from ..structures import Structures
 from . import corrections, model_tasks, scratch
 from .context import TaskContext, result_folder
-from .handed import read_image, read_labels, read_summary
+from .handed import read_image, read_labels, read_structures, read_summary
 from .measuring import SUMMARY, measure
 from .messages import (
     Measure,
@@ -37,6 +38,7 @@ from .model_messages import AddModel, RemoveModel
 
 if TYPE_CHECKING:
     from ..api import Result
+    from ..measure.structures import StructureVolume
 
 
 def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
@@ -59,11 +61,12 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
 def segment(request: Segment, context: TaskContext) -> SegmentResult:
     """Segment one scan."""
     source = while_checking(lambda ask: _source(request), context.check)
-    segmenter = context.segmenter(request.model, request.device)
+    segmenter = context.segmenter(request.model, request.device, request.tumours)
     result = segmenter.segment(
         source,
         mirror=request.mirror,
         minimum_lesion_ml=request.minimum_lesion_ml,
+        structures=request.structures,
         series=request.series,
         progress=context.progress,
         cancel=context.cancel,
@@ -77,6 +80,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     from ..api import Result
     from ..measure import Measurements
     from ..measure.facts import ClinicalFacts
+    from ..measure.structures import StructureVolume
     from ..outputs import write_results
     from ..steatosis.assessment import Assessment
 
@@ -84,6 +88,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     summary = read_summary(request.summary)
     image = read_image(request.voxels, request.grid)
     labels = read_labels(request.labels, image)
+    volumes = tuple(StructureVolume.from_dict(item) for item in summary.get("structures") or ())
     result = Result(
         name=summary["name"],
         image=image,
@@ -94,6 +99,8 @@ def report(request: Report, context: TaskContext) -> ReportResult:
         warnings=tuple(summary["warnings"]),
         facts=ClinicalFacts.from_dict(summary.get("facts")),
         review=Review.from_dict(summary.get("review")),
+        structures=_structures(request, volumes, image),
+        structure_volumes=volumes,
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
     context.report_progress(0.2, "write", "Writing the report")
@@ -108,6 +115,16 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     )
     names = {key: path.name for key, path in files.items()}
     return ReportResult(request.id, str(next(iter(files.values())).parent), names)
+
+
+def _structures(
+    request: Report, volumes: "Sequence[StructureVolume]", image: sitk.Image
+) -> Optional[Structures]:
+    """The mask of further structures that was handed over, with its table; None if there is none."""
+    if request.structures is None:
+        return None
+    mask = read_structures(request.structures, image.GetSize()[::-1])
+    return Structures(mask, tuple(item.structure for item in volumes))
 
 
 def _source(request: Segment) -> Union[str, sitk.Image]:
@@ -132,13 +149,19 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
     if request.probability and result.probability is not None:
         probability = "probability.npy"
         scratch.save_array(folder / probability, np.asarray(result.probability, dtype=np.uint8))
-    summary = {
+    summary: Dict[str, Any] = {
         "name": request.name or result.name,
         "measurements": result.measurements.to_dict(),
         "facts": result.facts.to_dict(),
         "provenance": result.provenance,
         "warnings": list(result.warnings),
     }
+    structures = None
+    if result.structures is not None:
+        structures = "structures.npy"
+        scratch.save_array(folder / structures, result.structures.labels)
+    if result.structure_volumes:
+        summary["structures"] = [volume.to_dict() for volume in result.structure_volumes]
     if result.review is not None:
         summary["review"] = result.review.to_dict()
     (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
@@ -150,6 +173,7 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
         summary=SUMMARY,
         surfaces=_write_surfaces(labels, folder, context) if request.surfaces else (),
         probability=probability,
+        structures=structures,
     )
 
 

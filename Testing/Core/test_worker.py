@@ -283,7 +283,9 @@ class TestSegmenting:
             )
         assert answer.name == "Case 7"
         assert answer.surfaces == {} and answer.probability is None
-        assert answer.provenance["options"] == {"series": "1.2", "mirror": True, "minimum_lesion_ml": 0.5}
+        assert answer.provenance["options"] == {
+                "series": "1.2", "mirror": True, "minimum_lesion_ml": 0.5, "structures": None,
+            }  # fmt: skip
 
     def test_the_model_stays_loaded_until_another_is_asked_for(self):
         with client() as worker:
@@ -313,11 +315,11 @@ class TestSegmenting:
         code = (
             f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
             "from LiverSegLib.worker import server as worker\n"
-            "def segmenter(model, device):\n"
+            "def segmenter(model, device, tumours):\n"
             "    import phantom\n"
             "    from LiverSegLib import Segmenter, networks\n"
             "    networks.ARCHITECTURES['ByAttenuation'] = phantom.ByAttenuation\n"
-            "    return Segmenter(model, device)\n"
+            "    return Segmenter(model, device, tumours=tumours)\n"
             "assert 'torch' not in sys.modules\n"
             "sys.exit(worker.main(segmenter))"
         )

@@ -91,7 +91,7 @@ def read_weights(checkpoint: Checkpoint, levels: int) -> Dict[str, np.ndarray]:
         raise ModelCorruptError(Sentence("add.no-weights", name=checkpoint.name))
     chosen: Dict[str, StoredTensor] = {}
     for name, tensor in stored.items():
-        renamed = _our_name(str(name), levels)
+        renamed = our_name(str(name), levels)
         if renamed and isinstance(tensor, StoredTensor):
             chosen[renamed] = tensor
     total = sum(math.prod(tensor.shape) for tensor in chosen.values()) * 4
@@ -134,7 +134,7 @@ def _shapes(network: Network) -> Dict[str, Tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
 
 
-def _our_name(name: str, levels: int) -> str:
+def our_name(name: str, levels: int) -> str:
     """The name that a tensor has in our networks; empty for what they do not have."""
     for prefix in PREFIXES:
         name = name[len(prefix) :] if name.startswith(prefix) else name

@@ -1,0 +1,194 @@
+"""A network run over the tiles of an image; planes of blended scores come out as soon as they are complete.
+
+Tiles run in the order of their first axis, so that only as many planes of scores are held as a tile is deep,
+however long the scan.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+
+import numpy as np
+
+from LiverSegLib.inference.foreign.plan import Plan
+
+HALF_FROM_BYTES = 1 << 29
+"""Scores that would take more memory than this are blended in half precision, as nnU-Net always does."""
+KEPT_BYTES = 1 << 28
+"""The scores of a constant tile are kept for the next such tile if they take less memory than this."""
+CONSTANT = 1e-4
+"""A tile whose values differ by less than this, in units of the network's input, is constant: a spline rings
+by as much a few voxels inside air."""
+
+Check = Callable[[], None]
+
+
+class TileNetwork(Protocol):
+    """A network that is ready to run: its weights of one fold on a device."""
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the scores."""
+
+    def run(self, tiles: np.ndarray, poll: Check) -> np.ndarray:
+        """Scores (tiles, classes, a, b, c) of tiles (tiles, channels, a, b, c), float32; without a for
+        networks of two dimensions.
+
+        ``poll`` is called at least twice a second and raises to cancel.
+        """
+
+
+@dataclass(frozen=True)
+class TileImage:
+    """What a network sees: the image and, with ``labels``, a channel for each label of an earlier stage.
+
+    Attributes:
+        image: (a, b, c) float32.
+        labels: (a, b, c) of an earlier stage on the same grid, or None.
+        values: the labels that have a channel, in their order.
+    """
+
+    image: np.ndarray
+    labels: Optional[np.ndarray] = None
+    values: Tuple[int, ...] = ()
+
+    def tile(self, plan: Plan, place: Sequence[slice]) -> np.ndarray:
+        """A tile (channels, a, b, c) at a place in the padded image; padding is 0."""
+        tile: np.ndarray = np.zeros((1 + len(self.values), *plan.size), np.float32)
+        inside, source = [], []
+        for part, before, length in zip(place, plan.before, self.image.shape):
+            first, stop = max(0, part.start - before), min(length, part.stop - before)
+            source.append(slice(first, stop))
+            inside.append(slice(first + before - part.start, stop + before - part.start))
+        target, where = tuple(inside), tuple(source)
+        tile[0][target] = self.image[where]
+        if self.labels is not None:
+            part_labels = self.labels[where]
+            for channel, value in enumerate(self.values, start=1):
+                tile[channel][target] = part_labels == value
+        return tile
+
+
+def blended_planes(
+    folds: Sequence[TileNetwork],
+    seen: TileImage,
+    plan: Plan,
+    *,
+    mirror_axes: Sequence[int] = (),
+    done: Callable[[int], None],
+    poll: Check,
+) -> Iterator[np.ndarray]:
+    """Scores of an image, plane by plane along its first axis.
+
+    Args:
+        folds: networks whose scores are averaged.
+        seen: the image.
+        plan: its tiles.
+        mirror_axes: axes of a tile over whose mirrored copies the scores are averaged too.
+        done: called with the number of tiles that are done, before each of them; may raise to cancel.
+        poll: called at least twice a second; raises to cancel.
+
+    Yields:
+        (classes, b, c) float32 for each plane of the image, in order; the caller's own.
+    """
+    tiles = _Scores(folds, plan, mirror_axes, poll)
+    band = _Band(plan, folds[0].out_channels)
+    count = 0
+    for start in plan.starts[0]:
+        yield from band.complete(start)
+        for place in plan.places(start):
+            done(count)
+            band.add(tiles.of(seen.tile(plan, place)), place)
+            count += 1
+    yield from band.complete(plan.padded[0])
+    done(count)
+
+
+class _Band:
+    """Sums of weighted scores over the planes that tiles may still add to, in a ring."""
+
+    def __init__(self, plan: Plan, classes: int) -> None:
+        self._plan, self._depth, self._next = plan, plan.size[0], 0
+        shape = (self._depth, classes, *plan.padded[1:])
+        half = int(np.prod(shape)) * 4 > HALF_FROM_BYTES
+        self._scores = np.zeros(shape, np.float16 if half else np.float32)
+        self._weights = np.zeros((self._depth, *plan.padded[1:]), np.float32)
+
+    def add(self, scores: np.ndarray, place: Sequence[slice]) -> None:
+        """Add a tile's scores (classes, a, b, c) at its place in the padded image."""
+        a, b, c = place
+        for index in range(self._depth):
+            row = (a.start + index) % self._depth
+            weight = self._plan.weight[index]
+            part = self._scores[row, :, b, c]
+            np.add(part, scores[:, index] * weight, out=part, casting="same_kind")
+            self._weights[row, b, c] += weight
+
+    def complete(self, stop: int) -> Iterator[np.ndarray]:
+        """The planes before ``stop`` that no further tile reaches, without padding; their rows are freed."""
+        first, last = self._plan.before[0], self._plan.before[0] + self._plan.shape[0]
+        b, c = (slice(p, p + n) for p, n in zip(self._plan.before[1:], self._plan.shape[1:]))
+        for plane in range(self._next, stop):
+            row = plane % self._depth
+            if first <= plane < last:
+                yield self._scores[row, :, b, c].astype(np.float32) / self._weights[row, b, c]
+            self._scores[row] = 0
+            self._weights[row] = 0
+        self._next = max(self._next, stop)
+
+
+class _Scores:
+    """Scores of one tile: the mean of all folds and mirrored copies; of constant tiles once only."""
+
+    def __init__(
+        self, folds: Sequence[TileNetwork], plan: Plan, mirror_axes: Sequence[int], poll: Check
+    ) -> None:
+        self._folds, self._poll = folds, poll
+        self._planar = plan.planar
+        axes = range(len(mirror_axes) + 1)
+        self._flips: List[Tuple[int, ...]] = [
+            flip for count in axes for flip in itertools.combinations(mirror_axes, count)
+        ]
+        self._kept: Dict[Tuple[float, ...], np.ndarray] = {}
+
+    def of(self, tile: np.ndarray) -> np.ndarray:
+        """Scores (classes, a, b, c) of a tile (channels, a, b, c)."""
+        key = _constant(tile)
+        if key is None:
+            return self._computed(tile)
+        if key not in self._kept:
+            scores = self._computed(tile)
+            if scores.nbytes > KEPT_BYTES:
+                return scores
+            self._kept = {**dict(list(self._kept.items())[-1:]), key: scores}
+        return self._kept[key]
+
+    def _computed(self, tile: np.ndarray) -> np.ndarray:
+        tile = tile[:, 0] if self._planar else tile
+        total: Optional[np.ndarray] = None
+        for flip, network in itertools.product(self._flips, self._folds):
+            axes = tuple(axis + 1 for axis in flip)
+            seen = np.ascontiguousarray(np.flip(tile, axes))[None]
+            scores: np.ndarray = np.flip(network.run(seen, self._poll)[0], axes)
+            total = scores if total is None else np.add(total, scores, out=_own(total))
+        assert total is not None
+        count = len(self._flips) * len(self._folds)
+        if count > 1:
+            total = np.divide(total, np.float32(count), out=_own(total))
+        return total[:, None] if self._planar else total
+
+
+def _constant(tile: np.ndarray) -> Optional[Tuple[float, ...]]:
+    """The values of the channels of a tile that are constant each; None if they are not."""
+    values = []
+    for channel in tile:
+        low = float(channel.min())
+        if float(channel.max()) - low > CONSTANT:
+            return None
+        values.append(round(low / CONSTANT) * CONSTANT)
+    return tuple(values)
+
+
+def _own(scores: np.ndarray) -> Optional[np.ndarray]:
+    """The array to write into, if it is one that may be written to."""
+    return scores if scores.flags.writeable else None
