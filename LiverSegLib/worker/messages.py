@@ -13,6 +13,9 @@ from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 from ..images.grid import Grid
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 
+STRUCTURE = "structure-"
+"""Begins the key of a surface that is a further structure's; its own key follows."""
+
 
 @dataclass(frozen=True)
 class SurfaceFiles:

@@ -23,6 +23,7 @@ from .context import TaskContext, result_folder
 from .handed import read_image, read_labels, read_structures, read_summary
 from .measuring import SUMMARY, measure
 from .messages import (
+    STRUCTURE,
     Measure,
     OpenCase,
     Refine,
@@ -171,24 +172,46 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
         labels="labels.npy",
         grid=Grid.of(labels),
         summary=SUMMARY,
-        surfaces=_write_surfaces(labels, folder, context) if request.surfaces else (),
+        surfaces=_write_surfaces(result, folder, context) if request.surfaces else (),
         probability=probability,
         structures=structures,
     )
 
 
-def _write_surfaces(labels: sitk.Image, folder: Path, context: TaskContext) -> Tuple[SurfaceFiles, ...]:
-    from ..surfaces import surface_arrays
+def _write_surfaces(result: "Result", folder: Path, context: TaskContext) -> Tuple[SurfaceFiles, ...]:
+    """Write the surfaces of the organs, and of further structures that are wanted."""
     from ..surfaces.organs import organ_surfaces
 
-    files: List[SurfaceFiles] = []
-    meshes = while_checking(
-        lambda ask: organ_surfaces(labels, cancel=context.in_thread(ask).cancel), context.check
+    meshes: Dict[str, Any] = while_checking(
+        lambda ask: organ_surfaces(result.labels, cancel=context.in_thread(ask).cancel), context.check
     )
-    for key, mesh in meshes.items():
-        names = (f"{key}-points.npy", f"{key}-triangles.npy")
-        points, triangles = surface_arrays(mesh)
-        scratch.save_array(folder / names[0], points.astype(np.float32))
-        scratch.save_array(folder / names[1], triangles.astype(np.int32))
-        files.append(SurfaceFiles(key, *names))
+    files = [_write_surface(key, key, mesh, folder) for key, mesh in meshes.items()]
+    if result.structures is not None:
+        files += _structure_surfaces(result.structures, Grid.of(result.labels), folder, context)
     return tuple(files)
+
+
+def _structure_surfaces(
+    structures: Structures, grid: Grid, folder: Path, context: TaskContext
+) -> List[SurfaceFiles]:
+    """Write the surface of each structure that has voxels; its key begins with ``STRUCTURE``."""
+    from ..surfaces import surface
+
+    image, files = grid.image(structures.labels), []
+    for number, item in enumerate(structures.table):
+        context.check()
+        mesh = surface(image, (item.value,))
+        if mesh is not None and mesh.GetNumberOfPolys():
+            # a key is another program's word: no name for a file
+            files.append(_write_surface(STRUCTURE + item.key, f"{STRUCTURE}{number}", mesh, folder))
+    return files
+
+
+def _write_surface(key: str, name: str, mesh: Any, folder: Path) -> SurfaceFiles:
+    from ..surfaces import surface_arrays
+
+    points, triangles = surface_arrays(mesh)
+    names = (f"{name}-points.npy", f"{name}-triangles.npy")
+    scratch.save_array(folder / names[0], points.astype(np.float32))
+    scratch.save_array(folder / names[1], triangles.astype(np.int32))
+    return SurfaceFiles(key, *names)

@@ -14,10 +14,11 @@ from slicer.i18n import tr as _
 from LiverSegLib.images.grid import bounding_box
 from LiverSegLib.labels import Code
 from LiverSegLib.structures import Structure
+from LiverSegLib.worker.messages import STRUCTURE
 
 from .segments import LABELMAP, REGION_CONTEXT, SEGMENT_CONTEXT, SURFACE, closedSurface, imageOf
 
-PREFIX = "structure-"
+PREFIX = STRUCTURE
 """Begins the ID of such a segment, so that it is known in every scene, edited or saved."""
 
 MOST_IN_3D = 10
