@@ -146,6 +146,7 @@ def stageWords(stage: str, text: str) -> str:
         "read": _("Checking the scan"),
         "locate": _("Looking for the liver"),
         "segment": _("Segmenting"),
+        "tumours": _("Looking for tumors"),
         "clean": _("Cleaning up the mask"),
         "measure": _("Measuring"),
         "write": _("Writing the report"),

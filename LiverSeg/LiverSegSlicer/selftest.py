@@ -58,6 +58,8 @@ class SelfTest:
         self._refusesWhatIsNoScan()
         panel = PanelSteps(self._test, self._volumeNode)
         panel.opens()
+        panel.listsModels(self._logic.engineState().text)
+        self._tell("The models on this computer are listed.")
         usable = self._logic.engineState().isUsable
         if usable:
             self._withEngine(panel)

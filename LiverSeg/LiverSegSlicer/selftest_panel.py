@@ -206,6 +206,24 @@ class PanelSteps:
         self.hand.look("advanced")
         self.hand.ui.advancedSection.collapsed = True
 
+    def listsModels(self, engine: str) -> None:
+        """*Advanced* names the engine, and lists the bundled model with its license; it cannot be removed."""
+        ui = self.hand.ui
+        ui.advancedSection.collapsed = False
+        self.hand.settle()
+        self._test.assertEqual(self.hand.text("engineStateLabel"), engine)
+        names = [ui.modelsTable.item(row, 0).text() for row in range(ui.modelsTable.rowCount)]
+        bundled = [row for row, name in enumerate(names) if name.startswith("default ")]
+        self._test.assertEqual(len(bundled), 1, names)
+        ui.modelsTable.selectRow(bundled[0])
+        self.hand.settle()
+        self._test.assertIn("CC BY-SA", self.hand.text("modelDetailLabel"))
+        self._test.assertFalse(ui.modelsRemoveButton.isEnabled())
+        self._test.assertGreaterEqual(ui.modelSelector.findData("default"), 0)
+        self._test.assertEqual(ui.tumorModelSelector.itemData(0), "")
+        self.hand.look("models")
+        ui.advancedSection.collapsed = True
+
     def closes(self) -> None:
         """With an empty scene the panel is empty."""
         slicer.mrmlScene.Clear()

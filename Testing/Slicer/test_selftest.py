@@ -60,4 +60,10 @@ def test_pictures_are_saved_where_they_are_wanted(
     monkeypatch.setenv("LIVERSEG_TEST_PICTURES", str(tmp_path / "pictures"))
     runSelfTest()
     names = sorted(path.stem for path in (tmp_path / "pictures").glob("*.png"))
-    assert names == ["01 scan chosen", "02 no engine", "03 advanced", "04 scene closed"]
+    assert names == [
+        "01 scan chosen",
+        "02 models",
+        "03 no engine",
+        "04 advanced",
+        "05 scene closed",
+    ]
