@@ -28,6 +28,7 @@ def modelFacts(name, **facts):
         sizeMb=120.0,
         sha256=f"{name}-hash",
         accuracy="",
+        organs=("Liver",),
         hasLiver=True,
         hasTumors=False,
         structures=(),
@@ -277,5 +278,8 @@ def test_the_bundled_model_is_described(host):
     model = next(model for model in allModels() if model.isBundled)
     assert (model.hasLiver, model.hasTumors, model.structures, model.problem) == (True, True, (), "")
     assert model.licence and model.sha256 and 1 < model.sizeMb < 50
-    assert model.accuracy.startswith("Mean Dice on LiverSeg val cases (8): liver 0.96, spleen 0.9")
+    assert model.accuracy.startswith(
+        "Mean Dice on LiverSeg val cases (8): liver 0.96, spleen 0.96, liver tumor 0."
+    )
+    assert model.segments() == "Liver, Spleen, Liver tumor"
     assert usualStructures(model.name, (model,)) == ()

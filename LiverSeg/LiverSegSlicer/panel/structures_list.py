@@ -38,13 +38,13 @@ class StructuresList:
             return
         isNew = list(structures) != self._structures
         self._structures, self._ticked = list(structures), shown
+        self._showCount()
         with self._table.filling(len(structures) if isNew else None):
             for row, item in enumerate(structures):
                 if isNew:
                     self._table.setRow(row, [item.name], item.key, left=(0,))
                 self._table.setTick(row, item.key in shown)
         self._search()
-        self._showCount()
 
     def _onRowTicked(self, row: int, on: bool) -> None:
         key = self._structures[row].key

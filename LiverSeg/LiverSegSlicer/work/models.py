@@ -53,7 +53,8 @@ class ModelFacts:
         sizeMb: of its files, MB.
         sha256: of all that decides what it computes; empty if it cannot be used.
         accuracy: what was measured, in a sentence; empty if nothing was.
-        hasLiver, hasTumors: whether it draws these.
+        organs: names of the segments of LiverSeg's own that it draws.
+        hasLiver, hasTumors: whether the liver and its tumors are among them.
         structures: what else it finds.
         problem: why it cannot be used; empty if it can.
     """
@@ -68,6 +69,7 @@ class ModelFacts:
     sizeMb: float
     sha256: str
     accuracy: str
+    organs: Tuple[str, ...]
     hasLiver: bool
     hasTumors: bool
     structures: Tuple[ModelStructure, ...]
@@ -80,9 +82,7 @@ class ModelFacts:
 
     def segments(self) -> str:
         """Return what it segments, in words."""
-        names = [LABELS[LIVER].name] if self.hasLiver else []
-        names += [LABELS[TUMOUR].name] if self.hasTumors else []
-        names += [item.name for item in self.structures]
+        names = [*self.organs, *(item.name for item in self.structures)]
         more = len(names) - SHOWN_NAMES
         text = ", ".join(names[:SHOWN_NAMES])
         return text if more <= 0 else _("{names} and {count} more").format(names=text, count=more)
@@ -133,6 +133,7 @@ def _facts(model: Any) -> ModelFacts:
         sizeMb=model.size_bytes / 1e6,
         sha256="" if model.error is not None else model.sha256,
         accuracy=_accuracy(manifest),
+        organs=tuple(info.name for value, info in LABELS.items() if value in labels.values()),
         hasLiver=LIVER in labels.values(),
         hasTumors=TUMOUR in labels.values(),
         structures=_structures(manifest),
@@ -181,6 +182,10 @@ def _accuracy(manifest: Any) -> str:
                 values.setdefault(column[: -len(_DICE)], []).append(float(value))
     if not values:
         return _("Measured on {dataset}.").format(dataset=accuracy.dataset)
-    means = ", ".join(f"{name} {sum(found) / len(found):.2f}" for name, found in values.items())
+    means = ", ".join(f"{_american(name)} {sum(found) / len(found):.2f}" for name, found in values.items())
     text = _("Mean Dice on {dataset} ({count}): {means}.")
     return text.format(dataset=accuracy.dataset, count=len(accuracy.table), means=means)
+
+
+def _american(name: str) -> str:
+    return name.replace("tumour", "tumor")
