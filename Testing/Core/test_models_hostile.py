@@ -1,6 +1,7 @@
 """Models of strangers: damaged files, code in checkpoints, archives that lead out or explode. Nothing is run
 or left."""
 
+import gzip
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from nnunet_models import make_trained
 from LiverSegLib.errors import LiverSegError, ModelCorruptError, ModelError
 from LiverSegLib.models import add_model
 from LiverSegLib.models.importers import archive as archives
+from LiverSegLib.models.importers.architecture import our_name
 from LiverSegLib.models.importers.checkpoint import TABLE, Checkpoint, _storage
 from LiverSegLib.models.importers.plain_pickle import read_pickle
 
@@ -160,6 +162,15 @@ class TestCheckpoints:
             for name, data in members.items():
                 spoilt.writestr(name, data)
         refused(folder, ModelCorruptError, "damaged")
+
+    def test_a_checkpoint_that_nnunet_itself_wrote_is_read(self, root):
+        packed = (root / "Testing" / "Data" / "nnunet-checkpoint.pkl.gz").read_bytes()
+        values = read_pickle(gzip.decompress(packed), TABLE, _storage, "checkpoint_final.pth")
+        assert (values["trainer_name"], values["current_epoch"]) == ("nnUNetTrainer", 1)
+        assert values["init_args"]["configuration"] == "3d_fullres"
+        first = values["network_weights"]["encoder.stages.0.0.convs.0.conv.weight"]
+        assert (first.shape, first.storage.dtype) == ((32, 1, 1, 3, 3), "float32")
+        assert {our_name(name, 4) for name in values["network_weights"]} > {"decoder.head.weight"}
 
     def test_values_of_training_are_plain(self, folder):
         with Checkpoint(checkpoint(folder)) as opened:
