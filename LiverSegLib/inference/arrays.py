@@ -112,14 +112,6 @@ def sigmoid(logits: Array) -> Array:
     return logits
 
 
-def fill(array: Array, where: Array, value: float) -> None:
-    """Set an array to a value where a mask of its shape is true."""
-    if isinstance(array, np.ndarray):
-        np.putmask(array, where, value)
-    else:
-        array.masked_fill_(where, value)
-
-
 def slabs(array: Array) -> List[Array]:
     """Views of an array (classes, z, y, x), which cover it along z, of about SOFTMAX_VOXELS voxels each."""
     planes = max(1, SOFTMAX_VOXELS // max(1, int(array.shape[2]) * int(array.shape[3])))

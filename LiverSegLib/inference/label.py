@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LiverSegLib.images.patient_order import PatientScan
-from LiverSegLib.inference.arrays import Array, arrays_of, fill, library, on_host
+from LiverSegLib.inference.arrays import Array, arrays_of, library, on_host
 from LiverSegLib.inference.interpolation import AxisWeights, linear_weights
 from LiverSegLib.inference.locate import Located
 from LiverSegLib.inference.resample import Check, NetworkRegion
@@ -74,23 +74,31 @@ def classify(
             check()
         label, best = _most_probable(planes.at(index), channel_labels)
         place = (z.start + index, *across)
-        labels[place], confidence[place] = on_host(label), on_host(best)
+        labels[place], confidence[place] = label, best
     return labels, confidence
 
 
-def _most_probable(scores: Array, channel_labels: Sequence[int]) -> Tuple[Array, Array]:
-    """Label (uint8) of the most probable class of a slice (classes, y, x), and 255 times its probability; the
-    first of equal ones.
+def _most_probable(scores: Array, channel_labels: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+    """Label of the most probable class of a slice (classes, y, x), and 255 times its probability, both uint8;
+    the first of equal ones.
+
+    Class by class, and with arithmetic: ``argmax`` along the first axis and masks are ten times slower.
     """
     of = library(scores)
     best = scores[0] + 0
-    label = of.full_like(best, channel_labels[0], dtype=of.uint8)
-    for value, score in zip(channel_labels[1:], scores[1:]):
-        fill(label, score > best, value)
+    winner = of.zeros_like(best, dtype=of.uint8)
+    for channel, score in enumerate(scores[1:], 1):
+        larger = (score > best).view(of.uint8)
+        larger *= channel
+        of.maximum(winner, larger, out=winner)
         of.maximum(best, score, out=best)
     best *= 255
     of.round(best, out=best)
-    return label, of.clip(best, 0, 255, out=best)
+    of.clip(best, 0, 255, out=best)
+    label = on_host(winner)
+    if tuple(channel_labels) != tuple(range(len(channel_labels))):
+        label = np.asarray(channel_labels, np.uint8)[label]
+    return label, on_host(best).astype(np.uint8)
 
 
 class _PlaneInterpolator:

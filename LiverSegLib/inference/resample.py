@@ -77,12 +77,12 @@ def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check
             check()
         slab = scan[first : first + per_slab].astype(np.float32, order="C")
         np.clip(slab, *HU_LIMITS, out=slab)
-        planes = along_y.along_y(along_x.along_x(slab))
+        planes = along_x.along_x(along_y.along_y(slab))
         weights = along_z[:, first : first + per_slab]
-        for index in np.flatnonzero(weights.any(1)):  # the network's slices that these have a part in
-            used = np.flatnonzero(weights[index])
-            part = slice(int(used[0]), int(used[-1]) + 1)
-            found[index] += np.tensordot(weights[index, part], planes[part], 1)
+        used = np.flatnonzero(weights.any(1))  # the network's slices in which these have a part
+        if used.size:
+            rows = slice(int(used[0]), int(used[-1]) + 1)
+            found[rows] += AxisWeights(weights[rows]).along_z(planes)
     return found
 
 
