@@ -1,12 +1,12 @@
 """A model on a device, whichever program it comes from: a scan in, labels out."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
-from LiverSegLib.errors import ModelError, NoLiverError
+from LiverSegLib.errors import DeviceError, ModelError, NoLiverError
 from LiverSegLib.images.grid import Box, Grid, bounding_box, grow_box
 from LiverSegLib.labels import BACKGROUND, LIVER, TUMOUR
 from LiverSegLib.models import Model
@@ -25,9 +25,6 @@ LABEL_SHARE = 0.85
 TUMOUR_MARGIN_MM = 40.0
 """How far around the liver a model of another program looks for tumours, so that its tiles show what lies
 beside it."""
-
-BEFORE_THE_RESULT = ("locate", "lowres")
-"""Stages whose labels are not the model's result."""
 
 Check = Callable[[], None]
 Tick = Callable[[float], None]
@@ -62,18 +59,22 @@ class LoadedModel:
         ModelError: the model cannot be used.
     """
 
-    def __init__(self, model: Model, device: "Device") -> None:
+    def __init__(self, model: Model, devices: "Sequence[Device]") -> None:
         self.model = model
-        self._device = device
         self._is_own = model.manifest is None or model.manifest.pipeline == LIVERSEG
-        self._networks: Any = _networks(model, device, self._is_own)
+        self._networks: Any = _load_own(model, devices) if self._is_own else load_foreign(model, devices)
 
     @property
     def device(self) -> "Device":
         """Where it computes now."""
-        networks = self._networks
-        device: "Device" = networks.segment.runner.device if self._is_own else networks.device
+        device: "Device" = self._networks.segment.runner.device if self._is_own else self._networks.device
         return device
+
+    @property
+    def engine_version(self) -> str:
+        """Version of the library that computes."""
+        networks = self._networks
+        return str(networks.segment.runner.engine.version if self._is_own else networks.engine_version)
 
     @property
     def fallbacks(self) -> Tuple[str, ...]:
@@ -129,35 +130,28 @@ class LoadedModel:
             return self._segment(located, tick, run.check, mirror)
 
     def _locate(self, image: sitk.Image, tick: Tick, check: Check) -> Any:
-        from LiverSegLib.inference.devices import bounded_threads
         from LiverSegLib.inference.locate import locate
 
-        with bounded_threads(self._device.threads):
-            self._networks.new_scan()
-            return locate(self._networks, image, tick, check)
+        self._networks.new_scan()
+        return locate(self._networks, image, tick, check)
 
     def _segment(self, located: Any, tick: Tick, check: Check, mirror: bool) -> Drawn:
-        from LiverSegLib.inference.devices import bounded_threads
         from LiverSegLib.inference.label import label
         from LiverSegLib.inference.segment import segment
 
-        with bounded_threads(self._device.threads):
-            segmented = segment(
-                self._networks.segment,
-                located,
-                lambda share: tick(0.8 * share),
-                check,
-                mirror=mirror,
-            )
-            found = label(segmented, located, lambda: tick(LABEL_SHARE))
-            return Drawn(found.labels, found.probability, notes=segmented.notes)
+        segmented = segment(
+            self._networks.segment,
+            located,
+            lambda share: tick(0.8 * share),
+            check,
+            mirror=mirror,
+        )
+        found = label(segmented, located, lambda: tick(LABEL_SHARE))
+        return Drawn(found.labels, found.probability, notes=segmented.notes)
 
     def _foreign(self, image: sitk.Image, tick: Tick, check: Check, mirror: bool) -> Drawn:
-        from LiverSegLib.inference.devices import bounded_threads
-
-        with bounded_threads(self._device.threads):
-            self._networks.new_scan()
-            found = find_structures(self._networks, image, tick, check, mirror=mirror)
+        self._networks.new_scan()
+        found = find_structures(self._networks.networks, image, tick, check, mirror=mirror)
         structures = found.structures
         notes = tuple(found.notes)
         return Drawn(structures.own_labels(), found.probability, structures, notes)
@@ -186,27 +180,66 @@ def require_label(model: Model, label: int) -> None:
     Raises:
         ModelError: it does not.
     """
-    stages = () if model.manifest is None else model.manifest.stages
-    results = [stage for stage in stages if stage.name not in BEFORE_THE_RESULT]
+    results = () if model.manifest is None else model.manifest.result_stages
     if not any(label in stage.output.channel_labels for stage in results):
         key = "model.not-for-organs" if label == LIVER else "model.not-for-tumours"
         raise ModelError(Sentence(key, name=model.name))
 
 
-def _networks(model: Model, device: "Device", is_own: bool) -> Any:
-    """The networks of a model of LiverSeg's own, or of another program."""
-    if is_own:
-        from LiverSegLib.inference.stage import load_networks
+def _load_own(model: Model, devices: "Sequence[Device]") -> Any:
+    """The networks of a model of LiverSeg's own."""
+    from LiverSegLib.inference.stage import load_networks
 
-        return load_networks(model, device)
-    return load_foreign(model, device)
+    return load_networks(model, devices)
 
 
-def load_foreign(model: Model, device: "Device") -> Any:
-    """The networks of a model of another program; see ``inference.foreign``."""
+@dataclass(frozen=True)
+class ForeignModel:
+    """The networks of a model of another program, see ``inference.foreign``, and what computes.
+
+    Attributes:
+        networks: as ``find_structures`` takes them.
+        device, engine_version: what computes.
+        table: what the model can find.
+        fallbacks: what had to be given up on the last scan.
+    """
+
+    networks: Any
+    device: "Device"
+    engine_version: str
+    table: Tuple[Structure, ...]
+
+    @property
+    def fallbacks(self) -> Tuple[str, ...]:
+        return ()
+
+    def new_scan(self) -> None:
+        """Nothing is kept from one scan to the next."""
+
+
+def load_foreign(model: Model, devices: "Sequence[Device]") -> ForeignModel:
+    """Load a model of another program.
+
+    Raises:
+        DeviceError: no engine that is there can run it.
+        ModelError: its weights cannot be read or do not fit.
+    """
+    from LiverSegLib.inference.devices import ENGINES
+    from LiverSegLib.inference.engines import engine_version, has_graph
     from LiverSegLib.inference.foreign import load
+    from LiverSegLib.inference.foreign.table import structure_table
 
-    return load.load_foreign(model, device)
+    stages = () if model.manifest is None else model.manifest.stages
+    graphs = all(has_graph(stage) for stage in stages)
+    device = next((one for one in devices if graphs or one.engine == "torch"), None)
+    if device is None:
+        names = {"engine": ENGINES[devices[0].engine], "name": model.name}
+        raise DeviceError(Sentence("engine.no-graph", **names))
+    networks = load.load_foreign(model, device)
+    results = () if model.manifest is None else model.manifest.result_stages
+    items = {item.value: item for stage in results for item in structure_table(stage.output)}
+    version = engine_version(device.engine)
+    return ForeignModel(networks, device, version, tuple(items.values()))
 
 
 def find_structures(networks: Any, image: sitk.Image, tick: Tick, check: Check, *, mirror: bool) -> Any:

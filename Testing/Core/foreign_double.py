@@ -71,17 +71,12 @@ class Doubles:
         self.loaded: List[str] = []
         self.asked: List[Tuple[str, Tuple[int, ...], bool]] = []
 
-    def load(self, model: Any, device: Any) -> Any:
+    def load(self, model: Any, devices: Any) -> loaded_model.ForeignModel:
         """In place of ``load_foreign``."""
         self.loaded.append(model.name)
-        output = model.manifest.stages[-1].output
-        return SimpleNamespace(
-            name=model.name,
-            table=table_of(output.channels[1:]),
-            fallbacks=[],
-            new_scan=lambda: None,
-            device=device,
-        )
+        table = table_of(model.manifest.stages[-1].output.channels[1:])
+        networks = SimpleNamespace(name=model.name, table=table)
+        return loaded_model.ForeignModel(networks, devices[0], "0", table)
 
     def find(self, networks: Any, image: sitk.Image, tick: Any, check: Any, *, mirror: bool = False) -> Any:
         """In place of ``find_structures``."""

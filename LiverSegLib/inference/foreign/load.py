@@ -1,17 +1,17 @@
 """A model of another program, its networks loaded and ready for :func:`find.find_structures`."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
-import torch
 
-from LiverSegLib.errors import ModelCorruptError, ModelError
+from LiverSegLib.errors import ModelError
+from LiverSegLib.inference.arrays import on_host
 from LiverSegLib.inference.devices import Device
+from LiverSegLib.inference.engines import Engine, load_engine
 from LiverSegLib.inference.foreign.predict import Check, TileNetwork
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.models.stage import Preparation
-from LiverSegLib.networks import build_network
 from LiverSegLib.sentences import Sentence
 
 LoadFold = Callable[[Model, Stage, int, Device], TileNetwork]
@@ -58,7 +58,7 @@ def load_foreign(model: Model, device: Device, load: Optional[LoadFold] = None) 
     Args:
         model: from the store, of the pipeline "nnunet" or "monai".
         device: where and how precisely.
-        load: loads one network; PyTorch's if not given.
+        load: loads one network; the device's engine does if not given.
 
     Raises:
         ModelError: the weights cannot be read or do not fit, or the model asks for what cannot be run.
@@ -67,52 +67,28 @@ def load_foreign(model: Model, device: Device, load: Optional[LoadFold] = None) 
         raise ModelError(Sentence("model.no-description", name=model.name))
     stages: List[ForeignStage] = []
     for stage in model.manifest.stages:
-        folds = tuple((load or load_torch)(model, stage, fold, device) for fold in range(len(stage.folds)))
+        folds = tuple((load or load_fold)(model, stage, fold, device) for fold in range(len(stage.folds)))
         stages.append(ForeignStage(stage, folds))
     return ForeignNetworks(model.manifest.pipeline, tuple(stages))
 
 
-class TorchFold:
-    """A network of PyTorch's on the CPU or a graphics card."""
+class EngineFold:
+    """A network on an engine, which takes and gives numpy's arrays wherever it computes."""
 
-    def __init__(self, network: Any, device: Device, axes: int) -> None:
-        self.out_channels = int(network.out_channels)
-        self._device = device
-        self._format = torch.channels_last_3d if axes == 3 else torch.channels_last
-        self._network = network.float().eval().to(device.kind).to(memory_format=self._format)
-        self._poll: Optional[Check] = None
-        for layer in self._network.modules():
-            if not list(layer.children()):
-                layer.register_forward_pre_hook(self._between_layers)
+    def __init__(self, engine: Engine) -> None:
+        self.out_channels = int(engine.out_channels)
+        self._engine = engine
 
     def run(self, tiles: np.ndarray, poll: Check) -> np.ndarray:
         """Scores of a batch of tiles; see :class:`TileNetwork`."""
-        self._poll = poll
-        batch = torch.from_numpy(tiles).to(self._device.kind).contiguous(memory_format=self._format)
-        try:
-            with torch.inference_mode():
-                if self._device.precision == "float32":
-                    return self._network(batch).cpu().numpy()
-                with torch.autocast(self._device.kind, getattr(torch, self._device.precision)):
-                    return self._network(batch).float().cpu().numpy()
-        finally:
-            self._poll = None
-
-    def _between_layers(self, *_: Any) -> None:
-        if self._poll is not None:
-            self._poll()
+        return on_host(self._engine.run(self._engine.arrays.put(tiles), poll))
 
 
-def load_torch(model: Model, stage: Stage, fold: int, device: Device) -> TileNetwork:
-    """Load the network of one fold with PyTorch.
+def load_fold(model: Model, stage: Stage, fold: int, device: Device) -> TileNetwork:
+    """Load the network of one fold with the device's engine.
 
     Raises:
+        DeviceError: the engine is not installed, or the model has no graph for it.
         ModelError: the weights cannot be read or do not fit.
     """
-    network = build_network(stage.network.name, stage.network.arguments)
-    try:
-        network.load_state_dict(model.state_dict(stage.name, fold))
-    except RuntimeError as error:
-        text = Sentence("model.does-not-fit", weights=stage.folds[fold].weights, name=model.name)
-        raise ModelCorruptError(text, str(error)) from error
-    return TorchFold(network, device, len(stage.patch))
+    return EngineFold(load_engine(model, stage, fold, device))
