@@ -30,6 +30,7 @@ from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.conditions import names_contrast_agent
 
 if TYPE_CHECKING:
+    from LiverSegLib.inference.devices import Device
     from LiverSegLib.inference.label import Labelled
     from LiverSegLib.steatosis.assessment import Assessment, CutOffs
     from LiverSegLib.steatosis.placement import PlacementSettings
@@ -68,27 +69,39 @@ class Segmenter:
     Args:
         model: name of a model in the store, or a folder; "default" is the bundled one.
         device: "auto", "cpu", "cuda" or "mps".
+        engine: "auto", or "openvino", "torch" or "onnxruntime", and no other then.
         precision: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads, 0 for as many as there are.
 
     Raises:
         ModelError: the model cannot be used.
-        DeviceError: PyTorch or the device is missing.
+        DeviceError: no engine is installed, or the one that is wanted, or the device, is missing.
     """
 
     def __init__(
-        self, model: str = "default", device: str = "auto", *, precision: str = "auto", threads: int = 0
+        self,
+        model: str = "default",
+        device: str = "auto",
+        *,
+        engine: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
     ) -> None:
-        from LiverSegLib.inference.devices import choose_device
+        from LiverSegLib.inference.devices import choose_devices
 
         self.model: Model = load_model(model)
-        self.device = choose_device(device, precision=precision, threads=threads)
+        devices = choose_devices(device, engine=engine, precision=precision, threads=threads)
         with memory_errors(Sentence("failed.memory-loading")):
             from LiverSegLib.inference.stage import load_networks
 
-            self._networks = load_networks(self.model, self.device)
+            self._networks = load_networks(self.model, devices)
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()
+
+    @property
+    def device(self) -> "Device":
+        """What the next scan is computed with."""
+        return self._networks.segment.runner.device
 
     def segment(
         self,
@@ -134,18 +147,17 @@ class Segmenter:
         self, source: Source, series: Optional[str], mirror: bool, minimum_ml: Optional[float], run: Stages
     ) -> Result:
         """One scan on its way: read, locate, segment, label, clean, measure, report."""
-        from LiverSegLib.inference.devices import bounded_threads
         from LiverSegLib.inference.label import label
         from LiverSegLib.inference.locate import locate
         from LiverSegLib.inference.segment import segment
 
-        networks, threads = self._networks, self.device.threads
+        networks = self._networks
         with run.stage("read"):
             scan = read_scan(source, series, check=run.check)
-        with run.stage("locate"), bounded_threads(threads):
+        with run.stage("locate"):
             networks.new_scan()
             located = locate(networks, scan.image, run.tick, run.check)
-        with run.stage("segment"), bounded_threads(threads):
+        with run.stage("segment"):
             segmented = segment(
                 networks.segment, located, lambda share: run.tick(0.8 * share), run.check, mirror=mirror
             )
@@ -175,7 +187,7 @@ class Segmenter:
         fallbacks = tuple(networks.fallbacks)
         warnings = tuple(dict.fromkeys((*scan.warnings, *measurements.warnings, *fallbacks)))
         origin = Origin(
-            scan, self.model, networks.segment.runner.device, facts, cleanup, run.seconds, mirror, minimum_ml,
+            scan, self.model, networks.segment.runner.engine, facts, cleanup, run.seconds, mirror, minimum_ml,
             notes, fallbacks, warnings,
         )  # fmt: skip
         return Result(
@@ -196,6 +208,7 @@ def segment(
     *,
     model: str = "default",
     device: str = "auto",
+    engine: str = "auto",
     precision: str = "auto",
     threads: int = 0,
     mirror: bool = False,
@@ -214,7 +227,7 @@ def segment(
     True
     """
     segmenter = while_checking(
-        lambda ask: Segmenter(model, device, precision=precision, threads=threads),
+        lambda ask: Segmenter(model, device, engine=engine, precision=precision, threads=threads),
         Stages(cancel=cancel).check,
     )
     return segmenter.segment(

@@ -196,11 +196,25 @@ ERRORS: Dict[str, str] = {
     "model.no-torch": _("PyTorch is not installed, so no model can be loaded."),
     "model.not-mirrored": _("The model {name} was not trained to be mirrored; leave out the mirror option."),
     # computing
-    "device.no-torch": _("PyTorch is not installed; it is needed to segment."),
+    "device.no-torch": _("PyTorch is not installed."),
+    "device.needs-torch": _("Computing on {kind} needs PyTorch, which is not installed."),
     "device.broken-torch": _("PyTorch is installed but does not load."),
     "device.unknown": _("There is no device {wanted!r}; choose one of {devices}."),
     "device.precision": _("There is no precision {precision!r}; choose auto, float32, bfloat16 or float16."),
     "device.absent": _("This computer has no usable {kind} device; available: {there}."),
+    "engine.unknown": _("There is no engine {wanted!r}; choose one of {engines}."),
+    "engine.none": _(
+        "Nothing that runs neural networks is installed: install OpenVINO, ONNX Runtime or PyTorch."
+    ),
+    "engine.absent": _("{engine} is not installed; available: {there}."),
+    "engine.broken": _("{engine} does not load."),
+    "engine.cpu-only": _("{engine} computes on the CPU only; {kind} needs PyTorch."),
+    "engine.needs-onnx": _("Writing ONNX graphs needs the Python package onnx: pip install onnx."),
+    "engine.no-graph": _(
+        "The model {name} has no ONNX graph for {engine}; install PyTorch, or add one with liverseg export."
+    ),
+    "model.no-onnx": _("The network of the model {name} cannot be written as an ONNX graph."),
+    "model.graph": _("The network graph of the model {name} is not usable: {reason}."),
     "run.changed": _("{name} was changed while it was being segmented; please run again."),
     "run.lesion-size": _("The minimum lesion size must be between 0 and {most:g} ml, not {value}."),
     "failed.memory-loading": _(

@@ -13,7 +13,7 @@ from .measure.lesions import MINIMUM_LESION_MM
 from .models import Model
 
 if TYPE_CHECKING:
-    from .inference.devices import Device
+    from .inference.engines import Engine
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Origin:
 
     Attributes:
         scan: as it was read.
-        model, device: what computed, and where in the end.
+        model, engine: what computed, and with what in the end.
         facts: what is known of the scan beyond its voxels.
         cleanup: what cleaning changed.
         seconds: per stage.
@@ -33,7 +33,7 @@ class Origin:
 
     scan: Scan
     model: Model
-    device: "Device"
+    engine: "Engine"
     facts: ClinicalFacts
     cleanup: CleanupReport
     seconds: Mapping[str, float]
@@ -45,7 +45,8 @@ class Origin:
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the provenance as plain JSON-ready data, with units in the keys."""
-        scan, facts, device, manifest = self.scan, self.facts, self.device, self.model.manifest
+        scan, facts, manifest = self.scan, self.facts, self.model.manifest
+        device = self.engine.device
         return {
             **made_now(),
             "model": {
@@ -54,6 +55,7 @@ class Origin:
                 "sha256": self.model.sha256,
                 "licence": manifest.licence if manifest else "",
             },
+            "engine": {"name": device.engine, "version": self.engine.version},
             "device": device.kind,
             "device_name": device.name,
             "precision": device.precision,
