@@ -10,6 +10,7 @@ Slicer ``LiverSegSlicer.sentences`` shows its translation.
 
 from typing import Dict
 
+from .adding_texts import ADDING
 from .error_texts import ERRORS
 from .steatosis_texts import STEATOSIS
 
@@ -233,5 +234,6 @@ SENTENCES: Dict[str, str] = {
     "files.no-roi-picture": _("There is no picture of the ROIs: the Python package pillow is missing."),
     **STEATOSIS,
     **ERRORS,
+    **ADDING,
 }
 """Identifier -> English template."""

@@ -37,6 +37,19 @@ def sha256(data: Buffer) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sha256_of_file(path: PathLike) -> str:
+    """SHA-256 of a file's bytes, read piece by piece.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def read_within(path: PathLike, limit: int) -> bytearray:
     """Return the bytes of a regular file, read once, so that what was checked is also what is used.
 
@@ -109,6 +122,19 @@ def publish_folder(incoming: Path, target: Path) -> None:
             os.rename(aside, target)
         raise
     sync_folder(target.parent)
+    delete_folder(aside)
+
+
+def withdraw_folder(folder: Path) -> None:
+    """Delete a folder, which is gone at once: it gets a hidden name first, and whoever looks sees it whole or
+    not.
+
+    Raises:
+        OSError: it cannot be renamed; it is then as it was.
+    """
+    aside = folder.with_name(f"{OUTGOING}{uuid.uuid4().hex[:8]}-{folder.name}")
+    os.rename(folder, aside)
+    sync_folder(folder.parent)
     delete_folder(aside)
 
 

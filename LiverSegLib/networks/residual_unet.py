@@ -25,23 +25,24 @@ class InstanceNorm(nn.Module):
     ONNX graph gets the plain operator, which other engines know.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, epsilon: float = EPSILON) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x`` of shape (batch, channel, z, y, x) over its spatial axes."""
+        """Normalise ``x`` of shape (batch, channel, spatial axes) over its spatial axes."""
         if torch.onnx.is_in_onnx_export():
-            return functional.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, EPSILON)
+            return functional.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
         if x.shape[0] == 1:
             return self._normalise(x)
         return torch.cat([self._normalise(sample) for sample in x.split(1)])
 
     def _normalise(self, x: Tensor) -> Tensor:
         if x[0, 0].numel() == 1:  # no variance to divide by, and batch_norm refuses it
-            return self.bias.reshape(1, -1, 1, 1, 1).to(x.dtype).expand_as(x)
-        return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, EPSILON)
+            return self.bias.reshape(1, -1, *(1,) * (x.dim() - 2)).to(x.dtype).expand_as(x)
+        return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
 
 
 class ConvNormAct(nn.Sequential):
