@@ -1,4 +1,4 @@
-"""What tile sizes a network takes, from the arguments in a model's manifest: no PyTorch is needed for it."""
+"""What a network takes, from the arguments in a model's manifest: no PyTorch is needed for it."""
 
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
@@ -18,6 +18,11 @@ def size_multiple(name: str, arguments: Mapping[str, Any]) -> Optional[Sizes]:
     """
     rule = RULES.get(name)
     return None if rule is None else rule(arguments)
+
+
+def in_channels(arguments: Mapping[str, Any]) -> int:
+    """Channels of a network's input, from what it is built with; 1 where that does not say."""
+    return int(arguments.get("in_channels", arguments.get("input_channels", 1)))
 
 
 def _of_residual_unet(arguments: Mapping[str, Any]) -> Sizes:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -56,24 +56,33 @@ class OpenVinoEngine:
         self.device, self.arrays = device, HOST
         self.version = str(openvino.__version__)
         self.out_channels, self.size_multiple = graph.out_channels, graph.size_multiple
-        self._tensor = openvino.Tensor
-        core = openvino.Core()
-        network = core.read_model(graph.onnx, b"")
-        wanted = {
+        self._openvino, self._core, self._onnx = openvino, openvino.Core(), graph.onnx
+        self._core.read_model(graph.onnx, b"")  # says now whether it can
+        self._options = {
             "INFERENCE_PRECISION_HINT": PRECISION_HINTS[device.precision],
             "INFERENCE_NUM_THREADS": device.threads,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
         }
-        self._request = core.compile_model(network, "CPU", wanted).create_infer_request()
+        self._shape: Tuple[int, ...] = ()
+        self._request: Any = None
+
+    def _compiled_for(self, shape: Tuple[int, ...]) -> Any:
+        """The network compiled for tiles of one shape, which takes less memory than for any shape."""
+        if shape != self._shape:
+            self._request, self._shape = None, shape  # the memory of the one before
+            network = self._core.read_model(self._onnx, b"")
+            network.reshape(list(shape))
+            self._request = self._core.compile_model(network, "CPU", self._options).create_infer_request()
+        return self._request
 
     def run(self, tiles: Array, poll: Optional[Poll] = None) -> Array:
         """Logits of a batch of tiles; see :meth:`Engine.run`."""
         tiles = np.ascontiguousarray(tiles, np.float32)
         logits = np.empty((tiles.shape[0], self.out_channels, *tiles.shape[2:]), np.float32)
-        request = self._request
-        request.set_input_tensor(self._tensor(tiles, shared_memory=True))
-        request.set_output_tensor(self._tensor(logits, shared_memory=True))
+        request, tensor = self._compiled_for(tiles.shape), self._openvino.Tensor
+        request.set_input_tensor(tensor(tiles, shared_memory=True))
+        request.set_output_tensor(tensor(logits, shared_memory=True))
         request.start_async()
         try:
             while not request.wait_for(POLL_MS):

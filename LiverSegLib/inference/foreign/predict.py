@@ -12,8 +12,6 @@ import numpy as np
 
 from LiverSegLib.inference.foreign.plan import Plan
 
-HALF_FROM_BYTES = 1 << 29
-"""Scores that would take more memory than this are blended in half precision, as nnU-Net always does."""
 KEPT_BYTES = 1 << 28
 """The scores of a constant tile are kept for the next such tile if they take less memory than this."""
 CONSTANT = 1e-4
@@ -91,28 +89,44 @@ def blended_planes(
     Yields:
         (classes, b, c) float32 for each plane of the image, in order; the caller's own.
     """
-    tiles = _Scores(folds, plan, mirror_axes, poll)
-    band = _Band(plan, folds[0].out_channels)
+    networks = [_Scores(fold, plan, mirror_axes, poll) for fold in folds]
+    bands = [_Band(plan, fold.out_channels) for fold in folds]
     count = 0
-    for start in plan.starts[0]:
-        yield from band.complete(start)
-        for place in plan.places(start):
-            done(count)
-            band.add(tiles.of(seen.tile(plan, place)), place)
+    for start in (*plan.starts[0], plan.padded[0]):
+        for planes in zip(*(band.complete(start) for band in bands)):
+            yield _mean(planes).astype(np.float32)
+        for place in plan.places(start) if start < plan.padded[0] else ():
+            tile = seen.tile(plan, place)
+            for network, band in zip(networks, bands):
+                done(count)
+                band.add(network.of(tile), place)
             count += 1
-    yield from band.complete(plan.padded[0])
     done(count)
 
 
+def _mean(planes: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of planes of all folds, in their own precision."""
+    if len(planes) == 1:
+        return planes[0]
+    total = planes[0]
+    for plane in planes[1:]:
+        total = total + plane
+    return total / total.dtype.type(len(planes))
+
+
 class _Band:
-    """Sums of weighted scores over the planes that tiles may still add to, in a ring."""
+    """Sums of weighted scores over the planes that tiles may still add to, in a ring.
+
+    nnU-Net sums in half precision. That shows at the image's edges, where a single tile counts with weights
+    so small that products have few digits; so it is done here, too, and halves the memory.
+    """
 
     def __init__(self, plan: Plan, classes: int) -> None:
         self._plan, self._depth, self._next = plan, plan.size[0], 0
         shape = (self._depth, classes, *plan.padded[1:])
-        half = int(np.prod(shape)) * 4 > HALF_FROM_BYTES
-        self._scores = np.zeros(shape, np.float16 if half else np.float32)
-        self._weights = np.zeros((self._depth, *plan.padded[1:]), np.float32)
+        kind = np.float16 if plan.spread else np.float32
+        self._scores = np.zeros(shape, kind)
+        self._weights = np.zeros((self._depth, *plan.padded[1:]), kind)
 
     def add(self, scores: np.ndarray, place: Sequence[slice]) -> None:
         """Add a tile's scores (classes, a, b, c) at its place in the padded image."""
@@ -122,7 +136,8 @@ class _Band:
             weight = self._plan.weight[index]
             part = self._scores[row, :, b, c]
             np.add(part, scores[:, index] * weight, out=part, casting="same_kind")
-            self._weights[row, b, c] += weight
+            total = self._weights[row, b, c]
+            np.add(total, weight, out=total, casting="same_kind")
 
     def complete(self, stop: int) -> Iterator[np.ndarray]:
         """The planes before ``stop`` that no further tile reaches, without padding; their rows are freed."""
@@ -131,19 +146,17 @@ class _Band:
         for plane in range(self._next, stop):
             row = plane % self._depth
             if first <= plane < last:
-                yield self._scores[row, :, b, c].astype(np.float32) / self._weights[row, b, c]
+                yield self._scores[row, :, b, c] / self._weights[row, b, c]
             self._scores[row] = 0
             self._weights[row] = 0
         self._next = max(self._next, stop)
 
 
 class _Scores:
-    """Scores of one tile: the mean of all folds and mirrored copies; of constant tiles once only."""
+    """Scores of one tile of one fold: the mean of mirrored copies; those of constant tiles are kept."""
 
-    def __init__(
-        self, folds: Sequence[TileNetwork], plan: Plan, mirror_axes: Sequence[int], poll: Check
-    ) -> None:
-        self._folds, self._poll = folds, poll
+    def __init__(self, network: TileNetwork, plan: Plan, mirror_axes: Sequence[int], poll: Check) -> None:
+        self._network, self._poll = network, poll
         self._planar = plan.planar
         axes = range(len(mirror_axes) + 1)
         self._flips: List[Tuple[int, ...]] = [
@@ -166,15 +179,14 @@ class _Scores:
     def _computed(self, tile: np.ndarray) -> np.ndarray:
         tile = tile[:, 0] if self._planar else tile
         total: Optional[np.ndarray] = None
-        for flip, network in itertools.product(self._flips, self._folds):
+        for flip in self._flips:
             axes = tuple(axis + 1 for axis in flip)
             seen = np.ascontiguousarray(np.flip(tile, axes))[None]
-            scores: np.ndarray = np.flip(network.run(seen, self._poll)[0], axes)
+            scores: np.ndarray = np.flip(self._network.run(seen, self._poll)[0], axes)
             total = scores if total is None else np.add(total, scores, out=_own(total))
         assert total is not None
-        count = len(self._flips) * len(self._folds)
-        if count > 1:
-            total = np.divide(total, np.float32(count), out=_own(total))
+        if len(self._flips) > 1:
+            total = np.divide(total, np.float32(len(self._flips)), out=_own(total))
         return total[:, None] if self._planar else total
 
 
