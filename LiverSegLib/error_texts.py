@@ -195,6 +195,9 @@ ERRORS: Dict[str, str] = {
     "model.does-not-fit": _("The weights {weights} of the model {name} do not fit its network."),
     "model.no-torch": _("PyTorch is not installed, so no model can be loaded."),
     "model.not-mirrored": _("The model {name} was not trained to be mirrored; leave out the mirror option."),
+    "model.needs-monai": _(
+        "The model's network is MONAI's {network}: it runs only where the Python package monai is installed."
+    ),
     "model.not-for-organs": _(
         "The model {name} draws no liver. It can draw the tumors beside another model, not the organs."
     ),

@@ -46,7 +46,8 @@ USERS = [
     ({"vtk", "vtkmodules"}, {"surfaces"}),
     ({"typer", "rich"}, {"cli"}),
     ({"PIL"}, {"report", "surfaces"}),
-    ({"monai", "lightning"}, {"training"}),
+    ({"monai"}, {"training", "networks"}),
+    ({"lightning"}, {"training"}),
     ({"matplotlib", "statsmodels"}, {"evaluation"}),
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
