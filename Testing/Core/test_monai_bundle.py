@@ -82,7 +82,7 @@ def network():
     built = UNet(**{**arguments, "out_channels": 3}).eval()
     with torch.no_grad():
         for parameter in built.parameters():
-            parameter *= 2.5
+            parameter *= 1.3
     return built
 
 
@@ -245,32 +245,39 @@ def part(request):
 
 
 def monais_probabilities(part, network, config):
-    """What MONAI makes of a scan: its own transforms and inferer, on (class, x, y, z) of the scan's array."""
+    """What MONAI's own transforms and inferer make of a scan: probabilities (class, z, y, x) of its array.
+
+    Turning to RAS, which needs a package of its own in MONAI, is SimpleITK's.
+    """
     from monai.data import MetaTensor
     from monai.inferers import SlidingWindowInferer
-    from monai.transforms import Activationsd, Compose, Invertd, Orientationd, ScaleIntensityRanged, Spacingd
+    from monai.transforms import Activationsd, Compose, Invertd, ScaleIntensityRanged, Spacingd
 
+    turned = sitk.DICOMOrient(part, "RAS")
     affine = np.eye(4)
-    affine[:3, :3] = np.reshape(part.GetDirection(), (3, 3)) * part.GetSpacing()
-    affine[:3, 3] = part.GetOrigin()
+    affine[:3, :3] = np.reshape(turned.GetDirection(), (3, 3)) * turned.GetSpacing()
+    affine[:3, 3] = turned.GetOrigin()
     affine = np.diag([-1, -1, 1, 1]) @ affine
-    array = sitk.GetArrayFromImage(part).astype(np.float32).transpose(2, 1, 0)[None]
-    kinds = {kind.__name__: kind for kind in (Orientationd, Spacingd, ScaleIntensityRanged)}
+    array = sitk.GetArrayFromImage(turned).astype(np.float32).transpose(2, 1, 0)[None]
     steps = []
-    for item in config["preprocessing"]["transforms"]:
-        if item["_target_"] in kinds:
-            values = {key: value for key, value in item.items() if not key.startswith("_")}
-            if "pixdim" in values:
-                values["pixdim"] = [2.0, 1.75, 3.0]
-            steps.append(kinds[item["_target_"]](**values))
+    for kind in (Spacingd, ScaleIntensityRanged):
+        item = next(t for t in config["preprocessing"]["transforms"] if t["_target_"] == kind.__name__)
+        values = {key: value for key, value in item.items() if not key.startswith("_")}
+        steps.append(kind(**{**values, **({"pixdim": [2.0, 1.75, 3.0]} if "pixdim" in values else {})}))
     before = Compose(steps)
     data = before({"image": MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(affine))})
     settings = {key: value for key, value in config["inferer"].items() if key != "_target_"}
     with torch.no_grad():
         data["pred"] = SlidingWindowInferer(**settings)(data["image"][None], network)[0]
     softmax = Activationsd("pred", softmax=True)(data)
-    back = Invertd("pred", transform=before, orig_keys="image", nearest_interp=False)(softmax)
-    return data["pred"], back["pred"].numpy()
+    back = Invertd("pred", transform=before, orig_keys="image", nearest_interp=False)(softmax)["pred"]
+    letters = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(part.GetDirection())
+    classes = []
+    for one in back.numpy():
+        image = sitk.GetImageFromArray(np.ascontiguousarray(one.transpose(2, 1, 0)))
+        image.CopyInformation(turned)
+        classes.append(sitk.GetArrayFromImage(sitk.DICOMOrient(image, letters)))
+    return np.stack(classes)
 
 
 @pytest.mark.parametrize("mode, overlap", [("gaussian", 0.4), ("constant", 0.25)])
@@ -281,8 +288,7 @@ def test_parity_with_monais_transforms_and_sliding_window(bundle, network, part,
     model = add_model(bundle(config))
     device = choose_device("cpu", engine="torch", precision="float32", threads=1)
     found = find_structures(load_foreign(model, device), part, lambda share: None, lambda: None)
-    _, expected = monais_probabilities(part, network, config)
-    expected = expected.transpose(0, 3, 2, 1)
+    expected = monais_probabilities(part, network, config)
     theirs, ours = expected.argmax(0), found.structures.labels
     assert len(np.unique(theirs)) == 3
     for value in range(3):
@@ -290,7 +296,7 @@ def test_parity_with_monais_transforms_and_sliding_window(bundle, network, part,
         assert 2 * np.sum(a & b) / (a.sum() + b.sum()) >= 0.999
     agree = theirs == ours
     difference = np.abs(expected.max(0) - found.probability / 255.0)[agree]
-    assert difference.max() <= 0.02  # 1/510 of it is that the probability is kept in 8 bits
+    assert difference.max() <= 0.0021  # the probability is kept in 8 bits: 1 / 510 is rounding
 
 
 def test_an_added_bundle_segments_a_scan(bundle, part, monkeypatch):
