@@ -90,10 +90,14 @@ def blended_planes(
     """
     networks = [_Scores(fold, plan, mirror_axes, poll) for fold in folds]
     bands = [_Band(plan, fold.out_channels) for fold in folds]
-    count = 0
+    inside = range(plan.before[0], plan.before[0] + plan.shape[0])
+    count = complete = 0
     for start in (*plan.starts[0], plan.padded[0]):
-        for planes in zip(*(band.complete(start) for band in bands)):
-            yield _mean(planes).astype(np.float32)
+        for plane in range(complete, start):
+            scores = [band.take(plane) for band in bands]
+            if plane in inside:
+                yield _mean(scores).astype(np.float32)
+        complete = start
         for place in plan.places(start) if start < plan.padded[0] else ():
             tile = seen.tile(plan, place)
             for network, band in zip(networks, bands):
@@ -121,7 +125,7 @@ class _Band:
     """
 
     def __init__(self, plan: Plan, classes: int) -> None:
-        self._plan, self._depth, self._next = plan, plan.size[0], 0
+        self._plan, self._depth = plan, plan.size[0]
         shape = (self._depth, classes, *plan.padded[1:])
         kind = np.float16 if plan.spread else np.float32
         self._scores = np.zeros(shape, kind)
@@ -138,17 +142,15 @@ class _Band:
             total = self._weights[row, b, c]
             np.add(total, weight, out=total, casting="same_kind")
 
-    def complete(self, stop: int) -> Iterator[np.ndarray]:
-        """The planes before ``stop`` that no further tile reaches, without padding; their rows are freed."""
-        first, last = self._plan.before[0], self._plan.before[0] + self._plan.shape[0]
-        b, c = (slice(p, p + n) for p, n in zip(self._plan.before[1:], self._plan.shape[1:]))
-        for plane in range(self._next, stop):
-            row = plane % self._depth
-            if first <= plane < last:
-                yield self._scores[row, :, b, c] / self._weights[row, b, c]
-            self._scores[row] = 0
-            self._weights[row] = 0
-        self._next = max(self._next, stop)
+    def take(self, plane: int) -> np.ndarray:
+        """Scores (classes, b, c) of a plane of the padded image that no further tile reaches, without
+        padding; its row is freed."""
+        row = plane % self._depth
+        b, c = (slice(first, first + n) for first, n in zip(self._plan.before[1:], self._plan.shape[1:]))
+        scores: np.ndarray = self._scores[row, :, b, c] / self._weights[row, b, c]
+        self._scores[row] = 0
+        self._weights[row] = 0
+        return scores
 
 
 class _Scores:
