@@ -107,7 +107,7 @@ class Segmenter:
         with memory_errors(Sentence("failed.memory-loading")):
             self._organs = LoadedModel(self.model, devices)
             second = self.tumour_model
-            self._tumours = None if second is None else LoadedModel(second, devices)
+            self._tumours = None if second is None else LoadedModel(second, devices, only_tumours=True)
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()
 

@@ -191,6 +191,10 @@ ERRORS: Dict[str, str] = {
     "model.newer-format": _(
         "The model is in format {format}, and this LiverSeg reads up to {newest}. Please update LiverSeg."
     ),
+    "model.scores-order": _(
+        "The model {name} wants its class scores interpolated with splines of order {order}. LiverSeg"
+        " interpolates them linearly."
+    ),
     "model.no-stage": _("The model {name} has no stage {stage!r}."),
     "model.does-not-fit": _("The weights {weights} of the model {name} do not fit its network."),
     "model.no-torch": _("PyTorch is not installed, so no model can be loaded."),

@@ -209,7 +209,12 @@ class TileRunner:
         """Blend all tiles, at most ``limit`` of them side by side."""
         engine, plan = self._engine, tiles.plan
         arrays = engine.arrays
-        padded, weight = tiles.padded(arrays), arrays.put(tiles.weight)
+        padded = tiles.padded(arrays)
+        z, y, x = tiles.image.shape[1:]
+        if plan.size == plan.padded:  # one tile has nothing to blend with
+            reached(0.0)
+            return self._forward(padded[None], tiles)[0][:, :z, :y, :x]
+        weight = arrays.put(tiles.weight)
         total = arrays.zeros(plan.padded)
         sums = arrays.zeros((engine.out_channels, *plan.padded))
         done, planned = 0, 1
@@ -224,7 +229,6 @@ class TileRunner:
             done += len(places)
             planned = min(limit, MAX_BATCH, engine.tiles_at_once())
         sums /= total
-        z, y, x = tiles.image.shape[1:]
         return sums[:, :z, :y, :x]
 
     def _forward(self, batch: Array, tiles: "_Tiles") -> Array:

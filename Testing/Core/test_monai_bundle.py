@@ -231,7 +231,7 @@ def test_a_network_of_monais_needs_monai(bundle, monkeypatch):
     model = add_model(bundle())
     monkeypatch.setitem(__import__("sys").modules, "monai.networks", None)
     with pytest.raises(ModelError, match="monai is installed"):
-        load_foreign(model, choose_device("cpu", engine="torch", precision="float32"))
+        load_foreign(model, [choose_device("cpu", engine="torch", precision="float32")])
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +287,7 @@ def test_parity_with_monais_transforms_and_sliding_window(bundle, network, part,
     config["inferer"]["overlap"] = overlap
     model = add_model(bundle(config))
     device = choose_device("cpu", engine="torch", precision="float32", threads=1)
-    found = find_structures(load_foreign(model, device), part, lambda share: None, lambda: None)
+    found = find_structures(load_foreign(model, [device]), part, lambda share: None, lambda: None)
     expected = monais_probabilities(part, network, config)
     theirs, ours = expected.argmax(0), found.structures.labels
     assert len(np.unique(theirs)) == 3

@@ -16,7 +16,7 @@ from LiverSegLib.inference.engines.interface import POLL_MS, Engine, Poll
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.sentences import Sentence
 
-__all__ = ["POLL_MS", "Engine", "Poll", "describe_engines", "engine_version", "has_graph", "load_engine"]
+__all__ = ["POLL_MS", "Engine", "Poll", "describe_engines", "has_graph", "load_engine"]
 
 
 def load_engine(model: Model, stage: Stage, fold: int, device: Device) -> Engine:
@@ -61,13 +61,13 @@ def describe_engines() -> Dict[str, Tuple[str, str]]:
     found = {}
     for name in ENGINES:
         try:
-            found[name] = (engine_version(name), "")
+            found[name] = (_version(name), "")
         except LiverSegError as error:
             found[name] = ("", error.details or str(error))
     return found
 
 
-def engine_version(name: str) -> str:
+def _version(name: str) -> str:
     """Version of an engine, which is imported for it.
 
     Raises:
