@@ -9,7 +9,7 @@ ADDING: Dict[str, str] = {
     "add.missing": _("{name} does not exist."),
     "add.kind": _(
         "{name} is no model that can be added: give a trained model's folder of nnU-Net or TotalSegmentator, "
-        "a folder of several, or a zip archive of one."
+        "a folder of several, a MONAI bundle, or a zip archive of one."
     ),
     "add.nothing-found": _("{name} holds no trained model of nnU-Net: no folder in it has a {plans}."),
     "add.several-configurations": _(
@@ -50,6 +50,27 @@ ADDING: Dict[str, str] = {
     "add.no-liver-label": _(
         "None of the model's structures is known as liver, spleen or liver tumor; all will be extra "
         "structures."
+    ),
+    # MONAI bundles
+    "add.bundle-yaml": _(
+        "The bundle's configuration is {name}; LiverSeg reads inference.json only. Any converter from YAML "
+        "to JSON makes one of it."
+    ),
+    "add.bundle-lacks": _("The bundle's {name} has no {part}."),
+    "add.bundle-expression": _(
+        "The bundle's {name} computes {part} with Python code ({code}), which LiverSeg never runs."
+    ),
+    "add.bundle-network": _(
+        "The bundle's network is {network}; of MONAI's, LiverSeg builds these: {available}."
+    ),
+    "add.bundle-transform": _(
+        "The bundle prepares its images with {transform}, which LiverSeg does not do: {reason}."
+    ),
+    "add.bundle-inferer": _("The bundle's inferer {inferer} cannot be run as MONAI does: {reason}."),
+    "add.bundle-output": _("The bundle does not say how scores become labels: {reason}."),
+    "add.bundle-program": _(
+        "The bundle has its weights in {name} only, a TorchScript program, which LiverSeg does not run; it "
+        "reads model.pt."
     ),
     # weights
     "add.no-checkpoint": _("{name} is no checkpoint that PyTorch 1.6 or a newer version wrote."),

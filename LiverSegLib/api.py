@@ -75,12 +75,13 @@ class Segmenter:
         model: name of a model in the store, or a folder; "default" is the bundled one.
         device: "auto", "cpu", "cuda" or "mps".
         tumours: a second model that draws the tumours, as ``model``; None if the first draws them too.
+        engine: "auto", or "openvino", "torch" or "onnxruntime", and no other then.
         precision: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads, 0 for as many as there are.
 
     Raises:
         ModelError: a model cannot be used, draws no liver, or no tumours where it should draw those.
-        DeviceError: PyTorch or the device is missing.
+        DeviceError: no engine is installed, or the one that is wanted, or the device, is missing.
     """
 
     def __init__(
@@ -89,10 +90,11 @@ class Segmenter:
         device: str = "auto",
         *,
         tumours: Optional[str] = None,
+        engine: str = "auto",
         precision: str = "auto",
         threads: int = 0,
     ) -> None:
-        from LiverSegLib.inference.devices import choose_device
+        from LiverSegLib.inference.devices import choose_devices
 
         self.model: Model = load_model(model)
         require_label(self.model, LIVER)
@@ -101,17 +103,17 @@ class Segmenter:
             require_label(self.tumour_model, TUMOUR)
             if self.tumour_model.path == self.model.path:
                 self.tumour_model = None  # one model for both is loaded, and runs, once
-        chosen_device = choose_device(device, precision=precision, threads=threads)
+        devices = choose_devices(device, engine=engine, precision=precision, threads=threads)
         with memory_errors(Sentence("failed.memory-loading")):
-            self._organs = LoadedModel(self.model, chosen_device)
+            self._organs = LoadedModel(self.model, devices)
             second = self.tumour_model
-            self._tumours = None if second is None else LoadedModel(second, chosen_device)
+            self._tumours = None if second is None else LoadedModel(second, devices, only_tumours=True)
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()
 
     @property
     def device(self) -> "Device":
-        """What computes now."""
+        """What the next scan is computed with."""
         return self._organs.device
 
     def segment(
@@ -202,8 +204,8 @@ class Segmenter:
         said = (*scan.warnings, *drawn.warnings, *measurements.warnings, *fallbacks)
         warnings = tuple(dict.fromkeys(said))
         origin = Origin(
-            scan, self.model, self.device, facts, cleanup, run.seconds, mirror, minimum_ml, drawn.notes,
-            fallbacks, warnings, self.tumour_model,
+            scan, self.model, self.device, self._organs.engine_version, facts, cleanup, run.seconds, mirror,
+            minimum_ml, drawn.notes, fallbacks, warnings, self.tumour_model,
         )  # fmt: skip
         return Result(
             scan.name,
@@ -241,6 +243,7 @@ def segment(
     model: str = "default",
     tumours: Optional[str] = None,
     device: str = "auto",
+    engine: str = "auto",
     precision: str = "auto",
     threads: int = 0,
     mirror: bool = False,
@@ -260,7 +263,9 @@ def segment(
     True
     """
     segmenter = while_checking(
-        lambda ask: Segmenter(model, device, tumours=tumours, precision=precision, threads=threads),
+        lambda ask: Segmenter(
+            model, device, tumours=tumours, engine=engine, precision=precision, threads=threads
+        ),
         Stages(cancel=cancel).check,
     )
     return segmenter.segment(

@@ -1,7 +1,7 @@
 """A model on a device, whichever program it comes from: a scan in, labels out."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -9,8 +9,10 @@ import SimpleITK as sitk
 from LiverSegLib.errors import ModelError, NoLiverError
 from LiverSegLib.images.grid import Box, Grid, bounding_box, grow_box
 from LiverSegLib.labels import BACKGROUND, LIVER, TUMOUR
-from LiverSegLib.models import Model
+from LiverSegLib.models import Manifest, Model, load_model
 from LiverSegLib.models.rules import LIVERSEG
+from LiverSegLib.models.stage import Region
+from LiverSegLib.models.store import DEFAULT_NAME
 from LiverSegLib.progress import Stages
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.structures import Structure, Structures
@@ -25,9 +27,6 @@ LABEL_SHARE = 0.85
 TUMOUR_MARGIN_MM = 40.0
 """How far around the liver a model of another program looks for tumours, so that its tiles show what lies
 beside it."""
-
-BEFORE_THE_RESULT = ("locate", "lowres")
-"""Stages whose labels are not the model's result."""
 
 Check = Callable[[], None]
 Tick = Callable[[float], None]
@@ -62,28 +61,41 @@ class LoadedModel:
         ModelError: the model cannot be used.
     """
 
-    def __init__(self, model: Model, device: "Device") -> None:
+    def __init__(self, model: Model, devices: "Sequence[Device]", *, only_tumours: bool = False) -> None:
         self.model = model
-        self._device = device
         self._is_own = model.manifest is None or model.manifest.pipeline == LIVERSEG
-        self._networks: Any = _networks(model, device, self._is_own)
+        self._networks: Any = _load_own(model, devices) if self._is_own else load_foreign(model, devices)
+        # What was trained on the surroundings of an organ must be told where that is.
+        needs_outline = not only_tumours and bool(_regions(model))
+        self._outline = LoadedModel(load_model(DEFAULT_NAME), devices) if needs_outline else None
+
+    @property
+    def _engine(self) -> Any:
+        """What computes now."""
+        runner = self._networks.segment.runner if self._is_own else self._networks.runners[-1]
+        return runner.engine
 
     @property
     def device(self) -> "Device":
         """Where it computes now."""
-        networks = self._networks
-        device: "Device" = networks.segment.runner.device if self._is_own else networks.device
+        device: "Device" = self._engine.device
         return device
+
+    @property
+    def engine_version(self) -> str:
+        """Version of the library that computes."""
+        return str(self._engine.version)
 
     @property
     def fallbacks(self) -> Tuple[str, ...]:
         """What had to be given up on the last scan."""
-        return tuple(self._networks.fallbacks)
+        outline = () if self._outline is None else self._outline.fallbacks
+        return (*outline, *self._networks.fallbacks)
 
     @property
     def table(self) -> Tuple[Structure, ...]:
         """What a model of another program can find; empty for LiverSeg's own."""
-        return () if self._is_own else tuple(self._networks.table)
+        return () if self._is_own or self.model.manifest is None else _table(self.model.manifest)
 
     @property
     def can_mirror(self) -> bool:
@@ -98,8 +110,9 @@ class LoadedModel:
         """
         mirror = mirror and self.can_mirror
         if not self._is_own:
+            organs = self._organs_of(image, run)
             with run.stage("segment"):
-                return self._foreign(image, run.tick, run.check, mirror)
+                return self._foreign(image, run.tick, run.check, mirror, organs)
         with run.stage("locate"):
             located = self._locate(image, run.tick, run.check)
         with run.stage("segment"):
@@ -119,57 +132,63 @@ class LoadedModel:
             if not self._is_own:
                 return self._around_the_liver(image, organs, run, mirror)
             try:
-                located = self._locate(image, lambda share: run.tick(LOCATE_SHARE * share), run.check)
+                return self._within_a_stage(image, run, mirror)
             except NoLiverError:
                 return _nothing(organs, Sentence("tumours.no-liver", name=self.model.name))
 
-            def tick(share: float) -> None:
-                run.tick(LOCATE_SHARE + (1 - LOCATE_SHARE) * share)
+    def _within_a_stage(self, image: sitk.Image, run: Stages, mirror: bool) -> Drawn:
+        """Locate and segment in one stage of a run."""
+        located = self._locate(image, lambda share: run.tick(LOCATE_SHARE * share), run.check)
 
-            return self._segment(located, tick, run.check, mirror)
+        def tick(share: float) -> None:
+            run.tick(LOCATE_SHARE + (1 - LOCATE_SHARE) * share)
+
+        return self._segment(located, tick, run.check, mirror)
+
+    def _organs_of(self, image: sitk.Image, run: Stages) -> Optional[np.ndarray]:
+        """Where the bundled model sees organs, uint8 (z, y, x), for a model that sees their surroundings
+        alone; None for others.
+        """
+        if self._outline is None:
+            return None
+        with run.stage("locate"):
+            return self._outline._within_a_stage(image, run, False).labels
 
     def _locate(self, image: sitk.Image, tick: Tick, check: Check) -> Any:
-        from LiverSegLib.inference.devices import bounded_threads
         from LiverSegLib.inference.locate import locate
 
-        with bounded_threads(self._device.threads):
-            self._networks.new_scan()
-            return locate(self._networks, image, tick, check)
+        self._networks.new_scan()
+        return locate(self._networks, image, tick, check)
 
     def _segment(self, located: Any, tick: Tick, check: Check, mirror: bool) -> Drawn:
-        from LiverSegLib.inference.devices import bounded_threads
         from LiverSegLib.inference.label import label
         from LiverSegLib.inference.segment import segment
 
-        with bounded_threads(self._device.threads):
-            segmented = segment(
-                self._networks.segment,
-                located,
-                lambda share: tick(0.8 * share),
-                check,
-                mirror=mirror,
-            )
-            found = label(segmented, located, lambda: tick(LABEL_SHARE))
-            return Drawn(found.labels, found.probability, notes=segmented.notes)
+        segmented = segment(
+            self._networks.segment,
+            located,
+            lambda share: tick(0.8 * share),
+            check,
+            mirror=mirror,
+        )
+        found = label(segmented, located, lambda: tick(LABEL_SHARE))
+        return Drawn(found.labels, found.probability, notes=segmented.notes)
 
-    def _foreign(self, image: sitk.Image, tick: Tick, check: Check, mirror: bool) -> Drawn:
-        from LiverSegLib.inference.devices import bounded_threads
-
-        with bounded_threads(self._device.threads):
-            self._networks.new_scan()
-            found = find_structures(self._networks, image, tick, check, mirror=mirror)
+    def _foreign(
+        self, image: sitk.Image, tick: Tick, check: Check, mirror: bool, organs: Optional[np.ndarray]
+    ) -> Drawn:
+        found = find_structures(self._networks, image, tick, check, mirror=mirror, organs=organs)
         structures = found.structures
-        notes = tuple(found.notes)
-        return Drawn(structures.own_labels(), found.probability, structures, notes)
+        return Drawn(structures.own_labels(), found.probability, structures, tuple(found.notes))
 
     def _around_the_liver(self, image: sitk.Image, organs: np.ndarray, run: Stages, mirror: bool) -> Drawn:
-        """Draw in the part of the scan around the liver; in all of it where intensities are relative to the
-        whole scan."""
-        box = _liver_box(organs, Grid.of(image), self._whole_scan)
+        """Draw in the part of the scan around the liver; where the model says itself which part it sees, or
+        intensities are relative to the whole scan, it gets all of it."""
+        box = _liver_box(organs, Grid.of(image), bool(_regions(self.model)) or self._whole_scan)
         if box is None:
             return _nothing(organs)
         part = tuple(slice(side.start, side.stop) for side in reversed(box))
-        drawn = self._foreign(image[part], run.tick, run.check, mirror)
+        drawn = self._foreign(image[part], run.tick, run.check, mirror, organs[box])
         labels, probability = np.zeros_like(organs), np.zeros_like(organs)
         labels[box], probability[box] = drawn.labels, drawn.probability
         return Drawn(labels, probability, notes=drawn.notes)
@@ -186,34 +205,54 @@ def require_label(model: Model, label: int) -> None:
     Raises:
         ModelError: it does not.
     """
-    stages = () if model.manifest is None else model.manifest.stages
-    results = [stage for stage in stages if stage.name not in BEFORE_THE_RESULT]
+    results = () if model.manifest is None else model.manifest.result_stages
     if not any(label in stage.output.channel_labels for stage in results):
         key = "model.not-for-organs" if label == LIVER else "model.not-for-tumours"
         raise ModelError(Sentence(key, name=model.name))
 
 
-def _networks(model: Model, device: "Device", is_own: bool) -> Any:
-    """The networks of a model of LiverSeg's own, or of another program."""
-    if is_own:
-        from LiverSegLib.inference.stage import load_networks
+def _load_own(model: Model, devices: "Sequence[Device]") -> Any:
+    """The networks of a model of LiverSeg's own."""
+    from LiverSegLib.inference.stage import load_networks
 
-        return load_networks(model, device)
-    return load_foreign(model, device)
+    return load_networks(model, devices)
 
 
-def load_foreign(model: Model, device: "Device") -> Any:
+def load_foreign(model: Model, devices: "Sequence[Device]") -> Any:
     """The networks of a model of another program; see ``inference.foreign``."""
     from LiverSegLib.inference.foreign import load
 
-    return load.load_foreign(model, device)
+    return load.load_foreign(model, devices)
 
 
-def find_structures(networks: Any, image: sitk.Image, tick: Tick, check: Check, *, mirror: bool) -> Any:
+def find_structures(
+    networks: Any,
+    image: sitk.Image,
+    tick: Tick,
+    check: Check,
+    *,
+    mirror: bool,
+    organs: Optional[np.ndarray],
+) -> Any:
     """What such networks find in a scan; see ``inference.foreign``."""
     from LiverSegLib.inference.foreign import find
 
-    return find.find_structures(networks, image, tick, check, mirror=mirror)
+    return find.find_structures(networks, image, tick, check, mirror=mirror, organs=organs)
+
+
+def _table(manifest: Manifest) -> Tuple[Structure, ...]:
+    """What a model of another program can find, each value once."""
+    from LiverSegLib.inference.foreign.table import structure_table
+
+    items = [item for stage in manifest.result_stages for item in structure_table(stage.output)]
+    return tuple({item.value: item for item in items}.values())
+
+
+def _regions(model: Model) -> List[Region]:
+    """The organs whose surroundings alone a model sees."""
+    stages = () if model.manifest is None else model.manifest.stages
+    found = [None if stage.preparation is None else stage.preparation.region for stage in stages]
+    return [region for region in found if region is not None]
 
 
 def _liver_box(organs: np.ndarray, grid: Grid, whole: bool) -> Optional[Box]:

@@ -22,7 +22,7 @@ class Origin:
 
     Attributes:
         scan: as it was read.
-        model, device: what computed, and where in the end.
+        model, device, engine_version: what computed, and with what in the end.
         facts: what is known of the scan beyond its voxels.
         cleanup: what cleaning changed.
         seconds: per stage.
@@ -35,6 +35,7 @@ class Origin:
     scan: Scan
     model: Model
     device: "Device"
+    engine_version: str
     facts: ClinicalFacts
     cleanup: CleanupReport
     seconds: Mapping[str, float]
@@ -53,6 +54,7 @@ class Origin:
             **made_now(),
             "model": model_of(self.model),
             **second,
+            "engine": {"name": device.engine, "version": self.engine_version},
             "device": device.kind,
             "device_name": device.name,
             "precision": device.precision,

@@ -218,6 +218,10 @@ SENTENCES: Dict[str, str] = {
     # computing and files
     "device.failed": _("{device} failed ({reason}): the CPU is used instead."),
     "device.differs": _("{device} computes other results than the CPU: the CPU is used instead."),
+    "engine.failed": _("{engine} failed ({reason}): {instead} is used instead."),
+    "engine.differs": _(
+        "{engine} computes other results in {precision} than in float32: float32 is used instead."
+    ),
     "device.one-tile": _(
         "Not enough memory on {device} for several tiles at once: this scan took one at a time."
     ),

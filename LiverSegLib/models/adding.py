@@ -14,6 +14,8 @@ from LiverSegLib.models import files
 from LiverSegLib.models.files import PathLike, quoted
 from LiverSegLib.models.importers.archive import unpacked
 from LiverSegLib.models.importers.described import Described, described
+from LiverSegLib.models.importers.monai import WANTED as BUNDLE
+from LiverSegLib.models.importers.monai import find_bundle, read_bundle
 from LiverSegLib.models.importers.nnunet import CHECKPOINTS, DATASET, PLANS
 from LiverSegLib.models.manifest import Manifest
 from LiverSegLib.models.rules import NAME
@@ -21,7 +23,7 @@ from LiverSegLib.models.store import DEFAULT_NAME, USER, Model, list_models, loa
 from LiverSegLib.models.writer import write_model
 from LiverSegLib.sentences import Sentence
 
-WANTED = (PLANS, DATASET, *CHECKPOINTS)
+WANTED = (PLANS, DATASET, *CHECKPOINTS, *BUNDLE)
 """All that is taken out of an archive."""
 LEFT_OVER_S = 86400.0
 """Age at which a folder that was being filled counts as left by a process that was killed."""
@@ -89,11 +91,7 @@ def opened_model(source: PathLike, options: Optional[Options] = None) -> Iterato
         _check_name(wishes.name)
         _check_free(wishes.name)
     with _as_folder(path) as (folder, sha256):
-        content = described(
-            folder, path.name or path.resolve().name, sha256,
-            configuration=wishes.configuration, folds=wishes.folds, labels=wishes.labels,
-            name=wishes.name, licence=wishes.licence,
-        )  # fmt: skip
+        content = _content(folder, path.name or path.resolve().name, sha256, wishes)
         _check_free(content.manifest.name)
         yield Candidate(content)
 
@@ -154,6 +152,20 @@ def remove_model(name: str) -> Path:
     except OSError as error:
         raise write_failure(error, str(path.parent), "remove.failed") from error
     return path
+
+
+def _content(folder: Path, file: str, sha256: Optional[str], wishes: Options) -> Described:
+    """The model in a folder, of whichever program."""
+    bundle = find_bundle(folder)
+    if bundle is not None:
+        return read_bundle(
+            bundle, file, sha256, labels=wishes.labels, name=wishes.name, licence=wishes.licence
+        )
+    return described(
+        folder, file, sha256,
+        configuration=wishes.configuration, folds=wishes.folds, labels=wishes.labels,
+        name=wishes.name, licence=wishes.licence,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

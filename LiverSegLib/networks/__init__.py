@@ -3,6 +3,7 @@
 from typing import Any, Callable, Dict, Mapping
 
 from LiverSegLib.errors import ModelError
+from LiverSegLib.networks.monai_networks import architectures
 from LiverSegLib.networks.plain_conv_unet import PlainConvUNet
 from LiverSegLib.networks.residual_encoder_unet import ResidualEncoderUNet
 from LiverSegLib.networks.residual_unet import ResidualUNet
@@ -11,6 +12,7 @@ ARCHITECTURES: Dict[str, Callable[..., Any]] = {
     "PlainConvUNet": PlainConvUNet,
     "ResidualEncoderUNet": ResidualEncoderUNet,
     "ResidualUNet": ResidualUNet,
+    **architectures(),
 }
 """Name in a model manifest -> class."""
 

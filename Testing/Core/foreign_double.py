@@ -32,7 +32,7 @@ def table_of(keys: Sequence[str]) -> Tuple[Structure, ...]:
     return tuple(table)
 
 
-def write_model_of(folder: Path, keys: Sequence[str], **more: Any) -> Path:
+def write_model_of(folder: Path, keys: Sequence[str], preparation: Any = None, **more: Any) -> Path:
     """A model of nnU-Net's pipeline with these classes."""
     table = table_of(keys)
     stage = {
@@ -47,7 +47,7 @@ def write_model_of(folder: Path, keys: Sequence[str], **more: Any) -> Path:
             "channels": {"0": "background", **{str(item.value): item.key for item in table}},
             "labels": {item.key: item.label for item in table if item.label},
         },
-        "preparation": {},
+        "preparation": preparation or {},
     }
     manifest = {
         "format_version": 2, "name": folder.name, "version": "2.1", "description": "a double",
@@ -64,30 +64,34 @@ class Doubles:
         finds: name of a model -> what it finds.
         loaded: names of the models in the order in which they were loaded.
         asked: (name of a model, size of the image, mirror) of each search.
+        organs: name of a model -> the organs that it was told of.
     """
 
     def __init__(self, finds: Dict[str, Find]) -> None:
         self.finds = finds
         self.loaded: List[str] = []
         self.asked: List[Tuple[str, Tuple[int, ...], bool]] = []
+        self.organs: Dict[str, Any] = {}
 
-    def load(self, model: Any, device: Any) -> Any:
+    def load(self, model: Any, devices: Any) -> Any:
         """In place of ``load_foreign``."""
         self.loaded.append(model.name)
-        output = model.manifest.stages[-1].output
+        engine = SimpleNamespace(device=devices[0], version="0")
         return SimpleNamespace(
             name=model.name,
-            table=table_of(output.channels[1:]),
+            table=table_of(model.manifest.stages[-1].output.channels[1:]),
+            runners=[SimpleNamespace(engine=engine)],
             fallbacks=[],
-            new_scan=lambda: None,
-            device=device,
         )
 
-    def find(self, networks: Any, image: sitk.Image, tick: Any, check: Any, *, mirror: bool = False) -> Any:
+    def find(
+        self, networks: Any, image: sitk.Image, tick: Any, check: Any, *, mirror: bool, organs: Any
+    ) -> Any:
         """In place of ``find_structures``."""
         check()
         tick(0.5)
         self.asked.append((networks.name, image.GetSize(), mirror))
+        self.organs[networks.name] = organs
         labels = self.finds[networks.name](image)
         probability = np.where(labels > 0, 180, 250).astype(np.uint8)
         note = f"Found by {networks.name}."

@@ -271,7 +271,7 @@ def test_memory_running_out_anywhere_is_one_sentence(segmenter, monkeypatch, sit
 
 
 def test_memory_running_out_while_loading_the_model(model, monkeypatch):
-    monkeypatch.setattr(stages, "build_network", lambda *a: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(stages, "load_engine", lambda *a: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(OutOfMemoryError, match="loading the model"):
         LiverSegLib.Segmenter(str(model), "cpu")
 

@@ -58,6 +58,9 @@ def store(tmp_path_factory):
     foreign_double.write_model_of(
         folder / "lesions", ["liver_tumor"], minimum_lesion_ml={"arterial": 900.0, "late": 0.2}
     )
+    region = {"region": {"label": LIVER, "margin_mm": 10}}
+    foreign_double.write_model_of(folder / "liver-only", SEGMENTS, region)
+    foreign_double.write_model_of(folder / "lesions-in-liver", ["liver_tumor"], region)
     return folder
 
 
@@ -67,8 +70,9 @@ def doubles(store, monkeypatch):
     monkeypatch.setitem(networks.ARCHITECTURES, "ByAttenuation", phantom.ByAttenuation)
     return foreign_double.install(
         monkeypatch,
-        {"total": organs_of_total, "segments": eight_segments, "lesions": other_tumour},
-    )
+        {"total": organs_of_total, "segments": eight_segments, "lesions": other_tumour,
+         "liver-only": eight_segments, "lesions-in-liver": other_tumour},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +120,23 @@ def test_a_foreign_model_looks_for_tumours_around_the_liver_only(doubles, scan):
     (_, whole, _), (name, part, _) = doubles.asked
     assert name == "lesions" and whole == image.GetSize()
     assert part[0] < 0.85 * whole[0]  # the liver is 150 mm wide, the scan 320
+
+
+def test_a_model_that_sees_the_liver_alone_is_told_where_the_first_one_has_it(doubles, scan):
+    LiverSegLib.segment(scan[0], model="total", tumours="lesions-in-liver", device="cpu", minimum_lesion_ml=0)
+    assert doubles.asked[1][1] == scan[0].GetSize()  # it cuts out what it wants to see itself
+    assert np.array_equal(doubles.organs["lesions-in-liver"] == LIVER, organs_of_total(scan[0]) == 4)
+
+
+def test_a_first_model_that_sees_the_liver_alone_is_told_by_the_bundled_one(
+    doubles, scan, store, monkeypatch
+):
+    """The bundled model does not know the phantom, so the phantom's own stands in for it."""
+    monkeypatch.setattr("LiverSegLib.loaded_model.DEFAULT_NAME", str(store / "phantom"))
+    result = LiverSegLib.segment(scan[0], model="liver-only", device="cpu")
+    told, truth = np.isin(doubles.organs["liver-only"], (LIVER, TUMOUR)), np.isin(scan[1], (1, 3))
+    assert 2 * np.sum(told & truth) / (told.sum() + truth.sum()) > 0.9
+    assert "locate" in result.provenance["seconds"]
 
 
 def test_provenance_names_both_models(doubles, scan):

@@ -8,8 +8,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import ModelError
+from LiverSegLib.errors import ModelError, UsageError
 from LiverSegLib.labels import LABELS, LIVER, TUMOUR
+from LiverSegLib.sentences import key_of
 from LiverSegLib.worker import model_messages
 
 from .run import Ask, Run, Steps
@@ -19,6 +20,9 @@ BUNDLED = "bundled"
 
 SHOWN_NAMES = 6
 """So many structures are named in a description of what a model segments; the others are counted."""
+
+USUAL_CONFIGURATION = "3d_fullres"
+"""Of nnU-Net; the one that most models are used with."""
 
 _DICE = " dice"
 """Ends the columns with Dice values in a table of accuracy."""
@@ -105,11 +109,27 @@ def usualStructures(name: str, models: Tuple[ModelFacts, ...]) -> Tuple[str, ...
 
 
 def addSteps(source: str, configuration: Optional[str], run: Run) -> Steps:
-    """Have the worker add a model; the result is its name."""
+    """Have the worker add a model; the result is its name.
+
+    Of several configurations nnU-Net's usual one is taken, unless ``configuration`` says which.
+    """
     with folderFor(run) as folder:
         run.tell(0.05, _("Reading the model"))
-        reply = yield Ask(model_messages.AddModel(folder.name, source, None, configuration), begin=0.05)
+        try:
+            reply = yield Ask(model_messages.AddModel(folder.name, source, None, configuration), begin=0.05)
+        except UsageError as error:
+            if configuration is not None or not _offersUsual(error):
+                raise
+            again = model_messages.AddModel(f"{folder.name}-b", source, None, USUAL_CONFIGURATION)
+            reply = yield Ask(again, begin=0.5)
         return reply.name
+
+
+def _offersUsual(error: UsageError) -> bool:
+    """Whether a model has several configurations, nnU-Net's usual one among them."""
+    names = getattr(error.sentence, "arguments", {}).get("available", "")
+    isChoice = key_of(error.sentence) == "add.several-configurations"
+    return isChoice and USUAL_CONFIGURATION in str(names).split(", ")
 
 
 def removeSteps(name: str, run: Run) -> Steps:

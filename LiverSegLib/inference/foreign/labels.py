@@ -33,7 +33,8 @@ class Decision:
         activation: "softmax": the class with the highest score. "sigmoid": the last channel, in their order,
             whose probability is above one half; background if there is none.
         values: label value of each channel.
-        before: probabilities are interpolated (MONAI), not scores (nnU-Net).
+        before: probabilities are interpolated (MONAI), not scores, which are rounded to half precision then
+            (nnU-Net).
     """
 
     activation: str
@@ -52,6 +53,8 @@ class Decision:
     def decide(self, scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Channel (-1: background that has none) and probability of a label, of interpolated scores
         (classes, ...)."""
+        if not self.before:
+            scores = scores.astype(np.float16).astype(np.float32)
         if self.activation == SOFTMAX:
             channel = scores.argmax(0)
             if self.before:

@@ -1,21 +1,46 @@
 """A model of another program, its networks loaded and ready for :func:`find.find_structures`."""
 
+import functools
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
-import torch
 
-from LiverSegLib.errors import ModelCorruptError, ModelError
+from LiverSegLib.errors import ModelError
+from LiverSegLib.inference.arrays import on_host
 from LiverSegLib.inference.devices import Device
+from LiverSegLib.inference.engines import load_engine
 from LiverSegLib.inference.foreign.predict import Check, TileNetwork
-from LiverSegLib.models import Model, Stage
-from LiverSegLib.models.stage import Preparation
-from LiverSegLib.networks import build_network
+from LiverSegLib.inference.tile_plan import TilePlan
+from LiverSegLib.inference.tiles import TileRunner
+from LiverSegLib.models import Model, Preparation, Stage
+from LiverSegLib.models.rules import PARTS, SEGMENT
 from LiverSegLib.sentences import Sentence
 
-LoadFold = Callable[[Model, Stage, int, Device], TileNetwork]
-"""Loads the network of one fold of a stage."""
+UNUSED = np.ones(1, np.float32)
+"""Weight of the voxels of a single tile."""
+
+
+class RunnerNetwork:
+    """A network of one fold as :class:`~LiverSegLib.inference.foreign.predict.TileNetwork`: one tile at a
+    time through a runner, which knows what to do where an engine or device fails."""
+
+    def __init__(self, runner: TileRunner) -> None:
+        self.runner = runner
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the scores."""
+        return self.runner.engine.out_channels
+
+    def run(self, tile: np.ndarray, mirror_axes: Sequence[int], poll: Check) -> np.ndarray:
+        """Scores (classes, a, b, c) of a tile (channels, a, b, c); see :class:`TileNetwork`."""
+        a, b, c = tile.shape[1:]
+        plan = TilePlan(((0, 0, 0),), (a, b, c), (a, b, c))
+        scores = self.runner.run(
+            tile, plan, mirror_axes=mirror_axes, skip_empty=False, weight=UNUSED, poll=poll
+        )
+        return on_host(scores)
 
 
 @dataclass(frozen=True)
@@ -30,10 +55,15 @@ class ForeignStage:
         """How the stage prepares the scan."""
         return self.stage.preparation or Preparation()
 
+    @property
+    def is_result(self) -> bool:
+        """Whether the stage's labels are part of the result."""
+        return self.stage.name in (SEGMENT, *PARTS)
+
 
 @dataclass(frozen=True)
 class ForeignNetworks:
-    """The stages of a model of another program, in the order in which they run; the last one's labels count.
+    """The stages of a model of another program, in the order in which they run.
 
     Attributes:
         pipeline: "nnunet" or "monai".
@@ -45,74 +75,64 @@ class ForeignNetworks:
 
     def previous_values(self, network: ForeignStage) -> Tuple[int, ...]:
         """Labels of the stage before that have a channel of a stage's input, in their order."""
-        names = {other.stage.name: other.stage for other in self.stages}
+        outputs = {other.stage.name: other.stage.output for other in self.stages}
         if network.stage.previous is None:
             return ()
-        values = names[network.stage.previous].output.own_values
-        return tuple(sorted({value for value in values if value}))
+        return tuple(sorted({value for value in outputs[network.stage.previous].own_values if value}))
+
+    @property
+    def runners(self) -> Tuple[TileRunner, ...]:
+        """What runs the networks."""
+        folds = (fold for network in self.stages for fold in network.folds)
+        return tuple(fold.runner for fold in folds if isinstance(fold, RunnerNetwork))
+
+    @property
+    def fallbacks(self) -> List[str]:
+        """What had to be given up on this scan, each once."""
+        return list(dict.fromkeys(text for runner in self.runners for text in runner.fallbacks))
+
+    @property
+    def can_mirror(self) -> bool:
+        """Whether a network may be mirrored."""
+        return any(network.stage.mirror_axes for network in self.stages)
+
+    def new_scan(self) -> None:
+        """Forget the fallbacks of the scan before."""
+        for runner in self.runners:
+            runner.new_scan()
 
 
-def load_foreign(model: Model, device: Device, load: Optional[LoadFold] = None) -> ForeignNetworks:
-    """Load a model of another program on a device.
+def load_foreign(model: Model, devices: Sequence[Device]) -> ForeignNetworks:
+    """Load the networks of a model of another program, each with the first of the devices that can run it.
 
     Args:
         model: from the store, of the pipeline "nnunet" or "monai".
-        device: where and how precisely.
-        load: loads one network; PyTorch's if not given.
+        devices: the best first, as :func:`~LiverSegLib.inference.devices.choose_devices` returns them.
 
     Raises:
-        ModelError: the weights cannot be read or do not fit, or the model asks for what cannot be run.
+        DeviceError: no engine that is there can run the model.
+        ModelError: weights cannot be read or do not fit, or the model asks for what cannot be run.
     """
     if model.manifest is None:
         raise ModelError(Sentence("model.no-description", name=model.name))
     stages: List[ForeignStage] = []
     for stage in model.manifest.stages:
-        folds = tuple((load or load_torch)(model, stage, fold, device) for fold in range(len(stage.folds)))
-        stages.append(ForeignStage(stage, folds))
+        _require_linear_scores(model, stage)
+        folds = (
+            RunnerNetwork(TileRunner(functools.partial(load_engine, model, stage, fold), devices))
+            for fold in range(len(stage.folds))
+        )
+        stages.append(ForeignStage(stage, tuple(folds)))
     return ForeignNetworks(model.manifest.pipeline, tuple(stages))
 
 
-class TorchFold:
-    """A network of PyTorch's on the CPU or a graphics card."""
-
-    def __init__(self, network: Any, device: Device, axes: int) -> None:
-        self.out_channels = int(network.out_channels)
-        self._device = device
-        self._format = torch.channels_last_3d if axes == 3 else torch.channels_last
-        self._network = network.float().eval().to(device.kind).to(memory_format=self._format)
-        self._poll: Optional[Check] = None
-        for layer in self._network.modules():
-            if not list(layer.children()):
-                layer.register_forward_pre_hook(self._between_layers)
-
-    def run(self, tiles: np.ndarray, poll: Check) -> np.ndarray:
-        """Scores of a batch of tiles; see :class:`TileNetwork`."""
-        self._poll = poll
-        batch = torch.from_numpy(tiles).to(self._device.kind).contiguous(memory_format=self._format)
-        try:
-            with torch.inference_mode():
-                if self._device.precision == "float32":
-                    return self._network(batch).cpu().numpy()
-                with torch.autocast(self._device.kind, getattr(torch, self._device.precision)):
-                    return self._network(batch).float().cpu().numpy()
-        finally:
-            self._poll = None
-
-    def _between_layers(self, *_: Any) -> None:
-        if self._poll is not None:
-            self._poll()
-
-
-def load_torch(model: Model, stage: Stage, fold: int, device: Device) -> TileNetwork:
-    """Load the network of one fold with PyTorch.
+def _require_linear_scores(model: Model, stage: Stage) -> None:
+    """Class scores are interpolated linearly or not at all.
 
     Raises:
-        ModelError: the weights cannot be read or do not fit.
+        ModelError: the model asks for more.
     """
-    network = build_network(stage.network.name, stage.network.arguments)
-    try:
-        network.load_state_dict(model.state_dict(stage.name, fold))
-    except RuntimeError as error:
-        text = Sentence("model.does-not-fit", weights=stage.folds[fold].weights, name=model.name)
-        raise ModelCorruptError(text, str(error)) from error
-    return TorchFold(network, device, len(stage.patch))
+    preparation = stage.preparation or Preparation()
+    order = max(preparation.scores_order, preparation.scores_order_z)
+    if order > 1:
+        raise ModelError(Sentence("model.scores-order", name=model.name, order=order))

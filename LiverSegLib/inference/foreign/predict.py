@@ -4,16 +4,13 @@ Tiles run in the order of their first axis, so that only as many planes of score
 however long the scan.
 """
 
-import itertools
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Callable, Dict, Iterator, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
 from LiverSegLib.inference.foreign.plan import Plan
 
-HALF_FROM_BYTES = 1 << 29
-"""Scores that would take more memory than this are blended in half precision, as nnU-Net always does."""
 KEPT_BYTES = 1 << 28
 """The scores of a constant tile are kept for the next such tile if they take less memory than this."""
 CONSTANT = 1e-4
@@ -30,10 +27,10 @@ class TileNetwork(Protocol):
     def out_channels(self) -> int:
         """Channels of the scores."""
 
-    def run(self, tiles: np.ndarray, poll: Check) -> np.ndarray:
-        """Scores (tiles, classes, a, b, c) of tiles (tiles, channels, a, b, c), float32; without a for
-        networks of two dimensions.
+    def run(self, tile: np.ndarray, mirror_axes: Sequence[int], poll: Check) -> np.ndarray:
+        """Scores (classes, a, b, c) of a tile (channels, a, b, c), float32, which the caller must not change.
 
+        They are averaged over the tile's copies that are mirrored along ``mirror_axes``, of (a, b, c).
         ``poll`` is called at least twice a second and raises to cancel.
         """
 
@@ -84,35 +81,55 @@ def blended_planes(
         folds: networks whose scores are averaged.
         seen: the image.
         plan: its tiles.
-        mirror_axes: axes of a tile over whose mirrored copies the scores are averaged too.
+        mirror_axes: axes of the patch over whose mirrored copies the scores are averaged too.
         done: called with the number of tiles that are done, before each of them; may raise to cancel.
         poll: called at least twice a second; raises to cancel.
 
     Yields:
         (classes, b, c) float32 for each plane of the image, in order; the caller's own.
     """
-    tiles = _Scores(folds, plan, mirror_axes, poll)
-    band = _Band(plan, folds[0].out_channels)
-    count = 0
-    for start in plan.starts[0]:
-        yield from band.complete(start)
-        for place in plan.places(start):
-            done(count)
-            band.add(tiles.of(seen.tile(plan, place)), place)
+    networks = [_Scores(fold, plan, mirror_axes, poll) for fold in folds]
+    bands = [_Band(plan, fold.out_channels) for fold in folds]
+    inside = range(plan.before[0], plan.before[0] + plan.shape[0])
+    count = complete = 0
+    for start in (*plan.starts[0], plan.padded[0]):
+        for plane in range(complete, start):
+            scores = [band.take(plane) for band in bands]
+            if plane in inside:
+                yield _mean(scores).astype(np.float32)
+        complete = start
+        for place in plan.places(start) if start < plan.padded[0] else ():
+            tile = seen.tile(plan, place)
+            for network, band in zip(networks, bands):
+                done(count)
+                band.add(network.of(tile), place)
             count += 1
-    yield from band.complete(plan.padded[0])
     done(count)
 
 
+def _mean(planes: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of planes of all folds, in their own precision."""
+    if len(planes) == 1:
+        return planes[0]
+    total = planes[0]
+    for plane in planes[1:]:
+        total = total + plane
+    return total / total.dtype.type(len(planes))
+
+
 class _Band:
-    """Sums of weighted scores over the planes that tiles may still add to, in a ring."""
+    """Sums of weighted scores over the planes that tiles may still add to, in a ring.
+
+    nnU-Net sums in half precision. That shows at the image's edges, where a single tile counts with weights
+    so small that products have few digits; so it is done here, too, and halves the memory.
+    """
 
     def __init__(self, plan: Plan, classes: int) -> None:
-        self._plan, self._depth, self._next = plan, plan.size[0], 0
+        self._plan, self._depth = plan, plan.size[0]
         shape = (self._depth, classes, *plan.padded[1:])
-        half = int(np.prod(shape)) * 4 > HALF_FROM_BYTES
-        self._scores = np.zeros(shape, np.float16 if half else np.float32)
-        self._weights = np.zeros((self._depth, *plan.padded[1:]), np.float32)
+        kind = np.float16 if plan.spread else np.float32
+        self._scores = np.zeros(shape, kind)
+        self._weights = np.zeros((self._depth, *plan.padded[1:]), kind)
 
     def add(self, scores: np.ndarray, place: Sequence[slice]) -> None:
         """Add a tile's scores (classes, a, b, c) at its place in the padded image."""
@@ -122,60 +139,38 @@ class _Band:
             weight = self._plan.weight[index]
             part = self._scores[row, :, b, c]
             np.add(part, scores[:, index] * weight, out=part, casting="same_kind")
-            self._weights[row, b, c] += weight
+            total = self._weights[row, b, c]
+            np.add(total, weight, out=total, casting="same_kind")
 
-    def complete(self, stop: int) -> Iterator[np.ndarray]:
-        """The planes before ``stop`` that no further tile reaches, without padding; their rows are freed."""
-        first, last = self._plan.before[0], self._plan.before[0] + self._plan.shape[0]
-        b, c = (slice(p, p + n) for p, n in zip(self._plan.before[1:], self._plan.shape[1:]))
-        for plane in range(self._next, stop):
-            row = plane % self._depth
-            if first <= plane < last:
-                yield self._scores[row, :, b, c].astype(np.float32) / self._weights[row, b, c]
-            self._scores[row] = 0
-            self._weights[row] = 0
-        self._next = max(self._next, stop)
+    def take(self, plane: int) -> np.ndarray:
+        """Scores (classes, b, c) of a plane of the padded image that no further tile reaches, without
+        padding; its row is freed."""
+        row = plane % self._depth
+        b, c = (slice(first, first + n) for first, n in zip(self._plan.before[1:], self._plan.shape[1:]))
+        scores: np.ndarray = self._scores[row, :, b, c] / self._weights[row, b, c]
+        self._scores[row] = 0
+        self._weights[row] = 0
+        return scores
 
 
 class _Scores:
-    """Scores of one tile: the mean of all folds and mirrored copies; of constant tiles once only."""
+    """Scores of one tile of one fold; those of constant tiles are kept."""
 
-    def __init__(
-        self, folds: Sequence[TileNetwork], plan: Plan, mirror_axes: Sequence[int], poll: Check
-    ) -> None:
-        self._folds, self._poll = folds, poll
-        self._planar = plan.planar
-        axes = range(len(mirror_axes) + 1)
-        self._flips: List[Tuple[int, ...]] = [
-            flip for count in axes for flip in itertools.combinations(mirror_axes, count)
-        ]
+    def __init__(self, network: TileNetwork, plan: Plan, mirror_axes: Sequence[int], poll: Check) -> None:
+        self._network, self._poll = network, poll
+        # Axes of a patch (b, c) are one less than those of a tile (1, b, c).
+        self._axes = tuple(axis + plan.planar for axis in mirror_axes)
         self._kept: Dict[Tuple[float, ...], np.ndarray] = {}
 
     def of(self, tile: np.ndarray) -> np.ndarray:
         """Scores (classes, a, b, c) of a tile (channels, a, b, c)."""
         key = _constant(tile)
-        if key is None:
-            return self._computed(tile)
-        if key not in self._kept:
-            scores = self._computed(tile)
-            if scores.nbytes > KEPT_BYTES:
-                return scores
+        if key is not None and key in self._kept:
+            return self._kept[key]
+        scores = self._network.run(tile, self._axes, self._poll)
+        if key is not None and scores.nbytes <= KEPT_BYTES:
             self._kept = {**dict(list(self._kept.items())[-1:]), key: scores}
-        return self._kept[key]
-
-    def _computed(self, tile: np.ndarray) -> np.ndarray:
-        tile = tile[:, 0] if self._planar else tile
-        total: Optional[np.ndarray] = None
-        for flip, network in itertools.product(self._flips, self._folds):
-            axes = tuple(axis + 1 for axis in flip)
-            seen = np.ascontiguousarray(np.flip(tile, axes))[None]
-            scores: np.ndarray = np.flip(network.run(seen, self._poll)[0], axes)
-            total = scores if total is None else np.add(total, scores, out=_own(total))
-        assert total is not None
-        count = len(self._flips) * len(self._folds)
-        if count > 1:
-            total = np.divide(total, np.float32(count), out=_own(total))
-        return total[:, None] if self._planar else total
+        return scores
 
 
 def _constant(tile: np.ndarray) -> Optional[Tuple[float, ...]]:
@@ -187,8 +182,3 @@ def _constant(tile: np.ndarray) -> Optional[Tuple[float, ...]]:
             return None
         values.append(round(low / CONSTANT) * CONSTANT)
     return tuple(values)
-
-
-def _own(scores: np.ndarray) -> Optional[np.ndarray]:
-    """The array to write into, if it is one that may be written to."""
-    return scores if scores.flags.writeable else None

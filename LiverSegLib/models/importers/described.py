@@ -65,7 +65,7 @@ def described(
         facts["licence"] = licence
     source = replace(_source(parts, file, sha256), program=facts.pop("program"))
     manifest = Manifest(
-        name=name or _plain_name(facts.pop("name")),
+        name=name or plain_name(facts.pop("name")),
         stages=tuple(part.stage for part in parts),
         pipeline=NNUNET,
         modality=parts[-1].modality,
@@ -84,13 +84,13 @@ def _facts(parts: Sequence[Part]) -> Dict[str, Any]:
     folds = len(last.weights)
     about = f"{dataset}, {last.trained.configuration} of nnU-Net"
     text = last.dataset.get("description")
-    reference = _text(last.dataset.get("reference"))
+    reference = plain_text(last.dataset.get("reference"))
     return {
         "program": "nnU-Net v2",
         "name": f"{dataset}-{last.trained.configuration}",
         "version": "1",
         "description": f"{about}{f' ({folds} folds)' if folds > 1 else ''}: {structures_text(parts)}."
-        + (f" {_text(text)}" if _text(text) else ""),
+        + (f" {plain_text(text)}" if plain_text(text) else ""),
         "licence": _licence(last.dataset),
         "citation": f"{NNUNET_CITATION}{f' Data set: {reference}' if reference else ''}",
     }
@@ -112,7 +112,7 @@ def structures_text(parts: Sequence[Part]) -> str:
 
 def _licence(dataset: Mapping[str, Any]) -> str:
     """nnU-Net's files have a licence for the data only."""
-    said = _text(dataset.get("licence", dataset.get("license")))
+    said = plain_text(dataset.get("licence", dataset.get("license")))
     return f"{NOT_STATED}; its data set: {said}" if said else NOT_STATED
 
 
@@ -124,18 +124,18 @@ def _source(parts: Sequence[Part], file: str, sha256: Optional[str]) -> Source:
         for path, value in part.checkpoints.items()
     }
     return Source(
-        program="", file=_text(file) or "model", added=today(), sha256=sha256, checkpoints=hashes,
+        program="", file=plain_text(file) or "model", added=today(), sha256=sha256, checkpoints=hashes,
         dataset=last.trained.dataset, trainer=last.trained.trainer, configuration=last.trained.configuration,
         epochs=last.epochs,
     )  # fmt: skip
 
 
-def _text(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """A value of a stranger's file that should be text; empty for anything else."""
     return printable(value) if isinstance(value, str) else ""
 
 
-def _plain_name(text: str) -> str:
+def plain_name(text: str) -> str:
     """A name that a model can have, made of any text."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64].rstrip(".-")
     return plain or "model"
