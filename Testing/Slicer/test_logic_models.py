@@ -46,7 +46,7 @@ def test_a_model_comes_and_goes(host, logic, trained):
     assert [item.key for item in model.structures] == ["hepatic_vessel", "colon"]
     assert usualStructures(name, models) == ("hepatic_vessel",)
     assert _isForTorch(name) and not model.accuracy and model.licence
-    with pytest.raises(LiverSegError, match="is taken|is there"):
+    with pytest.raises(LiverSegError, match="already; remove it first"):
         logic.addModel(trained)
     ending = Ending()
     logic.removeModelAsync(name, completed=ending)
