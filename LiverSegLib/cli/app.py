@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from typing import Annotated, Any, Dict, List, Optional, Sequence
+from typing import Annotated, Any, Callable, Dict, List, Optional, Sequence
 
 import typer
 from typer.core import TyperGroup
@@ -23,7 +23,7 @@ from .steatosis import steatosis
 
 COMMANDS = (segment, steatosis, agree, series, mesh, models, doctor)
 """The subcommands, in the order in which the help lists them."""
-MODEL_COMMANDS = {"list": list_, "show": show, "add": add, "remove": remove}
+MODEL_COMMANDS: Dict[str, Callable[..., None]] = {"list": list_, "show": show, "add": add, "remove": remove}
 """What follows `liverseg models`."""
 
 EXIT_CODES: Dict[int, str] = {
@@ -66,8 +66,8 @@ def command_line() -> typer.Typer:
             app.command(epilog=EPILOG)(command)
     group = typer.Typer(name="models", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
     group.callback(invoke_without_command=True, epilog=EPILOG)(models)
-    for name, command in MODEL_COMMANDS.items():
-        group.command(name, epilog=EPILOG)(command)
+    for name, model_command in MODEL_COMMANDS.items():
+        group.command(name, epilog=EPILOG)(model_command)
     app.add_typer(group, name="models")
     return app
 

@@ -70,7 +70,7 @@ class Candidate:
         folder = user_models_folder() / self.manifest.name
         _check_free(self.manifest.name)
         write_model(folder, self.manifest, self.content.weights)
-        return load_model(folder)
+        return load_model(self.manifest.name)
 
 
 @contextlib.contextmanager

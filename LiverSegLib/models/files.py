@@ -32,6 +32,12 @@ def quoted(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def printable(text: str, longest: int = 400) -> str:
+    """A stranger's text as it can be shown: on one line, without control characters, of bearable length."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(plain.split())[:longest]
+
+
 def sha256(data: Buffer) -> str:
     """SHA-256 of ``data`` as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from LiverSegLib.labels import LABELS
+from LiverSegLib.models.files import printable
 from LiverSegLib.models.importers import totalsegmentator
 from LiverSegLib.models.importers.nnunet import Part, Weights, choose, find_trained, read_parts, today
 from LiverSegLib.models.manifest import FORMAT_VERSION, Manifest, Source
@@ -130,11 +131,8 @@ def _source(parts: Sequence[Part], file: str, sha256: Optional[str]) -> Source:
 
 
 def plain_text(value: Any) -> str:
-    """A text of a stranger's file as it can be shown: on one line, printable, of bearable length."""
-    if not isinstance(value, str):
-        return ""
-    plain = "".join(letter if letter.isprintable() else " " for letter in value)
-    return re.sub(r"\s+", " ", plain).strip()[:400]
+    """A value of a stranger's file that should be text; empty for anything else."""
+    return printable(value) if isinstance(value, str) else ""
 
 
 def plain_name(text: str) -> str:

@@ -10,13 +10,13 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, ModelNotFoundError, UsageError
 from LiverSegLib.models import files
-from LiverSegLib.models.files import quoted
+from LiverSegLib.models.files import printable
 from LiverSegLib.models.importers.architecture import check_fit, network_of, read_weights
 from LiverSegLib.models.importers.checkpoint import Checkpoint
 from LiverSegLib.models.importers.labelling import Labels, modality_of, read_labels
@@ -184,9 +184,12 @@ def read_part(
         previous="lowres" if configuration.previous_stage else None,
     )  # fmt: skip
     known = Trained(
-        trained.folder, trained.dataset or plans.dataset_name,
-        trainer if isinstance(trainer, str) else trained.trainer, trained.plans or plans.plans_name, name,
-    )  # fmt: skip
+        trained.folder,
+        trained.dataset or printable(plans.dataset_name),
+        printable(trainer) if isinstance(trainer, str) else trained.trainer,
+        trained.plans or printable(plans.plans_name),
+        printable(name),
+    )
     hashes = {f"{path.parent.name}/{path.name}": _hash(path) for path in checkpoints}
     return Part(
         described, weights, known, modality, dataset, plans, hashes, epochs if type(epochs) is int else None
@@ -236,7 +239,7 @@ def _fold_folders(folder: Path, wanted: Optional[Sequence[str]]) -> List[Path]:
 
 def _checkpoint_in(folder: Path) -> Path:
     for name in CHECKPOINTS:
-        if (folder / name).is_file() and not (folder / name).is_symlink():
+        if (folder / name).is_file():
             return folder / name
     raise ModelCorruptError(
         Sentence("add.no-checkpoint-in-fold", name=folder.name, wanted=" / ".join(CHECKPOINTS))
@@ -245,38 +248,31 @@ def _checkpoint_in(folder: Path) -> Path:
 
 def _described(folder: Path) -> Trained:
     """What the names of a trained model's folders say; plans.json and the checkpoint say it again."""
-    trainer, plans, configuration = (folder.name.split("__") + ["", "", ""])[:3]
-    parent = folder.parent.name
+    trainer, plans, configuration = (printable(folder.name).split("__") + ["", "", ""])[:3]
+    parent = printable(folder.parent.name)
     dataset = parent if re.match(r"Dataset\d+_", parent) else ""
     return Trained(folder, dataset, trainer, plans, configuration)
 
 
 def _folders(folder: Path) -> List[Path]:
-    """The folders in a folder, by name, without links; none where it cannot be read."""
+    """The folders in a folder, by name; none where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            names = [entry.name for entry in entries if entry.is_dir()]
     except OSError:
         return []
     return [folder / name for name in sorted(names)[:MAX_ENTRIES] if not name.startswith(".")]
 
 
 def _hash(path: Path) -> str:
-    return files.sha256_of_file(path)
+    try:
+        return files.sha256_of_file(path)
+    except OSError as error:
+        raise ModelCorruptError(
+            Sentence("model.unreadable", name=path.name, reason=str(error.strerror)), str(error)
+        ) from error
 
 
 def today() -> str:
     """The date, as YYYY-MM-DD."""
     return datetime.date.today().isoformat()
-
-
-def summary(parts: Sequence[Part]) -> Dict[str, Any]:
-    """What the trained models' files say of themselves, for a manifest."""
-    last = parts[-1]
-    return {
-        "dataset": last.trained.dataset,
-        "trainer": last.trained.trainer,
-        "configuration": last.trained.configuration,
-        "epochs": last.epochs,
-        "reference": quoted(last.dataset.get("reference", "")),
-    }

@@ -129,7 +129,9 @@ def read_plans(path: PathLike) -> Plans:
     Raises:
         ModelCorruptError: it is missing or not valid; the sentence names the field.
     """
-    return Plans.read(read_object(path, "plans.json"), "")
+    values = read_object(path, "plans.json")
+    with described_in("plans.json"):
+        return Plans.read(values, "")
 
 
 def read_object(path: PathLike, name: str) -> Dict[str, Any]:
