@@ -12,6 +12,7 @@ from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .agree import agree
 from .console import Console
 from .doctor import doctor
+from .export import export
 from .interrupts import CANCELLED
 from .mesh import mesh
 from .models import models
@@ -19,7 +20,7 @@ from .segment import segment
 from .series import series
 from .steatosis import steatosis
 
-COMMANDS = (segment, steatosis, agree, series, mesh, models, doctor)
+COMMANDS = (segment, steatosis, agree, series, mesh, models, export, doctor)
 """The subcommands, in the order in which the help lists them."""
 
 EXIT_CODES: Dict[int, str] = {

@@ -18,7 +18,7 @@ from ..errors import UnreadableImageError, reason_of
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
-from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
+from .options import Device, DeviceName, Engine, EngineName, Json, Model, Quiet, Series, Source, Threads
 from .progress import ProgressBar
 from .steatosis_view import summary_line
 
@@ -87,6 +87,7 @@ def segment(
     output: Output,
     series: Series = None,
     device: Device = DeviceName.auto,
+    engine: Engine = EngineName.auto,
     model: Model = "default",
     label_format: Format = LabelFormat.nifti,
     mirror: Mirror = False,
@@ -123,6 +124,7 @@ def segment(
                     source,
                     model=model,
                     device=device.value,
+                    engine=engine.value,
                     mirror=mirror,
                     minimum_lesion_ml=minimum_lesion,
                     series=series,

@@ -40,7 +40,7 @@ class Hello:
     """First request. Answered by ``hello-reply``, and after loading a model by ``log`` or ``error``.
 
     ``folder``: private folder made by the parent, else the worker makes one. ``preload``: name or folder of a
-    model to load right after the reply, for ``device``.
+    model to load right after the reply, for ``device`` and ``engine``.
     """
 
     type: ClassVar[str] = "hello"
@@ -48,6 +48,7 @@ class Hello:
     folder: Optional[str] = None
     preload: Optional[str] = None
     device: str = "auto"
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Segment:
     name: Optional[str] = None
     model: str = "default"
     device: str = "auto"
+    engine: str = "auto"
     mirror: bool = False
     minimum_lesion_ml: Optional[float] = None
     surfaces: bool = True

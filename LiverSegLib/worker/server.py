@@ -35,8 +35,8 @@ from .messages import Hello, Measure, Message, OpenCase, Refine, Report, Segment
 if TYPE_CHECKING:
     from ..api import Segmenter
 
-SegmenterFactory = Callable[[str, str], "Segmenter"]
-"""(model, device) -> a loaded segmenter."""
+SegmenterFactory = Callable[[str, str, str], "Segmenter"]
+"""(model, device, engine) -> a loaded segmenter."""
 
 QueuedRequest = Union[Hello, WorkRequest]
 """A request that waits for its turn; the others act at once."""
@@ -134,7 +134,7 @@ class Worker:
         self._reason = ""
         self._status = 0
         self._folder: Optional[Path] = None
-        self._segmenter: Optional[Tuple[str, str, "Segmenter"]] = None
+        self._segmenter: Optional[Tuple[Tuple[str, str, str], "Segmenter"]] = None
         self._loading = threading.Lock()
         self._cases = OpenCases()
         self._scans = CheckedScans()
@@ -241,7 +241,7 @@ class Worker:
             )
         )
         if request.preload is not None:
-            self._get_segmenter(request.preload, request.device, request.id)
+            self._get_segmenter((request.preload, request.device, request.engine), request.id)
 
     def _work(self, request: WorkRequest) -> None:
         """Work off a request that computes: see ``tasks``."""
@@ -250,7 +250,7 @@ class Worker:
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
-            segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
+            segmenter=lambda *wanted: self._get_segmenter(wanted, request.id),
             cases=self._cases,
             scans=self._scans,
         )
@@ -277,19 +277,19 @@ class Worker:
 
         return send
 
-    def _get_segmenter(self, model: str, device: str, request_id: str) -> "Segmenter":
-        """The segmenter in memory if it is the same model and device, else a new one after the old one is let
-        go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
+    def _get_segmenter(self, wanted: Tuple[str, str, str], request_id: str) -> "Segmenter":
+        """The segmenter in memory if it is the same model, device and engine, else a new one after the old
+        one is let go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
 
         def load() -> "Segmenter":
-            if self._segmenter is not None and self._segmenter[:2] == (model, device):
-                return self._segmenter[2]
+            if self._segmenter is not None and self._segmenter[0] == wanted:
+                return self._segmenter[1]
             self._segmenter = None
             start = time.monotonic()
-            segmenter = self._make_segmenter(model, device)
-            self._segmenter = (model, device, segmenter)
+            segmenter = self._make_segmenter(*wanted)
+            self._segmenter = (wanted, segmenter)
             seconds = time.monotonic() - start
-            text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
+            text = f"Model {wanted[0]} is loaded for device {wanted[1]} ({seconds:.1f} s)."
             self._channel.send(protocol.Log("info", text))
             return segmenter
 
@@ -308,10 +308,10 @@ class Worker:
             scratch.remove_private_folder(folder)
 
 
-def _load_segmenter(model: str, device: str) -> "Segmenter":
+def _load_segmenter(model: str, device: str, engine: str) -> "Segmenter":
     from ..api import Segmenter
 
-    return Segmenter(model, device)
+    return Segmenter(model, device, engine=engine)
 
 
 def _liverseg_version() -> str:

@@ -54,7 +54,7 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
 def segment(request: Segment, context: TaskContext) -> SegmentResult:
     """Segment one scan."""
     source = while_checking(lambda ask: _source(request), context.check)
-    segmenter = context.segmenter(request.model, request.device)
+    segmenter = context.segmenter(request.model, request.device, request.engine)
     result = segmenter.segment(
         source,
         mirror=request.mirror,

@@ -309,11 +309,11 @@ class TestSegmenting:
         code = (
             f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
             "from LiverSegLib.worker import server as worker\n"
-            "def segmenter(model, device):\n"
+            "def segmenter(model, device, engine):\n"
             "    import phantom\n"
             "    from LiverSegLib import Segmenter, networks\n"
             "    networks.ARCHITECTURES['ByAttenuation'] = phantom.ByAttenuation\n"
-            "    return Segmenter(model, device)\n"
+            "    return Segmenter(model, device, engine=engine)\n"
             "assert 'torch' not in sys.modules\n"
             "sys.exit(worker.main(segmenter))"
         )
