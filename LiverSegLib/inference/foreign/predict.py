@@ -165,8 +165,8 @@ class _Scores:
     def of(self, tile: np.ndarray) -> np.ndarray:
         """Scores (classes, a, b, c) of a tile (channels, a, b, c)."""
         key = _constant(tile)
-        for other, kept in self._kept.items() if key is not None else ():
-            if np.allclose(key, other, rtol=0, atol=CONSTANT):
+        for other, kept in self._kept.items():
+            if key is not None and np.allclose(key, other, rtol=0, atol=CONSTANT):
                 return kept
         scores = self._network.run(tile, self._axes, self._poll)
         if key is not None and scores.nbytes <= KEPT_BYTES:
