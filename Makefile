@@ -141,7 +141,7 @@ $(READY_TEST): $(READY)
 	@touch $@
 
 $(READY_TRAIN): $(READY)
-	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,train]'
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,train,onnxruntime]'
 	@touch $@
 
 $(READY_MODELS): pyproject.toml constraints.txt constraints-models.txt | $(BIN)/python
@@ -188,5 +188,6 @@ $(READY58): constraints-slicer58.txt | $(VENV58)/bin/python $(SYSTEM)
 	@echo "Installing Slicer 5.8's versions into $(VENV58) (several GB where PyTorch comes as GPU build; see TORCH_INDEX)"
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt $(TORCH_FROM) torch
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt numpy scipy SimpleITK pydicom pillow vtk typer rich \
+	  onnx onnxruntime openvino \
 	  coverage hypothesis pytest pytest-cov pytest-timeout pytest-xdist safetensors
 	@touch $@

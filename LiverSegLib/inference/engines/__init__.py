@@ -62,9 +62,9 @@ def describe_engine(name: str) -> str:
     if name == "torch":
         return str(require_torch().__version__)
     if name == "openvino":
-        from LiverSegLib.inference.engines.openvino import require_openvino
+        from LiverSegLib.inference.engines.openvino import require_openvino, version
 
-        return str(require_openvino().__version__)
+        return version(require_openvino())
     if name == "onnxruntime":
         from LiverSegLib.inference.engines.onnxruntime import require_onnxruntime
 
