@@ -202,6 +202,9 @@ ERRORS: Dict[str, str] = {
     "model.needs-monai": _(
         "The model's network is MONAI's {network}: it runs only where the Python package monai is installed."
     ),
+    "model.not-for-ct": _(
+        "The model {name} is for images of another kind ({modality}); LiverSeg segments CT."
+    ),
     "model.not-for-organs": _(
         "The model {name} draws no liver. It can draw the tumors beside another model, not the organs."
     ),

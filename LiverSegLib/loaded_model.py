@@ -28,6 +28,8 @@ TUMOUR_MARGIN_MM = 40.0
 """How far around the liver a model of another program looks for tumours, so that its tiles show what lies
 beside it."""
 
+CT = "CT"
+
 Check = Callable[[], None]
 Tick = Callable[[float], None]
 
@@ -200,11 +202,13 @@ class LoadedModel:
 
 
 def require_label(model: Model, label: int) -> None:
-    """Check that a model draws a liver, or tumours, before it is used for that.
+    """Check that a model is for CT, and draws a liver, or tumours, before it is used for that.
 
     Raises:
-        ModelError: it does not.
+        ModelError: it is not, or does not.
     """
+    if model.manifest is not None and model.manifest.modality != CT:
+        raise ModelError(Sentence("model.not-for-ct", name=model.name, modality=model.manifest.modality))
     results = () if model.manifest is None else model.manifest.result_stages
     if not any(label in stage.output.channel_labels for stage in results):
         key = "model.not-for-organs" if label == LIVER else "model.not-for-tumours"

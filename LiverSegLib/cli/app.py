@@ -13,6 +13,7 @@ from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .agree import agree
 from .console import Console
 from .doctor import doctor
+from .export import export
 from .interrupts import CANCELLED
 from .mesh import mesh
 from .models import list_, models, show
@@ -21,7 +22,7 @@ from .segment import segment
 from .series import series
 from .steatosis import steatosis
 
-COMMANDS = (segment, steatosis, agree, series, mesh, models, doctor)
+COMMANDS = (segment, steatosis, agree, series, mesh, models, export, doctor)
 """The subcommands, in the order in which the help lists them."""
 MODEL_COMMANDS: Dict[str, Callable[..., None]] = {"list": list_, "show": show, "add": add, "remove": remove}
 """What follows `liverseg models`."""

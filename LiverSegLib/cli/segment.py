@@ -18,7 +18,7 @@ from ..errors import ModelError, UnreadableImageError, reason_of
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
-from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
+from .options import Device, DeviceName, Engine, EngineName, Json, Model, Quiet, Series, Source, Threads
 from .progress import ProgressBar
 from .steatosis_view import summary_line
 from .structures_view import structure_lines
@@ -103,6 +103,7 @@ def segment(
     output: Output,
     series: Series = None,
     device: Device = DeviceName.auto,
+    engine: Engine = EngineName.auto,
     model: Model = "default",
     tumors: TumorModel = None,
     structures: WhichStructures = "all",
@@ -147,6 +148,7 @@ def segment(
                     tumours=tumors,
                     structures=names,
                     device=device.value,
+                    engine=engine.value,
                     mirror=mirror,
                     minimum_lesion_ml=minimum_lesion,
                     series=series,

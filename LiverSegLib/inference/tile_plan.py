@@ -6,8 +6,9 @@ from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
-OVERLAP = 0.4
-"""Share of a tile that its neighbour covers again."""
+OVERLAP = 0.25
+"""Least share of a tile that its neighbour covers again. With 0.4 the accuracy was the same to three
+digits, and many scans needed three tiles along an axis where two do."""
 SIGMA = 0.125
 """Standard deviation of the blending weight, in tile lengths."""
 LOWEST_WEIGHT = 1e-3

@@ -179,15 +179,16 @@ def _as_folder(path: Path) -> Iterator[Tuple[Path, Optional[str]]]:
     if path.suffix.lower() != ".zip":
         raise ModelError(Sentence("add.kind", name=path.name))
     parent = user_models_folder()
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_over(parent)
-        sha256 = files.sha256_of_file(path)
-        incoming = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=parent))
-        with unpacked(path, incoming, WANTED) as folder:
-            yield folder, sha256
-    except OSError as error:
-        raise write_failure(error, str(parent), "add.failed") from error
+    with contextlib.ExitStack() as stack:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            _remove_left_over(parent)
+            sha256 = files.sha256_of_file(path)
+            incoming = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=parent))
+            folder = stack.enter_context(unpacked(path, incoming, WANTED))
+        except OSError as error:
+            raise write_failure(error, str(parent), "add.failed") from error
+        yield folder, sha256
 
 
 def _remove_left_over(parent: Path) -> None:

@@ -212,11 +212,13 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     chosen = ", ".join(f"{key.replace('_', ' ')}: {option(value)}" for key, value in options.items())
     fallbacks = provenance.get("fallbacks") or []
     device = " – ".join(str(provenance[key]) for key in ("device", "device_name") if provenance.get(key))
+    engine = " ".join(str(part) for part in (provenance.get("engine") or {}).values())
     rows = (
         ("Scan", text_of(source, "name")),
         ("Hash of the scan (SHA-256)", code(source.get("sha256"))),
         *_models(provenance),
         ("LiverSeg version", text_of(provenance, "liverseg_version")),
+        ("Engine", escape(engine or NOT_RECORDED)),
         ("Device", escape(device or NOT_RECORDED)),
         ("Precision", text_of(provenance, "precision")),
         ("Threads", text_of(provenance, "threads")),

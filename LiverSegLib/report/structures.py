@@ -10,6 +10,7 @@ SHOWN_AT_ONCE = 16
 """So many structures are listed openly; of more, only those of the liver and beside it are."""
 COLUMNS = 2
 """How many structures stand side by side in the list of all."""
+CAPTION = "As the model draws them; they were not reviewed. ≥: cut off by the border of the scan."
 
 
 def structures_section(volumes: Sequence[StructureVolume]) -> str:
@@ -40,7 +41,7 @@ def _open_table(volumes: Sequence[StructureVolume]) -> str:
     for item in volumes:
         share = NONE if item.liver_percent is None else plain(item.liver_percent, 1)
         rows.append((_name(item), _volume(item)) + ((share,) if shares else ()))
-    return table("As the model draws them; they were not reviewed.", heads, rows)
+    return table(CAPTION, heads, rows)
 
 
 def _list(volumes: Sequence[StructureVolume]) -> str:
@@ -52,7 +53,7 @@ def _list(volumes: Sequence[StructureVolume]) -> str:
         for item in volumes[top::height]:
             cells += [_name(item), _volume(item)]
         rows.append(cells + [""] * (2 * COLUMNS - len(cells)))
-    return table("As the model draws them; they were not reviewed.", ("Structure", "ml") * COLUMNS, rows)
+    return table(CAPTION, ("Structure", "ml") * COLUMNS, rows)
 
 
 def _name(item: StructureVolume) -> str:

@@ -44,7 +44,8 @@ class Hello:
     """First request. Answered by ``hello-reply``, and after loading a model by ``log`` or ``error``.
 
     ``folder``: private folder made by the parent, else the worker makes one. ``preload``: name or folder of a
-    model to load right after the reply, for ``device``, and ``tumours`` that of the tumours beside it.
+    model to load right after the reply, for ``device`` and ``engine``, and ``tumours`` that of the tumours
+    beside it.
     """
 
     type: ClassVar[str] = "hello"
@@ -53,6 +54,7 @@ class Hello:
     preload: Optional[str] = None
     device: str = "auto"
     tumours: Optional[str] = None
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Segment:
     name: Optional[str] = None
     model: str = "default"
     device: str = "auto"
+    engine: str = "auto"
     mirror: bool = False
     minimum_lesion_ml: Optional[float] = None
     surfaces: bool = True

@@ -36,8 +36,10 @@ from .model_messages import AddModel, RemoveModel
 if TYPE_CHECKING:
     from ..api import Segmenter
 
-SegmenterFactory = Callable[[str, str, Optional[str]], "Segmenter"]
-"""(model, device, model for the tumours or None) -> a loaded segmenter."""
+Wanted = Tuple[str, str, str, Optional[str]]
+"""Model, device, engine, model for the tumours or None."""
+SegmenterFactory = Callable[[str, str, str, Optional[str]], "Segmenter"]
+"""What is wanted -> a loaded segmenter."""
 
 QueuedRequest = Union[Hello, WorkRequest]
 """A request that waits for its turn; the others act at once."""
@@ -135,7 +137,7 @@ class Worker:
         self._reason = ""
         self._status = 0
         self._folder: Optional[Path] = None
-        self._segmenter: Optional[Tuple[Tuple[str, str, Optional[str]], "Segmenter"]] = None
+        self._segmenter: Optional[Tuple[Wanted, "Segmenter"]] = None
         self._loading = threading.Lock()
         self._cases = OpenCases()
         self._scans = CheckedScans()
@@ -242,7 +244,8 @@ class Worker:
             )
         )
         if request.preload is not None:
-            self._get_segmenter(request.preload, request.device, request.tumours, request.id)
+            wanted = (request.preload, request.device, request.engine, request.tumours)
+            self._get_segmenter(wanted, request.id)
 
     def _work(self, request: WorkRequest) -> None:
         """Work off a request that computes: see ``tasks``."""
@@ -251,7 +254,7 @@ class Worker:
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
-            segmenter=lambda model, device, tumours: self._get_segmenter(model, device, tumours, request.id),
+            segmenter=lambda *wanted: self._get_segmenter(wanted, request.id),
             cases=self._cases,
             scans=self._scans,
         )
@@ -280,10 +283,9 @@ class Worker:
 
         return send
 
-    def _get_segmenter(self, model: str, device: str, tumours: Optional[str], request_id: str) -> "Segmenter":
-        """The segmenter in memory if it has the same models and device, else a new one after the old one is
-        let go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
-        wanted = (model, device, tumours)
+    def _get_segmenter(self, wanted: Wanted, request_id: str) -> "Segmenter":
+        """The segmenter in memory if it has the same models, device and engine, else a new one after the old
+        one is let go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
 
         def load() -> "Segmenter":
             if self._segmenter is not None and self._segmenter[0] == wanted:
@@ -293,6 +295,7 @@ class Worker:
             segmenter = self._make_segmenter(*wanted)
             self._segmenter = (wanted, segmenter)
             seconds = time.monotonic() - start
+            model, device, _, tumours = wanted
             names = model if tumours is None else f"{model} with {tumours}"
             text = f"Model {names} is loaded for device {device} ({seconds:.1f} s)."
             self._channel.send(protocol.Log("info", text))
@@ -313,10 +316,10 @@ class Worker:
             scratch.remove_private_folder(folder)
 
 
-def _load_segmenter(model: str, device: str, tumours: Optional[str]) -> "Segmenter":
+def _load_segmenter(model: str, device: str, engine: str, tumours: Optional[str]) -> "Segmenter":
     from ..api import Segmenter
 
-    return Segmenter(model, device, tumours=tumours)
+    return Segmenter(model, device, engine=engine, tumours=tumours)
 
 
 def _liverseg_version() -> str:

@@ -62,7 +62,7 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
 def segment(request: Segment, context: TaskContext) -> SegmentResult:
     """Segment one scan."""
     source = while_checking(lambda ask: _source(request), context.check)
-    segmenter = context.segmenter(request.model, request.device, request.tumours)
+    segmenter = context.segmenter(request.model, request.device, request.engine, request.tumours)
     result = segmenter.segment(
         source,
         mirror=request.mirror,

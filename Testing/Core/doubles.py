@@ -176,7 +176,7 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
     from LiverSegLib.worker import server as worker
     from LiverSegLib.worker import tasks
 
-    def make(model: str, device: str, tumours: Optional[str]) -> FakeSegmenter:
+    def make(model: str, device: str, engine: str, tumours: Optional[str]) -> FakeSegmenter:
         print("a library prints")
         os.write(1, b'{"liverseg": 2, "type": "bye", "reason": "a library writes to descriptor 1"}\n')
         return FakeSegmenter(plan)

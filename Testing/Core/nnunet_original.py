@@ -29,6 +29,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager  # noqa
 LABELS = {"background": 0, "air": 1, "soft tissue": 2, "bone": 3}
 REGIONS = {"background": 0, "body": [2, 3], "bone": [3]}
 SMOOTHING_MM = 2.0
+TRAINED_EDGE = 48
+"""Voxels: patches are no larger in training, which learns as much from small ones here."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def trained_model(recipes: Sequence[Recipe], scan: Path, folder: Path) -> List[P
         For each its trained-model folder, as nnU-Net's own training leaves it.
     """
     image = sitk.ReadImage(str(scan))
+    folder.mkdir(parents=True, exist_ok=True)
     truth = folder / "truth.nii.gz"
     sitk.WriteImage(tissue_labels(image), str(truth))
     found = []
@@ -175,7 +178,8 @@ def _trained_weights(
     network = nnUNetTrainer.build_network_architecture(manager, configuration, len(data), heads, False)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     for _ in range(recipe.steps):
-        batch, target = _patches(data, seg[0], recipe.patch, random)
+        patch = [min(edge, TRAINED_EDGE) for edge in recipe.patch]
+        batch, target = _patches(data, seg[0], patch, random)
         scores = network(batch)
         if recipe.regions:
             wanted = torch.stack([torch.isin(target, torch.tensor(r)) for r in handler.foreground_regions], 1)
@@ -207,7 +211,7 @@ def _patches(
 
 
 def predict(
-    folder: Path, scan: Path, out: Path, *, mirror: bool, previous: Optional[Path] = None
+    folder: Path, scan: Path, out: Path, *, mirror: bool = False, previous: Optional[Path] = None
 ) -> np.ndarray:
     """Segment a scan with nnU-Net's predictor; its labels are written to ``out`` (.nii.gz).
 

@@ -314,6 +314,23 @@ class TestFailures:
             add_model(trained)
         assert list(store.iterdir()) == []
 
+    def test_a_disk_that_is_full_while_an_archive_is_unpacked(self, tmp_path, trained, store, monkeypatch):
+        path = zipped(trained.parent.parent, tmp_path / "export.zip")
+
+        def full(*given):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("LiverSegLib.models.importers.archive._unpack", full)
+        with pytest.raises(OutputError, match="could not add the model: .*disk"):
+            add_model(path)
+        assert list(store.iterdir()) == []
+
+    def test_what_fails_while_a_model_is_looked_at_stays_as_it_was(self, tmp_path, trained, store):
+        path = zipped(trained.parent.parent, tmp_path / "export.zip")
+        with pytest.raises(BrokenPipeError), opened_model(path):
+            raise BrokenPipeError
+        assert list(store.iterdir()) == []
+
     def test_weights_of_another_network_leave_nothing(self, tmp_path, store):
         folder = make_trained(tmp_path / "a")
         other = make_trained(tmp_path / "b", architecture="ResidualEncoderUNet")

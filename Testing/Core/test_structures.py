@@ -265,7 +265,7 @@ class TestWorker:
             tmp_path,
             progress=lambda *_: None,
             cancel=lambda: False,
-            segmenter=lambda model, device, tumours: self.Segmenter(tumours),
+            segmenter=lambda model, device, engine, tumours: self.Segmenter(tumours),
         )
 
     class Segmenter:

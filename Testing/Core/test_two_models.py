@@ -171,6 +171,12 @@ def test_a_model_that_cannot_do_its_part_is_refused_before_any_is_loaded(doubles
     assert not doubles.loaded
 
 
+def test_a_model_for_mr_is_refused(doubles, store):
+    foreign_double.write_model_of(store / "for-mr", TOTAL, modality="MR")
+    with pytest.raises(ModelError, match="MR"):
+        LiverSegLib.Segmenter("for-mr", "cpu")
+
+
 def test_mirroring_goes_to_every_model_that_allows_it(doubles, scan):
     LiverSegLib.segment(
         scan[0], model="total", tumours="lesions", device="cpu", mirror=True, minimum_lesion_ml=0

@@ -315,11 +315,11 @@ class TestSegmenting:
         code = (
             f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
             "from LiverSegLib.worker import server as worker\n"
-            "def segmenter(model, device, tumours):\n"
+            "def segmenter(model, device, engine, tumours):\n"
             "    import phantom\n"
             "    from LiverSegLib import Segmenter, networks\n"
             "    networks.ARCHITECTURES['ByAttenuation'] = phantom.ByAttenuation\n"
-            "    return Segmenter(model, device, tumours=tumours)\n"
+            "    return Segmenter(model, device, engine=engine, tumours=tumours)\n"
             "assert 'torch' not in sys.modules\n"
             "sys.exit(worker.main(segmenter))"
         )

@@ -8,15 +8,13 @@ An engine knows nothing of scans, of tiles' places or of labels: those are for `
 ``label``. PyTorch, OpenVINO and ONNX Runtime are imported when a network is loaded, not before.
 """
 
-from typing import Dict, Tuple
-
-from LiverSegLib.errors import DeviceError, LiverSegError
+from LiverSegLib.errors import UsageError
 from LiverSegLib.inference.devices import ENGINES, Device, require_torch
 from LiverSegLib.inference.engines.interface import POLL_MS, Engine, Poll
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.sentences import Sentence
 
-__all__ = ["POLL_MS", "Engine", "Poll", "describe_engines", "has_graph", "load_engine"]
+__all__ = ["POLL_MS", "Engine", "Poll", "describe_engine", "has_graph", "load_engine"]
 
 
 def load_engine(model: Model, stage: Stage, fold: int, device: Device) -> Engine:
@@ -54,33 +52,21 @@ def has_graph(stage: Stage) -> bool:
     return all(fold.graph is not None for fold in stage.folds)
 
 
-def describe_engines() -> Dict[str, Tuple[str, str]]:
-    """Version of every engine and, where it does not load, why: engine -> (version, problem), one of them
-    empty. Imports them all.
-    """
-    found = {}
-    for name in ENGINES:
-        try:
-            found[name] = (_version(name), "")
-        except LiverSegError as error:
-            found[name] = ("", error.details or str(error))
-    return found
-
-
-def _version(name: str) -> str:
+def describe_engine(name: str) -> str:
     """Version of an engine, which is imported for it.
 
     Raises:
-        DeviceError: it is not installed or does not load.
+        DeviceError: it is not installed or does not load; the details say why.
+        UsageError: there is no such engine.
     """
     if name == "torch":
         return str(require_torch().__version__)
     if name == "openvino":
-        from LiverSegLib.inference.engines.openvino import require_openvino
+        from LiverSegLib.inference.engines.openvino import require_openvino, version
 
-        return str(require_openvino().__version__)
+        return version(require_openvino())
     if name == "onnxruntime":
         from LiverSegLib.inference.engines.onnxruntime import require_onnxruntime
 
         return str(require_onnxruntime().__version__)
-    raise DeviceError(Sentence("engine.unknown", wanted=name, engines=", ".join(ENGINES)))
+    raise UsageError(Sentence("engine.unknown", wanted=name, engines=", ".join(ENGINES)))

@@ -48,13 +48,18 @@ def _without(module: str) -> Iterator[None]:
         sys.modules.pop(module, None)
 
 
+def version(openvino: Any) -> str:
+    """The version of OpenVINO's module, without the number of its build."""
+    return str(openvino.__version__).split("-")[0]
+
+
 class OpenVinoEngine:
     """A graph that OpenVINO runs; see :class:`~LiverSegLib.inference.engines.Engine`."""
 
     def __init__(self, graph: NetworkGraph, device: Device) -> None:
         openvino = require_openvino()
         self.device, self.arrays = device, HOST
-        self.version = str(openvino.__version__)
+        self.version = version(openvino)
         self.out_channels, self.size_multiple = graph.out_channels, graph.size_multiple
         self._openvino, self._core, self._onnx = openvino, openvino.Core(), graph.onnx
         self._core.read_model(graph.onnx, b"")  # says now whether it can

@@ -165,8 +165,9 @@ class _Scores:
     def of(self, tile: np.ndarray) -> np.ndarray:
         """Scores (classes, a, b, c) of a tile (channels, a, b, c)."""
         key = _constant(tile)
-        if key is not None and key in self._kept:
-            return self._kept[key]
+        for other, kept in self._kept.items():
+            if key is not None and np.allclose(key, other, rtol=0, atol=CONSTANT):
+                return kept
         scores = self._network.run(tile, self._axes, self._poll)
         if key is not None and scores.nbytes <= KEPT_BYTES:
             self._kept = {**dict(list(self._kept.items())[-1:]), key: scores}
@@ -180,5 +181,5 @@ def _constant(tile: np.ndarray) -> Optional[Tuple[float, ...]]:
         low = float(channel.min())
         if float(channel.max()) - low > CONSTANT:
             return None
-        values.append(round(low / CONSTANT) * CONSTANT)
+        values.append(low)
     return tuple(values)
