@@ -126,7 +126,7 @@ class FakeWorker:
     def setIdleMinutes(self, minutes):
         self.idleMinutes = minutes
 
-    def start(self, model=None, device="auto"):
+    def start(self, model=None, device="auto", tumors=None):
         self.started.append((model, device))
 
 

@@ -102,7 +102,7 @@ class Panel:
         self._shortcuts.install()
         if self._preferences.startWithPanel and not self._engine.reason() and not self._runBar.isRunning():
             options = segmentOptions(self.parameters)
-            self._worker.start(options["model"], options["device"])
+            self._worker.start(options["model"], options["device"], options["tumors"])
 
     def exit(self) -> None:
         """The panel is no longer shown: let the scene be. What runs goes on."""

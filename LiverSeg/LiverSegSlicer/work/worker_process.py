@@ -134,11 +134,13 @@ class WorkerProcess:
 
     # ---- starting and ending
 
-    def start(self, model: Optional[str] = None, device: str = "auto") -> ChildProcess:
+    def start(
+        self, model: Optional[str] = None, device: str = "auto", tumors: Optional[str] = None
+    ) -> ChildProcess:
         """Start the worker if there is none, and return its process, which need not be ready yet.
 
         Args:
-            model: A model to load right away.
+            model, tumors: A model to load right away, and one for the tumors.
             device: What to load it for.
 
         Raises:
@@ -150,7 +152,7 @@ class WorkerProcess:
             child = ChildProcess(command, self._onMessage, self._onEnd, self.log)
             self._child = child
             self._deadline = time.monotonic() + START_S
-            child.send(protocol.Hello("hello", str(child.folder), model, device))
+            child.send(protocol.Hello("hello", str(child.folder), model, device, tumors))
             self._ticker.start()
             if child.hasEnded():  # it failed to start before we knew it
                 self._onEnd(child)
@@ -317,7 +319,7 @@ class WorkerProcess:
     def _startAgain(self, request: protocol.Segment) -> None:
         """Have a warm worker ready for the next run, in place of the one that had to be killed."""
         try:
-            self.start(request.model, request.device)
+            self.start(request.model, request.device, request.tumours)
         except LiverSegError as error:
             self.log.add(str(error))
 
