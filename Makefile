@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-all test-slicer58 lint format bench-accuracy bench-speed bench-panel bench-phase bench-steatosis \
+.PHONY: help demo test test-all test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
 	bench-cancel bench-correct train clean distclean
 
 VENV := .venv
@@ -18,6 +18,9 @@ SYSTEM := $(VENV)/.system-libraries
 
 VENV58 := .venv-slicer58
 READY58 := $(VENV58)/.ready
+# nnU-Net, whose predictor other people's models are compared with, wants some dozens of packages.
+VENV_MODELS := .venv-models
+READY_MODELS := $(VENV_MODELS)/.ready
 
 # PYTHON=... chooses the interpreter of .venv; constraints.txt asks for 3.11 or newer.
 PYTHON ?=
@@ -46,6 +49,9 @@ test: $(READY_TEST) $(SYSTEM) ## the tests but the slow ones, with coverage
 
 test-all: $(READY_TEST) $(SYSTEM) ## all tests, with coverage
 	@$(BIN)/python Testing/tools/run_tests.py $(PYTEST)
+
+test-models: $(READY_MODELS) ## other people's models against nnU-Net's own predictor, some minutes
+	@$(VENV_MODELS)/bin/python -m pytest -s -p no:cacheprovider Testing/Core/test_nnunet_parity.py $(PYTEST)
 
 test-slicer58: $(READY58) ## the core's tests with the versions that 3D Slicer 5.8 has (Python 3.9)
 	@OMP_NUM_THREADS=1 $(VENV58)/bin/python -m pytest -n logical --maxprocesses 8 --dist worksteal -m "not slow" -p no:cacheprovider Testing/Core $(PYTEST)
@@ -80,6 +86,9 @@ bench-panel: $(READY_TEST) $(SYSTEM) ## how long the module keeps Slicer's windo
 bench-speed: $(READY_TRAIN) ## seconds and memory of whole runs, and our tiles against MONAI's
 	@$(BIN)/python Testing/Benchmarks/speed.py
 
+bench-models: $(READY_MODELS) ## other people's models, from file to file, against nnU-Net's own predictor: seconds and memory
+	@$(VENV_MODELS)/bin/python Testing/Benchmarks/models.py
+
 bench-cancel: $(READY) ## how soon cancelling acts, per stage: SLICES=N for a large scan, LOAD=N busy processes
 	@$(BIN)/python Testing/Benchmarks/cancel.py $(if $(SLICES),--slices $(SLICES)) $(if $(LOAD),--load $(LOAD))
 
@@ -103,7 +112,7 @@ clean: ## remove what tests, benchmarks and the demonstration left
 	@find LiverSegLib Testing -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environments
-	@rm -rf $(VENV) $(VENV58)
+	@rm -rf $(VENV) $(VENV58) $(VENV_MODELS)
 
 # --- environments -------------------------------------------------------------------------------------------------
 
@@ -132,7 +141,16 @@ $(READY_TEST): $(READY)
 	@touch $@
 
 $(READY_TRAIN): $(READY)
-	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,train]'
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,train,onnxruntime]'
+	@touch $@
+
+$(READY_MODELS): pyproject.toml constraints.txt constraints-models.txt | $(BIN)/python
+	@echo "Installing nnU-Net and what it needs into $(VENV_MODELS)"
+	@$(BIN)/python -m venv $(VENV_MODELS)
+	@$(VENV_MODELS)/bin/python $(PIP) -c constraints.txt -c constraints-models.txt $(TORCH_FROM) torch torchvision
+	@$(VENV_MODELS)/bin/python $(PIP) -c constraints.txt -c constraints-models.txt hatchling editables
+	@$(VENV_MODELS)/bin/python $(PIP) -c constraints.txt -c constraints-models.txt --no-build-isolation -e '.[test]' \
+	  nnunetv2 onnx onnxruntime openvino
 	@touch $@
 
 # Libraries that drawing without a screen needs on Debian and Ubuntu: "library-file package".
@@ -170,5 +188,6 @@ $(READY58): constraints-slicer58.txt | $(VENV58)/bin/python $(SYSTEM)
 	@echo "Installing Slicer 5.8's versions into $(VENV58) (several GB where PyTorch comes as GPU build; see TORCH_INDEX)"
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt $(TORCH_FROM) torch
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt numpy scipy SimpleITK pydicom pillow vtk typer rich \
+	  onnx onnxruntime openvino \
 	  coverage hypothesis pytest pytest-cov pytest-timeout pytest-xdist safetensors
 	@touch $@

@@ -3,40 +3,38 @@
 import os
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
 
 from LiverSegLib.cancelling import Ask, while_checking
-from LiverSegLib.errors import InputChangedError, NoLiverError, UsageError
+from LiverSegLib.errors import InputChangedError, UsageError
 from LiverSegLib.images import Scan, read_scan, unchanged
-from LiverSegLib.images.grid import Grid, bounding_box
+from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
-from LiverSegLib.masks.cleanup_report import CleanupReport
-from LiverSegLib.masks.lesion_limits import leave_out_small_tumours, leave_out_tumours
+from LiverSegLib.loaded_model import Drawn, LoadedModel, require_label
+from LiverSegLib.masks.cleanup_report import CleanupStep
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, PhaseEstimate, header_facts
-from LiverSegLib.measure.lesions import narrow_lesions
+from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, header_facts
 from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
-from LiverSegLib.measure.warnings import left_out_lesions
-from LiverSegLib.models import Manifest, Model, load_model
+from LiverSegLib.measure.structures import StructureVolume, measure_structures
+from LiverSegLib.models import Model, load_model
 from LiverSegLib.models.rules import MAX_LESION_ML
-from LiverSegLib.progress import Cancel, Progress, Stages, memory_errors
+from LiverSegLib.postprocess import cleaned, together, without_doubtful
+from LiverSegLib.progress import STAGES, TWO_MODELS, Cancel, Progress, Stages, memory_errors
 from LiverSegLib.provenance import Origin
 from LiverSegLib.review import AUTOMATIC, Review
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.conditions import names_contrast_agent
+from LiverSegLib.structures import Structures, chosen, keep
 
 if TYPE_CHECKING:
-    from LiverSegLib.inference.label import Labelled
+    from LiverSegLib.inference.devices import Device
     from LiverSegLib.steatosis.assessment import Assessment, CutOffs
     from LiverSegLib.steatosis.placement import PlacementSettings
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]
-MINIMUM_LIVER_ML = 20.0
-"""Below this volume (ml) after cleaning we report no liver."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,8 @@ class Result:
     outside the organs' box. ``provenance`` and ``measurements.to_dict()`` can be written as JSON.
     ``warnings`` are sentences for the user, ``facts`` what is known of the scan beyond its voxels.
     ``review`` says whether the labels are as they were computed, edited, or accepted by a reader; None where
-    nobody has said.
+    nobody has said. ``structures`` is what a model of another program finds beyond the labels, or of which
+    the liver consists, and ``structure_volumes`` how large each is; None and empty if there is nothing.
     """
 
     name: str
@@ -60,35 +59,62 @@ class Result:
     warnings: Tuple[str, ...]
     facts: ClinicalFacts = NOTHING_KNOWN
     review: Optional[Review] = None
+    structures: Optional[Structures] = None
+    structure_volumes: Tuple[StructureVolume, ...] = ()
 
 
 class Segmenter:
-    """A model on a device, loaded once and reusable.
+    """A model on a device, loaded once and reusable; or two, one for the organs and one for the tumours.
+
+    Of two models, liver and spleen are the first one's; its own tumours become liver. What the second calls
+    tumour counts within that liver, up to 5 mm outside it in pieces that touch it, and where the liver
+    encloses it; not in the spleen, nor in what else the first model draws. "Liver" in volumes is, as ever,
+    the liver with these tumours.
 
     Args:
         model: name of a model in the store, or a folder; "default" is the bundled one.
         device: "auto", "cpu", "cuda" or "mps".
+        tumours: a second model that draws the tumours, as ``model``; None if the first draws them too.
+        engine: "auto", or "openvino", "torch" or "onnxruntime", and no other then.
         precision: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads, 0 for as many as there are.
 
     Raises:
-        ModelError: the model cannot be used.
-        DeviceError: PyTorch or the device is missing.
+        ModelError: a model cannot be used, draws no liver, or no tumours where it should draw those.
+        DeviceError: no engine is installed, or the one that is wanted, or the device, is missing.
     """
 
     def __init__(
-        self, model: str = "default", device: str = "auto", *, precision: str = "auto", threads: int = 0
+        self,
+        model: str = "default",
+        device: str = "auto",
+        *,
+        tumours: Optional[str] = None,
+        engine: str = "auto",
+        precision: str = "auto",
+        threads: int = 0,
     ) -> None:
-        from LiverSegLib.inference.devices import choose_device
+        from LiverSegLib.inference.devices import choose_devices
 
         self.model: Model = load_model(model)
-        self.device = choose_device(device, precision=precision, threads=threads)
+        require_label(self.model, LIVER)
+        self.tumour_model: Optional[Model] = None if tumours is None else load_model(tumours)
+        if self.tumour_model is not None:
+            require_label(self.tumour_model, TUMOUR)
+            if self.tumour_model.path == self.model.path:
+                self.tumour_model = None  # one model for both is loaded, and runs, once
+        devices = choose_devices(device, engine=engine, precision=precision, threads=threads)
         with memory_errors(Sentence("failed.memory-loading")):
-            from LiverSegLib.inference.stage import load_networks
-
-            self._networks = load_networks(self.model, self.device)
+            self._organs = LoadedModel(self.model, devices)
+            second = self.tumour_model
+            self._tumours = None if second is None else LoadedModel(second, devices, only_tumours=True)
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()
+
+    @property
+    def device(self) -> "Device":
+        """What the next scan is computed with."""
+        return self._organs.device
 
     def segment(
         self,
@@ -96,6 +122,7 @@ class Segmenter:
         *,
         mirror: bool = False,
         minimum_lesion_ml: Optional[float] = None,
+        structures: Optional[Sequence[str]] = None,
         series: Optional[str] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
@@ -104,10 +131,13 @@ class Segmenter:
 
         Args:
             source: a file, a DICOM folder, or a SimpleITK image in HU.
-            mirror: average over mirrored tiles too: slower, a little steadier.
+            mirror: average over mirrored tiles too, in each model that was trained for it: slower, a little
+                steadier.
             minimum_lesion_ml: smaller tumours become liver. If not given, those below MINIMUM_LESION_ML (a
                 ball of 5 mm), those whose longest axial diameter is below 5 mm, and those below what the
-                model's manifest says for the scan's contrast phase.
+                manifest of the model that draws the tumours says for the scan's contrast phase.
+            structures: what to keep of all that a model of another program finds, by key or name; None
+                keeps all that LiverSeg's own labels do not show, () nothing.
             series: which series of a DICOM folder.
             progress: called as the work goes on, in the caller's thread.
             cancel: asked often, also within a long step, in the caller's thread; True stops the work.
@@ -117,89 +147,108 @@ class Segmenter:
             NoLiverError: no liver is in view.
             OutOfMemoryError: memory ran out.
             CancelledError: ``cancel`` said so.
-            UsageError: an option makes no sense.
+            UsageError: an option makes no sense, or the model knows no structure of a name.
         """
         minimum_ml = minimum_lesion_ml
         if minimum_ml is not None and not 0 <= float(minimum_ml) <= MAX_LESION_ML:  # also refuses NaN
             raise UsageError(Sentence("run.lesion-size", most=float(MAX_LESION_ML), value=str(minimum_ml)))
-        if mirror and not any(network.stage.mirror_axes for network in self._networks.all):
+        if mirror and not any(model.can_mirror for model in self._loaded):
             raise UsageError(Sentence("model.not-mirrored", name=self.model.name))
+        chosen(self._organs.table, structures)  # a wrong name is said before the work
 
         def work(ask: Ask) -> Result:
-            return self._run(source, series, mirror, minimum_ml, Stages.asking(ask, progress, cancel))
+            stages = STAGES if self._tumours is None else TWO_MODELS
+            run = Stages.asking(ask, progress, cancel, stages)
+            return self._run(source, series, mirror, minimum_ml, structures, run)
 
         return while_checking(work, Stages(cancel=cancel).check, turn=self._turn)
 
     def _run(
-        self, source: Source, series: Optional[str], mirror: bool, minimum_ml: Optional[float], run: Stages
+        self,
+        source: Source,
+        series: Optional[str],
+        mirror: bool,
+        minimum_ml: Optional[float],
+        names: Optional[Sequence[str]],
+        run: Stages,
     ) -> Result:
-        """One scan on its way: read, locate, segment, label, clean, measure, report."""
-        from LiverSegLib.inference.devices import bounded_threads
-        from LiverSegLib.inference.label import label
-        from LiverSegLib.inference.locate import locate
-        from LiverSegLib.inference.segment import segment
-
-        networks, threads = self._networks, self.device.threads
+        """One scan on its way: read, draw (locate, segment, label), clean, measure, report."""
         with run.stage("read"):
             scan = read_scan(source, series, check=run.check)
-        with run.stage("locate"), bounded_threads(threads):
-            networks.new_scan()
-            located = locate(networks, scan.image, run.tick, run.check)
-        with run.stage("segment"), bounded_threads(threads):
-            segmented = segment(
-                networks.segment, located, lambda share: run.tick(0.8 * share), run.check, mirror=mirror
-            )
-            found, notes = label(segmented, located, lambda: run.tick(0.85)), segmented.notes
-        del located, segmented  # memory that cleaning and measuring may need
+        grid = Grid.of(scan.image)
+        drawn, earlier = self._drawn(scan.image, grid, mirror, run)
         with run.stage("clean"):
-            labels, cleanup = _cleaned(found, scan.image, minimum_ml, run.check)
+            labels, cleanup = cleaned(drawn, scan.image, minimum_ml, run.check, earlier)
         with run.stage("measure"):
             phase = estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
             run.check()
             left_out: Tuple[str, ...] = ()
             if minimum_ml is None:
-                labels, cleanup, left_out = _without_doubtful(labels, cleanup, phase, self.model.manifest)
+                manifest = (self.tumour_model or self.model).manifest
+                labels, cleanup, left_out = without_doubtful(labels, cleanup, phase, manifest)
                 run.check()
             measurements = measure(
                 labels,
                 scan.image,
-                probability=found.probability,
+                probability=drawn.probability,
                 phase=phase.phase,
                 left_out=left_out,
                 aorta_hu=phase.aorta_hu,
             )
+            structures, volumes = _kept(drawn, names, labels, measurements)
         if not unchanged(scan):
             raise InputChangedError(Sentence("run.changed", name=scan.name))
         run.done()
         facts = replace(header_facts(scan.series), phase=phase, left_out=left_out)
-        fallbacks = tuple(networks.fallbacks)
-        warnings = tuple(dict.fromkeys((*scan.warnings, *measurements.warnings, *fallbacks)))
+        fallbacks = tuple(dict.fromkeys(text for model in self._loaded for text in model.fallbacks))
+        said = (*scan.warnings, *drawn.warnings, *measurements.warnings, *fallbacks)
+        warnings = tuple(dict.fromkeys(said))
         origin = Origin(
-            scan, self.model, networks.segment.runner.device, facts, cleanup, run.seconds, mirror, minimum_ml,
-            notes, fallbacks, warnings,
+            scan, self.model, self.device, self._organs.engine_version, facts, cleanup, run.seconds, mirror,
+            minimum_ml, drawn.notes, fallbacks, warnings, self.tumour_model,
         )  # fmt: skip
         return Result(
             scan.name,
             scan.image,
             labels,
-            found.probability,
+            drawn.probability,
             measurements,
             origin.to_dict(),
             warnings,
             facts,
             Review(AUTOMATIC),
+            structures,
+            volumes,
         )
+
+    @property
+    def _loaded(self) -> Tuple[LoadedModel, ...]:
+        """The models, each once."""
+        return (self._organs,) if self._tumours is None else (self._organs, self._tumours)
+
+    def _drawn(
+        self, image: sitk.Image, grid: Grid, mirror: bool, run: Stages
+    ) -> Tuple[Drawn, Tuple[CleanupStep, ...]]:
+        """What the model draws, or the two models together, and what was left out of that."""
+        organs = self._organs.draw(image, run, mirror=mirror)
+        if self._tumours is None:
+            return organs, ()
+        tumours = self._tumours.draw_tumours(image, organs.labels, run, mirror=mirror)
+        return together(organs, tumours, grid, (self.model.name, self._tumours.model.name))
 
 
 def segment(
     source: Source,
     *,
     model: str = "default",
+    tumours: Optional[str] = None,
     device: str = "auto",
+    engine: str = "auto",
     precision: str = "auto",
     threads: int = 0,
     mirror: bool = False,
     minimum_lesion_ml: Optional[float] = None,
+    structures: Optional[Sequence[str]] = None,
     series: Optional[str] = None,
     progress: Optional[Progress] = None,
     cancel: Optional[Cancel] = None,
@@ -214,13 +263,16 @@ def segment(
     True
     """
     segmenter = while_checking(
-        lambda ask: Segmenter(model, device, precision=precision, threads=threads),
+        lambda ask: Segmenter(
+            model, device, tumours=tumours, engine=engine, precision=precision, threads=threads
+        ),
         Stages(cancel=cancel).check,
     )
     return segmenter.segment(
         source,
         mirror=mirror,
         minimum_lesion_ml=minimum_lesion_ml,
+        structures=structures,
         series=series,
         progress=progress,
         cancel=cancel,
@@ -270,59 +322,16 @@ def assess_steatosis(
     )
 
 
-def _cleaned(
-    found: "Labelled", scan: sitk.Image, minimum_ml: Optional[float], check: Callable[[], None]
-) -> Tuple[sitk.Image, CleanupReport]:
-    """Clean what was labelled; without a size that the user asked for, narrow lesions become liver too.
-
-    Raises:
-        NoLiverError: what is left is too small to be a liver.
-    """
-    grid = Grid.of(scan)
-    mask, report = clean(
-        found.labels,
-        grid.voxel_ml,
-        minimum_lesion_ml=MINIMUM_LESION_ML if minimum_ml is None else float(minimum_ml),
-        probability=found.probability,
-        check=check,
-    )
-    _require_liver(mask, grid.voxel_ml)
-    labels = grid.image(mask)
-    if minimum_ml is None:
-        narrow = narrow_lesions(labels)
-        if narrow:
-            mask, report = leave_out_tumours(mask, narrow, grid.voxel_ml, report)
-            labels = grid.image(mask)
-    return labels, report
-
-
-def _without_doubtful(
-    labels: sitk.Image, report: CleanupReport, phase: PhaseEstimate, manifest: Optional[Manifest]
-) -> Tuple[sitk.Image, CleanupReport, Tuple[str, ...]]:
-    """Leave out the lesions that the model is known to invent in this contrast phase; returns the mask, the
-    report that says so, and sentences on what was left out.
-    """
-    minimum = manifest.minimum_lesion_ml.get(phase.phase, 0.0) if manifest else 0.0
-    if minimum <= report.minimum_lesion_ml:
-        return labels, report, ()
-    grid = Grid.of(labels)
-    mask, report, sizes = leave_out_small_tumours(
-        sitk.GetArrayViewFromImage(labels), grid.voxel_ml, minimum, report
-    )
-    return (
-        grid.image(mask) if sizes else labels,
-        report,
-        left_out_lesions(phase.phase, sizes, minimum),
-    )
-
-
-def _require_liver(labels: np.ndarray, voxel_ml: float) -> None:
-    """Raise NoLiverError if what was found is too small to be one."""
-    box = bounding_box(labels)
-    organs = labels[:0] if box is None else labels[box]
-    liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
-    if liver_voxels * voxel_ml < MINIMUM_LIVER_ML:
-        raise NoLiverError(Sentence("refused.no-liver"))
+def _kept(
+    drawn: Drawn, names: Optional[Sequence[str]], labels: sitk.Image, measurements: Measurements
+) -> Tuple[Optional[Structures], Tuple[StructureVolume, ...]]:
+    """The further structures that are wanted, and their volumes."""
+    wanted = () if drawn.structures is None else chosen(drawn.structures.table, names)
+    if drawn.structures is None or not wanted:
+        return None, ()
+    kept = keep(drawn.structures, wanted, sitk.GetArrayViewFromImage(labels))
+    liver_ml = measurements.organ("liver").volume_ml
+    return kept, measure_structures(kept, Grid.of(labels), liver_ml)
 
 
 def _contrast_in_header(scan: Scan) -> Optional[bool]:

@@ -191,16 +191,48 @@ ERRORS: Dict[str, str] = {
     "model.newer-format": _(
         "The model is in format {format}, and this LiverSeg reads up to {newest}. Please update LiverSeg."
     ),
+    "model.scores-order": _(
+        "The model {name} wants its class scores interpolated with splines of order {order}. LiverSeg"
+        " interpolates them linearly."
+    ),
     "model.no-stage": _("The model {name} has no stage {stage!r}."),
     "model.does-not-fit": _("The weights {weights} of the model {name} do not fit its network."),
     "model.no-torch": _("PyTorch is not installed, so no model can be loaded."),
     "model.not-mirrored": _("The model {name} was not trained to be mirrored; leave out the mirror option."),
+    "model.needs-monai": _(
+        "The model's network is MONAI's {network}: it runs only where the Python package monai is installed."
+    ),
+    "model.not-for-ct": _(
+        "The model {name} is for images of another kind ({modality}); LiverSeg segments CT."
+    ),
+    "model.not-for-organs": _(
+        "The model {name} draws no liver. It can draw the tumors beside another model, not the organs."
+    ),
+    "model.not-for-tumours": _("The model {name} draws no liver tumors; choose another one for the tumors."),
+    "structures.none": _(
+        "The model draws nothing beyond liver, spleen and liver tumors, so it has no structure {name!r}."
+    ),
+    "structures.unknown": _("The model draws no structure {name!r}. Among those it draws: {known}."),
     # computing
-    "device.no-torch": _("PyTorch is not installed; it is needed to segment."),
+    "device.no-torch": _("PyTorch is not installed."),
+    "device.needs-torch": _("Computing on {kind} needs PyTorch, which is not installed."),
     "device.broken-torch": _("PyTorch is installed but does not load."),
     "device.unknown": _("There is no device {wanted!r}; choose one of {devices}."),
     "device.precision": _("There is no precision {precision!r}; choose auto, float32, bfloat16 or float16."),
     "device.absent": _("This computer has no usable {kind} device; available: {there}."),
+    "engine.unknown": _("There is no engine {wanted!r}; choose one of {engines}."),
+    "engine.none": _(
+        "Nothing that runs neural networks is installed: install OpenVINO, ONNX Runtime or PyTorch."
+    ),
+    "engine.absent": _("{engine} is not installed; available: {there}."),
+    "engine.broken": _("{engine} does not load."),
+    "engine.cpu-only": _("{engine} computes on the CPU only; {kind} needs PyTorch."),
+    "engine.needs-onnx": _("Writing ONNX graphs needs the Python package onnx: pip install onnx."),
+    "engine.no-graph": _(
+        "The model {name} has no ONNX graph for {engine}; install PyTorch, or add one with liverseg export."
+    ),
+    "model.no-onnx": _("The network of the model {name} cannot be written as an ONNX graph."),
+    "model.graph": _("The network graph of the model {name} is not usable: {reason}."),
     "run.changed": _("{name} was changed while it was being segmented; please run again."),
     "run.lesion-size": _("The minimum lesion size must be between 0 and {most:g} ml, not {value}."),
     "failed.memory-loading": _(
@@ -230,6 +262,9 @@ ERRORS: Dict[str, str] = {
     "handed.grid-numbers": _("A grid needs 3 numbers for origin, 3 for spacing and 9 for direction."),
     "handed.grid": _("The scan's grid is not usable."),
     "handed.segmentation-type": _("The segmentation must be uint8 of shape {shape}, not {type} {found}."),
+    "handed.structures-type": _(
+        "The mask of further structures must be uint8 or uint16 of shape {shape}, not {type} {found}."
+    ),
     # writing; {reason} is one of the next block
     "write.results": _("LiverSeg could not write the results: {reason}"),
     "write.folder": _("LiverSeg could not make the folder {path}: {reason}"),

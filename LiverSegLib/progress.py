@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple
 
 from .cancelling import Ask
 from .errors import CancelledError, OutOfMemoryError, is_out_of_memory
@@ -20,12 +20,19 @@ STAGES: Tuple[Tuple[str, float, str], ...] = (
     ("measure", 0.92, "Measuring"),
     ("done", 1.00, "Done"),
 )
-"""Key, fraction at which it begins, and text of every stage."""
+"""Key, fraction at which it begins, and text of every stage of a run with one model."""
+TWO_MODELS: Tuple[Tuple[str, float, str], ...] = (
+    *STAGES[:3],
+    ("tumours", 0.52, "Segmenting tumors"),
+    *STAGES[3:],
+)
+"""The same of a run whose tumours a second model draws."""
 
 _MEMORY_SENTENCES = {
     "read": Sentence("failed.memory-reading-scan"),
     "locate": Sentence("failed.memory-segmenting"),
     "segment": Sentence("failed.memory-segmenting"),
+    "tumours": Sentence("failed.memory-segmenting"),
     "clean": Sentence("failed.memory-cleaning"),
     "measure": Sentence("failed.memory-measuring"),
 }
@@ -39,19 +46,30 @@ class Stages:
         seconds: how long each stage that ended took.
     """
 
-    def __init__(self, progress: Optional[Progress] = None, cancel: Optional[Cancel] = None) -> None:
-        self._progress, self._cancel = progress, cancel
+    def __init__(
+        self,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+        stages: Sequence[Tuple[str, float, str]] = STAGES,
+    ) -> None:
+        self._progress, self._cancel, self._stages = progress, cancel, tuple(stages)
         self._stage, self._furthest = "", 0.0
         self.seconds: Dict[str, float] = {}
 
     @classmethod
-    def asking(cls, ask: Ask, progress: Optional[Progress], cancel: Optional[Cancel]) -> "Stages":
+    def asking(
+        cls,
+        ask: Ask,
+        progress: Optional[Progress],
+        cancel: Optional[Cancel],
+        stages: Sequence[Tuple[str, float, str]] = STAGES,
+    ) -> "Stages":
         """For work in a thread of its own: the user's functions are called in the caller's thread."""
-        return cls(_asked(ask, progress), _asked(ask, cancel))
+        return cls(_asked(ask, progress), _asked(ask, cancel), stages)
 
     @contextlib.contextmanager
     def stage(self, key: str) -> Iterator[None]:
-        """A stage of STAGES, timed, from its report at the start to its end.
+        """A stage, timed, from its report at the start to its end.
 
         Raises:
             CancelledError: the user cancelled.
@@ -87,9 +105,9 @@ class Stages:
         self.check()
         if self._progress is None:
             return
-        index = [key for key, _, _ in STAGES].index(self._stage)
-        start, text = STAGES[index][1:]
-        end = STAGES[min(index + 1, len(STAGES) - 1)][1]
+        index = [key for key, _, _ in self._stages].index(self._stage)
+        start, text = self._stages[index][1:]
+        end = self._stages[min(index + 1, len(self._stages) - 1)][1]
         fraction = start + (end - start) * min(1.0, max(0.0, share))
         self._furthest = max(self._furthest, fraction)  # a second look at a larger box begins anew
         self._progress(self._furthest, self._stage, text)

@@ -22,18 +22,20 @@ class Origin:
 
     Attributes:
         scan: as it was read.
-        model, device: what computed, and where in the end.
+        model, device, engine_version: what computed, and with what in the end.
         facts: what is known of the scan beyond its voxels.
         cleanup: what cleaning changed.
         seconds: per stage.
         mirror: whether tiles were mirrored.
         asked_minimum_ml: the least lesion that the user asked for; None for the defaults.
         notes, fallbacks, warnings: sentences.
+        tumour_model: the second model, that drew the tumours; None if the first did.
     """
 
     scan: Scan
     model: Model
     device: "Device"
+    engine_version: str
     facts: ClinicalFacts
     cleanup: CleanupReport
     seconds: Mapping[str, float]
@@ -42,18 +44,17 @@ class Origin:
     notes: Tuple[str, ...]
     fallbacks: Tuple[str, ...]
     warnings: Tuple[str, ...]
+    tumour_model: Optional[Model] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the provenance as plain JSON-ready data, with units in the keys."""
-        scan, facts, device, manifest = self.scan, self.facts, self.device, self.model.manifest
+        scan, facts, device = self.scan, self.facts, self.device
+        second = {} if self.tumour_model is None else {"tumour_model": model_of(self.tumour_model)}
         return {
             **made_now(),
-            "model": {
-                "name": self.model.name,
-                "version": manifest.version if manifest else "",
-                "sha256": self.model.sha256,
-                "licence": manifest.licence if manifest else "",
-            },
+            "model": model_of(self.model),
+            **second,
+            "engine": {"name": device.engine, "version": self.engine_version},
             "device": device.kind,
             "device_name": device.name,
             "precision": device.precision,
@@ -72,6 +73,17 @@ class Origin:
             "fallbacks": list(self.fallbacks),
             "warnings": list(self.warnings),
         }
+
+
+def model_of(model: Model) -> Dict[str, Any]:
+    """Return which model computed: name, version, hash and licence."""
+    manifest = model.manifest
+    return {
+        "name": model.name,
+        "version": manifest.version if manifest else "",
+        "sha256": model.sha256,
+        "licence": manifest.licence if manifest else "",
+    }
 
 
 def made_now() -> Dict[str, Any]:

@@ -10,6 +10,7 @@ Slicer ``LiverSegSlicer.sentences`` shows its translation.
 
 from typing import Dict
 
+from .adding_texts import ADDING
 from .error_texts import ERRORS
 from .steatosis_texts import STEATOSIS
 
@@ -217,6 +218,10 @@ SENTENCES: Dict[str, str] = {
     # computing and files
     "device.failed": _("{device} failed ({reason}): the CPU is used instead."),
     "device.differs": _("{device} computes other results than the CPU: the CPU is used instead."),
+    "engine.failed": _("{engine} failed ({reason}): {instead} is used instead."),
+    "engine.differs": _(
+        "{engine} computes other results in {precision} than in float32: float32 is used instead."
+    ),
     "device.one-tile": _(
         "Not enough memory on {device} for several tiles at once: this scan took one at a time."
     ),
@@ -224,10 +229,17 @@ SENTENCES: Dict[str, str] = {
     "note.oblique": _(
         "The scan is oblique by {degrees:.0f} degrees; it was segmented on an axis-aligned copy."
     ),
+    "note.tumours-of": _("The tumors are those that the model {tumours} draws in the liver of {organs}."),
+    "tumours.beyond": _(
+        "{ml:.1f} ml of tumors that the model {name} draws on the liver lie more than {mm:g} mm outside it "
+        "and were left out."
+    ),
+    "tumours.no-liver": _("The model {name} found no liver in this scan, so it drew no tumors."),
     "note.larger-box": _("Liver or spleen reached beyond the located box; the box was enlarged."),
     "files.no-3d-picture": _("There is no 3-D picture. {reason}"),
     "files.no-roi-picture": _("There is no picture of the ROIs: the Python package pillow is missing."),
     **STEATOSIS,
     **ERRORS,
+    **ADDING,
 }
 """Identifier -> English template."""

@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 import slicer
@@ -21,6 +21,8 @@ from .reruns import replaceableResult
 from .scene import fingerprint, parts, results, segments, volumes
 from .scene.rejected_lesions import toldLesions
 from .scene.review import reviewForReport
+from .scene.structures import structureValues
+from .work.engines import checkEngine
 from .work.files import (
     readArray,
     readSummary,
@@ -31,7 +33,7 @@ from .work.files import (
     writeSummary,
 )
 from .work.input_watch import InputWatch
-from .work.requirements import checkTorch
+from .work.models import allModels, usualStructures
 from .work.run import Ask, Run, Steps
 from .work.scan_files import KeptScan, folderFor, keepScan
 
@@ -41,7 +43,10 @@ class SegmentOptions:
     """How to segment.
 
     Attributes:
-        model: Name of a model in the store, or a folder.
+        model: Name of a model in the store, or a folder; it draws the organs.
+        tumors: The same for the tumors; None if ``model`` draws them too.
+        structures: Keys of what else is wanted of a model of another program; those that belong to the liver
+            if None.
         device: "auto", "cpu", "cuda" or "mps".
         mirror: Average over mirrored tiles too: slower, a little steadier.
         minimumLesionMl: Smaller tumours become liver; the core's default if None.
@@ -49,6 +54,8 @@ class SegmentOptions:
     """
 
     model: str = "default"
+    tumors: Optional[str] = None
+    structures: Optional[Sequence[str]] = None
     device: str = "auto"
     mirror: bool = False
     minimumLesionMl: Optional[float] = None
@@ -58,7 +65,8 @@ class SegmentOptions:
 def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
     """Segment a volume; the result is the segmentation node."""
     volumes.checkVolume(volumeNode)
-    checkTorch()
+    for model in filter(None, (options.model, options.tumors)):
+        checkEngine(model)
     with _watching(run, volumeNode) as watch, folderFor(run) as folder:
         run.tell(0.0, _("Handing the scan over"))
         scan = yield from keepScan(run, volumeNode, anew=True)
@@ -68,6 +76,8 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
             grid=volumes.volumeGrid(volumeNode),
             name=volumeNode.GetName() or None,
             model=options.model,
+            tumours=options.tumors,
+            structures=_wanted(options),
             device=options.device,
             mirror=options.mirror,
             minimum_lesion_ml=options.minimumLesionMl,
@@ -108,6 +118,7 @@ def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight
     with _watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as room:
         yield from case.handOver(run, room)
         yield from case.handOverLabels(run, room)
+        found = yield from case.handOverStructures(room)
         if edited:
             yield from case.measure(run, room, 0.3, 0.5)
             yield from _sceneAtRest()
@@ -122,6 +133,7 @@ def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight
             folder=str(folder),
             label_format=labelFormat,
             highlight=highlight,
+            structures=found,
         )
         writeSummary(Path(request.summary), {**case.summary, "steatosis": steatosis, "review": review})
         reply = yield Ask(request, begin=0.5, words=stageWords)
@@ -134,6 +146,7 @@ def stageWords(stage: str, text: str) -> str:
         "read": _("Checking the scan"),
         "locate": _("Looking for the liver"),
         "segment": _("Segmenting"),
+        "tumours": _("Looking for tumors"),
         "clean": _("Cleaning up the mask"),
         "measure": _("Measuring"),
         "write": _("Writing the report"),
@@ -184,6 +197,15 @@ class _Case:
         run.tell(0.2, _("Handing the segmentation over"))
         yield from writeArray(folder / "labels.npy", segments.LabelSlabs(*self._nodes, segments.VALUES))
 
+    def handOverStructures(self, folder: Path) -> Steps:
+        """Write the mask of the structures into ``folder``; returns its path, None if there is none."""
+        values = structureValues(self._nodes[0], self.summary)
+        if not values or max(values.values()) > np.iinfo(np.uint8).max:
+            return None  # more than 255: their volumes are reported, their mask stays in the scene
+        path = folder / "structures.npy"
+        yield from writeArray(path, segments.LabelSlabs(*self._nodes, values))
+        return str(path)
+
     def measure(self, run: Run, folder: Path, begin: float, end: float) -> Steps:
         """Take new numbers from the worker, which needs the labels in their box only."""
         path = folder / "labels-in-box.npy"
@@ -222,13 +244,19 @@ def _readResult(reply: Any, scan: KeptScan, shape: Any) -> Steps:
         if labels.shape != shape or labels.dtype != np.uint8:
             text = _("The worker's result could not be read.")
             raise WorkerError(text, f"labels {labels.dtype} {labels.shape}, scan {shape}")
+        found = None
+        if reply.structures is not None:
+            found = yield from readArray(resultFile(reply.folder, reply.structures))
+            if found.shape != shape or found.dtype not in (np.uint8, np.uint16):
+                text = _("The worker's result could not be read.")
+                raise WorkerError(text, f"structures {found.dtype} {found.shape}, scan {shape}")
         surfaces = yield from readSurfaces(reply)
         summary = readSummary(reply.folder, reply.summary)
         if reply.probability is not None:
             os.replace(resultFile(reply.folder, reply.probability), scan.probabilityFile)
     finally:
         scratch.remove_tree(place)
-    return results.RunResult(summary["name"], labels, reply.grid, summary, surfaces)
+    return results.RunResult(summary["name"], labels, reply.grid, summary, surfaces, found)
 
 
 def _sceneAtRest() -> Steps:
@@ -238,9 +266,16 @@ def _sceneAtRest() -> Steps:
         yield None
 
 
+def _wanted(options: SegmentOptions) -> Tuple[str, ...]:
+    """The structures to ask the worker for; of a model in a folder, which is not listed, none."""
+    if options.structures is not None:
+        return tuple(options.structures)
+    return usualStructures(options.model, allModels())
+
+
 def _waitingFor(run: Run, options: SegmentOptions) -> str:
     if not run.worker.isReady():
         return _("Starting the worker")
-    if not run.worker.isWarmFor(options.model, options.device):
+    if not run.worker.isWarmFor(options.model, options.device, options.tumors):
         return _("Loading the model")
     return _("Waiting for the worker")

@@ -13,9 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
-from slicer.i18n import tr as _
-
-from LiverSegLib.errors import UsageError
 from LiverSegLib.worker.messages import StrokeLine
 
 from . import acceptance
@@ -30,7 +27,10 @@ from .scene.fingerprint import editedSinceMeasured
 from .scene.parts import requireVolume
 from .scene.roles import segmentNamed
 from .scene.volumes import scanPoint
-from .work.requirements import TorchState, installTorch, torchState
+from .work import engine_install as install
+from .work.engines import EngineState, engineState
+from .work.models import addSteps, removeSteps
+from .work.requirements import TorchState, torchState
 from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
 
@@ -228,18 +228,74 @@ class Logic:
         node."""
         return highlight.makeHighlight(volumeNode, segmentationNode)
 
+    def engineState(self) -> EngineState:
+        """What there is to compute with, and what installing an engine would take."""
+        return engineState()
+
+    def installEngine(
+        self, confirm: Callable[[str], bool], engine: str = "auto", progress: Optional[Progress] = None
+    ) -> bool:
+        """Install what LiverSeg computes with into Slicer's Python if ``confirm(question)`` returns True.
+
+        Args:
+            confirm: gets the question, which says what is installed and how big it is.
+            engine: "openvino", "onnxruntime" or "torch"; "auto" takes what suits the computer, and nothing
+                where an engine is there.
+
+        Returns:
+            Whether the engine can be used now; False if the answer was no.
+
+        Raises:
+            LiverSegError: With a sentence; it could not be installed.
+        """
+        return install.installEngine(self.worker, confirm, engine, progress)
+
+    def installEngineAsync(
+        self, engine: str, progress: Optional[Progress] = None, completed: Optional[Completed] = None
+    ) -> Run:
+        """Install "openvino" or "onnxruntime" in the background, without asking; ``completed(name, error)``
+        is called once."""
+        return self._start(partial(install.installSteps, engine), progress, completed)
+
+    def addModel(self, source: Union[str, "os.PathLike[str]"], configuration: Optional[str] = None) -> str:
+        """Add a model of nnU-Net, TotalSegmentator or MONAI to the user's models, and wait for it.
+
+        Args:
+            source: the trained model's folder, or a zip archive.
+            configuration: which, where there are several, such as "3d_fullres".
+
+        Returns:
+            The name by which ``segment(model=...)`` knows it.
+
+        Raises:
+            LiverSegError: With a sentence; nothing was added.
+        """
+        return self._wait(partial(addSteps, os.fspath(source), configuration), None)
+
+    def addModelAsync(
+        self,
+        source: Union[str, "os.PathLike[str]"],
+        configuration: Optional[str] = None,
+        progress: Optional[Progress] = None,
+        completed: Optional[Completed] = None,
+    ) -> Run:
+        """The same in the background; ``completed(name, error)`` is called once."""
+        return self._start(partial(addSteps, os.fspath(source), configuration), progress, completed)
+
+    def removeModelAsync(
+        self, name: str, progress: Optional[Progress] = None, completed: Optional[Completed] = None
+    ) -> Run:
+        """Delete a model that the user added, in the background; ``completed(name, error)`` is called."""
+        return self._start(partial(removeSteps, name), progress, completed)
+
     def torchState(self) -> TorchState:
-        """Whether PyTorch, which segmenting needs, is there, and what installing it would take."""
+        """Whether PyTorch, which GPUs and models of other programs need, is there."""
         return torchState()
 
     def installTorch(self, confirm: Callable[[str], bool]) -> bool:
         """Install PyTorch into Slicer's Python if ``confirm(question)`` returns True; see
         ``requirements.installTorch``."""
-        if self.worker.occupant is not None:
-            raise UsageError(_("LiverSeg is at work; wait until it is done, then install PyTorch."))
-        installed = installTorch(confirm)
-        self.worker.stopIfIdle()  # one that runs does not see what was installed
-        return installed
+        return install.installTorch(self.worker, confirm)
 
     def _start(
         self, steps: Callable[[Run], Steps], progress: Optional[Progress], completed: Optional[Completed]

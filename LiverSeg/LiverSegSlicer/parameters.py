@@ -1,7 +1,7 @@
 """What the panel remembers: with the scene in a parameter node, for every scene in Slicer's settings."""
 
 import os
-from typing import Annotated, Any, Callable, List, Optional
+from typing import Annotated, Any, Callable, List, Optional, Tuple
 
 import qt
 import slicer
@@ -18,7 +18,10 @@ class _Parameters:
     Attributes:
         inputVolume: the scan to segment.
         segmentation: the result that the panel shows; it belongs to ``inputVolume``.
-        model: name of a model, as the core's store knows it.
+        model: name of a model, as the core's store knows it; it draws the organs.
+        tumorModel: name of the model that draws the tumors; empty if that is ``model`` too.
+        structures: keys of what else is wanted of the model, divided by commas; "usual" for those that belong
+            to the liver.
         device: "auto", "cpu", "cuda", "mps".
         minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model and the contrast phase.
         mirror: average over mirror images.
@@ -30,6 +33,8 @@ class _Parameters:
     inputVolume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
     model: str = "default"
+    tumorModel: str = ""
+    structures: str = "usual"
     device: str = "auto"
     minimumLesionMl: Annotated[float, WithinRange(0.0, 50.0)] = 0.0
     mirror: bool = False
@@ -65,11 +70,22 @@ def segmentOptions(parameters: LiverSegParameters) -> dict:
     smallest: Optional[float] = parameters.minimumLesionMl if parameters.minimumLesionMl > 0 else None
     return {
         "model": parameters.model,
+        "tumors": parameters.tumorModel or None,
+        "structures": wantedStructures(parameters.structures),
         "device": parameters.device,
         "mirror": parameters.mirror,
         "minimumLesionMl": smallest,
         "replaceUntouched": parameters.replaceUntouched,
     }
+
+
+USUAL = "usual"
+"""Stands for the structures that belong to the liver, whatever the model calls them."""
+
+
+def wantedStructures(text: str) -> Optional[Tuple[str, ...]]:
+    """Return the keys that the parameter ``structures`` names; None for the usual ones."""
+    return None if text == USUAL else tuple(key for key in text.split(",") if key)
 
 
 def _setting(default: Callable[[Any], Any]) -> property:
@@ -86,6 +102,10 @@ def _setting(default: Callable[[Any], Any]) -> property:
         qt.QSettings().setValue(key, type(default(preferences))(value))
 
     return property(chosen, choose, doc=default.__doc__)
+
+
+_HASH_DIGITS = 32
+"""So much of a hash tells models apart, and keeps the setting short."""
 
 
 class Preferences:
@@ -105,6 +125,20 @@ class Preferences:
     def arrangeViews(self) -> bool:
         """Whether the views are arranged after the first run on a scan."""
         return True
+
+    @_setting
+    def agreedLicences(self) -> str:
+        """The models (first part of their hash) whose licence was agreed to, divided by spaces."""
+        return ""
+
+    def hasAgreed(self, sha256: str) -> bool:
+        """Whether the licence of a model was agreed to."""
+        return sha256[:_HASH_DIGITS] in self.agreedLicences.split()
+
+    def agree(self, sha256: str) -> None:
+        """Remember that the licence of a model was agreed to."""
+        if not self.hasAgreed(sha256):
+            self.agreedLicences = " ".join([*self.agreedLicences.split(), sha256[:_HASH_DIGITS]])
 
     @_setting
     def reader(self) -> str:

@@ -1,8 +1,8 @@
 """LiverSegTest: what must hold in the running Slicer, on the bundled scan, without a network.
 
 Run by Slicer's "Reload and Test", by ctest, by LiverSeg's CI inside a downloaded Slicer, and on the project's
-test host. It drives the module's own panel, with or without Slicer's main window. Without PyTorch what
-segments is skipped, and said to be; ``LIVERSEG_TEST_NEEDS_TORCH=1`` makes that a failure.
+test host. It drives the module's own panel, with or without Slicer's main window. Without an engine what
+segments is skipped, and said to be; ``LIVERSEG_TEST_NEEDS_ENGINE=1`` makes that a failure.
 ``LIVERSEG_TEST_PICTURES`` names a folder for a picture of every state.
 """
 
@@ -29,12 +29,12 @@ from .selftest_panel import READER, PanelSteps
 
 _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
 """Segment ID -> SNOMED CT code that its terminology must hold."""
-NEEDS_TORCH = (
+NEEDS_ENGINE = (
     "segmenting, cancelling, reading numbers and tables, jumping to a lesion, highlighting, editing and"
     " updating numbers, correcting by clicks, accepting and reopening, ROIs for fatty liver, the report,"
     " leaving and coming back with a result, coming back from a saved scene, keeping edits"
 )
-"""What is skipped without PyTorch."""
+"""What is skipped without an engine."""
 
 
 class SelfTest:
@@ -58,18 +58,20 @@ class SelfTest:
         self._refusesWhatIsNoScan()
         panel = PanelSteps(self._test, self._volumeNode)
         panel.opens()
-        usable = self._logic.torchState().usable
+        panel.listsModels(self._logic.engineState().text)
+        self._tell("The models on this computer are listed.")
+        usable = self._logic.engineState().isUsable
         if usable:
-            self._withTorch(panel)
+            self._withEngine(panel)
         else:
-            self._withoutTorch(panel)
+            self._withoutEngine(panel)
         panel.reloads(self._volumeNode, hasResult=usable)
         self._tell("Reload brings the panel back.")
         panel.closes()
         seconds = time.monotonic() - began
         self._tell(f"LiverSeg works: {seconds:.0f} s, widest panel {panel.hand.widest} pixels.")
 
-    def _withTorch(self, panel: PanelSteps) -> None:
+    def _withEngine(self, panel: PanelSteps) -> None:
         segmentationNode = panel.segments()
         self._isComplete(segmentationNode)
         panel.showsNumbers(segmentationNode)
@@ -110,14 +112,14 @@ class SelfTest:
         steps.acceptsAndReopens(READER)
         self._tell("The result is accepted and opened again.")
 
-    def _withoutTorch(self, panel: PanelSteps) -> None:
-        self._test.assertNotEqual(self._logic.torchState().request, "")
+    def _withoutEngine(self, panel: PanelSteps) -> None:
+        self._test.assertNotEqual(self._logic.engineState().request, "")
         self._test.assertRaises(DeviceError, self._logic.segment, self._volumeNode)
         self._test.assertEqual(parts.allResults(), [])
-        panel.asksForTorch()
-        if os.environ.get("LIVERSEG_TEST_NEEDS_TORCH") == "1":
-            self._test.fail("PyTorch is missing, and LIVERSEG_TEST_NEEDS_TORCH=1 asks for it.")
-        text = f"SKIPPED, since this Slicer has no PyTorch ({self._logic.torchState().text}): {NEEDS_TORCH}."
+        panel.asksForEngine()
+        if os.environ.get("LIVERSEG_TEST_NEEDS_ENGINE") == "1":
+            self._test.fail("An engine is missing, and LIVERSEG_TEST_NEEDS_ENGINE=1 asks for it.")
+        text = f"SKIPPED, since this Slicer has no engine ({self._logic.engineState().text}): {NEEDS_ENGINE}."
         logging.warning(text)
         self._tell(text)
 

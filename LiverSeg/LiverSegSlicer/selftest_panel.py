@@ -49,11 +49,11 @@ class PanelSteps:
         self._test.assertFalse(self.hand.ui.resultsWidget.isVisible())
         self.hand.look("scan chosen")
 
-    def asksForTorch(self) -> None:
-        """Without PyTorch the panel says so, and its button does nothing."""
+    def asksForEngine(self) -> None:
+        """Without an engine the panel says so, and its button does nothing."""
         self._test.assertTrue(self.hand.ui.installWidget.isVisible())
         self._test.assertFalse(self.hand.ui.segmentButton.isEnabled())
-        self.hand.look("no PyTorch")
+        self.hand.look("no engine")
 
     def segments(self) -> Any:
         """*Segment* brings a result; returns the segmentation node."""
@@ -205,6 +205,24 @@ class PanelSteps:
         self.hand.ui.advancedSection.collapsed = False
         self.hand.look("advanced")
         self.hand.ui.advancedSection.collapsed = True
+
+    def listsModels(self, engine: str) -> None:
+        """*Advanced* names the engine, and lists the bundled model with its license; it cannot be removed."""
+        ui = self.hand.ui
+        ui.advancedSection.collapsed = False
+        self.hand.settle()
+        self._test.assertEqual(self.hand.text("engineStateLabel"), engine)
+        names = [ui.modelsTable.item(row, 0).text() for row in range(ui.modelsTable.rowCount)]
+        bundled = [row for row, name in enumerate(names) if name.startswith("default ")]
+        self._test.assertEqual(len(bundled), 1, names)
+        ui.modelsTable.selectRow(bundled[0])
+        self.hand.settle()
+        self._test.assertIn("CC BY-SA", self.hand.text("modelDetailLabel"))
+        self._test.assertFalse(ui.modelsRemoveButton.isEnabled())
+        self._test.assertGreaterEqual(ui.modelSelector.findData("default"), 0)
+        self._test.assertEqual(ui.tumorModelSelector.itemData(0), "")
+        self.hand.look("models")
+        ui.advancedSection.collapsed = True
 
     def closes(self) -> None:
         """With an empty scene the panel is empty."""

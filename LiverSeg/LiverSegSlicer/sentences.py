@@ -8,6 +8,7 @@ from typing import Any, Iterable, List
 
 from slicer.i18n import translate
 
+from LiverSegLib.adding_texts import ADDING
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored
@@ -43,7 +44,11 @@ def borderWords(words: Iterable[str]) -> str:
 
 def _context(key: str) -> str:
     """Return under which name Slicer keeps the translation of a template: package and file of its literal."""
-    tables = {"LiverSegLib.error_texts": ERRORS, "LiverSegLib.steatosis_texts": STEATOSIS}
+    tables = {
+        "LiverSegLib.error_texts": ERRORS,
+        "LiverSegLib.adding_texts": ADDING,
+        "LiverSegLib.steatosis_texts": STEATOSIS,
+    }
     return next((name for name, table in tables.items() if key in table), "LiverSegLib.sentence_texts")
 
 

@@ -3,24 +3,29 @@
 import logging
 import os
 import sys
-from typing import Annotated, Dict, Optional, Sequence
+from typing import Annotated, Any, Callable, Dict, List, Optional, Sequence
 
 import typer
+from typer.core import TyperGroup
 
 from ..cancelling import wait_for_cancelled
 from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .agree import agree
 from .console import Console
 from .doctor import doctor
+from .export import export
 from .interrupts import CANCELLED
 from .mesh import mesh
-from .models import models
+from .models import list_, models, show
+from .models_add import add, remove
 from .segment import segment
 from .series import series
 from .steatosis import steatosis
 
-COMMANDS = (segment, steatosis, agree, series, mesh, models, doctor)
+COMMANDS = (segment, steatosis, agree, series, mesh, models, export, doctor)
 """The subcommands, in the order in which the help lists them."""
+MODEL_COMMANDS: Dict[str, Callable[..., None]] = {"list": list_, "show": show, "add": add, "remove": remove}
+"""What follows `liverseg models`."""
 
 EXIT_CODES: Dict[int, str] = {
     0: "success",
@@ -49,6 +54,7 @@ def command_line() -> typer.Typer:
     """Return the command with its subcommands."""
     app = typer.Typer(
         name="liverseg",
+        cls=InOrder,
         help="Liver, spleen and liver tumors on CT: segmented, measured, shown. For research use only.",
         epilog=EPILOG,
         add_completion=False,
@@ -57,8 +63,22 @@ def command_line() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_start)
     for command in COMMANDS:
-        app.command(epilog=EPILOG)(command)
+        if command is not models:
+            app.command(epilog=EPILOG)(command)
+    group = typer.Typer(name="models", epilog=EPILOG, add_completion=False, rich_markup_mode=None)
+    group.callback(invoke_without_command=True, epilog=EPILOG)(models)
+    for name, model_command in MODEL_COMMANDS.items():
+        group.command(name, epilog=EPILOG)(model_command)
+    app.add_typer(group, name="models")
     return app
+
+
+class InOrder(TyperGroup):
+    """Lists the subcommands as COMMANDS has them; typer puts groups first."""
+
+    def list_commands(self, ctx: Any) -> List[str]:
+        """The names of the subcommands."""
+        return [command.__name__ for command in COMMANDS]
 
 
 def _start(

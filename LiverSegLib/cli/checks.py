@@ -37,10 +37,15 @@ LOW_DISK_BYTES = 500_000_000
 LOW_MEMORY_BYTES = 5 * 2**30
 """A scan of 600 slices takes up to 4 GB."""
 
-TORCH_PROBE = """
-import json, torch
+ENGINE_PROBE = """
+import json
+from LiverSegLib.inference.engines import describe_engine
+print(json.dumps({"version": describe_engine("ENGINE")}))
+"""
+DEVICES_PROBE = """
+import json
 from LiverSegLib.inference.devices import describe_devices
-print(json.dumps({"version": torch.__version__, "devices": describe_devices()}))
+print(json.dumps({"devices": describe_devices()}))
 """
 
 DRAWING_PROBE = """
@@ -89,7 +94,7 @@ def examine() -> List[Check]:
         check_package("scipy", "scipy", needed=True),
         check_package("SimpleITK", "SimpleITK", needed=True),
         check_memory(),
-        *check_torch(),
+        *check_engines(),
         *check_models(),
         check_package("pydicom", "pydicom", needed=False, use="DICOM folders cannot be read"),
         check_package("PIL", "pillow", needed=False, use="there will be no report"),
@@ -144,17 +149,39 @@ def check_memory() -> Check:
     return Check("memory", "Memory", OK, text, facts=facts)
 
 
-def check_torch() -> List[Check]:
-    """PyTorch, and what it can compute on: every device with its memory, precision and threads."""
-    found, problem = probe(TORCH_PROBE)
-    advice = "Install PyTorch 2.1 or newer: see docs/install.md, or pytorch.org for this machine."
+def check_engines() -> List[Check]:
+    """The libraries that run networks, each with its version or why it does not load, and what would run on
+    which device: with memory, precision and threads.
+    """
+    from ..inference.devices import ENGINES, installed_engines
+
+    there = installed_engines()
+    checks = [_engine_check(name, title, name in there) for name, title in ENGINES.items()]
+    working = [check for check in checks if check.outcome == OK and check.facts["installed"]]
+    if not working:
+        text = "there is none, so that nothing can be segmented"
+        advice = "pip install openvino (or onnxruntime, or PyTorch: see docs/install.md)"
+        return [*checks, Check("engine", "Engine", FAILED, text, advice)]
+    found, problem = probe(DEVICES_PROBE)
     if found is None:
-        return [Check("torch", "PyTorch", FAILED, problem, advice)]
-    version = found["version"]
-    if _numbers(version) < OLDEST_TORCH:
-        return [Check("torch", "PyTorch", FAILED, f"{version} is too old", advice, {"version": version})]
-    checks = [Check("torch", "PyTorch", OK, version, facts={"version": version})]
+        return [*checks, Check("engine", "Engine", FAILED, problem, "See docs/install.md.")]
     return checks + [_device_check(device) for device in found["devices"]]
+
+
+def _engine_check(name: str, title: str, installed: bool) -> Check:
+    """One engine, tried in a child process. A missing one is no warning: one is enough."""
+    key, advice = f"engine:{name}", f"Install it again: pip install {name}"
+    if not installed:
+        return Check(key, title, OK, "not installed", facts={"installed": False})
+    found, problem = probe(ENGINE_PROBE.replace("ENGINE", name))
+    if found is None:
+        return Check(key, title, WARNING, f"does not load: {problem}", advice, {"installed": True})
+    version = str(found["version"])
+    facts = {"installed": True, "version": version}
+    if name == "torch" and _numbers(version) < OLDEST_TORCH:
+        advice = "Install PyTorch 2.1 or newer: see docs/install.md, or pytorch.org for this machine."
+        return Check(key, title, WARNING, f"{version} is too old", advice, facts)
+    return Check(key, title, OK, version, facts=facts)
 
 
 def check_models() -> List[Check]:
@@ -228,13 +255,16 @@ def probe(code: str, seconds: float = PROBE_SECONDS) -> Tuple[Optional[Dict[str,
 
 
 def _device_check(device: Dict[str, Any]) -> Check:
+    """A device and the engine that would run on it."""
+    from ..inference.devices import ENGINES
+
     words = [str(device["name"])]
     if device.get("memory_bytes"):
         free = f", {device['free_bytes'] / 2**30:.1f} GiB free" if device.get("free_bytes") else ""
         words.append(f"{device['memory_bytes'] / 2**30:.1f} GiB{free}")
     if device.get("threads"):
         words.append(f"{device['threads']} threads")
-    words.append(f"computes in {device['precision']}")
+    words.append(f"{ENGINES[device['engine']]} computes in {device['precision']}")
     kind = str(device["kind"])
     return Check(f"device:{kind}", f"Device {kind}", OK, "; ".join(words), facts=device)
 

@@ -16,6 +16,15 @@ class DeviceName(str, Enum):
     mps = "mps"
 
 
+class EngineName(str, Enum):
+    """What ``--engine`` takes."""
+
+    auto = "auto"
+    openvino = "openvino"
+    torch = "torch"
+    onnxruntime = "onnxruntime"
+
+
 Source = Annotated[
     Path,
     typer.Argument(metavar="INPUT", help="A CT: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."),
@@ -25,6 +34,10 @@ Series = Annotated[
     typer.Option(metavar="UID", help="Which DICOM series of the folder; `liverseg series` lists them."),
 ]
 Device = Annotated[DeviceName, typer.Option(help="Where to compute; auto takes a GPU if there is one.")]
+Engine = Annotated[
+    EngineName,
+    typer.Option(help="Library that runs the networks; auto takes the fastest that is installed."),
+]
 Model = Annotated[
     str, typer.Option(metavar="NAME|FOLDER", help="Model to use; `liverseg models` lists them.")
 ]

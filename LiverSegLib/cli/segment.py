@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ..cancelling import while_checking
-from ..errors import UnreadableImageError, reason_of
+from ..errors import ModelError, UnreadableImageError, reason_of
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
-from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
+from .options import Device, DeviceName, Engine, EngineName, Json, Model, Quiet, Series, Source, Threads
 from .progress import ProgressBar
 from .steatosis_view import summary_line
+from .structures_view import structure_lines
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -60,6 +61,21 @@ Format = Annotated[
 Mirror = Annotated[
     bool, typer.Option("--mirror", help="Also segment mirrored copies and average: slower, hardly better.")
 ]
+TumorModel = Annotated[
+    Optional[str],
+    typer.Option(
+        "--tumors",
+        metavar="NAME|FOLDER",
+        help="A second model that draws the tumors, inside the liver of the first.",
+    ),
+]
+WhichStructures = Annotated[
+    str,
+    typer.Option(
+        metavar="all|none|NAME,NAME",
+        help="What to keep beyond liver, spleen and tumors of all that a model of another program finds.",
+    ),
+]
 NoReport = Annotated[
     bool, typer.Option("--no-report", help="Masks and numbers only: no report.html and no rendering.png.")
 ]
@@ -87,7 +103,10 @@ def segment(
     output: Output,
     series: Series = None,
     device: Device = DeviceName.auto,
+    engine: Engine = EngineName.auto,
     model: Model = "default",
+    tumors: TumorModel = None,
+    structures: WhichStructures = "all",
     label_format: Format = LabelFormat.nifti,
     mirror: Mirror = False,
     no_report: NoReport = False,
@@ -112,17 +131,24 @@ def segment(
     wanted: Dict[str, Any] = {
         "label_format": label_format.value, "report": report, "rendering": report, "highlight": highlight,
     }  # fmt: skip
+    names = chosen_structures(structures)
     with Interrupts() as interrupts:
         # The folder is held until the end: one that cannot be written to is told before the work.
         with reserve(output) as reservation:
-            check_output_folder(reservation, **wanted, scan=lambda: identity(source, series))
+            further = names != () and draws_more(model)
+            check_output_folder(
+                reservation, **wanted, structures=further, scan=lambda: identity(source, series)
+            )
             with ProgressBar(console.aside, shown=not quiet) as bar:
                 bar(0.0, "start", "Starting")
                 limit_threads(threads)
                 result = LiverSegLib.segment(
                     source,
                     model=model,
+                    tumours=tumors,
+                    structures=names,
                     device=device.value,
+                    engine=engine.value,
                     mirror=mirror,
                     minimum_lesion_ml=minimum_lesion,
                     series=series,
@@ -140,8 +166,31 @@ def segment(
         # Written: a request to stop that comes now is too late, and ends nothing.
         content = json.loads(files["measurements"].read_text(encoding="utf-8"))
         console.answer(_answer(output, files, content))
-        console.show(*_summary(result.measurements, steatosis, files))
+        console.show(*_summary(result, steatosis, files))
         console.warn(_not_beside_a_lesion(content["warnings"], result.measurements.warnings))
+
+
+def chosen_structures(text: str) -> Optional[Tuple[str, ...]]:
+    """What ``--structures`` asks for, as ``LiverSegLib.segment`` takes it.
+
+    >>> chosen_structures("all"), chosen_structures("none"), chosen_structures("aorta, gallbladder")
+    (None, (), ('aorta', 'gallbladder'))
+    """
+    if text.strip().lower() in ("all", "none"):
+        return None if text.strip().lower() == "all" else ()
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def draws_more(model: str) -> bool:
+    """Whether a model is one of another program, which may draw more than liver, spleen and tumors."""
+    from ..models import load_model
+    from ..models.rules import LIVERSEG
+
+    try:
+        manifest = load_model(model).manifest
+    except ModelError:  # the run says why
+        return False
+    return manifest is not None and manifest.pipeline != LIVERSEG
 
 
 def limit_threads(threads: Optional[int]) -> None:
@@ -181,7 +230,7 @@ def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
 def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:
     """The JSON object: measurements.json as it was written, with the files' paths instead of their hashes."""
     paths = {key: str(path) for key, path in files.items()}
-    keys = ("name", "review", "measurements", "steatosis", "warnings", "provenance")
+    keys = ("name", "review", "measurements", "structures", "steatosis", "warnings", "provenance")
     kept = {key: content[key] for key in keys if key in content}
     return {"folder": os.path.abspath(folder), "files": paths, **kept}
 
@@ -192,16 +241,16 @@ def _not_beside_a_lesion(warnings: List[str], measured: Sequence[str]) -> List[s
     return [text for text in warnings if text not in shown]
 
 
-def _summary(
-    measurements: "Measurements", steatosis: "Optional[Assessment]", files: Mapping[str, Path]
-) -> List[Any]:
+def _summary(result: "Result", steatosis: "Optional[Assessment]", files: Mapping[str, Path]) -> List[Any]:
     from ..measure.warnings import lesion_numbers, warnings_of_lesions
 
+    measurements = result.measurements
     parts: List[Any] = [_organ_table(measurements)]
     if measurements.lesions:
         parts += ["", _lesion_table(measurements)]
         said = warnings_of_lesions(measurements.lesions, measurements.warnings)
         parts += [Text(f"{lesion_numbers(numbers)}: {text}") for text, numbers in said]
+    parts += structure_lines(result.structure_volumes)
     if steatosis is not None:
         fatty = Facts()
         fatty.add_row("Fatty liver", summary_line(steatosis))

@@ -15,7 +15,7 @@ from ..sentences import key_of
 from .console import Console, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
 from .mesh import read_segmentation
-from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
+from .options import Device, DeviceName, Engine, EngineName, Json, Model, Quiet, Series, Source, Threads
 from .progress import ProgressBar
 from .segment import identity, limit_threads
 from .steatosis_view import assessment_view
@@ -102,6 +102,7 @@ def steatosis(
     phase: Phase = None,
     series: Series = None,
     device: Device = DeviceName.auto,
+    engine: Engine = EngineName.auto,
     model: Model = "default",
     threads: Threads = None,
     json_: Json = False,
@@ -136,7 +137,10 @@ def steatosis(
             with ProgressBar(console.aside, shown=not quiet) as bar:
                 if labels is None:
                     limit_threads(threads)
-                    network = {"model": model, "device": device.value, "threads": threads or 0}
+                    network = {
+                        "model": model, "device": device.value, "engine": engine.value,
+                        "threads": threads or 0,
+                    }  # fmt: skip
                     found = _segmented(source, series, network, how, kvp, chosen, interrupts, bar)
                 else:
                     found = _given(source, series, labels, how, kvp, chosen, interrupts, bar)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
-import torch
-from torch.nn import functional
+import SimpleITK as sitk
 
 from LiverSegLib.images.patient_order import PatientScan
+from LiverSegLib.inference.arrays import Array, arrays_of, library, on_host
+from LiverSegLib.inference.interpolation import AxisWeights, linear_weights
 from LiverSegLib.inference.locate import Located
 from LiverSegLib.inference.resample import Check, NetworkRegion
 from LiverSegLib.inference.segment import Segmented
@@ -45,7 +46,7 @@ def label(segmented: Segmented, located: Located, check: Optional[Check] = None)
 
 
 def classify(
-    scores: torch.Tensor,
+    scores: Array,
     region: NetworkRegion,
     volume: PatientScan,
     channel_labels: Sequence[int],
@@ -73,23 +74,31 @@ def classify(
             check()
         label, best = _most_probable(planes.at(index), channel_labels)
         place = (z.start + index, *across)
-        labels[place] = label.cpu().numpy()
-        confidence[place] = best.mul_(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        labels[place], confidence[place] = label, best
     return labels, confidence
 
 
-def _most_probable(scores: torch.Tensor, channel_labels: Sequence[int]) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Label (uint8) and probability of the most probable class of a slice (classes, y, x); the first of equal
-    ones.
+def _most_probable(scores: Array, channel_labels: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+    """Label of the most probable class of a slice (classes, y, x), and 255 times its probability, both uint8;
+    the first of equal ones.
 
-    Class by class: ``Tensor.max`` along the first axis is several times slower.
+    Class by class, and with arithmetic: ``argmax`` along the first axis and masks are ten times slower.
     """
-    best = scores[0].clone()
-    label = torch.full_like(best, channel_labels[0], dtype=torch.uint8)
-    for value, score in zip(channel_labels[1:], scores[1:]):
-        label.masked_fill_(score > best, value)
-        torch.maximum(best, score, out=best)
-    return label, best
+    of = library(scores)
+    best = scores[0] + 0
+    winner = of.zeros_like(best, dtype=of.uint8)
+    for channel, score in enumerate(scores[1:], 1):
+        larger = (score > best).view(of.uint8)
+        larger *= channel
+        of.maximum(winner, larger, out=winner)
+        of.maximum(best, score, out=best)
+    best *= 255
+    of.round(best, out=best)
+    of.clip(best, 0, 255, out=best)
+    label = on_host(winner)
+    if tuple(channel_labels) != tuple(range(len(channel_labels))):
+        label = np.asarray(channel_labels, np.uint8)[label]
+    return label, on_host(best).astype(np.uint8)
 
 
 class _PlaneInterpolator:
@@ -99,42 +108,43 @@ class _PlaneInterpolator:
     once and kept for the slices beside it; else planes are mixed first and resized then.
     """
 
-    def __init__(self, scores: torch.Tensor, region: NetworkRegion, across: Sequence[int]) -> None:
+    def __init__(self, scores: Array, region: NetworkRegion, across: Sequence[int]) -> None:
         """Take probabilities (classes, z, y, x) and the number of scan pixels (y, x) to resize to."""
         self._scores, self._step = scores, region.steps[0]
-        self._weights = [
-            torch.from_numpy(_linear_weights(*sizes)).to(scores.device, scores.dtype)
+        self._y, self._x = (
+            AxisWeights(linear_weights(*sizes), arrays_of(scores))
             for sizes in zip(region.shape[1:], region.steps[1:], across)
-        ]
-        self._ready: Dict[int, torch.Tensor] = {}
+        )
+        self._ready: Dict[int, Array] = {}
 
-    def at(self, index: int) -> torch.Tensor:
+    def at(self, index: int) -> Array:
         """The slice (classes, y, x) at a scan slice of the box."""
-        last = self._scores.shape[1] - 1
+        last = int(self._scores.shape[1]) - 1
         place = min(max((index + 0.5) / self._step - 0.5, 0.0), float(last))
         low = int(place)
         high, share = min(low + 1, last), place - low
         if self._step <= 1:
-            return self._resized(torch.lerp(self._scores[:, low], self._scores[:, high], share))
+            return self._resized(_mixed(self._scores[:, low], self._scores[:, high], share))
         self._ready = {
             z: self._ready[z] if z in self._ready else self._resized(self._scores[:, z]) for z in (low, high)
         }
-        return torch.lerp(self._ready[low], self._ready[high], share)
+        return _mixed(self._ready[low], self._ready[high], share)
 
-    def _resized(self, plane: torch.Tensor) -> torch.Tensor:
-        """(classes, y, x) of the network -> the scan's pixels, by matrices along y and x."""
-        wy, wx = self._weights
-        return wy @ (plane @ wx.T)
+    def _resized(self, plane: Array) -> Array:
+        """(classes, y, x) of the network -> the scan's pixels."""
+        return self._y.along_y(self._x.along_x(plane))
 
 
-def _linear_weights(count: int, step: float, out_count: int) -> np.ndarray:
-    centres = np.clip((np.arange(out_count) + 0.5) / step - 0.5, 0, count - 1)
-    distance = np.abs(centres[:, None] - np.arange(count)[None])
-    return np.clip(1 - distance, 0, None).astype(np.float32)
+def _mixed(low: Array, high: Array, share: float) -> Array:
+    """``low`` with a share of ``high``."""
+    between = high - low
+    between *= share
+    between += low
+    return between
 
 
 def classify_at(
-    scores: torch.Tensor,
+    scores: Array,
     region: NetworkRegion,
     axis_aligned: PatientScan,
     target: PatientScan,
@@ -150,35 +160,34 @@ def classify_at(
     shape = target.array.shape
     labels, confidence = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     steps, starts = np.asarray(region.steps[::-1]), np.asarray([part.start for part in region.box[::-1]])
-    # indices (x, y, z) -> indices (x, y, z)
+    # Index (x, y, z) of the target -> u of the aligned copy -> (u - start + 0.5) / step - 0.5 of the network.
     to_aligned = np.linalg.inv(axis_aligned.grid.to_lps) @ target.grid.to_lps
-    size = np.asarray(region.shape[::-1], float)
+    matrix = to_aligned[:3, :3] / steps[:, None]
+    offset = (to_aligned[:3, 3] - starts + 0.5) / steps - 0.5
     lengths = np.asarray([part.stop - part.start for part in region.box[::-1]], float)
-    last = torch.from_numpy(
-        (2 * lengths / (steps * size) - 1).astype(np.float32)
-    )  # the grid may reach beyond
-    # axis-aligned index u -> network index (u - start + 0.5) / step - 0.5
-    # -> grid_sample's -1..1 over outer faces
-    scale = 2 / (steps * size)
-    matrix = torch.from_numpy((scale[:, None] * to_aligned[:3, :3]).astype(np.float32))
-    offset = torch.from_numpy((scale * (to_aligned[:3, 3] - starts + 0.5) - 1).astype(np.float32))
-    table = torch.as_tensor(channel_labels, dtype=torch.uint8)
-    source = scores.float()[None].cpu()
-    plane = torch.cartesian_prod(torch.arange(shape[1]), torch.arange(shape[2])).float()
+    last = lengths / steps - 0.5  # the network's grid may reach beyond the box
+    classes = [sitk.GetImageFromArray(np.ascontiguousarray(one)) for one in on_host(scores)]
+    y, x = np.arange(shape[1])[:, None], np.arange(shape[2])[None]
     for index in range(shape[0]):
         if check:
             check()
-        points = (
-            torch.cat([plane[:, 1:], plane[:, :1], torch.full((len(plane), 1), float(index))], 1) @ matrix.T
-            + offset
-        )
-        inside = ((points >= -1) & (points <= last)).all(1).reshape(shape[1:])
+        inside = np.ones(shape[1:], bool)
+        for row, first, end in zip(matrix, offset, last):
+            along = (row[0] * x + (row[2] * index + first)) + row[1] * y
+            inside &= (along >= -0.5) & (along <= end)
         if not inside.any():
             continue
-        sampled = functional.grid_sample(
-            source, points.reshape(1, 1, *shape[1:], 3), padding_mode="border", align_corners=False
-        )[0, :, 0]
-        best, winner = sampled.max(0)
-        labels[index] = torch.where(inside, table[winner], torch.zeros((), dtype=torch.uint8)).numpy()
-        confidence[index] = (best * inside).mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+        slices = [_sampled(one, matrix, offset, index, shape[1:]) for one in classes]
+        label, best = _most_probable(np.stack(slices), channel_labels)
+        labels[index], confidence[index] = label * inside, best * inside
     return labels, confidence
+
+
+def _sampled(
+    image: sitk.Image, matrix: np.ndarray, offset: np.ndarray, index: int, shape: Tuple[int, ...]
+) -> np.ndarray:
+    """A slice (y, x) of an image sampled linearly where an affine map of indices (x, y, z) leads."""
+    place = sitk.AffineTransform(matrix.ravel().tolist(), (matrix[:, 2] * index + offset).tolist())
+    size = (int(shape[1]), int(shape[0]), 1)
+    sampled = sitk.Resample(image, size, place, sitk.sitkLinear)
+    return sitk.GetArrayFromImage(sampled)[0]

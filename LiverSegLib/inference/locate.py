@@ -5,13 +5,13 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 from scipy import ndimage
 
 from LiverSegLib.errors import NoLiverError
 from LiverSegLib.images.grid import Box, grow_box
 from LiverSegLib.images.patient_order import PatientScan, patient_order
 from LiverSegLib.images.resample import axis_aligned
+from LiverSegLib.inference.arrays import on_host
 from LiverSegLib.inference.resample import Check, NetworkRegion
 from LiverSegLib.inference.stage import Networks, StageNetwork, Tick
 from LiverSegLib.labels import BACKGROUND, LIVER, SPLEEN, TUMOUR
@@ -46,7 +46,7 @@ class Located:
     volume: PatientScan
     box: Box
     liver_ml: float = 0.0
-    probability: Optional[torch.Tensor] = None
+    probability: Optional[np.ndarray] = None
     region: Optional[NetworkRegion] = None
     notes: Tuple[str, ...] = ()
 
@@ -72,9 +72,9 @@ def locate(networks: Networks, image: sitk.Image, tick: Tick, check: Optional[Ch
     if networks.locate is None:
         return Located(target, volume, volume.grid.box, notes=notes)
     region = NetworkRegion.over(volume.grid, volume.grid.box, networks.locate.stage.spacing)
-    scores = networks.locate.probabilities(volume, region, tick, check)
+    scores = on_host(networks.locate.probabilities(volume, region, tick, check))
     table = networks.locate.channel_labels
-    labels = torch.as_tensor(table, dtype=torch.uint8)[scores.argmax(0).cpu()].numpy()
+    labels = np.asarray(table, np.uint8)[scores.argmax(0)]
     voxel_ml = region.grid.voxel_ml
     liver, liver_voxels = _largest(np.isin(labels, (LIVER, TUMOUR)))
     if liver is None or liver_voxels * voxel_ml < LOCATED_LIVER_ML:
@@ -112,8 +112,8 @@ def _widened(box: Box, volume: PatientScan, network: StageNetwork) -> Box:
     return grow_box(box, [BOX_MARGIN_MM / s for s in spacing], volume.grid.shape, tile)
 
 
-def _by_organ(scores: torch.Tensor, channel_labels: Sequence[int]) -> torch.Tensor:
+def _by_organ(scores: np.ndarray, channel_labels: Sequence[int]) -> np.ndarray:
     """Sum a stage's class probabilities to background, liver with tumours, and spleen."""
     wanted = ((BACKGROUND,), (LIVER, TUMOUR), (SPLEEN,))
     rows = [[i for i, label in enumerate(channel_labels) if label in labels] for labels in wanted]
-    return torch.stack([scores[row].sum(0) for row in rows])
+    return np.stack([scores[row].sum(0) for row in rows])

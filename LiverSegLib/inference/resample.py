@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
-import torch
 
 from LiverSegLib.images.grid import Box, Grid
 from LiverSegLib.images.patient_order import PatientScan
 from LiverSegLib.images.resample import axis_weights
+from LiverSegLib.inference.interpolation import AxisWeights
 from LiverSegLib.models import Intensity
 
-SLAB_VOXELS = 6_000_000
+SLAB_VOXELS = 2_000_000
 """Scan voxels converted at a time; bounds the memory."""
 HU_LIMITS = (-1024.0, 3071.0)
 """Padding and metal beyond the 12-bit CT range must not leak into their neighbours when averaged."""
@@ -54,7 +54,7 @@ class NetworkRegion:
         return z, y, x
 
 
-def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check] = None) -> torch.Tensor:
+def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check] = None) -> np.ndarray:
     """Resample the box to the network's grid: float32 HU (z, y, x), anti-aliased where it gets coarser.
 
     Slices are thinned first where they lie more than twice as close as needed, to spare time on long scans.
@@ -62,33 +62,43 @@ def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check
     z, y, x = region.box
     stride = max(1, int(region.steps[0] // 2)) if region.steps[0] >= 4 else 1
     first_line = min((stride - 1) // 2, z.stop - z.start - 1)
-    lines = np.arange(z.start + first_line, z.stop, stride)
-    weights = [
-        torch.from_numpy(axis_weights(part.stop - part.start, step, count))
-        for part, step, count in zip(region.box[1:], region.steps[1:], region.shape[1:])
-    ]
-    planes = torch.empty((len(lines), *region.shape[1:]))
-    per_slab = max(1, SLAB_VOXELS // ((y.stop - y.start) * (x.stop - x.start)))
-    for first in range(0, len(lines), per_slab):
-        if check:
-            check()
-        chosen = lines[first : first + per_slab]
-        slab = torch.from_numpy(np.ascontiguousarray(volume.array[chosen][:, y, x], dtype=np.float32))
-        slab.clamp_(*HU_LIMITS)
-        planes[first : first + per_slab] = weights[0] @ (slab @ weights[1].T)
+    scan = volume.array[z.start + first_line : z.stop : stride, y, x]
     # Kept slice i is the box's slice first_line + i * stride.
     shift = 0.5 - (0.5 + first_line) / stride
-    along = axis_weights(len(lines), region.steps[0] / stride, region.shape[0], shift)
-    return (torch.from_numpy(along) @ planes.flatten(1)).reshape(region.shape)
+    along_z = axis_weights(len(scan), region.steps[0] / stride, region.shape[0], shift)
+    along_y, along_x = (
+        AxisWeights(axis_weights(part.stop - part.start, step, count))
+        for part, step, count in zip(region.box[1:], region.steps[1:], region.shape[1:])
+    )
+    found = np.zeros(region.shape, np.float32)
+    per_slab = max(1, SLAB_VOXELS // max(1, scan[0].size))
+    for first in range(0, len(scan), per_slab):
+        if check:
+            check()
+        slab = scan[first : first + per_slab].astype(np.float32, order="C")
+        np.clip(slab, *HU_LIMITS, out=slab)
+        planes = along_x.along_x(along_y.along_y(slab))
+        weights = along_z[:, first : first + per_slab]
+        used = np.flatnonzero(weights.any(1))  # the network's slices in which these have a part
+        if used.size:
+            rows = slice(int(used[0]), int(used[-1]) + 1)
+            found[rows] += AxisWeights(weights[rows]).along_z(planes)
+    return found
 
 
-def normalise(hu: torch.Tensor, intensity: Intensity) -> torch.Tensor:
+def normalise(hu: np.ndarray, intensity: Intensity) -> np.ndarray:
     """HU -> what the network sees, in place (see ``models.Intensity``)."""
     if intensity.scheme == "window" and intensity.window and intensity.scale:
         (low, high), (bottom, top) = intensity.window, intensity.scale
-        return hu.clamp_(low, high).sub_(low).mul_((top - bottom) / (high - low)).add_(bottom)
+        np.clip(hu, low, high, out=hu)
+        hu -= low
+        hu *= (top - bottom) / (high - low)
+        hu += bottom
+        return hu
     if intensity.clip is not None:
-        hu.clamp_(*intensity.clip)
-    mean = hu.mean() if intensity.mean is None else intensity.mean
-    deviation = hu.std() if intensity.std is None else intensity.std
-    return hu.sub_(mean).div_(max(float(deviation), 1e-6))
+        np.clip(hu, *intensity.clip, out=hu)
+    mean = float(hu.mean(dtype=np.float64)) if intensity.mean is None else intensity.mean
+    deviation = float(hu.std(ddof=1, dtype=np.float64)) if intensity.std is None else intensity.std
+    hu -= mean
+    hu /= max(deviation, 1e-6)
+    return hu

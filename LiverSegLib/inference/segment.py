@@ -1,14 +1,15 @@
 """Segment: a network at fine spacing computes class probabilities inside the box that was located."""
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
-import torch
-from torch.nn import functional
+from scipy import ndimage
 
 from LiverSegLib.errors import NoLiverError
 from LiverSegLib.images.grid import Box, Grid
+from LiverSegLib.inference.arrays import Array, arrays_of, library, slabs
+from LiverSegLib.inference.interpolation import AxisWeights, linear_weights
 from LiverSegLib.inference.locate import Located
 from LiverSegLib.inference.resample import Check, NetworkRegion
 from LiverSegLib.inference.stage import StageNetwork, Tick
@@ -39,7 +40,7 @@ class Segmented:
         notes: sentences for the provenance.
     """
 
-    probability: torch.Tensor
+    probability: Array
     region: NetworkRegion
     channel_labels: Sequence[int]
     notes: Tuple[str, ...]
@@ -79,9 +80,7 @@ def segment(
     return Segmented(scores, region, labels, tuple(notes))
 
 
-def _vote(
-    scores: torch.Tensor, region: NetworkRegion, located: Located, channel_labels: Sequence[int]
-) -> None:
+def _vote(scores: Array, region: NetworkRegion, located: Located, channel_labels: Sequence[int]) -> None:
     """Multiply the fine probabilities (classes, z, y, x) by the coarse ones of the same organ, in place.
 
     Two networks that erred independently would be combined by this product. The coarse one sees the whole
@@ -91,23 +90,27 @@ def _vote(
     """
     if located.probability is None or located.region is None:
         return
-    coarse = functional.max_pool3d(
-        located.probability, 2 * VOTE_DILATION + 1, stride=1, padding=VOTE_DILATION
+    of, arrays, whole = library(scores), arrays_of(scores), located.region
+    size = (1, *(2 * VOTE_DILATION + 1,) * 3)
+    coarse = arrays.put(ndimage.maximum_filter(located.probability, size, mode="nearest"))
+    along_z, along_y, along_x = (
+        linear_weights(cells, there / here, count, (part.start - start.start) / here)
+        for cells, there, here, count, part, start in zip(
+            whole.shape, whole.steps, region.steps, region.shape, region.box, whole.box
+        )
     )
-    for axis, step, count in zip((1, 2, 3), region.steps, region.shape):
-        coarse_step, cells = located.region.steps[axis - 1], coarse.shape[axis]
-        start = region.box[axis - 1].start - located.region.box[axis - 1].start
-        centres = (start + (np.arange(count) + 0.5) * step) / coarse_step - 0.5
-        distance = np.abs(np.clip(centres, 0, cells - 1)[:, None] - np.arange(cells)[None])
-        weights = torch.from_numpy(np.clip(1 - distance, 0, None).astype(np.float32)).to(coarse.device)
-        coarse = torch.movedim(torch.movedim(coarse, axis, -1) @ weights.T, -1, axis)
-    coarse = coarse.clamp_(min=LEAST_VOTE).to(scores.device)
-    for channel, label in enumerate(channel_labels):
-        scores[channel] *= coarse[{BACKGROUND: 0, LIVER: 1, TUMOUR: 1, SPLEEN: 2}[label]]
-    scores /= scores.sum(0, keepdim=True).clamp_(min=1e-12)
+    coarse = AxisWeights(along_y, arrays).along_y(AxisWeights(along_x, arrays).along_x(coarse))
+    rows = [{BACKGROUND: 0, LIVER: 1, TUMOUR: 1, SPLEEN: 2}[label] for label in channel_labels]
+    for z, weights in enumerate(along_z):  # a slice at a time: what it needs stays in the processor's cache
+        vote = sum(coarse[:, int(cell)] * float(weights[cell]) for cell in np.flatnonzero(weights))
+        of.clip(vote, LEAST_VOTE, None, out=vote)
+        part = scores[:, z]
+        for channel, row in enumerate(rows):
+            part[channel] *= vote[row]
+        part /= of.clip(part.sum(0), 1e-12, None)
 
 
-def _larger_box(scores: torch.Tensor, channel_labels: Sequence[int], box: Box, scan: Grid) -> Box:
+def _larger_box(scores: Array, channel_labels: Sequence[int], box: Box, scan: Grid) -> Box:
     """The box, grown on the sides that the organs reach and behind which there is more scan."""
     organs = [i for i, label in enumerate(channel_labels) if label]
     grown: List[slice] = []
@@ -123,17 +126,18 @@ def _larger_box(scores: torch.Tensor, channel_labels: Sequence[int], box: Box, s
     return z, y, x
 
 
-def _organs_at(scores: torch.Tensor, organs: Sequence[int], axis: int, side: int) -> bool:
+def _organs_at(scores: Array, organs: Sequence[int], axis: int, side: int) -> bool:
     """Whether an organ covers more than a few voxels of a face of the box."""
-    face = scores.select(axis + 1, side if side == 0 else scores.shape[axis + 1] - 1)
+    place: List[Any] = [slice(None)] * 4
+    place[axis + 1] = side
+    face = scores[tuple(place)]
     return int((face[list(organs)].sum(0) > 0.5).sum()) > 20
 
 
-def _check_agreement(
-    scores: torch.Tensor, channel_labels: Sequence[int], coarse_ml: float, voxel_ml: float
-) -> None:
+def _check_agreement(scores: Array, channel_labels: Sequence[int], coarse_ml: float, voxel_ml: float) -> None:
     """Raise NoLiverError where the fine network hardly sees the liver that the coarse one saw."""
     channels = [i for i, label in enumerate(channel_labels) if label in (LIVER, TUMOUR)]
-    fine_ml = float((scores[channels].sum(0) > 0.5).sum()) * voxel_ml
+    voxels = sum(int((part[channels].sum(0) > 0.5).sum()) for part in slabs(scores))
+    fine_ml = voxels * voxel_ml
     if fine_ml < AGREEMENT * coarse_ml:
         raise NoLiverError(Sentence("refused.no-liver"), f"coarse {coarse_ml:.0f} ml, fine {fine_ml:.0f} ml")

@@ -1,18 +1,21 @@
 """A model's networks on a device: scan in, class probabilities of a region out."""
 
+import functools
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence
 
-import torch
+import numpy as np
 
-from LiverSegLib.errors import ModelCorruptError, ModelError
+from LiverSegLib.errors import DeviceError, ModelError
 from LiverSegLib.images.patient_order import PatientScan
 from LiverSegLib.images.resample import AIR_HU
-from LiverSegLib.inference.devices import Device
+from LiverSegLib.inference.arrays import Array, library, sigmoid, softmax
+from LiverSegLib.inference.devices import ENGINES, Device
+from LiverSegLib.inference.engines import has_graph, load_engine
 from LiverSegLib.inference.resample import Check, NetworkRegion, normalise, to_network
-from LiverSegLib.inference.tiles import TileRunner, plan_tiles
+from LiverSegLib.inference.tile_plan import plan_tiles
+from LiverSegLib.inference.tiles import TileRunner
 from LiverSegLib.models import Model, Stage
-from LiverSegLib.networks import build_network
 from LiverSegLib.sentences import Sentence
 
 LOCATE = "locate"
@@ -22,27 +25,44 @@ Tick = Callable[[float], None]
 """Called with the share of a step that is done; raises to cancel."""
 
 
+def stage_runner(model: Model, stage: Stage, devices: Sequence[Device], fold: int = 0) -> TileRunner:
+    """A stage's network with the first of the devices that can run it, ready for tiles.
+
+    Args:
+        model: from the store.
+        stage: one of its stages.
+        devices: of :func:`devices.choose_devices`. Those whose engine needs an ONNX graph are passed over
+            where the model has none.
+        fold: which of the stage's trained networks.
+
+    Raises:
+        DeviceError: no engine that is there can run the model.
+        ModelError: the network's files are damaged or do not fit.
+    """
+    able = [device for device in devices if device.engine == "torch" or has_graph(stage)]
+    if not able:
+        names = {"engine": ENGINES[devices[0].engine], "name": model.name}
+        raise DeviceError(Sentence("engine.no-graph", **names))
+    return TileRunner(functools.partial(load_engine, model, stage, fold), able)
+
+
 class StageNetwork:
-    """One stage of a model, its network loaded on a device.
+    """One stage of a model, its network loaded.
 
     Attributes:
         stage: the description in the model's manifest.
         runner: runs the network over tiles.
 
+    Args:
+        devices: to compute with, the best first.
+
     Raises:
-        ModelError: the weights cannot be read or do not fit the network.
+        DeviceError, ModelError: as :func:`stage_runner`.
     """
 
-    def __init__(self, model: Model, stage: Stage, device: Device) -> None:
+    def __init__(self, model: Model, stage: Stage, devices: Sequence[Device]) -> None:
         self.stage = stage
-        network = build_network(stage.network.name, stage.network.arguments)
-        weights = model.state_dict(stage.name)
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            text = Sentence("model.does-not-fit", weights=stage.weights, name=model.name)
-            raise ModelCorruptError(text, str(error)) from error
-        self.runner = TileRunner(network.float(), device)
+        self.runner = stage_runner(model, stage, devices)
 
     @property
     def channel_labels(self) -> Sequence[int]:
@@ -57,7 +77,7 @@ class StageNetwork:
         check: Optional[Check] = None,
         *,
         mirror: bool = False,
-    ) -> torch.Tensor:
+    ) -> Array:
         """Class probabilities (classes, z, y, x), float32, on the grid of a region of the volume.
 
         Raises:
@@ -74,13 +94,13 @@ class StageNetwork:
         del image
         if self.stage.output.activation == "sigmoid":
             return _from_sigmoid(logits)
-        return torch.softmax(logits, 0)
+        return softmax(logits)
 
     def _background(self) -> float:
         """The value of air in the network's input."""
         if self.stage.intensity.scheme == "zscore":  # relative to the mean of an image that is not known here
             return 0.0
-        return float(normalise(torch.tensor([AIR_HU]), self.stage.intensity)[0])
+        return float(normalise(np.asarray([AIR_HU], np.float32), self.stage.intensity)[0])
 
 
 @dataclass(frozen=True)
@@ -106,10 +126,11 @@ class Networks:
             network.runner.new_scan()
 
 
-def load_networks(model: Model, device: Device) -> Networks:
-    """Load a model's networks on a device.
+def load_networks(model: Model, devices: Sequence[Device]) -> Networks:
+    """Load a model's networks, each with the first of the devices that can run it.
 
     Raises:
+        DeviceError: no engine that is there can run the model.
         ModelError: a stage is missing, or its weights do not fit its network.
     """
     if model.manifest is None:
@@ -118,19 +139,19 @@ def load_networks(model: Model, device: Device) -> Networks:
     if SEGMENT not in stages:
         text = Sentence("model.no-stage", name=model.name, stage=SEGMENT)
         raise ModelError(text, f"Available: {sorted(stages)}")
-    locate = StageNetwork(model, stages[LOCATE], device) if LOCATE in stages else None
-    return Networks(StageNetwork(model, stages[SEGMENT], device), locate)
+    locate = StageNetwork(model, stages[LOCATE], devices) if LOCATE in stages else None
+    return Networks(StageNetwork(model, stages[SEGMENT], devices), locate)
 
 
-def _from_sigmoid(logits: torch.Tensor) -> torch.Tensor:
-    """Probabilities of which the last channel above one half, in their order, is the largest (nnU-Net's
-    regions).
+def _from_sigmoid(logits: Array) -> Array:
+    """Turn logits into probabilities, in place, of which the last channel above one half, in their order, is
+    the largest (nnU-Net's regions).
     """
-    p = torch.sigmoid(logits)
-    result = torch.zeros_like(p)
-    left = torch.ones_like(p[0])
-    for channel in range(p.shape[0] - 1, 0, -1):
-        result[channel] = left * p[channel]
-        left = left * (1 - p[channel])
-    result[0] = left
-    return result
+    p = sigmoid(logits)
+    left = library(p).ones_like(p[0])
+    for channel in range(int(p.shape[0]) - 1, 0, -1):
+        absent = 1 - p[channel]
+        p[channel] *= left
+        left *= absent
+    p[0] = left
+    return p

@@ -1,307 +1,286 @@
-"""A network run over overlapping tiles, blended with Gaussian weights (nnU-Net, Isensee et al. 2021)."""
+"""A network run over overlapping tiles and blended; what it falls back to where an engine or device fails."""
 
-import copy
 import itertools
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
-import numpy as np
-import torch
-from torch.nn import functional
-
-from LiverSegLib.errors import LiverSegError, is_out_of_memory
+from LiverSegLib.errors import DeviceError, LiverSegError, is_out_of_memory
+from LiverSegLib.inference.arrays import Array, Arrays, on_host
 from LiverSegLib.inference.device_check import DEVICE_TOLERANCE, difference, first_line, middle_tile
-from LiverSegLib.inference.devices import Device, choose_device
+from LiverSegLib.inference.devices import ENGINES, Device
+from LiverSegLib.inference.engines import Engine, Poll
+from LiverSegLib.inference.tile_plan import TilePlan, blending_weight
 from LiverSegLib.sentences import Sentence
 
-OVERLAP = 0.4
-"""Share of a tile that its neighbour covers again."""
-SIGMA = 0.125
-"""Standard deviation of the blending weight, in tile lengths."""
-LOWEST_WEIGHT = 1e-3
-MEMORY_SHARE = 0.7
-"""Share of the free GPU memory that a batch of tiles may take."""
 MAX_BATCH = 8
+"""Most tiles side by side."""
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class TilePlan:
-    """Where the tiles of an image begin and how large they are, in voxels (z, y, x).
-
-    Attributes:
-        starts: first voxel of each tile.
-        size: of every tile.
-        padded: size of the image with padding.
-    """
-
-    starts: Tuple[Tuple[int, int, int], ...]
-    size: Tuple[int, int, int]
-    padded: Tuple[int, int, int]
-
-    def places(self, first: int, stop: int) -> List[Tuple[slice, ...]]:
-        """Where some of the tiles lie in the padded image."""
-        return [tuple(slice(s, s + n) for s, n in zip(start, self.size)) for start in self.starts[first:stop]]
-
-
-def plan_tiles(
-    shape: Sequence[int], patch: Sequence[int], multiple: int, overlap: float = OVERLAP
-) -> TilePlan:
-    """Cover an image with tiles, spread evenly.
-
-    A tile is the model's patch, or the image where that is smaller (rounded up to the network's
-    ``multiple``).
-    """
-    axes = [_along_an_axis(n, min(p, -(-n // multiple) * multiple), overlap) for n, p in zip(shape, patch)]
-    z, y, x = axes
-    starts = tuple(itertools.product(z.starts, y.starts, x.starts))
-    return TilePlan(starts, (z.tile, y.tile, x.tile), (z.padded, y.padded, x.padded))
-
-
-class _Axis(NamedTuple):
-    """Tiles along one axis, in voxels."""
-
-    starts: List[int]
-    tile: int
-    padded: int
-
-
-def _along_an_axis(length: int, tile: int, overlap: float) -> _Axis:
-    padded = max(length, tile)
-    count = 1 if padded == tile else int(np.ceil((padded - tile) / (tile * (1 - overlap)))) + 1
-    starts = [int(round(i * (padded - tile) / max(1, count - 1))) for i in range(count)]
-    return _Axis(starts, tile, padded)
-
-
-def blending_weight(size: Sequence[int]) -> torch.Tensor:
-    """Gaussian weight (z, y, x), 1 at the middle, nowhere below LOWEST_WEIGHT."""
-    weight = torch.ones(())
-    for length in size:
-        x = torch.arange(length, dtype=torch.float32) - (length - 1) / 2
-        weight = weight[..., None] * torch.exp(-(x**2) / (2 * (SIGMA * length) ** 2))
-    return weight.clamp_(min=LOWEST_WEIGHT)
+Load = Callable[[Device], Engine]
+"""Loads the network on a device; raises where its engine cannot."""
 
 
 class TileRunner:
-    """A network on a device, ready to be run over images; remembers what it had to fall back to.
+    """A network, ready to be run over images; remembers what it had to fall back to.
 
-    A graphics card is tried on one tile before its first use (see :mod:`device_check`); one that fails or
-    computes otherwise than the CPU is not used at all. Lack of memory is another matter: that fallback lasts
-    until :meth:`new_scan`.
+    The first device that loads computes. Anything but the CPU in float32 is tried on one tile before its
+    first use (see :mod:`device_check`). A device or engine that fails, or computes otherwise, gives way to
+    the next for good. Lack of memory is another matter: that fallback lasts until :meth:`new_scan`.
 
     Args:
-        network: ``torch.nn.Module`` with ``size_multiple``; put on the device in channels-last memory.
-        device: where and how precisely.
+        load: loads the network, as ``functools.partial(load_engine, model, stage, fold)`` does.
+        devices: the best first, as :func:`devices.choose_devices` returns them.
+
+    Raises:
+        ModelError: the network's files are damaged.
+        Exception: what the last device raised, where none loads.
     """
 
-    def __init__(self, network: Any, device: Device) -> None:
+    def __init__(self, load: Load, devices: Sequence[Device]) -> None:
         self.fallbacks: List[str] = []
-        self.size_multiple = int(network.size_multiple)
-        self._network = network.eval()
-        self._wanted, self._checked, self._ran = device, device.kind == "cpu", False
-        self._poll: Optional[Callable[[], None]] = None
-        # A device that broke does not give the weights back: keep them here too.
-        self._spare = self._network if self._checked else copy.deepcopy(self._network)
-        for network in {id(one): one for one in (self._network, self._spare)}.values():
-            for layer in network.modules():
-                if not list(layer.children()):
-                    layer.register_forward_pre_hook(self._between_layers)
-        try:
-            self._place(device)
-        except Exception as error:  # what a device raises has no common type
-            if device.kind == "cpu" or is_out_of_memory(error):
-                raise
-            self._give_up_device(error)
+        self._load, self._devices = load, list(devices)
+        self._checked = self._ran = False
+        self._engine = self._first_that_loads()
+
+    @property
+    def engine(self) -> Engine:
+        """What computes now."""
+        return self._engine
 
     @property
     def device(self) -> Device:
-        """Where it computes now; the CPU after a fallback from a graphics card."""
-        return self._device
+        """Where it computes now; another than at first after a fallback."""
+        return self._engine.device
+
+    @property
+    def size_multiple(self) -> Tuple[int, ...]:
+        """What the edges of a tile must be multiples of, per axis."""
+        return self._engine.size_multiple
 
     def new_scan(self) -> None:
         """Forget the fallbacks of the scan before, and try the device again that memory ran out on."""
         if self._ran:
             self.fallbacks.clear()
-        if self._device != self._wanted:
-            try:
-                self._place(self._wanted)
-            except Exception as error:  # what a device raises has no common type
-                self._give_up_device(error)
+        if self._engine.device != self._devices[0]:
+            self._engine = self._first_that_loads()
 
     def run(
         self,
-        image: torch.Tensor,
+        image: Array,
         plan: TilePlan,
         *,
         background: float = -1.0,
         mirror_axes: Sequence[int] = (),
         skip_empty: bool = True,
+        weight: Optional[Array] = None,
         progress: Optional[Progress] = None,
-        poll: Optional[Callable[[], None]] = None,
-    ) -> torch.Tensor:
-        """Return blended logits (classes, z, y, x) float32 on the CPU or GPU for an image (z, y, x).
+        poll: Optional[Poll] = None,
+    ) -> Array:
+        """Return blended logits (classes, z, y, x) float32, of numpy or on the GPU, for an image.
 
         Args:
-            image: float32, normalised.
-            plan: of :func:`plan_tiles` for this image's shape.
+            image: float32, normalised: (z, y, x), or (channels, z, y, x).
+            plan: where the tiles lie in the image.
             background: the image's value of air, for padding and for recognising empty tiles.
             mirror_axes: axes of (z, y, x) over whose mirrored tiles the logits are averaged too.
             skip_empty: do not compute tiles that hold nothing but air.
+            weight: of a tile's voxels (z, y, x) in the blend; :func:`blending_weight` if not given.
             progress: called with the share done before each batch; may raise to cancel.
-            poll: called before each layer on the CPU; raises a LiverSegError to cancel.
+            poll: called often while a network computes on the CPU; raises a LiverSegError to cancel.
 
         Raises:
-            Exception: whatever the device raises when memory runs out even on the CPU with one tile at a
-                time.
+            Exception: what the last engine that was left raised, or any when memory runs out even on the CPU
+                with one tile at a time.
         """
-        self._ran, self._poll = True, poll
+        self._ran = True
         flips = [f for k in range(1, len(mirror_axes) + 1) for f in itertools.combinations(mirror_axes, k)]
-        tiles = _Tiles(image, plan, background, tuple(flips), skip_empty)
-        try:
-            return self._run_somewhere(tiles, _Highest(progress))
-        finally:
-            self._poll = None
+        image = image if image.ndim == 4 else image[None]
+        weight = blending_weight(plan.size) if weight is None else weight
+        tiles = _Tiles(image, plan, weight, background, tuple(flips), skip_empty, poll)
+        return self._run_somewhere(tiles, _Highest(progress))
 
-    def _run_somewhere(self, tiles: "_Tiles", reached: "_Highest") -> torch.Tensor:
+    # ---- which device
+
+    def _first_that_loads(self) -> Engine:
+        """Load the network on the first device that can; those that cannot are given up."""
+        while True:
+            try:
+                return self._load(self._devices[0])
+            except Exception as error:  # what a library raises has no common type
+                damaged = isinstance(error, LiverSegError) and not isinstance(error, DeviceError)
+                if damaged or is_out_of_memory(error) or not self._give_up(error):
+                    raise
+
+    def _run_somewhere(self, tiles: "_Tiles", reached: "_Highest") -> Array:
         """Run on the device, and with less or elsewhere where that fails."""
         limit = MAX_BATCH
         while True:
             try:
-                if not self._checked and self._device.kind != "cpu":
-                    self._check_device(tiles.image, tiles.plan)
+                if not self._checked and not self.device.is_reference:
+                    self._check_device(tiles)
                 return self._run(tiles, limit, reached)
             except LiverSegError:  # the user cancelled
                 raise
-            except Exception as error:  # what a device raises has no common type
-                if self._device.kind == "cpu" or reached.raised is error:
+            except Exception as error:  # what a library raises has no common type
+                if reached.raised is error:
                     raise
-                limit = self._fall_back(limit, error)
+                if is_out_of_memory(error):
+                    limit = self._less_memory(limit, error)
+                elif self._give_up(error):
+                    self._engine, limit = self._first_that_loads(), MAX_BATCH
+                else:
+                    raise
 
-    def _fall_back(self, limit: int, error: Exception) -> int:
-        """Give up something: first tiles side by side where memory ran out, else the device. Returns the new
-        limit.
-        """
-        if not is_out_of_memory(error):
-            self._give_up_device(error)
-            return MAX_BATCH
-        if self._device.kind == "cuda":
-            torch.cuda.empty_cache()
+    def _less_memory(self, limit: int, error: Exception) -> int:
+        """Give up tiles side by side, then the graphics card for this scan. Returns the new limit."""
+        name = self.device.name
+        if self.device.kind == "cpu":
+            raise error
+        self._engine.free_memory()
         if limit > 1:
-            self.fallbacks.append(Sentence("device.one-tile", device=self._device.name))
+            self.fallbacks.append(Sentence("device.one-tile", device=name))
             return 1
-        self.fallbacks.append(Sentence("device.to-cpu", device=self._device.name))
-        self._place(self._cpu())
+        reference = self._reference()
+        if reference is None:
+            raise error
+        self.fallbacks.append(Sentence("device.to-cpu", device=name))
+        self._engine = reference
         return MAX_BATCH
 
-    def _check_device(self, image: torch.Tensor, plan: TilePlan) -> None:
-        """Compare one tile of the device with the CPU's; use the CPU from now on where they differ."""
-        tile = middle_tile(image.cpu(), plan.size)
-        with torch.inference_mode():
-            here = self._infer(tile.to(self._device.kind)).float().cpu()
-            there = self._spare(tile).float()
+    def _check_device(self, tiles: "_Tiles") -> None:
+        """Compare one tile with the CPU's in float32, and go on with that where they differ."""
+        tile = middle_tile(on_host(tiles.image), tiles.plan.size)
+        here = on_host(self._infer(self._engine.arrays.put(tile), tiles.poll))
+        reference = self._reference()
         self._checked = True
-        if difference(here, there) > DEVICE_TOLERANCE:
-            self.fallbacks.append(Sentence("device.differs", device=self._device.name))
-            self._use_spare()
+        if reference is None:
+            return
+        there, given_up, self._engine = None, self._engine, reference
+        try:
+            there = on_host(self._infer(tile, tiles.poll))
+        finally:
+            self._engine = given_up
+        if difference(here, there) <= DEVICE_TOLERANCE:
+            return
+        device = self.device
+        if device.kind != "cpu":
+            self.fallbacks.append(Sentence("device.differs", device=device.name))
+        else:
+            engine = ENGINES[device.engine]
+            self.fallbacks.append(Sentence("engine.differs", engine=engine, precision=device.precision))
+        self._devices.remove(device)
+        self._engine = self._first_that_loads()
 
-    def _give_up_device(self, error: Exception) -> None:
-        """Compute on the CPU from now on: the device failed, and not for lack of memory."""
-        self.fallbacks.append(Sentence("device.failed", device=self._wanted.name, reason=first_line(error)))
-        self._use_spare()
+    def _reference(self) -> Optional[Engine]:
+        """The network on the CPU in float32, with the first engine that loads; None if there is none."""
+        for device in self._devices:
+            if device.is_reference:
+                try:
+                    return self._load(device)
+                except Exception as error:  # what a library raises has no common type
+                    if is_out_of_memory(error):
+                        raise
+        return None
 
-    def _use_spare(self) -> None:
-        """Compute on the CPU for good, with the weights that were kept there."""
-        self._network, self._checked = self._spare, True
-        self._wanted = self._cpu()
-        self._place(self._wanted)
+    def _give_up(self, error: Exception) -> bool:
+        """Leave the first device out for good, as it failed, and not for lack of memory; on the CPU also the
+        other precisions of its engine. Returns whether another is left.
+        """
+        failed = self._devices[0]
+        others = [
+            device for device in self._devices[1:] if failed.kind != "cpu" or device.engine != failed.engine
+        ]
+        if not others:
+            return False
+        reason = first_line(error)
+        if isinstance(error, DeviceError) and error.details:
+            reason = error.details.strip().splitlines()[0].rstrip(".")[:200]
+        if failed.kind != "cpu":
+            self.fallbacks.append(Sentence("device.failed", device=failed.name, reason=reason))
+        else:
+            names = {"engine": ENGINES[failed.engine], "instead": ENGINES[others[0].engine]}
+            self.fallbacks.append(Sentence("engine.failed", reason=reason, **names))
+        self._devices, self._checked = others, False
+        return True
 
-    def _cpu(self) -> Device:
-        return choose_device("cpu", threads=self._device.threads)
+    # ---- on the device
 
-    def _between_layers(self, *_: Any) -> None:
-        """Runs before every layer, as a tile on a slow CPU may take longer than the second that cancelling
-        may take."""
-        if self._poll is not None and self._device.kind == "cpu":
-            self._poll()
-
-    def _place(self, device: Device) -> None:
-        self._device = device
-        self._network.to(device.kind).to(memory_format=torch.channels_last_3d)
-
-    def _run(self, tiles: "_Tiles", limit: int, reached: "_Highest") -> torch.Tensor:
+    def _run(self, tiles: "_Tiles", limit: int, reached: "_Highest") -> Array:
         """Blend all tiles, at most ``limit`` of them side by side."""
-        where, plan = self._device.kind, tiles.plan
-        padded = tiles.padded(where)
-        weight = blending_weight(plan.size).to(where)
-        total = torch.zeros(plan.padded, device=where)
-        sums = torch.zeros((int(self._network.out_channels), *plan.padded), device=where)
+        engine, plan = self._engine, tiles.plan
+        arrays = engine.arrays
+        padded = tiles.padded(arrays)
+        z, y, x = tiles.image.shape[1:]
+        if plan.size == plan.padded:  # one tile has nothing to blend with
+            reached(0.0)
+            return self._forward(padded[None], tiles)[0][:, :z, :y, :x]
+        weight = arrays.put(tiles.weight)
+        total = arrays.zeros(plan.padded)
+        sums = arrays.zeros((engine.out_channels, *plan.padded))
         done, planned = 0, 1
-        with torch.inference_mode():
-            while done < len(plan.starts):
-                reached(done / len(plan.starts))
-                places = plan.places(done, done + planned)
-                if where == "cuda" and done == 0:
-                    torch.cuda.reset_peak_memory_stats()
-                    before = torch.cuda.memory_allocated()
-                batch = torch.stack([padded[place] for place in places])[:, None]
-                for place, logits in zip(places, self._forward(batch, tiles)):
-                    sums[(slice(None), *place)].addcmul_(logits.float(), weight)
-                    total[place] += weight
-                done += len(places)
-                if where == "cuda" and done == 1:
-                    planned = min(limit, self._batch_for_memory(before))
-            z, y, x = tiles.image.shape
-            return sums.div_(total)[:, :z, :y, :x]
+        while done < len(plan.starts):
+            reached(done / len(plan.starts))
+            places = plan.places(done, done + planned)
+            batch = arrays.library.stack([padded[(slice(None), *place)] for place in places])
+            for place, logits in zip(places, self._forward(batch, tiles)):
+                logits *= weight
+                sums[(slice(None), *place)] += logits
+                total[place] += weight
+            done += len(places)
+            planned = min(limit, MAX_BATCH, engine.tiles_at_once())
+        sums /= total
+        return sums[:, :z, :y, :x]
 
-    def _forward(self, batch: torch.Tensor, tiles: "_Tiles") -> torch.Tensor:
-        """Logits (tiles, classes, z, y, x) of a batch (tiles, 1, z, y, x), mirrored copies averaged."""
-        if tiles.skip_empty and float(batch.amax()) <= tiles.background + 1e-3:
+    def _forward(self, batch: Array, tiles: "_Tiles") -> Array:
+        """Logits (tiles, classes, z, y, x) of tiles (tiles, channels, z, y, x), mirrored copies averaged."""
+        if tiles.skip_empty and float(batch.max()) <= tiles.background + 1e-3:
             return self._all_background(batch)
-        logits = self._infer(batch)
+        logits = self._infer(batch, tiles.poll)
+        flip = self._engine.arrays.library.flip
         for axes in tiles.flips:
             dims = [axis + 2 for axis in axes]
-            logits = logits + self._infer(batch.flip(dims)).flip(dims)
-        return logits / (len(tiles.flips) + 1) if tiles.flips else logits
-
-    def _infer(self, tiles: torch.Tensor) -> torch.Tensor:
-        tiles = tiles.contiguous(memory_format=torch.channels_last_3d)
-        if self._device.precision == "float32":  # older PyTorch knows no autocast on Apple GPUs
-            return self._network(tiles)
-        with torch.autocast(self._device.kind, getattr(torch, self._device.precision)):
-            return self._network(tiles)
-
-    def _all_background(self, tiles: torch.Tensor) -> torch.Tensor:
-        """Logits that say background with certainty, without asking the network."""
-        logits = torch.full(
-            (tiles.shape[0], int(self._network.out_channels), *tiles.shape[2:]), -10.0, device=tiles.device
-        )
-        logits[:, 0] = 10.0
+            logits += flip(self._infer(flip(batch, dims), tiles.poll), dims)
+        if tiles.flips:
+            logits /= len(tiles.flips) + 1
         return logits
 
-    def _batch_for_memory(self, before: int) -> int:
-        """Tiles that fit into the free GPU memory, from what the first one took beyond ``before`` (bytes)."""
-        peak = torch.cuda.max_memory_allocated() - before
-        free, _ = torch.cuda.mem_get_info()
-        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # kept by PyTorch for tiles
-        return int(max(1, min(MAX_BATCH, MEMORY_SHARE * (free + unused) // max(1, peak))))
+    def _infer(self, batch: Array, poll: Optional[Poll]) -> Array:
+        """Run the engine; one of two dimensions gets the tiles' only slice."""
+        if len(self._engine.size_multiple) == 2:
+            return self._engine.run(batch[:, :, 0], poll)[:, :, None]
+        return self._engine.run(batch, poll)
+
+    def _all_background(self, tiles: Array) -> Array:
+        """Logits that say background with certainty, without asking the network."""
+        engine = self._engine
+        shape = (tiles.shape[0], engine.out_channels, *tiles.shape[2:])
+        logits = engine.arrays.full(shape, -10.0)
+        logits[:, 0] = 10.0
+        return logits
 
 
 @dataclass(frozen=True)
 class _Tiles:
-    """What :meth:`TileRunner.run` was asked for; ``flips`` are the sets of axes to mirror over."""
+    """What :meth:`TileRunner.run` was asked for; the image is (channels, z, y, x), ``flips`` are the sets of
+    axes to mirror over.
+    """
 
-    image: torch.Tensor
+    image: Array
     plan: TilePlan
+    weight: Array
     background: float
     flips: Tuple[Tuple[int, ...], ...]
     skip_empty: bool
+    poll: Optional[Poll]
 
-    def padded(self, where: str) -> torch.Tensor:
-        """The image on a kind of device, filled up with air to the plan's size."""
-        image = self.image.to(where)
-        pads = [a for n, p in zip(image.shape[::-1], self.plan.padded[::-1]) for a in (0, p - n)]
-        return functional.pad(image, pads, value=self.background) if any(pads) else image
+    def padded(self, arrays: Arrays) -> Array:
+        """The image where the network is, filled up with air to the plan's size."""
+        image, size = arrays.put(self.image), self.plan.padded
+        if tuple(image.shape[1:]) == tuple(size):
+            return image
+        padded = arrays.full((image.shape[0], *size), self.background)
+        padded[(slice(None), *(slice(0, int(n)) for n in image.shape[1:]))] = image
+        return padded
 
 
 class _Highest:

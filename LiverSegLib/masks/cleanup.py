@@ -183,7 +183,7 @@ class _Cleaner:
             return tumour
         runs = find_runs(tumour)
         sizes = runs.sums(tumour)
-        enclosed = runs.sums(tumour, _directions_with(liver, tumour) >= ENCLOSED_DIRECTIONS)
+        enclosed = runs.sums(tumour, directions_with(liver, tumour) >= ENCLOSED_DIRECTIONS)
         drop = (2 * enclosed < sizes) | below(sizes, minimum_lesion_ml, self._voxel_ml)
         return runs.numbered(drop) > 0
 
@@ -204,7 +204,7 @@ class _Cleaner:
         self.steps.append(CleanupStep(rule, text, int(voxels), int(voxels) * self._voxel_ml))
 
 
-def _directions_with(mask: np.ndarray, at: np.ndarray) -> np.ndarray:
+def directions_with(mask: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Return for every voxel of ``at`` in how many of the six directions along the axes it meets the mask;
     uint8 (z, y, x), 0 outside ``at``. A voxel of the mask meets it in all directions.
     """

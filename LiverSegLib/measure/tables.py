@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple, Union
 from ..errors import OutputError
 from ..sentences import Sentence
 from .measurements import Lesion, Measurements, Organ
+from .structures import StructureVolume
 
 Table = Tuple[Tuple[str, ...], Tuple[Tuple[str, ...], ...]]
 """Header and rows, all text; an unknown number is an empty text."""
@@ -43,6 +44,14 @@ _LESION_COLUMNS = (
     _Column("centre_y_lps_mm", "Center P (mm)"),
     _Column("centre_z_lps_mm", "Center S (mm)"),
     _Column("warnings", "Warnings"),
+)
+_STRUCTURE_COLUMNS = (
+    _Column("value", "Value"),
+    _Column("key", "Key"),
+    _Column("structure", "Structure"),
+    _Column("volume_ml", "Volume (ml)"),
+    _Column("share_of_liver_percent", "Share of liver (%)"),
+    _Column("cut_off", "Cut off"),
 )
 
 
@@ -97,6 +106,31 @@ def write_lesions_csv(path: Union[str, "os.PathLike[str]"], measurements: Measur
         OutputError: the file cannot be written.
     """
     _write(path, _LESION_COLUMNS, lesion_rows(measurements)[1])
+
+
+def structure_rows(volumes: Sequence[StructureVolume]) -> Table:
+    """Return titles and one row per structure beyond liver, spleen and tumours, found or not."""
+    rows = tuple(
+        (
+            str(volume.structure.value),
+            volume.structure.key,
+            volume.structure.name,
+            _number(volume.volume_ml, 2),
+            _number(volume.liver_percent, 2),
+            "yes" if volume.truncated else "",
+        )
+        for volume in volumes
+    )
+    return tuple(column.title for column in _STRUCTURE_COLUMNS), rows
+
+
+def write_structures_csv(path: Union[str, "os.PathLike[str]"], volumes: Sequence[StructureVolume]) -> None:
+    """Write the table of further structures as CSV.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write(path, _STRUCTURE_COLUMNS, structure_rows(volumes)[1])
 
 
 def _lesion_row(lesion: Lesion) -> Tuple[str, ...]:

@@ -32,9 +32,28 @@ def quoted(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def printable(text: str, longest: int = 400) -> str:
+    """A stranger's text as it can be shown: on one line, without control characters, of bearable length."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(plain.split())[:longest]
+
+
 def sha256(data: Buffer) -> str:
     """SHA-256 of ``data`` as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: PathLike) -> str:
+    """SHA-256 of a file's bytes, read piece by piece.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for piece in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def read_within(path: PathLike, limit: int) -> bytearray:
@@ -109,6 +128,19 @@ def publish_folder(incoming: Path, target: Path) -> None:
             os.rename(aside, target)
         raise
     sync_folder(target.parent)
+    delete_folder(aside)
+
+
+def withdraw_folder(folder: Path) -> None:
+    """Delete a folder, which is gone at once: it gets a hidden name first, and whoever looks sees it whole or
+    not.
+
+    Raises:
+        OSError: it cannot be renamed; it is then as it was.
+    """
+    aside = folder.with_name(f"{OUTGOING}{uuid.uuid4().hex[:8]}-{folder.name}")
+    os.rename(folder, aside)
+    sync_folder(folder.parent)
     delete_folder(aside)
 
 

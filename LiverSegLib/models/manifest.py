@@ -17,6 +17,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from LiverSegLib.errors import ModelVersionError
 from LiverSegLib.models.fields import (
+    OBJECT,
     TEXT,
     TEXT_OR_NOTHING,
     JsonObject,
@@ -31,8 +32,12 @@ from LiverSegLib.models.files import MAX_TEXT_BYTES, PathLike, quoted, read_with
 from LiverSegLib.models.rules import (
     LESIONS,
     LIVERSEG,
+    MODALITIES,
     NAME,
+    PARTS,
     PIPELINES,
+    SEGMENT,
+    SHA256,
     STAGES,
     TABLE,
     VERSION,
@@ -68,12 +73,33 @@ class Accuracy(JsonObject):
 
 
 @dataclass(frozen=True)
+class Source(JsonObject):
+    """Where a model of another program comes from.
+
+    ``program`` made it; ``file`` is the name of the file or folder that was added on the day ``added``
+    (YYYY-MM-DD), ``sha256`` that of a file, ``checkpoints`` those of the weights by their path in it. The
+    rest is what the program's own files say.
+    """
+
+    program: str = ruled(TEXT)
+    file: str = ruled(TEXT)
+    added: str = ruled(TEXT)
+    sha256: Optional[str] = ruled(TEXT, SHA256, default=None)
+    checkpoints: Mapping[str, str] = ruled(OBJECT, default_factory=dict)
+    dataset: Optional[str] = ruled(TEXT_OR_NOTHING, default=None)
+    trainer: Optional[str] = ruled(TEXT_OR_NOTHING, default=None)
+    configuration: Optional[str] = ruled(TEXT_OR_NOTHING, default=None)
+    epochs: Optional[int] = ruled(whole(0), default=None)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Manifest(JsonObject):
     """The whole of a ``model.json``.
 
     ``min_liverseg`` is the oldest LiverSeg that can run the model. ``minimum_lesion_ml`` holds, for contrast
     phases in which small lesions that the model draws are mostly wrong, the volume below which they are left
-    out unless the user says otherwise.
+    out unless the user says otherwise. ``modality`` is the kind of images that it is for.
     """
 
     name: str = ruled(TEXT, NAME)
@@ -91,6 +117,8 @@ class Manifest(JsonObject):
         LESIONS, read=lambda sizes: {phase: float(ml) for phase, ml in sizes.items()}, default_factory=dict
     )
     pipeline: str = ruled(one_of(*PIPELINES), default=LIVERSEG)
+    modality: str = ruled(one_of(*MODALITIES), default="CT")
+    source: Optional[Source] = ruled(of=Source, default=None)
     format_version: int = ruled(whole(1), default=1)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -107,6 +135,12 @@ class Manifest(JsonObject):
             f"no stage {name!r} in the model {self.name!r}; available: {[s.name for s in self.stages]}"
         )
 
+    @property
+    def result_stages(self) -> Tuple[Stage, ...]:
+        """The stages whose labels are the result: "segment", or the parts, of which later ones have
+        precedence."""
+        return tuple(stage for stage in self.stages if stage.name in (SEGMENT, *PARTS))
+
     def check(self, where: str) -> None:
         """Stages differ by name, agree on the files that they share, and fit the pipeline."""
         hashes: Dict[str, str] = {}
@@ -121,6 +155,10 @@ class Manifest(JsonObject):
                 stage.check_own(place)
             else:
                 stage.check_foreign(place, earlier)
+        if self.pipeline != LIVERSEG:
+            results = [stage.name for stage in self.result_stages]
+            if not results or (SEGMENT in results and len(results) > 1):
+                refuse(f"stages must be one called {SEGMENT}, or parts, not {results}")
 
     def to_json(self) -> str:
         """The manifest as the text of a ``model.json``; :func:`parse_manifest` of it gives an equal one."""

@@ -3,14 +3,21 @@
 import re
 from typing import Any, Dict, Mapping, Tuple
 
+from LiverSegLib.labels import LABELS
 from LiverSegLib.models.fields import Rule, is_list, is_number, spelt
 
-LIVERSEG = "liverseg"
-PIPELINES = (LIVERSEG, "nnunet", "monai")
+LIVERSEG, NNUNET, MONAI = "liverseg", "nnunet", "monai"
+PIPELINES = (LIVERSEG, NNUNET, MONAI)
 """Whose way from a scan to labels a model was trained for."""
-STAGES = ("locate", "lowres", "segment")
+PARTS = tuple(f"part{number}" for number in range(1, 10))
+"""Networks side by side, each for some of the structures (TotalSegmentator); where two claim a voxel, the
+later one has it."""
+SEGMENT = "segment"
+STAGES = ("locate", "lowres", SEGMENT, *PARTS)
 """What a model may have: a coarse network that locates; nnU-Net's low resolution, whose labels are input of
-the fine network; and the fine network."""
+the fine network; the fine network, or in its place some of PARTS."""
+MODALITIES = ("CT", "MR", "other")
+"""What kind of images a model is for."""
 SCHEMES: Dict[str, Tuple[str, ...]] = {
     "window": ("window", "scale"), "ct-percentile": ("clip", "mean", "std"), "zscore": ("clip", "nonzero"),
     "none": (),
@@ -68,6 +75,10 @@ LABEL_VALUES = Rule(
     f"a list of whole numbers from 0 to {MAX_CHANNELS}",
     lambda value: is_list(value, lambda item: type(item) is int and 0 <= item <= MAX_CHANNELS),
 )
+LABEL_OF_REGION = Rule(
+    f"one of LiverSeg's labels {tuple(LABELS)}", lambda value: type(value) is int and value in LABELS
+)
+MARGIN = Rule("a number of mm from 0 to 500", lambda value: is_number(value) and 0 <= value <= 500)
 ORDER = Rule("a whole number from 0 to 5", lambda value: type(value) is int and 0 <= value <= 5)
 TILE_STEP = Rule("a number above 0 and up to 1", lambda value: is_number(value) and 0 < value <= 1)
 YES_OR_NO = Rule("true or false", lambda value: isinstance(value, bool))

@@ -22,12 +22,15 @@ from LiverSegLib.models.rules import (
     AXES,
     DIFFERENT,
     GRAPH_NAME,
+    LABEL_OF_REGION,
     LABEL_VALUES,
     LIVERSEG,
+    MARGIN,
     MIRROR_AXES,
     NUMBERED,
     ORDER,
     ORIENTATIONS,
+    PARTS,
     PATCH,
     SCHEMES,
     SHA256,
@@ -162,6 +165,36 @@ class Fold(JsonObject):
 
 
 @dataclass(frozen=True)
+class FirstResampling(JsonObject):
+    """What TotalSegmentator does to a scan before nnU-Net has it, and to the labels afterwards.
+
+    The scan, its axes as ``Stage.orientation`` says, is resampled to ``spacing`` (mm, x, y, z) with a spline
+    of ``order``, the first and the last voxel of each axis staying where they are (scipy.ndimage.zoom), and
+    cut to whole numbers if ``whole_numbers``. nnU-Net sees that as the scan. The labels go back by the
+    nearest voxel, on the same grid of corners.
+    """
+
+    spacing: Triple = ruled(SPACING, read=numbers)
+    order: int = ruled(ORDER, default=1)
+    whole_numbers: bool = ruled(YES_OR_NO, default=True)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Region(JsonObject):
+    """The part of a scan that a model was trained on: the box of an organ of LiverSeg's, and a margin around
+    it.
+
+    ``label`` is the value of the organ in :mod:`LiverSegLib.labels`, ``margin_mm`` is added on every side,
+    before anything is resampled.
+    """
+
+    label: int = ruled(LABEL_OF_REGION)
+    margin_mm: float = ruled(MARGIN, read=float, default=10.0)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Preparation(JsonObject):
     """How another program makes the network's image of a scan, and labels of its output.
 
@@ -176,6 +209,8 @@ class Preparation(JsonObject):
             networks of two dimensions need it), "all".
         tile_step: distance of tiles, as a share of their size.
         blend: weight of a tile's voxels: "gaussian", or "constant".
+        first: what is done to the scan before all this; None where the scan itself is the beginning.
+        region: the part of the scan that the network sees; None for the whole scan.
     """
 
     crop: str = ruled(one_of("none", "nonzero"), default="none")
@@ -188,6 +223,8 @@ class Preparation(JsonObject):
     keep_spacing: str = ruled(one_of("no", "z", "all"), default="no")
     tile_step: float = ruled(TILE_STEP, read=float, default=0.5)
     blend: str = ruled(one_of("gaussian", "constant"), default="gaussian")
+    first: Optional[FirstResampling] = ruled(of=FirstResampling, default=None)
+    region: Optional[Region] = ruled(of=Region, default=None)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -232,6 +269,8 @@ class Stage(JsonObject):
 
     def check_own(self, where: str) -> None:
         """LiverSeg's own way gives every network the image in one orientation and at a stated spacing."""
+        if self.name in PARTS:
+            refuse(f"{where}.name is nothing that the pipeline {LIVERSEG} uses")
         for key, only in (("orientation", "LPS"), ("axes", "zyx")):
             value = getattr(self, key)
             if value != only:

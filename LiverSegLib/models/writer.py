@@ -4,7 +4,7 @@ import json
 import os
 import struct
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -20,11 +20,15 @@ STORED_AS = {
 }  # fmt: skip
 """numpy's name of a dtype -> that of the safetensors format."""
 
+Tensors = Mapping[str, np.ndarray]
+FoldReader = Callable[[], Tensors]
+"""Reads one fold's tensors, when they are written: so that never more than one fold's are in memory."""
+
 
 def write_model(
     folder: PathLike,
     manifest: Union[Manifest, Mapping[str, Any]],
-    weights: Mapping[str, Mapping[str, np.ndarray]],
+    weights: Mapping[str, Union[Tensors, Sequence[FoldReader]]],
 ) -> Manifest:
     """Write a model's manifest and weights; the folder appears whole or not at all.
 
@@ -54,9 +58,10 @@ def write_model(
         incoming = files.make_incoming(target.parent)
         try:
             for stage in stages:
-                path = incoming / stage["weights"]
-                save_tensors(path, weights[stage["name"]], {"format": "pt"})
-                stage["sha256"] = files.sha256(path.read_bytes())
+                for fold, read in zip(_fold_objects(stage), _readers(weights[stage["name"]])):
+                    path = incoming / fold["weights"]
+                    save_tensors(path, read(), {"format": "pt"})
+                    fold["sha256"] = files.sha256_of_file(path)
             written = parse_manifest(json.dumps(data))
             files.write_synced(incoming / MANIFEST_NAME, written.to_json().encode("utf-8"))
             files.publish_folder(incoming, target)
@@ -108,19 +113,39 @@ def _stage_objects(data: Dict[str, Any], weights: Mapping[str, Any]) -> List[Dic
     names = [stage.get("name") for stage in stages]
     if sorted(map(str, names)) != sorted(weights):
         raise ValueError(f"the manifest has the stages {names}, the weights are for {sorted(weights)}")
+    folds = [(stage, fold, number) for stage in stages for number, fold in enumerate(_fold_objects(stage))]
+    for stage, fold, number in folds:
+        if not fold.get("weights"):
+            fold["weights"] = f"{stage['name']}{f'-{number}' if number else ''}.safetensors"
     for stage in stages:
-        if not stage.get("weights"):
-            stage["weights"] = f"{stage['name']}.safetensors"
-    files_named = {stage["weights"] for stage in stages}
-    if len(files_named) != len(stages):
+        readers, count = len(_readers(weights[stage["name"]])), len(_fold_objects(stage))
+        if readers != count:
+            raise ValueError(f"{stage['name']} has {count} folds, the weights are for {readers}")
+    if len({fold["weights"] for _, fold, _ in folds}) != len(folds):
         raise ValueError("two stages would be written to the same weights file")
     return stages
+
+
+def _fold_objects(stage: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The parts of a stage's description that name weights: the stage itself and its further folds."""
+    more = stage.get("more_folds") or []
+    if not isinstance(more, list) or not all(isinstance(fold, dict) for fold in more):
+        raise ValueError("more_folds must be a list of objects")
+    return [stage, *more]
+
+
+def _readers(weights: Union[Tensors, Sequence[FoldReader]]) -> Sequence[FoldReader]:
+    if not isinstance(weights, Mapping):
+        return weights
+    tensors = weights
+    return [lambda: tensors]
 
 
 def _check(data: Mapping[str, Any], stages: List[Dict[str, Any]]) -> None:
     """Refuse a manifest that could not be read back before anything is written."""
     for stage in stages:
-        stage["sha256"] = "0" * 64
+        for fold in _fold_objects(stage):
+            fold["sha256"] = "0" * 64
     parse_manifest(json.dumps(data))
 
 

@@ -3,9 +3,17 @@
 from typing import Any, Callable, Dict, Mapping
 
 from LiverSegLib.errors import ModelError
+from LiverSegLib.networks.monai_networks import architectures
+from LiverSegLib.networks.plain_conv_unet import PlainConvUNet
+from LiverSegLib.networks.residual_encoder_unet import ResidualEncoderUNet
 from LiverSegLib.networks.residual_unet import ResidualUNet
 
-ARCHITECTURES: Dict[str, Callable[..., Any]] = {"ResidualUNet": ResidualUNet}
+ARCHITECTURES: Dict[str, Callable[..., Any]] = {
+    "PlainConvUNet": PlainConvUNet,
+    "ResidualEncoderUNet": ResidualEncoderUNet,
+    "ResidualUNet": ResidualUNet,
+    **architectures(),
+}
 """Name in a model manifest -> class."""
 
 
@@ -28,4 +36,4 @@ def build_network(name: str, arguments: Mapping[str, Any]) -> Any:
         raise ModelError(f"The model describes a {name} that cannot be built.", str(error)) from error
 
 
-__all__ = ["ARCHITECTURES", "ResidualUNet", "build_network"]
+__all__ = ["ARCHITECTURES", "PlainConvUNet", "ResidualEncoderUNet", "ResidualUNet", "build_network"]

@@ -21,24 +21,28 @@ class InstanceNorm(nn.Module):
     """Instance normalisation with learned scale and shift, fast in channels-last memory.
 
     A batch of one normalised by its own batch statistics is instance normalisation, and PyTorch's batch
-    normalisation has a channels-last kernel where its instance normalisation copies; hence the detour.
+    normalisation has a channels-last kernel where its instance normalisation copies; hence the detour. An
+    ONNX graph gets the plain operator, which other engines know.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, epsilon: float = EPSILON) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x`` of shape (batch, channel, z, y, x) over its spatial axes."""
+        """Normalise ``x`` of shape (batch, channel, spatial axes) over its spatial axes."""
+        if torch.onnx.is_in_onnx_export():
+            return functional.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
         if x.shape[0] == 1:
             return self._normalise(x)
         return torch.cat([self._normalise(sample) for sample in x.split(1)])
 
     def _normalise(self, x: Tensor) -> Tensor:
         if x[0, 0].numel() == 1:  # no variance to divide by, and batch_norm refuses it
-            return self.bias.reshape(1, -1, 1, 1, 1).to(x.dtype).expand_as(x)
-        return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, EPSILON)
+            return self.bias.reshape(1, -1, *(1,) * (x.dim() - 2)).to(x.dtype).expand_as(x)
+        return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
 
 
 class ConvNormAct(nn.Sequential):
@@ -147,6 +151,8 @@ def fold_voxels(x: Tensor, factor: int) -> Tensor:
     small = [n // factor for n in size]
     cells = x.reshape(batch, channels, small[0], factor, small[1], factor, small[2], factor)
     folded = cells.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, channels * factor**3, *small)
+    if torch.onnx.is_in_onnx_export():  # a graph knows no memory format
+        return folded
     return folded.contiguous(memory_format=torch.channels_last_3d)
 
 

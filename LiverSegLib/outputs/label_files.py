@@ -8,7 +8,7 @@ read back once, voxel for voxel, before they count.
 import gzip
 import struct
 from pathlib import Path
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from ..errors import OutputError
 from ..labels import LABELS, LIVER, TUMOUR, Code, LabelInfo
 from ..sentences import Sentence
+from ..structures import Structure
 
 LABEL_FORMATS: Tuple[str, ...] = ("nii.gz", "nrrd", "mha", "seg.nrrd")
 """File name endings that ``write_labels`` knows."""
@@ -26,12 +27,33 @@ COMPRESSION_LEVEL = 1
 _BLOCK_BYTES = 1 << 24
 _ORTHONORMAL_TOLERANCE = 1e-4
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+_NOWHERE = (0, -1) * 3
+"""The extent of a segment without voxels, as VTK writes empty ones."""
+_SEGMENTATION = {
+    "Segmentation_SourceRepresentation": "Binary labelmap",
+    "Segmentation_MasterRepresentation": "Binary labelmap",  # the same field's name before Slicer 5.4
+    "Segmentation_ContainedRepresentationNames": "Binary labelmap|Closed surface|",
+    "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+}
+_NIFTI_TYPES = {sitk.sitkUInt8: (2, 8), sitk.sitkUInt16: (512, 16)}
+"""Pixel type -> the code of a NIfTI type and its bits."""
 
 
 def write_labels(
-    path: Path, labels: sitk.Image, label_format: str, check: Callable[[], None] = lambda: None
+    path: Path,
+    labels: sitk.Image,
+    label_format: str,
+    check: Callable[[], None] = lambda: None,
+    structures: Optional[Sequence[Structure]] = None,
 ) -> None:
-    """Write a uint8 image to ``path`` in one of ``LABEL_FORMATS``; ``check`` may raise to cancel.
+    """Write a mask to ``path`` in one of ``LABEL_FORMATS``.
+
+    Args:
+        path: the file.
+        labels: uint8 or uint16.
+        label_format: ending of the file's name.
+        check: called now and then; may raise to cancel.
+        structures: what its values mean, for 3D Slicer; LiverSeg's own labels if not given.
 
     Raises:
         OSError, RuntimeError: It could not be written (``errors.write_failure`` puts that in words).
@@ -41,20 +63,22 @@ def write_labels(
         write_nifti(path, labels, check)
         return
     if label_format == "seg.nrrd":
-        labels = _with_segments(labels)
+        fields = segment_metadata(labels) if structures is None else structure_metadata(labels, structures)
+        labels = _with_fields(labels, fields)
     sitk.WriteImage(labels, str(path), useCompression=True, compressionLevel=COMPRESSION_LEVEL)
     _check_voxels(path, labels)
 
 
 def write_nifti(path: Path, image: sitk.Image, check: Callable[[], None] = lambda: None) -> None:
-    """Write a 3-D uint8 image as NIfTI-1 (.nii.gz) with its exact grid, even a sheared one (then without
-    qform).
+    """Write a 3-D image of uint8 or uint16 as NIfTI-1 (.nii.gz) with its exact grid, even a sheared one
+    (then without qform).
 
     The same image always gives the same bytes. ``check`` is called between blocks; it may raise to cancel.
     """
     if max(image.GetSize()) > np.iinfo(np.int16).max:
         raise OutputError(Sentence("write.too-large", size=str(image.GetSize())))
-    voxels = memoryview(sitk.GetArrayViewFromImage(image).reshape(-1))
+    array = sitk.GetArrayViewFromImage(image).reshape(-1)
+    voxels = memoryview(array.astype(array.dtype.newbyteorder("<"), copy=False).view(np.uint8))
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", COMPRESSION_LEVEL, raw, mtime=0) as file:
         file.write(_nifti_header(image))
         for start in range(0, len(voxels), _BLOCK_BYTES):
@@ -68,29 +92,45 @@ def segment_metadata(labels: sitk.Image) -> Dict[str, str]:
 
     All labels are listed, also those without a voxel, so that a file always has the same segments.
     """
-    fields = {
-        "Segmentation_SourceRepresentation": "Binary labelmap",
-        "Segmentation_MasterRepresentation": "Binary labelmap",  # the same field's name before Slicer 5.4
-        "Segmentation_ContainedRepresentationNames": "Binary labelmap|Closed surface|",
-        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-    }
-    extents = _extents(labels)
+    extents = _extents(labels, LABELS)
+    fields = dict(_SEGMENTATION)
     for index, info in enumerate(LABELS.values()):
-        fields.update(_one_segment(f"Segment{index}_", info, extents[info.value]))
+        tags = f"TerminologyEntry:{terminology_entry(info)}|"
+        facts = (info.value, info.key, info.name, info.colour)
+        fields.update(_one_segment(f"Segment{index}_", *facts, extents[info.value], tags))
     return fields
 
 
-def _one_segment(prefix: str, info: LabelInfo, extent: Tuple[int, ...]) -> Dict[str, str]:
+def structure_metadata(labels: sitk.Image, structures: Sequence[Structure]) -> Dict[str, str]:
+    """The same fields for structures of a model of another program, of those that have voxels."""
+    extents = _extents(labels, [item.value for item in structures])
+    found = [item for item in structures if extents[item.value] != _NOWHERE]
+    fields = dict(_SEGMENTATION)
+    for index, item in enumerate(found):
+        facts = (item.value, item.key, item.name, item.colour)
+        fields.update(_one_segment(f"Segment{index}_", *facts, extents[item.value], ""))
+    return fields
+
+
+def _one_segment(
+    prefix: str,
+    value: int,
+    key: str,
+    name: str,
+    colour: Tuple[int, int, int],
+    extent: Tuple[int, ...],
+    tags: str,
+) -> Dict[str, str]:
     return {
-        prefix + "ID": info.key,
-        prefix + "Name": info.name,
+        prefix + "ID": key,
+        prefix + "Name": name,
         prefix + "NameAutoGenerated": "0",
-        prefix + "Color": " ".join(f"{channel / 255:.6f}" for channel in info.colour),
+        prefix + "Color": " ".join(f"{channel / 255:.6f}" for channel in colour),
         prefix + "ColorAutoGenerated": "0",
-        prefix + "LabelValue": str(info.value),
+        prefix + "LabelValue": str(value),
         prefix + "Layer": "0",
         prefix + "Extent": " ".join(str(bound) for bound in extent),
-        prefix + "Tags": f"TerminologyEntry:{terminology_entry(info)}|",
+        prefix + "Tags": tags,
     }
 
 
@@ -114,26 +154,26 @@ def _triplet(code: Optional[Code]) -> str:
     return "^^" if code is None else "^".join(code)
 
 
-def _with_segments(labels: sitk.Image) -> sitk.Image:
+def _with_fields(labels: sitk.Image, fields: Dict[str, str]) -> sitk.Image:
     image = sitk.Image(labels)
     for key in image.GetMetaDataKeys():
         image.EraseMetaData(key)
-    for key, value in segment_metadata(labels).items():
+    for key, value in fields.items():
         image.SetMetaData(key, value)
     return image
 
 
-def _extents(labels: sitk.Image) -> Dict[int, Tuple[int, ...]]:
-    """Label value -> first and last index along x, y, z; "0 -1" thrice for a label without voxels, as VTK
-    writes empty extents."""
+def _extents(labels: sitk.Image, values: Iterable[int]) -> Dict[int, Tuple[int, ...]]:
+    """Label value -> first and last index along x, y, z; ``_NOWHERE`` for a label without voxels."""
     from scipy.ndimage import find_objects
 
-    boxes = find_objects(sitk.GetArrayViewFromImage(labels), max_label=max(LABELS))
+    wanted = list(values)
+    boxes = find_objects(sitk.GetArrayViewFromImage(labels), max_label=max(wanted, default=0))
     extents: Dict[int, Tuple[int, ...]] = {}
-    for value in LABELS:
+    for value in wanted:
         box = boxes[value - 1]
-        ends = [(0, -1)] * 3 if box is None else [(side.start, side.stop - 1) for side in reversed(box)]
-        extents[value] = tuple(index for pair in ends for index in pair)
+        ends = () if box is None else [(side.start, side.stop - 1) for side in reversed(box)]
+        extents[value] = tuple(index for pair in ends for index in pair) or _NOWHERE
     return extents
 
 
@@ -153,7 +193,7 @@ def _nifti_header(image: sitk.Image) -> bytes:
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, *image.GetSize(), 1, 1, 1, 1)
-    struct.pack_into("<2h", header, 70, 2, 8)  # uint8, 8 bits
+    struct.pack_into("<2h", header, 70, *_NIFTI_TYPES[image.GetPixelID()])
     struct.pack_into("<8f", header, 76, handedness, *spacing, 0, 0, 0, 0)
     struct.pack_into("<3f", header, 108, 352, 1, 0)  # voxels start here; slope and intercept
     struct.pack_into("<B", header, 123, 2)  # millimetres

@@ -25,6 +25,7 @@ LESIONS_CSV = "lesions.csv"
 RENDERING = "rendering.png"
 REPORT = "report.html"
 HIGHLIGHT = "highlight.nii.gz"
+STRUCTURES_CSV = "structures.csv"
 
 EXPECTED_BYTES = 32_000_000
 """Room that a result may take: masks compress to about 1 MB, pictures and report to a few."""
@@ -44,6 +45,7 @@ class OutputOptions:
     report: bool = True
     highlight: bool = False
     rendering: bool = True
+    structures: bool = False
 
     def __post_init__(self) -> None:
         if self.label_format not in LABEL_FORMATS:
@@ -52,7 +54,7 @@ class OutputOptions:
 
     def file_names(self) -> Dict[str, str]:
         """Key of a file -> its name, in the order in which they are shown. ``rendering`` may be missing in
-        the end."""
+        the end, and ``structures`` where only their volumes are known."""
         names = {
             "segmentation": f"segmentation.{self.label_format}",
             "measurements": MEASUREMENTS_JSON,
@@ -64,6 +66,8 @@ class OutputOptions:
             ("report", REPORT, self.report),
             ("highlight", HIGHLIGHT, self.highlight),
         )
+        if self.structures:
+            names.update(structures=f"structures.{self.label_format}", structures_csv=STRUCTURES_CSV)
         names.update({key: name for key, name, wanted in optional if wanted})
         return names
 
@@ -81,6 +85,9 @@ def write_results(
 ) -> Dict[str, Path]:
     """Write a result into ``folder``: all of it or nothing.
 
+    A result with structures beyond liver, spleen and tumours also becomes a mask of those, with a table of
+    their names, values and volumes.
+
     A complete new set replaces the set of a previous run; other files in the folder are not touched. If the
     3-D picture cannot be drawn, the set has none and its warnings say so.
 
@@ -97,8 +104,8 @@ def write_results(
         cancel: Asked often; True stops the work.
 
     Returns:
-        Key ("segmentation", "measurements", "measurements_csv", "lesions_csv", "rendering", "report",
-        "highlight") -> path of each file written.
+        Key ("segmentation", "measurements", "measurements_csv", "lesions_csv", "structures",
+        "structures_csv", "rendering", "report", "highlight") -> path of each file written.
 
     Raises:
         UsageError: Unknown format.
@@ -107,7 +114,7 @@ def write_results(
             folder is as it was before.
         CancelledError: ``cancel`` said so. The folder is as it was before.
     """
-    options = OutputOptions(label_format, report, highlight, rendering)
+    options = OutputOptions(label_format, report, highlight, rendering, bool(result.structure_volumes))
     with reserved(folder) as reservation:
         with in_words(reservation.folder):
             refuse_another_scan(reservation.folder, lambda: ScanIdentity.of(result.name, result.provenance))
@@ -126,6 +133,7 @@ def check_output_folder(
     report: bool = True,
     highlight: bool = False,
     rendering: bool = True,
+    structures: bool = False,
     scan: Callable[[], Optional[ScanIdentity]] = lambda: None,
 ) -> None:
     """Find out before the work starts whether ``write_results`` with these arguments could write; nothing
@@ -134,6 +142,7 @@ def check_output_folder(
     Args:
         folder: The output folder; or a ``Reservation``.
         label_format, report, highlight, rendering: As for ``write_results``.
+        structures: Whether the result may have structures beyond liver, spleen and tumours.
         scan: Returns the scan that will be written; called only if the folder belongs to one. Without it
             only ``write_results`` refuses the folder of another scan.
 
@@ -143,7 +152,7 @@ def check_output_folder(
             results of another scan or files that would be overwritten though LiverSeg did not write them, or
             its disk is nearly full; or a report is wanted and pillow, which draws its pictures, is missing.
     """
-    options = OutputOptions(label_format, report, highlight, rendering)
+    options = OutputOptions(label_format, report, highlight, rendering, structures)
     if report and find_spec("PIL") is None:
         raise OutputError(Sentence("write.no-pillow"))
     with reserved(folder) as reservation:
@@ -176,6 +185,8 @@ def _write_set(
     write_measurements_csv(staging / MEASUREMENTS_CSV, result.measurements)
     write_lesions_csv(staging / LESIONS_CSV, result.measurements)
     check()
+    if options.structures and not _write_structures(staging, names["structures"], result, options, check):
+        names.pop("structures")
     png = _draw(result, warnings, check, cancel) if options.rendering else None
     if png is not None:
         (staging / RENDERING).write_bytes(png)
@@ -191,6 +202,21 @@ def _write_set(
     listed = [name for key, name in names.items() if key != "measurements"]
     _write_json(staging, result, steatosis, warnings, listed)
     return names
+
+
+def _write_structures(
+    staging: Path, name: str, result: "Result", options: OutputOptions, check: Callable[[], None]
+) -> bool:
+    """Write the table of further structures and, where it is known, their mask; whether it is."""
+    from ..images.grid import Grid
+    from ..measure.tables import write_structures_csv
+
+    write_structures_csv(staging / STRUCTURES_CSV, result.structure_volumes)
+    if result.structures is None:
+        return False
+    mask = Grid.of(result.labels).image(result.structures.labels)
+    write_labels(staging / name, mask, options.label_format, check, result.structures.table)
+    return True
 
 
 def _draw(
@@ -241,6 +267,7 @@ def _write_report(
             title=result.name,
             warnings=tuple(warnings),
             review=result.review,
+            structures=result.structure_volumes,
         ),
         check,
     )
@@ -258,6 +285,8 @@ def _write_json(
     if result.review is not None:
         content["review"] = result.review.to_dict()
     content["measurements"] = result.measurements.to_dict()
+    if result.structure_volumes:
+        content["structures"] = [volume.to_dict() for volume in result.structure_volumes]
     if steatosis is not None:
         content["steatosis"] = steatosis.to_dict()
     content.update(warnings=list(warnings), facts=result.facts.to_dict(), provenance=result.provenance)

@@ -8,13 +8,14 @@ import base64
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import SimpleITK as sitk
 
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Measurements
+from ..measure.structures import StructureVolume
 from ..measure.warnings import warnings_by_place
 from ..review import Review
 from ..steatosis.assessment import Assessment
@@ -38,6 +39,7 @@ from .pieces import (
 )
 from .planes import PatientView
 from .review import changes_section, made, review_banner
+from .structures import structures_section
 
 STACK_LIMIT = 1.2
 """Coronal and sagittal picture are stacked if together they are at most this much higher than the axial."""
@@ -58,6 +60,7 @@ def build_report(
     title: str = "",
     warnings: Sequence[str] = (),
     review: Optional[Review] = None,
+    structures: Sequence[StructureVolume] = (),
 ) -> str:
     """Return the report of a case as HTML.
 
@@ -73,6 +76,7 @@ def build_report(
         title: name of the scan.
         warnings: sentences on what makes the result doubtful.
         review: whether the result is automatic, edited or accepted; None if nothing is known of that.
+        structures: volumes of what a model of another program finds beyond liver, spleen and tumours.
 
     Raises:
         ImageGeometryError: scan and mask do not lie on the same grid.
@@ -88,6 +92,7 @@ def build_report(
         rejected_section(measurements.rejected),
         _three_d(rendering_png),
         organs_section(measurements, places),
+        structures_section(structures),
         changes_section(review),
         fatty_liver_section(steatosis, view) if steatosis is not None else "",
         _highlight(figures.highlight),
@@ -112,16 +117,36 @@ def _file(name: str) -> str:
 def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> str:
     size = " × ".join(str(value) for value in image.GetSize())
     spacing = " × ".join(plain(value, 2) for value in image.GetSpacing())
-    model = provenance.get("model") or {}
+    model, second = provenance.get("model") or {}, provenance.get("tumour_model")
     facts = [
         f"{size} voxels of {spacing} mm",
-        f"Model {model.get('name', NOT_RECORDED)} {model.get('version', '')}".strip(),
+        f"Model {_named(model)}" + (f", tumors by {_named(second)}" if second else ""),
         f"Made {moment(provenance.get('created'))}",
     ]
     date = (provenance.get("input") or {}).get("date")
     if date:
         facts.insert(0, f"Scanned {moment(date)}")
     return "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+
+
+def _named(model: Mapping[str, Any]) -> str:
+    """A model's name and version, as text."""
+    return f"{model.get('name', NOT_RECORDED)} {model.get('version', '')}".strip()
+
+
+def _models(provenance: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    """Rows on the model, or on the two of them."""
+    rows = []
+    for key, what in (("model", "model"), ("tumour_model", "model for tumors")):
+        model = provenance.get(key)
+        if model or key == "model":
+            model = model or {}
+            rows += [
+                (what.capitalize(), escape(_named(model))),
+                (f"Hash of the {what} (SHA-256)", code(model.get("sha256"))),
+                (f"Licence of the {what}", text_of(model, "licence")),
+            ]
+    return rows
 
 
 def _overview(figures: Figures) -> str:
@@ -180,20 +205,20 @@ def _highlight(figures: Sequence[Figure]) -> str:
 
 
 def _provenance(provenance: Mapping[str, Any]) -> str:
-    model, source = provenance.get("model") or {}, provenance.get("input") or {}
+    source = provenance.get("input") or {}
     seconds = provenance.get("seconds") or {}
     times = ", ".join(f"{stage} {plain(value, 1)} s" for stage, value in seconds.items())
     options = provenance.get("options") or {}
     chosen = ", ".join(f"{key.replace('_', ' ')}: {option(value)}" for key, value in options.items())
     fallbacks = provenance.get("fallbacks") or []
     device = " – ".join(str(provenance[key]) for key in ("device", "device_name") if provenance.get(key))
+    engine = " ".join(str(part) for part in (provenance.get("engine") or {}).values())
     rows = (
         ("Scan", text_of(source, "name")),
         ("Hash of the scan (SHA-256)", code(source.get("sha256"))),
-        ("Model", f"{text_of(model, 'name')} {escape(str(model.get('version', '')))}"),
-        ("Hash of the model (SHA-256)", code(model.get("sha256"))),
-        ("Licence of the model", text_of(model, "licence")),
+        *_models(provenance),
         ("LiverSeg version", text_of(provenance, "liverseg_version")),
+        ("Engine", escape(engine or NOT_RECORDED)),
         ("Device", escape(device or NOT_RECORDED)),
         ("Precision", text_of(provenance, "precision")),
         ("Threads", text_of(provenance, "threads")),

@@ -36,7 +36,7 @@ def surface(labels: sitk.Image, values: Sequence[int]) -> "Optional[vtkPolyData]
     normals point outwards for any direction matrix, and an organ cut off by the image border is closed there.
 
     Args:
-        labels: 3-D integer label image, values 0..255.
+        labels: 3-D integer label image, values 0..255; more in uint16.
         values: label values that make up the body, e.g. ``(LIVER, TUMOUR)``.
 
     Returns:
@@ -76,7 +76,7 @@ def _crop(labels: sitk.Image, values: Sequence[int]) -> Optional[Tuple[np.ndarra
     Works slice by slice, so that a long scan is never copied as a whole.
     """
     array = sitk.GetArrayViewFromImage(labels)
-    chosen = np.zeros(256, dtype=bool)
+    chosen = np.zeros(65536 if array.dtype == np.uint16 else 256, dtype=bool)
     chosen[[int(value) for value in values]] = True
     rows = np.zeros(array.shape[1], dtype=bool)
     columns = np.zeros(array.shape[2], dtype=bool)

@@ -79,7 +79,7 @@ class TaskContext:
         folder: The private folder.
         progress: Called with the fraction done, a stage's key and a text for people.
         cancel: Whether the request was cancelled.
-        segmenter: (model, device) -> a loaded segmenter.
+        segmenter: (model, device, engine, model for the tumours or None) -> a loaded segmenter.
         cases: Where the case stays that is being corrected.
         scans: Where it is kept what checking the last scan found.
     """
@@ -87,7 +87,7 @@ class TaskContext:
     folder: Path
     progress: Callable[[float, str, str], None]
     cancel: Callable[[], bool]
-    segmenter: Callable[[str, str], "Segmenter"]
+    segmenter: Callable[[str, str, str, Optional[str]], "Segmenter"]
     cases: OpenCases = field(default_factory=OpenCases)
     scans: CheckedScans = field(default_factory=CheckedScans)
 

@@ -70,6 +70,20 @@ def read_mask(path: str, shape: Tuple[int, ...], unreadable: str) -> np.ndarray:
     return array
 
 
+def read_structures(path: str, shape: Tuple[int, ...]) -> np.ndarray:
+    """Return a mask of uint8 or uint16 and of a shape (z, y, x), in memory.
+
+    Raises:
+        UnreadableImageError: the file cannot be read.
+        UsageError: it is of another type or shape.
+    """
+    array = read_array(path, "handed.segmentation-unreadable")
+    if array.shape != shape or array.dtype not in (np.uint8, np.uint16):
+        found = {"type": str(array.dtype), "found": str(array.shape)}
+        raise UsageError(Sentence("handed.structures-type", shape=str(shape), **found))
+    return np.array(array)
+
+
 def read_box(numbers: Tuple[int, ...], shape: Tuple[int, ...]) -> Box:
     """Return a box of an array of a shape (z, y, x) from (z0, z1, y0, y1, x0, x1), ends excluded.
 

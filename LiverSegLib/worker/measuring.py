@@ -100,6 +100,8 @@ def _summary(
         "provenance": {**earlier.get("provenance", {}), **_edit_facts(request.edited)},
         "warnings": list(dict.fromkeys(warnings)),
     }
+    if earlier.get("structures"):  # nobody edits those: they are as the model drew them
+        summary["structures"] = earlier["structures"]
     review = Review.from_dict(earlier.get("review"))
     if review is not None:
         # An accepted mask may be an edited one: only what was automatic is surely edited now.

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 
 from ..images.grid import Grid
+from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
+
+STRUCTURE = "structure-"
+"""Begins the key of a surface that is a further structure's; its own key follows."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Hello:
     """First request. Answered by ``hello-reply``, and after loading a model by ``log`` or ``error``.
 
     ``folder``: private folder made by the parent, else the worker makes one. ``preload``: name or folder of a
-    model to load right after the reply, for ``device``.
+    model to load right after the reply, for ``device`` and ``engine``, and ``tumours`` that of the tumours
+    beside it.
     """
 
     type: ClassVar[str] = "hello"
@@ -48,6 +53,8 @@ class Hello:
     folder: Optional[str] = None
     preload: Optional[str] = None
     device: str = "auto"
+    tumours: Optional[str] = None
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,10 @@ class Segment:
     """Segment one scan: either ``path`` (file or DICOM folder, with ``series``) or ``voxels`` (a .npy file,
     (z, y, x), HU) and ``grid``.
 
-    ``surfaces`` and ``probability`` say whether those are wanted back. The other fields are the arguments of
-    ``LiverSegLib.segment``. Answered by ``progress`` any number of times, then by ``result`` or ``error``.
+    ``surfaces`` and ``probability`` say whether those are wanted back. ``structures``: keys or names of what
+    is wanted of all that a model of another program finds; null for everything, an empty list for nothing.
+    The other fields are the arguments of ``LiverSegLib.segment``. Answered by ``progress`` any number of
+    times, then by ``result`` or ``error``.
     """
 
     type: ClassVar[str] = "segment"
@@ -68,10 +77,13 @@ class Segment:
     name: Optional[str] = None
     model: str = "default"
     device: str = "auto"
+    engine: str = "auto"
     mirror: bool = False
     minimum_lesion_ml: Optional[float] = None
     surfaces: bool = True
     probability: bool = False
+    tumours: Optional[str] = None
+    structures: Optional[Tuple[str, ...]] = None
 
 
 @dataclass(frozen=True)
@@ -103,9 +115,10 @@ class Report:
     """Write the files of a case into ``folder``, which the user chose, a complete set or nothing; arrays as
     in ``measure``.
 
-    ``summary`` is the JSON file with the numbers to write. ``label_format``, ``highlight`` and ``rendering``
-    are the arguments of ``LiverSegLib.outputs.write_results``. Answered by ``progress``, then by
-    ``report-result`` or ``error``.
+    ``summary`` is the JSON file with the numbers to write. ``structures``: the .npy file of the ``result``,
+    if its mask is to be written too; what its values mean stands in the summary. ``label_format``,
+    ``highlight`` and ``rendering`` are the arguments of ``LiverSegLib.outputs.write_results``. Answered by
+    ``progress``, then by ``report-result`` or ``error``.
     """
 
     type: ClassVar[str] = "report"
@@ -118,6 +131,7 @@ class Report:
     label_format: str = "nii.gz"
     highlight: bool = False
     rendering: bool = True
+    structures: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +230,8 @@ class SegmentResult:
     ``labels``: uint8 (z, y, x) .npy on ``grid``. ``summary``: JSON file with "name", "measurements",
         "provenance", "warnings".
     ``probability``: uint8 (z, y, x) .npy, 255 = 1.0.
+    ``structures``: uint8 or uint16 (z, y, x) .npy, what a model of another program finds beyond ``labels``;
+        the summary's "structures" is the list of its values, with name, color and volume.
     """
 
     type: ClassVar[str] = "result"
@@ -226,6 +242,7 @@ class SegmentResult:
     summary: str
     surfaces: Tuple[SurfaceFiles, ...] = ()
     probability: Optional[str] = None
+    structures: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -312,13 +329,18 @@ class Bye:
     reason: str
 
 
-WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine]
+WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel]
 """A request that is worked off by ``tasks``."""
+
+WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel)
+"""Its members, for ``isinstance``, which on Python 3.9 takes no Union."""
 
 Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 """What the parent sends."""
 
-WorkReply = Union[SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult]
+WorkReply = Union[
+    SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved
+]
 """What comes of a request that is worked off."""
 
 Reply = Union[HelloReply, Progress, WorkReply, Failure, Log, Bye]

@@ -52,6 +52,7 @@ from .messages import (
     SegmentResult,
     Shutdown,
 )
+from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 
 VERSION = 2
 """Version of the protocol that this module speaks."""
@@ -82,9 +83,9 @@ class ProtocolError(WorkerError):
 MESSAGES: Dict[str, Type[Any]] = {
     kind.type: kind
     for kind in (
-        Hello, Segment, Measure, Report, OpenCase, Refine, Cancel, Shutdown,
-        HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, Failure,
-        Log, Bye,
+        Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Cancel, Shutdown,
+        HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult,
+        ModelAdded, ModelRemoved, Failure, Log, Bye,
     )
 }  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""

@@ -30,13 +30,16 @@ from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
 from ..sentences import Sentence, with_identity
 from . import protocol, scratch, tasks
 from .context import CheckedScans, OpenCases, TaskContext
-from .messages import Hello, Measure, Message, OpenCase, Refine, Report, Segment, WorkRequest
+from .messages import WORK_REQUESTS, Hello, Message, WorkRequest
+from .model_messages import AddModel, RemoveModel
 
 if TYPE_CHECKING:
     from ..api import Segmenter
 
-SegmenterFactory = Callable[[str, str], "Segmenter"]
-"""(model, device) -> a loaded segmenter."""
+Wanted = Tuple[str, str, str, Optional[str]]
+"""Model, device, engine, model for the tumours or None."""
+SegmenterFactory = Callable[[str, str, str, Optional[str]], "Segmenter"]
+"""What is wanted -> a loaded segmenter."""
 
 QueuedRequest = Union[Hello, WorkRequest]
 """A request that waits for its turn; the others act at once."""
@@ -134,7 +137,7 @@ class Worker:
         self._reason = ""
         self._status = 0
         self._folder: Optional[Path] = None
-        self._segmenter: Optional[Tuple[str, str, "Segmenter"]] = None
+        self._segmenter: Optional[Tuple[Wanted, "Segmenter"]] = None
         self._loading = threading.Lock()
         self._cases = OpenCases()
         self._scans = CheckedScans()
@@ -186,7 +189,7 @@ class Worker:
                 self._cancelled.add(message.target)
         elif isinstance(message, protocol.Shutdown):
             self.stop("shutdown")
-        elif isinstance(message, (Hello, Segment, Measure, Report, OpenCase, Refine)):
+        elif isinstance(message, (Hello, *WORK_REQUESTS)):
             self._pending.add(message.id)
             self._requests.put(message)
 
@@ -241,7 +244,8 @@ class Worker:
             )
         )
         if request.preload is not None:
-            self._get_segmenter(request.preload, request.device, request.id)
+            wanted = (request.preload, request.device, request.engine, request.tumours)
+            self._get_segmenter(wanted, request.id)
 
     def _work(self, request: WorkRequest) -> None:
         """Work off a request that computes: see ``tasks``."""
@@ -250,10 +254,12 @@ class Worker:
             folder=self._private_folder(),
             progress=self._progress_sender(request.id),
             cancel=lambda: self._is_cancelled(request.id),
-            segmenter=lambda model, device: self._get_segmenter(model, device, request.id),
+            segmenter=lambda *wanted: self._get_segmenter(wanted, request.id),
             cases=self._cases,
             scans=self._scans,
         )
+        if isinstance(request, (AddModel, RemoveModel)):
+            self._segmenter = None  # its name may stand for another model afterwards
         self._channel.send(tasks.work_off(request, context))
 
     def _is_cancelled(self, request_id: str) -> bool:
@@ -277,19 +283,21 @@ class Worker:
 
         return send
 
-    def _get_segmenter(self, model: str, device: str, request_id: str) -> "Segmenter":
-        """The segmenter in memory if it is the same model and device, else a new one after the old one is let
-        go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
+    def _get_segmenter(self, wanted: Wanted, request_id: str) -> "Segmenter":
+        """The segmenter in memory if it has the same models, device and engine, else a new one after the old
+        one is let go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
 
         def load() -> "Segmenter":
-            if self._segmenter is not None and self._segmenter[:2] == (model, device):
-                return self._segmenter[2]
+            if self._segmenter is not None and self._segmenter[0] == wanted:
+                return self._segmenter[1]
             self._segmenter = None
             start = time.monotonic()
-            segmenter = self._make_segmenter(model, device)
-            self._segmenter = (model, device, segmenter)
+            segmenter = self._make_segmenter(*wanted)
+            self._segmenter = (wanted, segmenter)
             seconds = time.monotonic() - start
-            text = f"Model {model} is loaded for device {device} ({seconds:.1f} s)."
+            model, device, _, tumours = wanted
+            names = model if tumours is None else f"{model} with {tumours}"
+            text = f"Model {names} is loaded for device {device} ({seconds:.1f} s)."
             self._channel.send(protocol.Log("info", text))
             return segmenter
 
@@ -308,10 +316,10 @@ class Worker:
             scratch.remove_private_folder(folder)
 
 
-def _load_segmenter(model: str, device: str) -> "Segmenter":
+def _load_segmenter(model: str, device: str, engine: str, tumours: Optional[str]) -> "Segmenter":
     from ..api import Segmenter
 
-    return Segmenter(model, device)
+    return Segmenter(model, device, engine=engine, tumours=tumours)
 
 
 def _liverseg_version() -> str:

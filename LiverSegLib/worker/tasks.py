@@ -7,7 +7,7 @@ error reply; what it had written by then is removed.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,11 +17,13 @@ from ..errors import UsageError
 from ..images.grid import Grid
 from ..review import Review
 from ..sentences import Sentence, with_identity
-from . import corrections, scratch
+from ..structures import Structures
+from . import corrections, model_tasks, scratch
 from .context import TaskContext, result_folder
-from .handed import read_image, read_labels, read_summary
+from .handed import read_image, read_labels, read_structures, read_summary
 from .measuring import SUMMARY, measure
 from .messages import (
+    STRUCTURE,
     Measure,
     OpenCase,
     Refine,
@@ -33,9 +35,11 @@ from .messages import (
     WorkReply,
     WorkRequest,
 )
+from .model_messages import AddModel, RemoveModel
 
 if TYPE_CHECKING:
     from ..api import Result
+    from ..measure.structures import StructureVolume
 
 
 def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
@@ -44,6 +48,10 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return corrections.open_case(request, context)
     if isinstance(request, Refine):
         return corrections.refine(request, context)
+    if isinstance(request, AddModel):
+        return model_tasks.add(request, context)
+    if isinstance(request, RemoveModel):
+        return model_tasks.remove(request, context)
     if isinstance(request, Segment):
         return segment(request, context)
     if isinstance(request, Measure):
@@ -54,11 +62,12 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
 def segment(request: Segment, context: TaskContext) -> SegmentResult:
     """Segment one scan."""
     source = while_checking(lambda ask: _source(request), context.check)
-    segmenter = context.segmenter(request.model, request.device)
+    segmenter = context.segmenter(request.model, request.device, request.engine, request.tumours)
     result = segmenter.segment(
         source,
         mirror=request.mirror,
         minimum_lesion_ml=request.minimum_lesion_ml,
+        structures=request.structures,
         series=request.series,
         progress=context.progress,
         cancel=context.cancel,
@@ -72,6 +81,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     from ..api import Result
     from ..measure import Measurements
     from ..measure.facts import ClinicalFacts
+    from ..measure.structures import StructureVolume
     from ..outputs import write_results
     from ..steatosis.assessment import Assessment
 
@@ -79,6 +89,7 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     summary = read_summary(request.summary)
     image = read_image(request.voxels, request.grid)
     labels = read_labels(request.labels, image)
+    volumes = tuple(StructureVolume.from_dict(item) for item in summary.get("structures") or ())
     result = Result(
         name=summary["name"],
         image=image,
@@ -89,6 +100,8 @@ def report(request: Report, context: TaskContext) -> ReportResult:
         warnings=tuple(summary["warnings"]),
         facts=ClinicalFacts.from_dict(summary.get("facts")),
         review=Review.from_dict(summary.get("review")),
+        structures=_structures(request, volumes, image),
+        structure_volumes=volumes,
     )
     steatosis = summary.get("steatosis")  # what the user accepted, if it was assessed
     context.report_progress(0.2, "write", "Writing the report")
@@ -103,6 +116,16 @@ def report(request: Report, context: TaskContext) -> ReportResult:
     )
     names = {key: path.name for key, path in files.items()}
     return ReportResult(request.id, str(next(iter(files.values())).parent), names)
+
+
+def _structures(
+    request: Report, volumes: "Sequence[StructureVolume]", image: sitk.Image
+) -> Optional[Structures]:
+    """The mask of further structures that was handed over, with its table; None if there is none."""
+    if request.structures is None:
+        return None
+    mask = read_structures(request.structures, image.GetSize()[::-1])
+    return Structures(mask, tuple(item.structure for item in volumes))
 
 
 def _source(request: Segment) -> Union[str, sitk.Image]:
@@ -127,13 +150,19 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
     if request.probability and result.probability is not None:
         probability = "probability.npy"
         scratch.save_array(folder / probability, np.asarray(result.probability, dtype=np.uint8))
-    summary = {
+    summary: Dict[str, Any] = {
         "name": request.name or result.name,
         "measurements": result.measurements.to_dict(),
         "facts": result.facts.to_dict(),
         "provenance": result.provenance,
         "warnings": list(result.warnings),
     }
+    structures = None
+    if result.structures is not None:
+        structures = "structures.npy"
+        scratch.save_array(folder / structures, result.structures.labels)
+    if result.structure_volumes:
+        summary["structures"] = [volume.to_dict() for volume in result.structure_volumes]
     if result.review is not None:
         summary["review"] = result.review.to_dict()
     (folder / SUMMARY).write_text(json.dumps(with_identity(summary)), encoding="utf-8")
@@ -143,23 +172,46 @@ def _write_result(result: "Result", folder: Path, request: Segment, context: Tas
         labels="labels.npy",
         grid=Grid.of(labels),
         summary=SUMMARY,
-        surfaces=_write_surfaces(labels, folder, context) if request.surfaces else (),
+        surfaces=_write_surfaces(result, folder, context) if request.surfaces else (),
         probability=probability,
+        structures=structures,
     )
 
 
-def _write_surfaces(labels: sitk.Image, folder: Path, context: TaskContext) -> Tuple[SurfaceFiles, ...]:
-    from ..surfaces import surface_arrays
+def _write_surfaces(result: "Result", folder: Path, context: TaskContext) -> Tuple[SurfaceFiles, ...]:
+    """Write the surfaces of the organs, and of further structures that are wanted."""
     from ..surfaces.organs import organ_surfaces
 
-    files: List[SurfaceFiles] = []
-    meshes = while_checking(
-        lambda ask: organ_surfaces(labels, cancel=context.in_thread(ask).cancel), context.check
+    meshes: Dict[str, Any] = while_checking(
+        lambda ask: organ_surfaces(result.labels, cancel=context.in_thread(ask).cancel), context.check
     )
-    for key, mesh in meshes.items():
-        names = (f"{key}-points.npy", f"{key}-triangles.npy")
-        points, triangles = surface_arrays(mesh)
-        scratch.save_array(folder / names[0], points.astype(np.float32))
-        scratch.save_array(folder / names[1], triangles.astype(np.int32))
-        files.append(SurfaceFiles(key, *names))
+    files = [_write_surface(key, key, mesh, folder) for key, mesh in meshes.items()]
+    if result.structures is not None:
+        files += _structure_surfaces(result.structures, Grid.of(result.labels), folder, context)
     return tuple(files)
+
+
+def _structure_surfaces(
+    structures: Structures, grid: Grid, folder: Path, context: TaskContext
+) -> List[SurfaceFiles]:
+    """Write the surface of each structure that has voxels; its key begins with ``STRUCTURE``."""
+    from ..surfaces import surface
+
+    image, files = grid.image(structures.labels), []
+    for number, item in enumerate(structures.table):
+        context.check()
+        mesh = surface(image, (item.value,))
+        if mesh is not None and mesh.GetNumberOfPolys():
+            # a key is another program's word: no name for a file
+            files.append(_write_surface(STRUCTURE + item.key, f"{STRUCTURE}{number}", mesh, folder))
+    return files
+
+
+def _write_surface(key: str, name: str, mesh: Any, folder: Path) -> SurfaceFiles:
+    from ..surfaces import surface_arrays
+
+    points, triangles = surface_arrays(mesh)
+    names = (f"{name}-points.npy", f"{name}-triangles.npy")
+    scratch.save_array(folder / names[0], points.astype(np.float32))
+    scratch.save_array(folder / names[1], triangles.astype(np.int32))
+    return SurfaceFiles(key, *names)

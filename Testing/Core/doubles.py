@@ -6,6 +6,7 @@ doubles.py cli '{"signal_at": "clean"}' segment SCAN -o FOLDER`` is the terminal
 loads torch.
 """
 
+import dataclasses
 import json
 import os
 import signal
@@ -72,13 +73,29 @@ def result(image: Optional[sitk.Image] = None, name: str = "case", **provenance:
     return Result(name, image, labels, probability, measurements, facts, ("A warning.",), known, Review())
 
 
+def with_structures(made: Any, keys: List[str]) -> Any:
+    """A result with further structures: each has some slices of voxels of the liver."""
+    from LiverSegLib.images.grid import Grid
+    from LiverSegLib.measure.structures import measure_structures
+    from LiverSegLib.structures import Structure, Structures
+
+    liver = np.argwhere(labels_array() == 1)
+    mask = np.zeros(labels_array().shape, np.uint8)
+    for value, voxels in enumerate(np.array_split(liver, len(keys)), 1):
+        mask[tuple(voxels.T)] = value
+    table = tuple(Structure(n, key, key.capitalize(), (n, 80, 200)) for n, key in enumerate(keys, 1))
+    found = Structures(mask, table)
+    volumes = measure_structures(found, Grid.of(made.labels), 100.0)
+    return dataclasses.replace(made, structures=found, structure_volumes=volumes)
+
+
 class FakeSegmenter:
     """Goes through the stages of the real one and misbehaves as ``plan`` says.
 
     ``pause_at``: stage to wait in, for ``seconds`` (60); ``deaf``: without listening to cancel. ``raise_at``:
         stage to raise
     ``error`` in, a key of ``ERRORS``. ``signal_at``: stage to send this process SIGINT in, or ``signal``.
-    ``loading_s``: time to load.
+    ``loading_s``: time to load. ``structures``: keys of further structures that it finds.
     """
 
     made = 0
@@ -103,7 +120,8 @@ class FakeSegmenter:
                 progress(number / (len(STAGES) - 1), stage, stage.capitalize())
             self._misbehave(stage, cancel)
         image = source if isinstance(source, sitk.Image) else sitk.ReadImage(os.fspath(source))
-        return result(image, segmenters_made=type(self).made, pid=os.getpid(), options=options)
+        made = result(image, segmenters_made=type(self).made, pid=os.getpid(), options=options)
+        return with_structures(made, self.plan["structures"]) if self.plan.get("structures") else made
 
     def _misbehave(self, stage: str, cancel: Optional[Callable[[], bool]]) -> None:
         plan = self.plan
@@ -158,7 +176,7 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
     from LiverSegLib.worker import server as worker
     from LiverSegLib.worker import tasks
 
-    def make(model: str, device: str) -> FakeSegmenter:
+    def make(model: str, device: str, engine: str, tumours: Optional[str]) -> FakeSegmenter:
         print("a library prints")
         os.write(1, b'{"liverseg": 2, "type": "bye", "reason": "a library writes to descriptor 1"}\n')
         return FakeSegmenter(plan)

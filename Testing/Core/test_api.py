@@ -254,7 +254,8 @@ def test_cancel_stops_at_every_stage(segmenter, stage):
     "site",
     [("LiverSegLib.api", "read_scan"), ("LiverSegLib.inference.stage", "to_network"),
      ("LiverSegLib.inference.tiles", "blending_weight"), ("LiverSegLib.inference.label", "classify"),
-     ("LiverSegLib.api", "clean"), ("LiverSegLib.api", "estimate_phase"), ("LiverSegLib.api", "measure")],
+     ("LiverSegLib.postprocess", "clean"), ("LiverSegLib.api", "estimate_phase"),
+     ("LiverSegLib.api", "measure")],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
@@ -270,7 +271,7 @@ def test_memory_running_out_anywhere_is_one_sentence(segmenter, monkeypatch, sit
 
 
 def test_memory_running_out_while_loading_the_model(model, monkeypatch):
-    monkeypatch.setattr(stages, "build_network", lambda *a: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(stages, "load_engine", lambda *a: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(OutOfMemoryError, match="loading the model"):
         LiverSegLib.Segmenter(str(model), "cpu")
 

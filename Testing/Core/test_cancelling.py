@@ -166,7 +166,7 @@ SITES = [
     ("LiverSegLib.api", "read_scan"),
     ("LiverSegLib.inference.stage", "to_network"),
     ("LiverSegLib.inference.label", "classify"),
-    ("LiverSegLib.api", "clean"),
+    ("LiverSegLib.postprocess", "clean"),
     ("LiverSegLib.api", "estimate_phase"),
     ("LiverSegLib.api", "measure"),
 ]
@@ -191,14 +191,14 @@ def test_a_run_is_cancelled_within_a_tile_and_the_next_does_not_share_the_networ
     real = tiles.TileRunner._infer
     inside, most = [], []
 
-    def infer(runner, batch):
+    def infer(runner, batch, poll):
         inside.append(1)
         most.append(len(inside))
         try:
             if not slow.begun.is_set():
                 slow.begun.set()
                 slow.release.wait(LONG_S)
-            return real(runner, batch)
+            return real(runner, batch, poll)
         finally:
             inside.pop()
 

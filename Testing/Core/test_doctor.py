@@ -24,7 +24,9 @@ def test_examine_looks_at_everything_once(monkeypatch, probe_once):
         "scipy",
         "SimpleITK",
         "memory",
-        "torch",
+        "engine:openvino",
+        "engine:torch",
+        "engine:onnxruntime",
         "pydicom",
         "pillow",
         "drawing",
@@ -32,7 +34,7 @@ def test_examine_looks_at_everything_once(monkeypatch, probe_once):
     }
     assert wanted <= set(keys)
     by_key = {check.key: check for check in checks}
-    assert by_key["torch"].outcome == OK and by_key["device:cpu"].facts["threads"] >= 1
+    assert by_key["engine:torch"].outcome == OK and by_key["device:cpu"].facts["threads"] >= 1
     assert "computes in" in by_key["device:cpu"].text
     assert json.loads(json.dumps([check.to_dict() for check in checks]))
     assert all(check.advice for check in checks if check.outcome != OK)
@@ -63,35 +65,74 @@ def test_package_that_does_not_load_says_why(tmp_path, monkeypatch):
     assert check.outcome == FAILED and "libnothing.so" in check.text
 
 
+@pytest.fixture
+def engines(monkeypatch):
+    """What the probes of engines find: engine -> version, or None where it does not load; and the devices."""
+    found = {"openvino": "2025.4.1", "torch": "2.13.0", "onnxruntime": "1.27.0", "devices": []}
+
+    def probe(code):
+        if "describe_devices" in code:
+            return {"devices": found["devices"]}, ""
+        name = next(name for name in found if f'"{name}"' in code)
+        return ({"version": found[name]}, "") if found[name] else (None, f"No module named '{name}_c'")
+
+    monkeypatch.setattr(doctor, "probe", probe)
+    monkeypatch.setattr(
+        "LiverSegLib.inference.devices.installed_engines",
+        lambda: [name for name in found if name != "devices"],
+    )
+    return found
+
+
+def engine_lines():
+    return {check.key: check for check in doctor.check_engines()}
+
+
+def test_every_engine_is_a_line_with_its_version_or_why_it_does_not_load(engines):
+    engines["openvino"] = None
+    del engines["onnxruntime"]
+    lines = engine_lines()
+    assert lines["engine:openvino"].outcome == WARNING
+    assert lines["engine:openvino"].text == "does not load: No module named 'openvino_c'"
+    assert (lines["engine:torch"].outcome, lines["engine:torch"].text) == (OK, "2.13.0")
+    assert (lines["engine:onnxruntime"].outcome, lines["engine:onnxruntime"].text) == (OK, "not installed")
+    assert "engine" not in lines
+
+
 @pytest.mark.parametrize(
-    ("found", "problem", "outcome"),
-    [
-        (None, "No module named 'torch'", FAILED),
-        ({"version": "1.13.1+cpu", "devices": []}, "", FAILED),
-        ({"version": "2.1.0a0+git", "devices": []}, "", OK),
-        ({"version": "2.13.0", "devices": []}, "", OK),
-    ],
+    ("version", "outcome"), [("1.13.1+cpu", WARNING), ("2.1.0a0+git", OK), ("2.13.0", OK)]
 )
-def test_torch_must_be_there_and_new_enough(monkeypatch, found, problem, outcome):
-    monkeypatch.setattr(doctor, "probe", lambda code: (found, problem))
-    check = doctor.check_torch()[0]
-    assert check.outcome == outcome
-    assert (problem or found["version"]) in check.text
+def test_torch_must_be_new_enough(engines, version, outcome):
+    engines["torch"] = version
+    check = engine_lines()["engine:torch"]
+    assert check.outcome == outcome and version in check.text
 
 
-def test_every_device_is_a_line_with_memory_and_precision(monkeypatch):
+@pytest.mark.parametrize("broken", [{"torch": None}, {"torch": "1.13.1"}, {}])
+def test_without_an_engine_that_works_nothing_can_be_segmented(engines, broken):
+    devices = engines["devices"]
+    engines.clear()
+    engines.update(broken, devices=devices)
+    check = engine_lines()["engine"]
+    assert check.outcome == FAILED and "pip install openvino" in check.advice
+
+
+def test_every_device_is_a_line_with_engine_memory_and_precision(engines):
     gpu = {
         "kind": "cuda",
         "name": "A GPU",
+        "engine": "torch",
         "precision": "float16",
         "memory_bytes": 8 * 2**30,
         "free_bytes": 6 * 2**30,
     }
-    cpu = {"kind": "cpu", "name": "A processor", "precision": "bfloat16", "threads": 2}
-    monkeypatch.setattr(doctor, "probe", lambda code: ({"version": "2.13.0", "devices": [gpu, cpu]}, ""))
-    lines = {check.key: check.text for check in doctor.check_torch()}
-    assert lines["device:cuda"] == "A GPU; 8.0 GiB, 6.0 GiB free; computes in float16"
-    assert lines["device:cpu"] == "A processor; 2 threads; computes in bfloat16"
+    cpu = {
+        "kind": "cpu", "name": "A processor", "engine": "openvino", "precision": "bfloat16", "threads": 2
+    }  # fmt: skip
+    engines["devices"] = [gpu, cpu]
+    lines = {key: check.text for key, check in engine_lines().items()}
+    assert lines["device:cuda"] == "A GPU; 8.0 GiB, 6.0 GiB free; PyTorch computes in float16"
+    assert lines["device:cpu"] == "A processor; 2 threads; OpenVINO computes in bfloat16"
 
 
 def model(error=None):

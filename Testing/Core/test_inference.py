@@ -1,37 +1,22 @@
-"""Tiles, resampling, devices, and the fallback when memory runs out."""
+"""Tiles, resampling, devices, and what the tiles fall back to."""
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from engine_doubles import MPS, FakeEngine, failing, image_and_square, runner_of, running
 from phantom import ByAttenuation
-from torch import nn
 
 from LiverSegLib.errors import DeviceError, UsageError
 from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.images.resample import axis_aligned
-from LiverSegLib.inference import tiles
-from LiverSegLib.inference.devices import Device, bounded_threads, choose_device, describe_devices
+from LiverSegLib.inference import devices, tile_plan
+from LiverSegLib.inference.devices import choose_device, choose_devices, describe_devices
+from LiverSegLib.inference.engines.torch import bounded_threads
 from LiverSegLib.inference.label import classify, classify_at
 from LiverSegLib.inference.resample import NetworkRegion, normalise, to_network
-from LiverSegLib.inference.tiles import TileRunner, blending_weight, plan_tiles
+from LiverSegLib.inference.tile_plan import TilePlan, blending_weight, plan_tiles
 from LiverSegLib.models import Intensity
-
-CPU = Device("cpu", "CPU", "float32", 1)
-
-
-class Local(nn.Module):
-    """Two channels that depend on single voxels only, so tiling must not change the result."""
-
-    size_multiple, out_channels = 4, 2
-
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-
-    def forward(self, image):
-        self.calls.append(tuple(image.shape))
-        return torch.cat([image, image**2], 1)
 
 
 @pytest.mark.parametrize("shape", [(5, 6, 7), (16, 16, 16), (33, 20, 41), (64, 9, 24)])
@@ -47,35 +32,68 @@ def test_tiles_cover_every_voxel_and_stay_inside(shape):
     assert len(set(plan.starts)) == len(plan.starts)
 
 
+def rand(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape, np.float32) * 2 - 1
+
+
 @pytest.mark.parametrize("shape", [(5, 6, 7), (33, 20, 41)])
 def test_blending_gives_back_what_a_voxelwise_network_says(shape):
-    image = torch.rand(shape) * 2 - 1
-    logits = TileRunner(Local(), CPU).run(image, plan_tiles(shape, (16, 16, 24), 4))
-    assert torch.allclose(logits, torch.stack([image, image**2]), atol=1e-5)
+    image = rand(*shape)
+    logits = running(FakeEngine()).run(image, plan_tiles(shape, (16, 16, 24), 4))
+    assert np.allclose(logits, np.stack([image, image**2]), atol=1e-5)
+
+
+def test_tiles_run_side_by_side_where_the_engine_has_room():
+    image, engine = rand(33, 20, 41), FakeEngine(at_once=3)
+    logits = running(engine).run(image, plan_tiles(image.shape, (16, 16, 24), 4))
+    assert np.allclose(logits, np.stack([image, image**2]), atol=1e-5)
+    assert engine.calls[0][0] == 1 and engine.calls[1][0] == 3
 
 
 def test_mirrored_tiles_are_mirrored_back():
-    image = torch.rand(20, 20, 30) * 2 - 1
-    network = Local()
-    logits = TileRunner(network, CPU).run(image, plan_tiles(image.shape, (16, 16, 24), 4), mirror_axes=(0, 2))
-    assert torch.allclose(logits, torch.stack([image, image**2]), atol=1e-5)
-    assert len(network.calls) == 4 * len(plan_tiles(image.shape, (16, 16, 24), 4).starts)
+    image, engine = rand(20, 20, 30), FakeEngine()
+    plan = plan_tiles(image.shape, (16, 16, 24), 4)
+    logits = running(engine).run(image, plan, mirror_axes=(0, 2))
+    assert np.allclose(logits, np.stack([image, image**2]), atol=1e-5)
+    assert len(engine.calls) == 4 * len(plan.starts)
+
+
+def test_several_channels_go_to_the_network_together():
+    image = rand(2, 9, 20, 30)
+    engine = FakeEngine(lambda tiles: tiles[:, :1] - tiles[:, 1:], out_channels=1)
+    logits = running(engine).run(image, plan_tiles(image.shape[1:], (8, 16, 24), 4))
+    assert np.allclose(logits[0], image[0] - image[1], atol=1e-5)
+
+
+def test_a_network_of_two_dimensions_gets_slices():
+    image, engine = rand(5, 20, 30), FakeEngine(multiple=(4, 4))
+    plan = plan_tiles(image.shape, (1, 16, 24), (1, 4, 4))
+    logits = running(engine).run(image, plan, mirror_axes=(1,))
+    assert np.allclose(logits, np.stack([image, image**2]), atol=1e-5)
+    assert set(engine.calls) == {(1, 1, 16, 24)}
+
+
+def test_a_weight_of_ones_averages_tiles():
+    plan = TilePlan(((0, 0, 0), (0, 0, 2)), (4, 4, 6), (4, 4, 8))
+    counting = iter((1.0, 3.0))
+    engine = FakeEngine(lambda tiles: np.full_like(tiles, next(counting)), out_channels=1)
+    logits = running(engine).run(rand(4, 4, 8), plan, weight=np.ones(plan.size, np.float32))
+    assert logits[0, 0, 0].tolist() == [1, 1, 2, 2, 2, 2, 3, 3]
 
 
 def test_tiles_of_air_are_not_computed_and_are_background():
-    network = Local()
-    logits = TileRunner(network, CPU).run(
-        torch.full((16, 16, 24), -1.0), plan_tiles((16, 16, 24), (16, 16, 24), 4)
-    )
-    assert network.calls == []
+    engine = FakeEngine()
+    image = np.full((16, 16, 24), -1.0, np.float32)
+    logits = running(engine).run(image, plan_tiles(image.shape, (16, 16, 24), 4))
+    assert engine.calls == []
     assert (logits.argmax(0) == 0).all()
 
 
 def test_the_weight_peaks_in_the_middle_and_never_vanishes():
     weight = blending_weight((9, 11, 13))
-    assert weight.argmax() == weight.numel() // 2
-    assert weight.min() >= tiles.LOWEST_WEIGHT
-    assert torch.allclose(weight, weight.flip(0, 1, 2))
+    assert weight.argmax() == weight.size // 2 and weight.dtype == np.float32
+    assert weight.min() >= np.float32(tile_plan.LOWEST_WEIGHT)
+    assert np.allclose(weight, np.flip(weight))
 
 
 def test_progress_may_stop_the_work_between_tiles():
@@ -89,77 +107,47 @@ def test_progress_may_stop_the_work_between_tiles():
         if len(seen) == 3:
             raise Stop
 
-    network = Local()
+    engine = FakeEngine()
     with pytest.raises(Stop):
-        TileRunner(network, CPU).run(
-            torch.rand(40, 40, 40), plan_tiles((40, 40, 40), (16, 16, 24), 4), progress=progress
-        )
-    assert len(network.calls) == 2
+        running(engine).run(rand(40, 40, 40), plan_tiles((40, 40, 40), (16, 16, 24), 4), progress=progress)
+    assert len(engine.calls) == 2
     assert seen == sorted(seen)
 
 
-class Greedy(Local):
-    """Runs out of memory as a GPU does until it has been asked a number of times."""
-
-    def __init__(self, failures):
-        super().__init__()
-        self.failures = failures
-
-    def __deepcopy__(self, memo):
-        return self  # one count of failures for all
-
-    def forward(self, image):
-        if self.failures:
-            self.failures -= 1
-            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return super().forward(image)
+OUT_OF_MEMORY = RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
 
 @pytest.mark.parametrize(("failures", "kind", "fallbacks"), [(1, "mps", 1), (2, "cpu", 2)])
-def test_memory_running_out_means_one_tile_at_a_time_and_then_the_cpu(monkeypatch, failures, kind, fallbacks):
-    placed = []
+def test_memory_running_out_means_one_tile_at_a_time_and_then_the_cpu(failures, kind, fallbacks):
+    left = [failures]
 
-    def place(self, device):  # no GPU here: only remember where the network would go
-        placed.append(device.kind)
-        self._device = device
+    def greedy(tiles):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OUT_OF_MEMORY
+        return image_and_square(tiles)
 
-    monkeypatch.setattr(TileRunner, "_place", place)
-    monkeypatch.setattr(torch.Tensor, "to", _stay_on_cpu(torch.Tensor.to))
-    monkeypatch.setattr(TileRunner, "_infer", lambda self, batch: self._network(batch))
-    runner = TileRunner(Greedy(failures), Device("mps", "Apple GPU", "float32", 1))
-    image = torch.rand(20, 20, 20)
-    monkeypatch.setattr(torch, "zeros", _on_cpu(torch.zeros))
+    graphics = FakeEngine(greedy, MPS)
+    runner = runner_of([graphics, FakeEngine()])
+    runner._checked = True
+    image = rand(20, 20, 20)
     logits = runner.run(image, plan_tiles(image.shape, (16, 16, 16), 4))
-    assert torch.allclose(logits[0], image, atol=1e-5)
-    assert placed[-1] == kind
+    assert np.allclose(logits[0], image, atol=1e-5)
+    assert runner.device.kind == kind and graphics.freed == failures
     assert len(runner.fallbacks) == fallbacks
     assert all("memory" in sentence for sentence in runner.fallbacks)
 
 
-def _stay_on_cpu(original):
-    return lambda self, *a, **k: self if a and isinstance(a[0], str) else original(self, *a, **k)
-
-
-def _on_cpu(original):
-    def zeros(*a, **k):
-        k.pop("device", None)
-        return original(*a, **k)
-
-    return zeros
-
-
 def test_memory_running_out_on_the_cpu_is_passed_on():
     with pytest.raises(RuntimeError, match="out of memory"):
-        TileRunner(Greedy(99), CPU).run(torch.rand(8, 8, 8), plan_tiles((8, 8, 8), (8, 8, 8), 4))
+        running(FakeEngine(failing(OUT_OF_MEMORY))).run(rand(8, 8, 8), plan_tiles((8,) * 3, (8,) * 3, 4))
 
 
-def test_another_error_of_the_cpu_is_no_reason_for_a_fallback():
-    class Broken(Local):
-        def forward(self, image):
-            raise ValueError("broken")
-
+def test_an_error_of_the_only_engine_is_passed_on():
     with pytest.raises(ValueError, match="broken"):
-        TileRunner(Broken(), CPU).run(torch.rand(8, 8, 8), plan_tiles((8, 8, 8), (8, 8, 8), 4))
+        running(FakeEngine(failing(ValueError("broken")))).run(
+            rand(8, 8, 8), plan_tiles((8,) * 3, (8,) * 3, 4)
+        )
 
 
 def ball(size, spacing, radius=30.0):
@@ -180,8 +168,8 @@ def test_there_and_back_keeps_a_ball_in_its_place(spacing):
     region = NetworkRegion.over(volume.grid, volume.grid.box, (2.0, 2.0, 2.0))
     hu = to_network(volume, region)
     assert hu.shape == region.shape
-    inside = ((hu + 100) / 200).clamp(0, 1)
-    labels, probability = classify(torch.stack([1 - inside, inside]), region, volume, (0, 1))
+    inside = ((hu + 100) / 200).clip(0, 1)
+    labels, probability = classify(np.stack([1 - inside, inside]), region, volume, (0, 1))
     overlap = 2 * (mask & (labels == 1)).sum() / (mask.sum() + (labels == 1).sum())
     assert overlap > 0.95
     centre = np.argwhere(labels == 1).mean(0)
@@ -193,9 +181,7 @@ def test_a_box_is_resampled_where_it_lies():
     image, _ = ball((40, 40, 40), (2.0, 2.0, 2.0))
     volume = patient_order(image)
     region = NetworkRegion.over(volume.grid, (slice(4, 20), slice(10, 30), slice(6, 40)), (2.0, 2.0, 2.0))
-    assert torch.equal(
-        to_network(volume, region), torch.from_numpy(volume.array[4:20, 10:30, 6:40].astype(np.float32))
-    )
+    assert np.array_equal(to_network(volume, region), volume.array[4:20, 10:30, 6:40])
 
 
 def test_thinned_slices_do_not_shift_the_scan():
@@ -203,7 +189,7 @@ def test_thinned_slices_do_not_shift_the_scan():
     image, _ = ball((45, 45, 180), spacing)
     volume = patient_order(image)
     region = NetworkRegion.over(volume.grid, volume.grid.box, (6.0, 6.0, 6.0))
-    bright = (to_network(volume, region) + 100).numpy()
+    bright = to_network(volume, region) + 100
     centre = (bright * np.arange(bright.shape[0])[:, None, None]).sum() / bright.sum()
     assert centre == pytest.approx((bright.shape[0] - 1) / 2, abs=0.1)
 
@@ -221,18 +207,20 @@ def test_padding_beyond_the_ct_range_does_not_leak():
      (Intensity("ct-percentile", clip=(-100, 200), mean=40.0, std=20.0), [-7.0, 0.0, 8.0])],
 )  # fmt: skip
 def test_normalisation_is_what_the_manifest_says(intensity, expected):
-    assert normalise(torch.tensor([-1000.0, 40.0, 900.0]), intensity).tolist() == pytest.approx(expected)
+    assert normalise(np.array([-1000.0, 40.0, 900.0], np.float32), intensity).tolist() == pytest.approx(
+        expected
+    )
 
 
 def test_zscore_normalises_by_the_image_itself():
-    values = normalise(torch.randn(1000) * 50 + 30, Intensity("zscore"))
-    assert float(values.mean()) == pytest.approx(0, abs=1e-4)
-    assert float(values.std()) == pytest.approx(1, abs=1e-3)
+    values = normalise(rand(1000) * 50 + 30, Intensity("zscore"))
+    assert values.mean() == pytest.approx(0, abs=1e-4)
+    assert values.std(ddof=1) == pytest.approx(1, abs=1e-3)
 
 
 def test_threads_are_given_back():
     before = torch.get_num_threads()
-    with bounded_threads(1):
+    with bounded_threads(torch, 1):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 
@@ -253,15 +241,82 @@ def test_nonsense_is_refused():
         choose_device("tpu")
     with pytest.raises(UsageError, match="int4"):
         choose_device("cpu", precision="int4")
+    with pytest.raises(UsageError, match="abacus"):
+        choose_device("cpu", engine="abacus")
 
 
-def test_missing_torch_is_a_sentence(monkeypatch):
-    import sys
+@pytest.fixture
+def installed(monkeypatch):
+    """Which engines seem to be installed; on a processor without bfloat16."""
+    names = list(devices.ENGINES)
+    monkeypatch.setattr(devices, "installed_engines", lambda: [n for n in devices.ENGINES if n in names])
+    monkeypatch.setattr(devices, "_cpu_facts", lambda: "model name : A processor\nflags : avx2")
+    monkeypatch.setattr(devices, "graphics_driver", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    return names
 
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(DeviceError, match="PyTorch is not installed"):
+
+def chosen(*arguments, **more):
+    return [(device.engine, device.kind, device.precision) for device in choose_devices(*arguments, **more)]
+
+
+def test_on_a_cpu_the_fastest_engine_comes_first_and_the_others_behind(installed):
+    openvino, torch_, onnxruntime = (
+        (name, "cpu", "float32") for name in ("openvino", "torch", "onnxruntime")
+    )
+    assert chosen() == [openvino, torch_, onnxruntime]
+    installed.remove("openvino")
+    assert chosen() == [torch_, onnxruntime]
+    installed.remove("torch")
+    assert chosen("auto") == chosen("cpu") == [onnxruntime]
+    assert choose_device().name == "A processor"
+
+
+def test_an_engine_that_is_asked_for_has_no_other_behind_it(installed):
+    assert chosen("cpu", engine="onnxruntime") == [("onnxruntime", "cpu", "float32")]
+    installed.remove("onnxruntime")
+    with pytest.raises(DeviceError, match="ONNX Runtime is not installed; available: OpenVINO, PyTorch"):
+        choose_device(engine="onnxruntime")
+    with pytest.raises(DeviceError, match="OpenVINO computes on the CPU only"):
+        choose_device("cuda", engine="openvino")
+
+
+def test_bfloat16_is_for_processors_that_compute_it_with_float32_behind(installed, monkeypatch):
+    monkeypatch.setattr(devices, "_cpu_facts", lambda: "flags : avx512_bf16 amx_bf16")
+    assert chosen("cpu", engine="openvino") == [
+        ("openvino", "cpu", "bfloat16"),
+        ("openvino", "cpu", "float32"),
+    ]
+    assert chosen("cpu", engine="onnxruntime") == [("onnxruntime", "cpu", "float32")]
+    assert chosen("cpu", engine="torch", precision="float32") == [("torch", "cpu", "float32")]
+
+
+def test_a_graphics_card_is_pytorchs_and_the_cpu_stands_behind_it(installed, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    assert chosen()[:2] == [("torch", "cuda", "float16"), ("openvino", "cpu", "float32")]
+    installed.remove("torch")
+    assert chosen()[0] == ("openvino", "cpu", "float32")
+    with pytest.raises(DeviceError, match="CUDA needs PyTorch"):
+        choose_device("cuda")
+
+
+def test_without_a_driver_pytorch_is_not_loaded_to_look_for_a_card(installed, monkeypatch):
+    monkeypatch.setattr(devices, "require_torch", lambda: pytest.fail("PyTorch was loaded"))
+    monkeypatch.delitem(devices.sys.modules, "torch")
+    assert chosen()[0] == ("openvino", "cpu", "float32")
+
+
+def test_no_engine_at_all_is_a_sentence(installed):
+    installed.clear()
+    with pytest.raises(DeviceError, match="install OpenVINO, ONNX Runtime or PyTorch"):
         choose_device("cpu")
     assert describe_devices() == []
+
+
+def test_an_engine_that_is_missing_is_not_looked_for_twice(monkeypatch):
+    monkeypatch.setitem(devices.sys.modules, "torch", None)
+    assert "torch" not in devices.installed_engines()
 
 
 def test_the_phantom_network_tells_tissues_apart():
@@ -269,50 +324,22 @@ def test_the_phantom_network_tells_tissues_apart():
     assert network(torch.full((1, 1, 2, 2, 2), 0.1)).argmax(1).unique().tolist() == [1]
 
 
-MPS = Device("mps", "Apple GPU", "float32", 1)
-
-
-@pytest.fixture
-def fake_device(monkeypatch):
-    """A device named "mps" that is the CPU; returns a dict whose "compute" is what it does to a batch."""
-    device = {"compute": lambda network, batch: network(batch)}
-
-    def infer(self, batch):
-        return device["compute"](self._network, batch) if self.device.kind == "mps" else self._network(batch)
-
-    monkeypatch.setattr(TileRunner, "_place", lambda self, place: setattr(self, "_device", place))
-    monkeypatch.setattr(torch.Tensor, "to", _stay_on_cpu(torch.Tensor.to))
-    monkeypatch.setattr(torch, "zeros", _on_cpu(torch.zeros))
-    monkeypatch.setattr(TileRunner, "_infer", infer)
-    return device
-
-
 def run_ball(runner):
-    image = torch.rand(20, 20, 20, generator=torch.Generator().manual_seed(1))
+    image = rand(20, 20, 20, seed=1)
     logits = runner.run(image, plan_tiles(image.shape, (16, 16, 16), 4))
-    assert torch.allclose(logits, torch.stack([image, image**2]), atol=1e-5)
-
-
-def _raise(error):
-    def compute(network, batch):
-        raise error
-
-    return compute
+    assert np.allclose(logits, np.stack([image, image**2]), atol=1e-5)
 
 
 @pytest.mark.parametrize(
     "compute, words",
     [
-        (lambda network, batch: network(batch).flip(1) * 3, "computes other results than the CPU"),
-        (lambda network, batch: network(batch) * float("nan"), "computes other results than the CPU"),
-        (_raise(NotImplementedError("ConvTranspose 3D is not supported on MPS")), "ConvTranspose 3D is not"),
+        (lambda tiles: image_and_square(tiles)[:, ::-1] * 3, "computes other results than the CPU"),
+        (lambda tiles: image_and_square(tiles) * np.nan, "computes other results than the CPU"),
+        (failing(NotImplementedError("ConvTranspose 3D is not supported on MPS")), "ConvTranspose 3D is not"),
     ],
 )
-def test_a_device_that_fails_or_computes_otherwise_is_not_used_and_that_is_said_once(
-    fake_device, compute, words
-):
-    runner = TileRunner(Local(), MPS)
-    fake_device["compute"] = compute
+def test_a_device_that_fails_or_computes_otherwise_is_not_used_and_that_is_said_once(compute, words):
+    runner = runner_of([FakeEngine(compute, MPS), FakeEngine()])
     runner.new_scan()
     run_ball(runner)
     assert runner.device.kind == "cpu"
@@ -322,63 +349,52 @@ def test_a_device_that_fails_or_computes_otherwise_is_not_used_and_that_is_said_
     assert runner.device.kind == "cpu" and runner.fallbacks == []
 
 
-def test_a_device_that_computes_what_the_cpu_computes_is_used(fake_device):
-    runner = TileRunner(Local(), MPS)
+def test_a_device_that_computes_what_the_cpu_computes_is_used():
+    runner = runner_of([FakeEngine(device=MPS), FakeEngine()])
     run_ball(runner)
     assert runner.device.kind == "mps" and runner.fallbacks == []
 
 
-def test_a_device_that_breaks_in_the_middle_of_a_scan_leaves_it_to_the_cpu(fake_device):
-    runner = TileRunner(Local(), MPS)
+def test_a_device_that_breaks_in_the_middle_of_a_scan_leaves_it_to_the_cpu():
+    graphics = FakeEngine(device=MPS)
+    runner = runner_of([graphics, FakeEngine()])
     run_ball(runner)
-    fake_device["compute"] = _raise(RuntimeError("CUDA error: unspecified launch failure\nmore"))
+    graphics.compute = failing(RuntimeError("CUDA error: unspecified launch failure\nmore"))
     run_ball(runner)
     assert runner.device.kind == "cpu"
     assert "unspecified launch failure)" in runner.fallbacks[0]
 
 
-def test_a_fallback_for_lack_of_memory_lasts_for_one_scan(fake_device):
-    runner = TileRunner(Local(), MPS)
-    fake_device["compute"] = _raise(RuntimeError("MPS backend out of memory"))
+def test_a_fallback_for_lack_of_memory_lasts_for_one_scan():
+    graphics = FakeEngine(device=MPS)
+    runner = runner_of([graphics, FakeEngine()])
+    run_ball(runner)
+    graphics.compute = failing(RuntimeError("MPS backend out of memory"))
     runner.new_scan()
     run_ball(runner)
     assert runner.device.kind == "cpu" and "memory" in runner.fallbacks[-1]
-    fake_device["compute"] = lambda network, batch: network(batch)
+    graphics.compute = image_and_square
     runner.new_scan()
     assert runner.device.kind == "mps" and runner.fallbacks == []
     run_ball(runner)
     assert runner.device.kind == "mps" and runner.fallbacks == []
 
 
-def test_progress_does_not_run_backwards_when_a_device_breaks(fake_device):
-    runner, seen, left = TileRunner(Local(), MPS), [], [4]
+def test_progress_does_not_run_backwards_when_a_device_breaks():
+    graphics, seen, left = FakeEngine(device=MPS), [], [4]
+    runner = runner_of([graphics, FakeEngine()])
 
-    def compute(network, batch):
+    def compute(tiles):
         left[0] -= 1
         if not left[0]:
             raise RuntimeError("broken")
-        return network(batch)
+        return image_and_square(tiles)
 
-    fake_device["compute"] = compute
-    image = torch.rand(20, 20, 40)
+    graphics.compute = compute
+    image = rand(20, 20, 40)
     runner.run(image, plan_tiles(image.shape, (16, 16, 16), 4), progress=seen.append)
     assert runner.device.kind == "cpu"
     assert seen == sorted(seen) and seen.count(seen[2]) > 1
-
-
-def test_cancelling_is_asked_between_the_layers_of_a_tile():
-    class Layered(Local):
-        def __init__(self):
-            super().__init__()
-            self.layers = nn.Sequential(*(nn.Identity() for _ in range(10)))
-
-        def forward(self, image):
-            return super().forward(self.layers(image))
-
-    polls = []
-    plan = plan_tiles((8, 8, 8), (8, 8, 8), 4)
-    TileRunner(Layered(), CPU).run(torch.rand(8, 8, 8), plan, poll=lambda: polls.append(1))
-    assert len(polls) == 10
 
 
 def test_an_oblique_scan_is_smoothed_as_an_aligned_one_is():
@@ -387,7 +403,7 @@ def test_an_oblique_scan_is_smoothed_as_an_aligned_one_is():
     image.SetSpacing((0.7, 0.7, 1.0))
     volume = patient_order(image)
     region = NetworkRegion.over(volume.grid, volume.grid.box, (2.0, 2.0, 2.0))
-    aligned = to_network(volume, region)[4:-4, 4:-4, 4:-4].numpy().std()
+    aligned = to_network(volume, region)[4:-4, 4:-4, 4:-4].std()
     c, s = np.cos(np.radians(25)), np.sin(np.radians(25))
     image.SetDirection([c, -s, 0, s, c, 0, 0, 0, 1])
     copy = sitk.GetArrayFromImage(axis_aligned(image, 2.0))
@@ -400,7 +416,7 @@ def test_voxels_outside_the_searched_box_of_an_oblique_scan_are_never_labelled()
     volume = patient_order(image)
     box = (slice(0, 15), slice(0, 15), slice(0, 15))  # of the network's voxels 8 reach beyond
     region = NetworkRegion.over(volume.grid, box, (2.0, 2.0, 2.0))
-    scores = torch.stack([torch.zeros(region.shape), torch.ones(region.shape)])
+    scores = np.stack([np.zeros(region.shape, np.float32), np.ones(region.shape, np.float32)])
     labels, probability = classify_at(scores, region, volume, volume, (0, 1))
     assert labels[:15, :15, :15].all()
     labels[:15, :15, :15] = probability[:15, :15, :15] = 0

@@ -42,6 +42,10 @@ MESSAGES = [
         "f", "o", "refine", "tumor", (0, 2, 0, 3, 1, 3), "b.npy", ((1.0, 2.0, 3.0),),
         strokes=(StrokeLine(((0.5, 0.0, 1.0), (2.0, 0.0, 1.0)), 3.0, False),), size=4.0,
     ),
+    protocol.AddModel("n", "/a/model.zip", configuration="3d_fullres"),
+    protocol.RemoveModel("q", "theirs"),
+    protocol.ModelAdded("n", "theirs"),
+    protocol.ModelRemoved("q", "theirs"),
     Cancel("c", "s-1"),
     Shutdown("z"),
     protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),
@@ -279,7 +283,9 @@ class TestSegmenting:
             )
         assert answer.name == "Case 7"
         assert answer.surfaces == {} and answer.probability is None
-        assert answer.provenance["options"] == {"series": "1.2", "mirror": True, "minimum_lesion_ml": 0.5}
+        assert answer.provenance["options"] == {
+                "series": "1.2", "mirror": True, "minimum_lesion_ml": 0.5, "structures": None,
+            }  # fmt: skip
 
     def test_the_model_stays_loaded_until_another_is_asked_for(self):
         with client() as worker:
@@ -309,11 +315,11 @@ class TestSegmenting:
         code = (
             f"import sys; sys.path[:0] = [{str(doubles.ROOT)!r}, {str(Path(phantom.__file__).parent)!r}]\n"
             "from LiverSegLib.worker import server as worker\n"
-            "def segmenter(model, device):\n"
+            "def segmenter(model, device, engine, tumours):\n"
             "    import phantom\n"
             "    from LiverSegLib import Segmenter, networks\n"
             "    networks.ARCHITECTURES['ByAttenuation'] = phantom.ByAttenuation\n"
-            "    return Segmenter(model, device)\n"
+            "    return Segmenter(model, device, engine=engine, tumours=tumours)\n"
             "assert 'torch' not in sys.modules\n"
             "sys.exit(worker.main(segmenter))"
         )

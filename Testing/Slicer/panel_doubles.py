@@ -20,16 +20,20 @@ from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.scene import parts, results, segments  # noqa: E402
 from LiverSegSlicer.scene.rejected_lesions import toldLesions  # noqa: E402
 from LiverSegSlicer.scene.volumes import volumeGrid  # noqa: E402
-from LiverSegSlicer.work.requirements import TorchState  # noqa: E402
+from LiverSegSlicer.work.engines import EngineState, Offer  # noqa: E402
 
 SPACING = (4.0, 4.0, 5.0)
 SHAPE = (24, 60, 60)
-TORCH_OK = TorchState("ok", "2.8.0", "PyTorch 2.8.0")
-TORCH_MISSING = TorchState(
+OPENVINO = Offer("openvino", 49, 151, "suits this computer")
+TORCH = Offer("torch", 250, 1000, "runs models of other programs too")
+ENGINE_OK = EngineState("ok", "torch", "PyTorch 2.8.0, CPU", usable=("torch",))
+OPENVINO_ALONE = EngineState("ok", "openvino", "OpenVINO 2025.3, CPU", "", (TORCH,), ("openvino",))
+ENGINE_MISSING = EngineState(
     "missing",
     None,
-    "PyTorch is not installed",
-    "LiverSeg computes with PyTorch, which this Slicer does not have. It is downloaded once, about 190 MB.",
+    "not installed",
+    "LiverSeg needs a library that runs its networks, which Slicer does not bring.",
+    (OPENVINO, TORCH),
 )
 
 
@@ -122,7 +126,7 @@ class FakeWorker:
     def setIdleMinutes(self, minutes):
         self.idleMinutes = minutes
 
-    def start(self, model=None, device="auto"):
+    def start(self, model=None, device="auto", tumors=None):
         self.started.append((model, device))
 
 
@@ -135,8 +139,8 @@ class FakeLogic(LiverSegLogic):
         self.runs = []
         self.background = []
         self.options = []
-        self.torch = TORCH_OK
-        self.installed = TORCH_OK
+        self.engine = ENGINE_OK
+        self.models = []
         self.installError = None
         self.tumours = 2
 
@@ -183,15 +187,36 @@ class FakeLogic(LiverSegLogic):
 
         return self._started(progress, completed, work)
 
-    def torchState(self):
-        return self.torch
+    def engineState(self):
+        return self.engine
+
+    def installEngineAsync(self, engine, progress=None, completed=None):
+        def work():
+            self.engine = EngineState("ok", engine, "OpenVINO 2025.3, CPU", "", (TORCH,), (engine,))
+            return "OpenVINO"
+
+        return self._started(progress, completed, work)
+
+    def addModelAsync(self, source, configuration=None, progress=None, completed=None):
+        def work():
+            self.models.append(("add", source))
+            return "theirs"
+
+        return self._started(progress, completed, work)
+
+    def removeModelAsync(self, name, progress=None, completed=None):
+        def work():
+            self.models.append(("remove", name))
+            return name
+
+        return self._started(progress, completed, work)
 
     def installTorch(self, confirm):
-        if not confirm(self.torch.request):
+        if not confirm("PyTorch is a download of about 250 MB."):
             return False
         if self.installError is not None:
             raise self.installError
-        self.torch = self.installed
+        self.engine = ENGINE_OK
         return True
 
     def _started(self, progress, completed, work):

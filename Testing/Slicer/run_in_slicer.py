@@ -3,8 +3,8 @@
     Slicer --testing --no-splash --ignore-slicerrc --disable-cli-modules \\
         --additional-module-paths LiverSeg --python-script Testing/Slicer/run_in_slicer.py
 
-Exit status 0: the test passed. Without PyTorch in Slicer the parts of it that segment are skipped, unless
-LIVERSEG_TEST_NEEDS_TORCH=1.
+Exit status 0: the test passed. Without an engine in Slicer the parts of it that segment are skipped, unless
+LIVERSEG_TEST_NEEDS_ENGINE=1.
 """
 
 import traceback

@@ -134,9 +134,29 @@ class TestSegmenting:
     def test_options_reach_the_worker(self, make):
         from LiverSegSlicer.scene.parts import summaryOf
 
-        node = make().segment(addVolume(), mirror=True, minimumLesionMl=0.5)
+        node = make().segment(addVolume(), mirror=True, minimumLesionMl=0.5, structures=["aorta"])
         options = summaryOf(node)["provenance"]["options"]
-        assert options == {"mirror": True, "minimum_lesion_ml": 0.5, "series": None}
+        wanted = {"mirror": True, "minimum_lesion_ml": 0.5, "series": None, "structures": ["aorta"]}
+        assert options == wanted
+
+    def test_structures_come_as_segments_with_surfaces(self, make):
+        from LiverSegSlicer.scene.parts import summaryOf
+
+        node = make(structures=["aorta", "a/b c"]).segment(addVolume())
+        segmentation = node.GetSegmentation()
+        assert list(segmentation.GetSegmentIDs())[3:] == ["structure-aorta", "structure-a/b c"]
+        for key in ("structure-aorta", "structure-a/b c"):
+            assert node.GetClosedSurfaceInternalRepresentation(key).GetNumberOfPoints() > 0
+        before = summaryOf(node)["structures"]
+        make().measure(node)
+        assert summaryOf(node)["structures"] == before
+
+    def test_two_models_are_loaded_and_kept_warm(self, make):
+        logic, volumeNode = make(warm="for this test alone, too"), addVolume()
+        logic.segment(volumeNode, tumors="lesions")
+        assert "Model default with lesions is loaded" in logic.worker.logText()
+        assert logic.worker.isWarmFor("default", "auto", "lesions")
+        assert not logic.worker.isWarmFor("default", "auto")
 
     @pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int32", "uint32", "float32", "float64"])
     def test_every_type_of_voxels(self, make, kind):

@@ -74,7 +74,7 @@ def test_closing_the_panel_during_an_installation_is_no_error(hand, monkeypatch)
         return True
 
     monkeypatch.setattr(hand.logic, "installTorch", install, raising=False)
-    hand.panel._torch._onInstall()
+    hand.panel._engine._installTorch()
     hand.settle()
 
 

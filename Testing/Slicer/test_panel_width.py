@@ -1,9 +1,10 @@
 """No state of the panel asks for more width than Slicer's dock has, whatever its sentences say."""
 
 import pytest
-from panel_doubles import TORCH_MISSING, FakeLogic, madeUpScan
+from panel_doubles import ENGINE_MISSING, FakeLogic, madeUpScan
 from panel_hand import makeHand
 from test_panel_layout import SENTENCE
+from test_panel_models import hundred, modelFacts
 
 from LiverSegLib.errors import WorkerError
 
@@ -45,9 +46,9 @@ def withSettings(hand):
     hand.click("fattySettingsButton")
 
 
-def withoutTorch(hand):
+def withoutEngine(hand):
     madeUpScan()
-    hand.logic.torch = TORCH_MISSING
+    hand.logic.engine = ENGINE_MISSING
     hand.panel.enter()
     assert hand.seen("installWidget")
 
@@ -79,9 +80,25 @@ def withAdvanced(hand):
     hand.open("advancedSection")
 
 
+def withModels(hand):
+    withAdvanced(hand)
+    hand.panel.parameters.model = "total"
+    hand.panel._models.look()
+    hand.panel._draw()
+    hand.settle()
+    hand.clickRow("modelsTable", 1)
+    assert hand.seen("structuresWidget") and LONG.strip()[:40] in hand.text("modelDetailLabel")
+
+
+def modelList():
+    """A model with a hundred classes and a long license."""
+    bundled = modelFacts("default", isBundled=True, hasTumors=True)
+    return bundled, modelFacts("total", structures=hundred(), licence=LONG)
+
+
 STATES = {
     "empty": lambda hand: None,
-    "no torch": withoutTorch,
+    "no engine": withoutEngine,
     "running": running,
     "result": withResult,
     "ROIs": withRois,
@@ -93,6 +110,7 @@ STATES = {
     "log": withLog,
     "report": withReport,
     "advanced": withAdvanced,
+    "models": withModels,
 }
 
 
@@ -105,9 +123,11 @@ def hand(host, scene, window):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_panel_fits_the_dock(hand, state):
+def test_the_panel_fits_the_dock(hand, state, monkeypatch):
     from LiverSegSlicer.selftest_hand import MOST_WIDTH, leastWidth, tooWide
 
+    if state == "models":
+        monkeypatch.setattr("LiverSegSlicer.panel.models_section.allModels", modelList)
     STATES[state](hand)
     hand.settle()
     assert leastWidth(hand.panel._uiWidget) <= MOST_WIDTH, tooWide(hand.panel._uiWidget)

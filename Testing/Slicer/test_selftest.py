@@ -1,4 +1,4 @@
-"""LiverSegTest where not all of Slicer is there: without main window, without PyTorch; and what it finds."""
+"""LiverSegTest where not all of Slicer is there: no main window, no engine; and what it finds."""
 
 import importlib
 
@@ -7,10 +7,10 @@ import pytest
 
 
 @pytest.fixture
-def withoutTorch(monkeypatch):
-    for name in ("logic", "work.requirements"):
+def withoutEngine(monkeypatch):
+    for name in ("logic", "work.engines"):
         module = importlib.import_module(f"LiverSegSlicer.{name}")
-        monkeypatch.setattr(module, "torchState", lambda: panel_doubles.TORCH_MISSING)
+        monkeypatch.setattr(module, "engineState", lambda: panel_doubles.ENGINE_MISSING)
 
 
 def runSelfTest():
@@ -19,28 +19,30 @@ def runSelfTest():
     slicer.selfTests["LiverSeg"](msec=1)
 
 
-def test_without_torch_it_says_loudly_what_was_skipped(host, scene, window, ownModules, withoutTorch, caplog):
+def test_without_an_engine_it_says_loudly_what_was_skipped(
+    host, scene, window, ownModules, withoutEngine, caplog
+):
     runSelfTest()
     (said,) = [record.message for record in caplog.records if "SKIPPED" in record.message]
-    assert "PyTorch is not installed" in said and "segmenting" in said and "the report" in said
+    assert "not installed" in said and "segmenting" in said and "the report" in said
 
 
-def test_without_torch_it_fails_where_torch_must_be(
-    host, scene, window, ownModules, withoutTorch, monkeypatch
+def test_without_an_engine_it_fails_where_one_must_be(
+    host, scene, window, ownModules, withoutEngine, monkeypatch
 ):
-    monkeypatch.setenv("LIVERSEG_TEST_NEEDS_TORCH", "1")
-    with pytest.raises(AssertionError, match="PyTorch is missing"):
+    monkeypatch.setenv("LIVERSEG_TEST_NEEDS_ENGINE", "1")
+    with pytest.raises(AssertionError, match="engine is missing"):
         runSelfTest()
 
 
-def test_a_panel_that_is_too_wide_fails_it(host, scene, window, ownModules, withoutTorch, monkeypatch):
+def test_a_panel_that_is_too_wide_fails_it(host, scene, window, ownModules, withoutEngine, monkeypatch):
     widget = importlib.import_module("LiverSegSlicer.panel.panel")
     monkeypatch.setattr(widget, "keepNarrow", lambda uiWidget: uiWidget.setMinimumWidth(400))
     with pytest.raises(AssertionError, match="too wide, scan chosen"):
         runSelfTest()
 
 
-def test_an_exception_in_a_slot_fails_it(host, scene, window, ownModules, withoutTorch, monkeypatch):
+def test_an_exception_in_a_slot_fails_it(host, scene, window, ownModules, withoutEngine, monkeypatch):
     section = importlib.import_module("LiverSegSlicer.panel.advanced_section").AdvancedSection
 
     def show(*_arguments):
@@ -53,9 +55,15 @@ def test_an_exception_in_a_slot_fails_it(host, scene, window, ownModules, withou
 
 
 def test_pictures_are_saved_where_they_are_wanted(
-    host, window, ownModules, withoutTorch, monkeypatch, tmp_path
+    host, window, ownModules, withoutEngine, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("LIVERSEG_TEST_PICTURES", str(tmp_path / "pictures"))
     runSelfTest()
     names = sorted(path.stem for path in (tmp_path / "pictures").glob("*.png"))
-    assert names == ["01 scan chosen", "02 no PyTorch", "03 advanced", "04 scene closed"]
+    assert names == [
+        "01 scan chosen",
+        "02 models",
+        "03 no engine",
+        "04 advanced",
+        "05 scene closed",
+    ]

@@ -68,7 +68,7 @@ class Pictures:
     def all(self) -> None:
         """All pictures but the one that needs another scaling."""
         self._load()
-        self._withoutTorch()
+        self._withoutEngine()
         self.panel("panel-start")
         self.segmented("panel-running")
         self.panel("panel-results")
@@ -108,14 +108,16 @@ class Pictures:
         slicer.util.loadVolume(str(sampleFile()), {"name": NODE_NAME})
         host.waitFor(lambda: self._panel.ui.segmentButton.enabled)
 
-    def _withoutTorch(self) -> None:
-        """The panel on a computer that has no PyTorch."""
-        from LiverSegSlicer.work import requirements
+    def _withoutEngine(self) -> None:
+        """The panel on a computer that has no engine yet, nor an NVIDIA GPU."""
+        from LiverSegSlicer.work import engines, requirements
 
         found = requirements.installedVersion
-        requirements.installedVersion = lambda name: None if name == "torch" else found(name)
+        for module in (engines, requirements):
+            module.installedVersion = lambda name: None if name in engines.ORDER else found(name)
         self._panel.enter()
-        self.panel("no-torch")
+        self.panel("first-use")
+        engines.installedVersion = found
         requirements.installedVersion = found
         self._panel.enter()
 

@@ -1,14 +1,13 @@
-"""Section Advanced: model, device, the computing process, where files live."""
+"""Section Advanced: device, the computing process, where files live; ``models_section`` has the models."""
 
 import os
 from typing import Callable, List, Optional, Tuple
 
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import ModelError
-
 from ..parameters import LiverSegParameters, Preferences
 from ..slots import guarded
+from .models_section import choose
 from .notes import PLAIN, WARNING, Note
 from .panel_state import PanelState
 from .report_section import openOnDesktop
@@ -27,7 +26,7 @@ class AdvancedSection:
         self._preferences = preferences
         self._worker = worker
         self._parameters: Optional[LiverSegParameters] = None
-        self._torchNote = Note(ui, "torchState", _("The library that LiverSeg computes with."))
+        self._engineNote = Note(ui, "engineState", _("The library that LiverSeg computes with."))
         ui.startWithPanelCheckBox.checked = preferences.startWithPanel
         ui.idleSpinBox.setValue(preferences.idleMinutes)
         ui.arrangeViewsCheckBox.checked = preferences.arrangeViews
@@ -35,32 +34,26 @@ class AdvancedSection:
         ui.startWithPanelCheckBox.connect("toggled(bool)", guarded(self._onStartWithPanel))
         ui.idleSpinBox.connect("valueChanged(int)", guarded(self._onIdle))
         ui.advancedSection.connect("contentsCollapsed(bool)", guarded(self._onCollapsed))
-        ui.modelSelector.connect("currentIndexChanged(int)", guarded(self._onModel))
         ui.deviceSelector.connect("currentIndexChanged(int)", guarded(self._onDevice))
         ui.modelsFolderButton.connect("clicked(bool)", guarded(self._onModelsFolder))
         ui.logButton.connect("clicked(bool)", guarded(onShowLog))
 
     def show(self, state: PanelState) -> None:
-        """Show the scene's choices, of which most are bound to the parameter node, and which PyTorch there
-        is."""
+        """Show the scene's choices, of which most are bound to the parameter node, and what there is
+        to compute with."""
         if state.parameters is not None:
             self._parameters = state.parameters
             self._onCollapsed(self._ui.advancedSection.collapsed)
-        self._torchNote.show(state.torch.text, PLAIN if state.torch.usable else WARNING)
+        self._engineNote.show(state.engine.text, PLAIN if state.engine.isUsable else WARNING)
 
     def _onCollapsed(self, collapsed: bool) -> None:
-        """Look for models only while the section is open: they are read from files."""
+        """Show what is not bound to the parameter node, while the section is open."""
         if collapsed or self._parameters is None:
             return
-        _choose(self._ui.modelSelector, _models(), self._parameters.model)
-        _choose(self._ui.deviceSelector, _devices(), self._parameters.device)
+        choose(self._ui.deviceSelector, _devices(), self._parameters.device)
         self._ui.modelsFolderButton.toolTip = _("Opens {folder}, where models that you install live.").format(
             folder=_modelsFolder()
         )
-
-    def _onModel(self, index: int) -> None:
-        if self._parameters and index >= 0:
-            self._parameters.model = self._ui.modelSelector.itemData(index)
 
     def _onDevice(self, index: int) -> None:
         if self._parameters and index >= 0:
@@ -80,32 +73,6 @@ class AdvancedSection:
         folder = _modelsFolder()
         os.makedirs(folder, exist_ok=True)
         openOnDesktop(folder)
-
-
-def _choose(selector, choices: List[Tuple[str, str]], value: str) -> None:
-    """Offer (value, text) pairs and choose ``value``, which is added where it is not among them."""
-    if value not in dict(choices):
-        choices = [*choices, (value, _("{name} (not on this computer)").format(name=value))]
-    selector.blockSignals(True)
-    selector.clear()
-    for known, text in choices:
-        selector.addItem(text, known)
-    selector.setCurrentIndex(selector.findData(value))
-    selector.blockSignals(False)
-
-
-def _models() -> List[Tuple[str, str]]:
-    from LiverSegLib.models import list_models  # here, so that the panel opens sooner
-
-    try:
-        models = list_models()
-    except ModelError:
-        models = []
-    return [
-        (model.name, f"{model.name} {model.manifest.version}")
-        for model in models
-        if model.error is None and model.manifest is not None
-    ]
 
 
 def _modelsFolder() -> str:

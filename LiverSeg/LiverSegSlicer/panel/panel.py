@@ -10,8 +10,10 @@ from ..parameters import Preferences, segmentOptions
 from ..scene.review import wasAccepted
 from .advanced_section import AdvancedSection
 from .correct_section import CorrectSection
+from .engine_section import EngineSection
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
+from .models_section import ModelsSection
 from .panel_state import PanelState, readMeasurements
 from .recovery_section import RecoverySection
 from .report_section import ReportSection
@@ -22,7 +24,6 @@ from .scan_section import ScanSection
 from .scene_link import SceneLink
 from .shortcuts import ACCEPT, ADD, NEXT_LESION, PREVIOUS_LESION, REDO, REMOVE, UNDO, Shortcuts
 from .steatosis_section import SteatosisSection
-from .torch_section import TorchSection
 
 
 class Panel:
@@ -57,9 +58,10 @@ class Panel:
             onTouched=self._onTouched,
             onEdited=self._onEdited,
         )
-        self._torch = TorchSection(ui, logic, message, self._draw)
+        self._engine = EngineSection(ui, logic, message, self._draw)
         self._scan = ScanSection(ui)
         self._runBar = RunBar(ui, logic, self._link, message, preferences, self._draw)
+        self._engine.useRunBar(self._runBar)
         self._measuring = MeasuringAfterEdits(
             logic, logic.corrector, self._runBar.isRunning, self._draw, message.fail
         )
@@ -69,6 +71,8 @@ class Panel:
         self._recovery = RecoverySection(ui, message, self._onRestored)
         self._review = ReviewSection(ui, logic, preferences, self._runBar, message)
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
+        self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
+        self._runBar.askFirst(self._models.agreed)
         self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog)
         self._worker.setIdleMinutes(preferences.idleMinutes)
         self._shortcuts = Shortcuts(
@@ -92,12 +96,13 @@ class Panel:
         """The panel has come into view: look around once, and follow the scene from now on."""
         if self._closed:
             return
-        self._torch.look()
+        self._engine.look()
+        self._models.look()
         self._link.open()
         self._shortcuts.install()
-        if self._preferences.startWithPanel and not self._torch.reason() and not self._runBar.isRunning():
+        if self._preferences.startWithPanel and not self._engine.reason() and not self._runBar.isRunning():
             options = segmentOptions(self.parameters)
-            self._worker.start(options["model"], options["device"])
+            self._worker.start(options["model"], options["device"], options["tumors"])
 
     def exit(self) -> None:
         """The panel is no longer shown: let the scene be. What runs goes on."""
@@ -118,7 +123,7 @@ class Panel:
         self._closed = True
         slots.removeListener(self._onFailure)
         self._shortcuts.remove()
-        parts = (self._measuring, self._correct, self._recovery, self._runBar, self._steatosis, self._torch)
+        parts = (self._measuring, self._correct, self._recovery, self._runBar, self._steatosis, self._engine)
         for part in (*parts, self._link):
             part.close()
         # Slicer only hides a panel that is reloaded: its selectors would follow the scene for ever.
@@ -130,6 +135,8 @@ class Panel:
         if self._closed or not self._link.isOpen():
             return
         parameters, segmentationNode = self.parameters, self._link.chosenResult()
+        if parameters is not None:
+            self._engine.lookAt(parameters.model, parameters.tumorModel)
         checkReview(segmentationNode)  # it may have been changed while nobody watched
         state = PanelState(
             parameters=parameters,
@@ -137,14 +144,15 @@ class Panel:
             segmentationNode=segmentationNode,
             measurements=readMeasurements(segmentationNode),
             isRunning=self._runBar.isRunning(),
-            torch=self._torch.state,
-            notReady=self._torch.reason(),
+            engine=self._engine.state,
+            notReady=self._engine.reason(),
         )
         for section in (
             self._scan,
-            self._torch,
+            self._engine,
             self._runBar,
             self._advanced,
+            self._models,
             self._report,
             self._correct,
             self._results,

@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 from ..parameters import LiverSegParameters
 from ..scene.parts import summaryOf
-from ..work.requirements import TorchState
+from ..work.engines import EngineState
 
 Measurements = Dict[str, Any]
 """The "measurements" of a summary, as ``LiverSegLib.measure.Measurements.to_dict`` writes them. Importing
@@ -26,7 +26,7 @@ class PanelState:
         segmentationNode: the result of it that is shown; None without.
         measurements: what was measured of that result; None without a result or its summary.
         isRunning: whether something runs.
-        torch: which PyTorch there is.
+        engine: what there is to compute with.
         notReady: why this computer cannot segment now; empty if it can.
     """
 
@@ -35,7 +35,7 @@ class PanelState:
     segmentationNode: Any
     measurements: Optional[Measurements]
     isRunning: bool
-    torch: TorchState
+    engine: EngineState
     notReady: str
 
     def reasonToWait(self) -> str:

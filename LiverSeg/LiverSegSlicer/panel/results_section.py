@@ -8,10 +8,11 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import LiverSegError
 
-from ..scene import highlight
+from ..scene import highlight, parts
 from ..scene.fingerprint import seemsEditedSinceMeasured
 from ..scene.highlight import isHighlighted
 from ..scene.rejected_lesions import rejectedLesions
+from ..scene.structures import volumeRows
 from ..sentences import sentences
 from ..slots import guarded
 from .correct_section import CorrectSection
@@ -21,10 +22,14 @@ from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
 from .notes import WARNING, Note
 from .panel_state import Measurements, PanelState
+from .row_table import RowTable
 from .run_bar import RunBar
 
 _DIGITS = {"liver": 1, "spleen": 1, "tumour": 2}
 """Organ -> digits of its volume, as in the report."""
+
+_MOST_FOUND = 6
+"""The table of further structures grows up to so many rows and scrolls beyond."""
 
 _MARK = "⚠"
 """Stands behind a number that a warning concerns."""
@@ -64,6 +69,7 @@ class ResultsSection:
         self._editedNote = Note(
             ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
         )
+        self._found = RowTable(ui.foundTable, 0, 4, _MOST_FOUND, lambda row: None, lambda row, on: None)
         self._warnings = FoldedWarnings(ui, "resultWarnings")
         ui.copyNumbersButton.connect("clicked(bool)", guarded(self._onCopy))
         ui.measureButton.connect("clicked(bool)", guarded(self._onMeasure))
@@ -85,6 +91,7 @@ class ResultsSection:
         else:
             self._fitSegmentsTable(segmentationNode)
             said = self._showNumbers(measurements)
+            self._showFound(segmentationNode)
             rejected = rejectedLesions(segmentationNode)
             self._lesions.show(segmentationNode, measurements["lesions"], rejected, said)
             ui.highlightButton.checked = isHighlighted()
@@ -161,7 +168,8 @@ class ResultsSection:
 
     def _onCopy(self) -> None:
         if self._state is not None and self._state.measurements is not None:
-            slicer.app.clipboard().setText(numbersText(self._state.measurements))
+            found = volumeRows(parts.summaryOf(self._state.segmentationNode) or {})
+            slicer.app.clipboard().setText(numbersText(self._state.measurements, found))
 
     def _showNumbers(self, measurements: Measurements) -> Sequence[str]:
         """Show the volumes and their warnings; return these."""
@@ -176,6 +184,17 @@ class ResultsSection:
         said += measurements["tumour_burden_warnings"]
         self._warnings.show(sentences(said))
         return said
+
+    def _showFound(self, segmentationNode: Any) -> None:
+        """Show the volumes of what the model found besides, if it found anything."""
+        rows = volumeRows(parts.summaryOf(segmentationNode) or {})
+        self._ui.foundTable.setVisible(bool(rows))
+        with self._found.filling(len(rows)):
+            for number, row in enumerate(rows):
+                share = "" if row["share"] is None else f"{row['share']:.1f}"
+                texts = (row["name"], f"{row['volume_ml']:.1f}", share)
+                warned = 1 if row["warnings"] else None
+                self._found.setRow(number, texts, "\n".join(row["warnings"]), left=(0,), warned=warned)
 
     def _showNumber(self, name: str, text: str, warnings: Sequence[str]) -> None:
         """Show a number, marked where warnings concern it; they stand in its tooltip and in the one block."""
@@ -200,8 +219,13 @@ def _reasonForNoResults(state: PanelState) -> str:
     return _("Not segmented yet. Press Segment: volumes and lesions appear here.")
 
 
-def numbersText(measurements: Mapping[str, Any]) -> str:
-    """Volumes, tumor burden and lesions for the clipboard: a row a line, tabs between, titles with units."""
+def numbersText(measurements: Mapping[str, Any], found: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Volumes, tumor burden and lesions for the clipboard: a row a line, tabs between, titles with units.
+
+    Args:
+        measurements: of a result.
+        found: "name" and "volume_ml" of what the model found besides.
+    """
     organs = {organ["key"]: organ for organ in measurements["organs"]}
     burden = measurements["tumour_burden_percent"]
     rows: List[Sequence[str]] = [
@@ -209,6 +233,7 @@ def numbersText(measurements: Mapping[str, Any]) -> str:
         (_("Liver with tumors"), f"{organs['liver']['volume_ml']:.1f}"),
         (_("Spleen"), f"{organs['spleen']['volume_ml']:.1f}"),
         (_("Liver tumors"), f"{organs['tumour']['volume_ml']:.2f}"),
+        *((row["name"], f"{row['volume_ml']:.2f}") for row in found),
         (),
         (_("Tumor burden (%)"), "" if burden is None else f"{burden:.2f}"),
     ]

@@ -2,7 +2,7 @@
 
 import time
 from functools import partial
-from typing import Any, Callable, Optional, Set
+from typing import Any, Callable, Dict, Optional, Set
 
 import qt
 from slicer.i18n import tr as _
@@ -13,9 +13,10 @@ from .. import slots
 from ..parameters import Preferences, segmentOptions
 from ..reruns import isReplaceable
 from ..scene import views
-from ..scene.parts import resultFor
+from ..scene.parts import resultFor, summaryOf
 from ..sentences import sentence
 from ..slots import guarded
+from ..work.engine_plans import NAMES
 from .message_line import MessageLine
 from .panel_state import PanelState
 from .scene_link import SceneLink
@@ -53,6 +54,7 @@ class RunBar:
         self._message = message
         self._preferences = preferences
         self._onChanged = onChanged
+        self._mayUse: Callable[[Dict[str, Any]], bool] = lambda options: True
         self._arranged: Set[str] = set()
         self._run: Any = None
         self._ticket: Optional[object] = None
@@ -112,6 +114,10 @@ class RunBar:
         if self._ticket is ticket:
             self._run = run
 
+    def askFirst(self, mayUse: Callable[[Dict[str, Any]], bool]) -> None:
+        """Segment only if this says so of the options of the run."""
+        self._mayUse = mayUse
+
     def changed(self) -> None:
         """Have the panel drawn anew after something that took no run."""
         self._onChanged()
@@ -155,6 +161,8 @@ class RunBar:
         if parameters is None or parameters.inputVolume is None:
             return
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
+        if not self._mayUse(options):
+            return
         done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))
         self.start(_("Starting…"), done, self._logic.segmentAsync, volumeNode, **options)
 
@@ -165,7 +173,7 @@ class RunBar:
             volumeID, name: of the scan.
             earlier: its result before the run, None if there was none.
         """
-        took = _durationText(self._seconds())
+        took = _durationText(self._seconds()) + _engineText(segmentationNode)
         parameters = self._link.parameters
         volumeNode = parameters.inputVolume if parameters is not None else None
         if not self._link.isOpen():
@@ -228,6 +236,16 @@ def _segmentedText(segmentationNode, earlier) -> str:
     if isReplaceable(earlier):
         return _("Segmented in {duration}. The earlier result is kept beside it.")
     return _("Segmented in {duration}. The earlier result, edited or accepted, is kept beside it.")
+
+
+def _engineText(segmentationNode) -> str:
+    """With what a result was computed, in brackets, if its provenance says so."""
+    provenance = (summaryOf(segmentationNode) or {}).get("provenance")
+    engine = provenance.get("engine") if isinstance(provenance, dict) else None
+    if not isinstance(engine, dict) or engine.get("name") not in NAMES:
+        return ""
+    version = ".".join(str(engine.get("version", "")).split("-")[0].split("+")[0].split(".")[:2])
+    return f" ({NAMES[engine['name']]} {version})".replace(" )", ")")
 
 
 def _durationText(seconds: int) -> str:

@@ -17,13 +17,14 @@ from LiverSegLib.images.grid import bounding_box
 
 from .parts import APPLIED, MEASURED, isResult
 from .segments import LABELMAP, imageToRas, segmentMask
+from .structures import isStructure
 
 VERSION = "1"
 TOLERANCE_MM = 0.01
 """Places may differ by this: files round them."""
 
 
-MOST_KEPT = 64
+MOST_KEPT = 512
 """Fingerprints of so many segments are kept for the next question, those asked for last."""
 
 
@@ -78,25 +79,34 @@ def seemsLike(segmentationNode: "slicer.vtkMRMLSegmentationNode", fingerprint: O
 
 def rememberApplied(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Store the segments of a run as untouched, and as measured."""
-    fingerprint = _encode(_prints(segmentationNode))
-    for attribute in (APPLIED, MEASURED):
-        segmentationNode.SetAttribute(attribute, fingerprint)
+    prints = _prints(segmentationNode)
+    segmentationNode.SetAttribute(APPLIED, _encode(prints))
+    segmentationNode.SetAttribute(MEASURED, _encode(_measured(prints)))
 
 
 def rememberMeasured(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Store that the numbers are those of the segments as they are now."""
-    segmentationNode.SetAttribute(MEASURED, _encode(_prints(segmentationNode)))
+    segmentationNode.SetAttribute(MEASURED, _encode(_measured(_prints(segmentationNode))))
 
 
 def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str, byTimes: bool = False) -> bool:
-    return _isLike(segmentationNode, segmentationNode.GetAttribute(attribute), byTimes)
+    then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode, byTimes)
+    return _alike(then, _measured(now) if attribute == MEASURED else now)
 
 
 def _isLike(
     segmentationNode: "slicer.vtkMRMLSegmentationNode", fingerprint: Optional[str], byTimes: bool
 ) -> bool:
-    then, now = _decode(fingerprint), _prints(segmentationNode, byTimes)
+    return _alike(_decode(fingerprint), _prints(segmentationNode, byTimes))
+
+
+def _alike(then: Optional[List[SegmentPrint]], now: List[SegmentPrint]) -> bool:
     return then is not None and len(then) == len(now) and all(map(_same, then, now))
+
+
+def _measured(prints: List[SegmentPrint]) -> List[SegmentPrint]:
+    """Return those of the segments that are measured."""
+    return [item for item in prints if not isStructure(item.segmentID)]
 
 
 def _same(one: SegmentPrint, other: SegmentPrint) -> bool:

@@ -22,6 +22,7 @@ from .fingerprint import isUntouched, rememberApplied, rememberMeasured
 from .lesion_marks import hideDiameters, writeMarks
 from .review import wasAccepted
 from .segments import fillSegmentation, sharedLabelmap
+from .structures import addStructures, structureRows, styleStructures, tableOf
 from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
 from .volumes import volumeGrid
@@ -37,6 +38,8 @@ class RunResult:
         grid: where the labels lie, LPS mm.
         summary: "name", "measurements", "provenance", "warnings", as the worker wrote them.
         surfaces: label key -> points float32 (n, 3) LPS mm and triangles int32 (m, 3).
+        structures: uint8 or uint16 (z, y, x), what else a model found; the summary's "structures" is the
+            table of its values. None if there is nothing.
     """
 
     name: str
@@ -44,6 +47,7 @@ class RunResult:
     grid: Grid
     summary: Dict[str, Any]
     surfaces: Dict[str, Tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    structures: Optional[np.ndarray] = None
 
 
 def applyResult(
@@ -91,6 +95,9 @@ def updateMeasurements(
 
     Whether the segmentation counts as untouched does not change.
     """
+    earlier = structureRows(parts.summaryOf(segmentationNode))
+    if earlier and not structureRows(summary):  # they are as the run found them
+        summary = {**summary, "structures": list(earlier)}
     _writeNumbers(segmentationNode, summary)
     rememberMeasured(segmentationNode)
     parts.fileParts(segmentationNode)
@@ -123,8 +130,13 @@ def _fill(
     # After the transform, because it depends on both; Slicer resamples segments to it when it saves them.
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     # Segments before display nodes: these would show, and convert, what is still being put together.
-    fillSegmentation(segmentationNode.GetSegmentation(), labelmap, result.surfaces)
+    segmentation = segmentationNode.GetSegmentation()
+    fillSegmentation(segmentation, labelmap, result.surfaces)
+    if result.structures is not None:
+        hasSurfaces, table = bool(result.surfaces), tableOf(result.summary)
+        addStructures(segmentation, result.structures, table, volumeNode, result.surfaces, hasSurfaces)
     styleSegmentation(segmentationNode)
+    styleStructures(segmentationNode)
     keepAutomatic(segmentationNode, labelmap)
 
 
@@ -146,7 +158,7 @@ def _writeNumbers(segmentationNode: "slicer.vtkMRMLSegmentationNode", summary: M
         (parts.VOLUMES_TABLE, _("{volume} volumes"), fillVolumesTable),
         (parts.LESIONS_TABLE, _("{volume} lesions"), fillLesionsTable),
     ):
-        fill(parts.makePart(segmentationNode, role, "vtkMRMLTableNode", name), measurements)
+        fill(parts.makePart(segmentationNode, role, "vtkMRMLTableNode", name), summary)
     parts.writeText(segmentationNode, parts.SUMMARY, _("{volume} LiverSeg summary"), summary)
     writeMarks(segmentationNode, measurements)
     hideDiameters(segmentationNode)

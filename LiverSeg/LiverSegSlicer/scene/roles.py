@@ -10,6 +10,8 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import UsageError
 from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
+from .structures import isStructure
+
 TARGETS = {LIVER: "liver", SPLEEN: "spleen", TUMOUR: "tumor"}
 """Label -> the core's name of the target."""
 
@@ -46,10 +48,12 @@ def rolesFor(segmentationNode: "slicer.vtkMRMLSegmentationNode", segmentID: str)
     """Return the roles when a segment of any segmentation is corrected.
 
     Liver, spleen and liver tumor are known by our IDs, else by terminology and name. Every other segment
-    is a neighbor: it never gives way.
+    is a neighbor: it never gives way. What a model of another program finds besides takes no part: it may
+    lie in the liver.
     """
     segmentation = segmentationNode.GetSegmentation()
-    known = {name: _labelOf(segmentation, name) for name in segmentation.GetSegmentIDs()}
+    names = [name for name in segmentation.GetSegmentIDs() if name == segmentID or not isStructure(name)]
+    known = {name: _labelOf(segmentation, name) for name in names}
     value = known.get(segmentID) or SPLEEN
     if value == TUMOUR and LIVER not in known.values():
         value = SPLEEN  # nothing says where the liver is
@@ -92,6 +96,8 @@ def segmentNamed(segmentationNode: "slicer.vtkMRMLSegmentationNode", target: str
 
 def _labelOf(segmentation: Any, segmentID: str) -> Optional[int]:
     """Return the label that a segment stands for; None if it is something else."""
+    if isStructure(segmentID):
+        return None
     for info in LABELS.values():
         if info.key == segmentID:
             return info.value

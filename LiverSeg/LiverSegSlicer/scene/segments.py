@@ -51,14 +51,15 @@ def sharedLabelmap(
 def imageOf(
     voxels: np.ndarray, corner: Sequence[int], volumeNode: "slicer.vtkMRMLVolumeNode"
 ) -> "slicer.vtkOrientedImageData":
-    """Return bool or uint8 (z, y, x) as an image in the place of the volume.
+    """Return bool, uint8 or uint16 (z, y, x) as an image in the place of the volume.
 
     Args:
         corner: index (i, j, k) in the volume of the first voxel.
     """
     image = slicer.vtkOrientedImageData()
     image.SetExtent(*(n for low, count in zip(corner, voxels.shape[::-1]) for n in (low, low + count - 1)))
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    kind = vtk.VTK_UNSIGNED_SHORT if voxels.dtype == np.uint16 else vtk.VTK_UNSIGNED_CHAR
+    image.AllocateScalars(kind, 1)
     vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape)[:] = voxels
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)

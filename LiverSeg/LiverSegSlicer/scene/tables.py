@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.labels import LABELS, LIVER
 
 from ..sentences import borderWords, sentences
+from .structures import volumeRows
 
 Row = Mapping[str, Any]
 
@@ -31,8 +32,9 @@ class Column(NamedTuple):
     value: Optional[Callable[[Row], Any]] = None
 
 
-def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping[str, Any]) -> None:
-    """Write liver, liver without tumours, spleen and tumour, as in the core's CSV file.
+def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", summary: Mapping[str, Any]) -> None:
+    """Write liver, liver without tumours, spleen and tumour, as in the core's CSV file, and what else a
+    model found.
 
     The tumour's share of the liver is the tumour burden. What is not known is NaN, as in Slicer's own
     tables; attenuation stands beside the parenchyma, not beside the liver with its tumours. Organs have one
@@ -48,10 +50,10 @@ def fillVolumesTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
         Column("cut_off_at", _("Cut off at"), "", None, lambda row: borderWords(row.get("touches", ()))),
         Column("warnings", _("Warnings"), "", None, lambda row: " ".join(sentences(row.get("warnings", ())))),
     )
-    fillTable(tableNode, columns, _volumeRows(measurements))
+    fillTable(tableNode, columns, (*_volumeRows(summary["measurements"]), *volumeRows(summary)))
 
 
-def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping[str, Any]) -> None:
+def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", summary: Mapping[str, Any]) -> None:
     """Write one row per lesion, the largest first. The centre is in RAS mm, as in Slicer's views."""
     columns = (
         Column("lesion", _("Lesion"), "", 0, lambda row: row["number"]),
@@ -67,7 +69,7 @@ def fillLesionsTable(tableNode: "slicer.vtkMRMLTableNode", measurements: Mapping
         Column("centre_s_mm", _("Center S (mm)"), "mm", 1, lambda row: row["centre_lps_mm"][2]),
         Column("warnings", _("Warnings"), "", None, lambda row: " ".join(sentences(row["warnings"]))),
     )
-    fillTable(tableNode, columns, measurements["lesions"])
+    fillTable(tableNode, columns, summary["measurements"]["lesions"])
 
 
 def _volumeRows(measurements: Mapping[str, Any]) -> Tuple[Row, ...]:

@@ -1,4 +1,4 @@
-"""What decides which build of PyTorch fits this computer: system, Python, numpy, NVIDIA driver."""
+"""What decides which build of an engine fits this computer: system, Python, numpy, NVIDIA driver."""
 
 import importlib.metadata
 import os
@@ -31,6 +31,7 @@ class Machine:
         numpy: Major version of numpy; 0 if there is none.
         driver: Major version of the NVIDIA driver; None without an NVIDIA GPU that works.
         capability: Compute capability of the GPU, such as (8, 6).
+        release: Version of the GNU C library on Linux, of the system on a Mac; zeros elsewhere.
     """
 
     system: str
@@ -39,6 +40,7 @@ class Machine:
     numpy: int
     driver: Optional[int] = None
     capability: Optional[Tuple[int, int]] = None
+    release: Tuple[int, int] = (0, 0)
 
 
 def thisMachine(*, exactly: bool) -> Machine:
@@ -57,6 +59,7 @@ def thisMachine(*, exactly: bool) -> Machine:
         numbers(numpy)[0],
         driver,
         capability,
+        _release(),
     )
 
 
@@ -73,6 +76,15 @@ def numbers(version: str) -> Tuple[int, int]:
     parts = [*version.split("+")[0].split("."), "0", "0"]
     first, second = ("".join(c for c in part if c.isdigit()) or "0" for part in parts[:2])
     return int(first), int(second)
+
+
+def _release() -> Tuple[int, int]:
+    if platform.system() == "Darwin":
+        return numbers(platform.mac_ver()[0])
+    try:
+        return numbers((os.confstr("CS_GNU_LIBC_VERSION") or "").split(" ")[-1])
+    except (AttributeError, OSError, ValueError):  # Windows, or another C library
+        return 0, 0
 
 
 def _supposeNvidia() -> Tuple[Optional[int], Optional[Tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""PyTorch, the one thing that LiverSeg needs and Slicer does not bring: is it there, and how to get it.
+"""PyTorch, the engine for NVIDIA GPUs and for models of other programs: is it there, and how to get it.
 
 Found out from the metadata of installed packages: PyTorch is never imported into Slicer's own process.
 ``installTorch`` is the only way to an installation, and it asks first. The extension *PyTorch* installs where
@@ -6,17 +6,15 @@ it is there (``pytorch_extension``), else pip.
 """
 
 import importlib
-import os
-import shutil
-import sysconfig
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
 
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import DeviceError, OutputError
+from LiverSegLib.errors import DeviceError
 
+from .installing import checkPlace, refuseASecond, size
 from .machine import Machine, installedVersion, numbers, thisMachine
 from .pytorch_extension import extensionInstalls, installWithExtension
 
@@ -42,8 +40,6 @@ CUDA_13_DRIVER = 580
 NEW_GPU = (9, 0)
 """From this compute capability on the build with CUDA 12.6, which is the one for old GPUs, is not the right
 one."""
-
-MB = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -108,14 +104,6 @@ def torchState() -> TorchState:
     return _stateOn(thisMachine(exactly=False))
 
 
-def checkTorch() -> None:
-    """Raise DeviceError with what to do next unless PyTorch can be used."""
-    state = torchState()
-    if not state.usable:
-        text = _("{state} Install it in the LiverSeg module, or with LiverSegLogic().installTorch(confirm).")
-        raise DeviceError(text.format(state=_sentence(state.version)), state.request)
-
-
 def installTorch(confirm: Callable[[str], bool]) -> bool:
     """Install PyTorch into Slicer's Python, after asking.
 
@@ -135,7 +123,7 @@ def installTorch(confirm: Callable[[str], bool]) -> bool:
         return True
     if state.plan is None:
         raise DeviceError(state.request)
-    _checkPlace(state.plan)
+    checkPlace("PyTorch", state.plan.diskMb)
     if confirm(state.request) is not True:
         return False
     _install(state.plan)
@@ -201,9 +189,8 @@ def _described(version: str) -> str:
 
 def _sentence(version: Optional[str]) -> str:
     if version is None:
-        return _("LiverSeg computes with PyTorch, which is not installed yet.")
-    text = _("LiverSeg computes with PyTorch, and the version {version} that is installed is too old.")
-    return text.format(version=version)
+        return _("PyTorch is not installed yet.")
+    return _("The PyTorch {version} that is installed is too old.").format(version=version)
 
 
 def _request(plan: Optional[InstallPlan]) -> str:
@@ -214,35 +201,18 @@ def _request(plan: Optional[InstallPlan]) -> str:
         "The build {build} is a download of about {download}, takes about {disk} on the disk and is "
         "installed once, into Slicer's own Python. {note}"
     )
-    download, disk = _size(plan.downloadMb), _size(plan.diskMb)
+    download, disk = size(plan.downloadMb), size(plan.diskMb)
     request = text.format(build=plan.build, download=download, disk=disk, note=plan.note).strip()
     if extensionInstalls():
         request += " " + _("Slicer's extension PyTorch installs it, together with torchvision.")
     return request
 
 
-def _checkPlace(plan: InstallPlan) -> None:
-    """Raise OutputError if the packages could not be written."""
-    folder = sysconfig.get_paths()["purelib"]
-    if not os.access(folder, os.W_OK):
-        text = _(
-            "Slicer's folder {folder} does not allow writing: start Slicer with the rights of who installed "
-            "it, or install Slicer into a folder of your own."
-        )
-        raise OutputError(text.format(folder=folder))
-    free = shutil.disk_usage(folder).free / MB
-    if free < plan.diskMb:
-        text = _(
-            "The disk that holds {folder} has {free} free, PyTorch needs about {needed}: free some space."
-        )
-        raise OutputError(text.format(folder=folder, free=_size(free), needed=_size(plan.diskMb)))
-
-
 def _install(plan: InstallPlan) -> None:
     """Have the extension PyTorch install it, or run pip; the one place that does."""
     again = _("PyTorch could not be installed: check the internet connection and press Install again.")
     try:
-        _refuseASecond()
+        refuseASecond()
         if extensionInstalls():
             again = _(
                 "Slicer's extension PyTorch could not install it: check the internet connection, restart "
@@ -265,16 +235,6 @@ def _reasons(error: Exception) -> str:
     return "\n".join([str(error), output if isinstance(output, str) else console])
 
 
-def _refuseASecond() -> None:
-    """Raise RuntimeError while Slicer installs something else."""
-    try:
-        from slicer.packaging import isPipInstallInProgress
-    except ImportError:  # before Slicer 5.12, which waits for an installation to end
-        return
-    if isPipInstallInProgress():
-        raise RuntimeError("another installation is going on")
-
-
 def _pipInstall(arguments: List[str]) -> None:
     try:
         from slicer.packaging import pip_install
@@ -286,9 +246,3 @@ def _pipInstall(arguments: List[str]) -> None:
 
 def _dotted(version: Tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
-
-
-def _size(megabytes: float) -> str:
-    if megabytes >= 1000:
-        return _("{number} GB").format(number=f"{megabytes / 1000:.3g}")
-    return _("{number} MB").format(number=f"{megabytes:.0f}")

@@ -2,9 +2,9 @@
 Slicer's own process computes piece by piece so that the window need not wait.
 
 The steps of a run are a generator. It yields ``None`` to let the event loop have its turn and goes on in the
-next one, or an :class:`Ask`, and then gets the worker's reply. What it returns is the result; what it raises,
-the error; one from outside (cancelled, input removed, worker died) is raised at the ``yield`` where it waits,
-so that its ``finally`` blocks tidy up.
+next one, a :class:`Pause`, or an :class:`Ask`, and then gets the worker's reply. What it returns is the
+result; what it raises, the error; one from outside (cancelled, input removed, worker died) is raised at the
+``yield`` where it waits, so that its ``finally`` blocks tidy up.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,16 @@ class Ask:
     words: Callable[[str, str], str] = lambda stage, text: text
 
 
-Steps = Generator[Union[None, float, Ask], Any, Any]
+@dataclass(frozen=True)
+class Pause:
+    """The next turn comes after so many milliseconds."""
+
+    milliseconds: int
+
+
+Wanted = Union[None, float, Ask, Pause]
+
+Steps = Generator[Wanted, Any, Any]
 
 
 class Run:
@@ -203,7 +212,7 @@ class Run:
         else:
             self._wantsNext(wanted)
 
-    def _step(self, value: Any, error: Optional[LiverSegError]) -> Union[None, float, Ask]:
+    def _step(self, value: Any, error: Optional[LiverSegError]) -> Wanted:
         if self._generator is None:
             if error is not None:
                 raise error
@@ -214,7 +223,12 @@ class Run:
         finally:
             self._stepping = False
 
-    def _wantsNext(self, wanted: Union[None, float, Ask]) -> None:
+    def _wantsNext(self, wanted: Wanted) -> None:
+        if isinstance(wanted, Pause) and self._stopped is None:
+            if self._blocking:
+                self.worker.pump(wanted.milliseconds)
+            self._later(wanted.milliseconds)
+            return
         if not isinstance(wanted, Ask) or self._stopped is not None:
             self._later()
             return

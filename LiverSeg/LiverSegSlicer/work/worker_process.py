@@ -100,7 +100,7 @@ class WorkerProcess:
         self._ready = False
         self._deadline: Optional[float] = None
         self._request: Optional[Request] = None
-        self._warm: Optional[Tuple[str, str]] = None
+        self._warm: Optional[Tuple[str, ...]] = None
         self._idleMinutes = IDLE_MINUTES
         self._ticker = qt.QTimer()
         self._ticker.setInterval(_TICK_MS)
@@ -119,9 +119,9 @@ class WorkerProcess:
         """Whether the worker has said hello."""
         return self._ready
 
-    def isWarmFor(self, model: str, device: str) -> bool:
-        """Whether the worker has this model in memory."""
-        return self._ready and self._warm == (model, device)
+    def isWarmFor(self, model: str, device: str, tumors: Optional[str] = None) -> bool:
+        """Whether the worker has this model, or these two, in memory."""
+        return self._ready and self._warm == (model, device, tumors)
 
     def logText(self) -> str:
         """What the worker and its start said lately."""
@@ -134,11 +134,13 @@ class WorkerProcess:
 
     # ---- starting and ending
 
-    def start(self, model: Optional[str] = None, device: str = "auto") -> ChildProcess:
+    def start(
+        self, model: Optional[str] = None, device: str = "auto", tumors: Optional[str] = None
+    ) -> ChildProcess:
         """Start the worker if there is none, and return its process, which need not be ready yet.
 
         Args:
-            model: A model to load right away.
+            model, tumors: A model to load right away, and one for the tumors.
             device: What to load it for.
 
         Raises:
@@ -150,7 +152,7 @@ class WorkerProcess:
             child = ChildProcess(command, self._onMessage, self._onEnd, self.log)
             self._child = child
             self._deadline = time.monotonic() + START_S
-            child.send(protocol.Hello("hello", str(child.folder), model, device))
+            child.send(protocol.Hello("hello", str(child.folder), model, device, tumors))
             self._ticker.start()
             if child.hasEnded():  # it failed to start before we knew it
                 self._onEnd(child)
@@ -275,7 +277,7 @@ class WorkerProcess:
             self._answer(None, _errorOf(message))
         else:
             if isinstance(request.message, protocol.Segment):
-                self._warm = (request.message.model, request.message.device)
+                self._warm = _models(request.message)
             self._answer(message, None)
 
     def _onEnd(self, child: ChildProcess) -> None:
@@ -291,7 +293,7 @@ class WorkerProcess:
 
     def _send(self, request: Request) -> None:
         if isinstance(request.message, protocol.Segment):
-            wanted = (request.message.model, request.message.device)
+            wanted = _models(request.message)
             self._warm = self._warm if self._warm == wanted else None
         self._child.send(request.message)
 
@@ -317,7 +319,7 @@ class WorkerProcess:
     def _startAgain(self, request: protocol.Segment) -> None:
         """Have a warm worker ready for the next run, in place of the one that had to be killed."""
         try:
-            self.start(request.model, request.device)
+            self.start(request.model, request.device, request.tumours)
         except LiverSegError as error:
             self.log.add(str(error))
 
@@ -329,6 +331,11 @@ class WorkerProcess:
         self._idleTimer.stop()
         if self._idleMinutes and self._child is not None and self.occupant is None:
             self._idleTimer.start(self._idleMinutes * 60_000)
+
+
+def _models(request: protocol.Segment) -> Tuple[Any, ...]:
+    """What a run keeps in the worker's memory."""
+    return request.model, request.device, request.tumours
 
 
 def _errorOf(failure: protocol.Failure) -> LiverSegError:

@@ -1,0 +1,138 @@
+"""What is done to the labels that networks draw before they are measured: combined, cleaned, doubtful lesions
+left out.
+"""
+
+from dataclasses import replace
+from typing import Callable, Optional, Tuple
+
+import numpy as np
+import SimpleITK as sitk
+
+from LiverSegLib.errors import NoLiverError
+from LiverSegLib.images.grid import Grid, bounding_box
+from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.loaded_model import Drawn
+from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
+from LiverSegLib.masks.cleanup_report import CleanupReport, CleanupStep
+from LiverSegLib.masks.combine import REACH_MM, combine
+from LiverSegLib.masks.lesion_limits import leave_out_small_tumours, leave_out_tumours
+from LiverSegLib.measure.facts import PhaseEstimate
+from LiverSegLib.measure.lesions import narrow_lesions
+from LiverSegLib.measure.warnings import left_out_lesions
+from LiverSegLib.models import Manifest
+from LiverSegLib.sentences import Sentence
+
+MINIMUM_LIVER_ML = 20.0
+"""Below this volume (ml) after cleaning we report no liver."""
+NOTABLE_CUT_ML = 1.0
+"""From this volume (ml) on a user is told that a part of a lesion lies outside the liver and was left out."""
+
+
+def together(
+    organs: Drawn, tumours: Drawn, grid: Grid, names: Tuple[str, str]
+) -> Tuple[Drawn, Tuple[CleanupStep, ...]]:
+    """Put the tumours of one model into the liver of another, by the rules of :mod:`masks.combine`.
+
+    Args:
+        organs, tumours: what the two models draw on the grid.
+        grid: of the scan.
+        names: of the two models, for sentences.
+
+    Returns:
+        Both as one, and what was left out.
+    """
+    first, second = organs.structures, tumours.probability
+    both = combine(
+        organs.labels,
+        tumours.labels,
+        grid.spacing[::-1],
+        (organs.probability, second),
+        others=None if first is None else first.is_extra(),
+    )
+    steps: Tuple[CleanupStep, ...] = ()
+    if both.outside_voxels:
+        text = "Tumor that the second model draws outside the first one's liver was left out."
+        left_ml = both.outside_voxels * grid.voxel_ml
+        steps = (CleanupStep("tumour-beyond", text, both.outside_voxels, left_ml),)
+    warnings = (*organs.warnings, *tumours.warnings)
+    cut_ml = both.cut_voxels * grid.voxel_ml
+    if cut_ml >= NOTABLE_CUT_ML:
+        warnings += (Sentence("tumours.beyond", ml=cut_ml, name=names[1], mm=REACH_MM),)
+    notes = (*organs.notes, *tumours.notes, Sentence("note.tumours-of", tumours=names[1], organs=names[0]))
+    once = tuple(dict.fromkeys(notes))
+    return Drawn(both.labels, both.probability, first, once, warnings), steps
+
+
+def cleaned(
+    drawn: Drawn,
+    scan: sitk.Image,
+    minimum_ml: Optional[float],
+    check: Callable[[], None],
+    earlier: Tuple[CleanupStep, ...] = (),
+) -> Tuple[sitk.Image, CleanupReport]:
+    """Clean what was drawn; without a size that the user asked for, narrow lesions become liver too.
+
+    Args:
+        drawn: on the scan's grid.
+        scan: the scan.
+        minimum_ml: the least lesion that the user asked for; None for the defaults.
+        check: called between the rules; may raise to cancel.
+        earlier: what was changed before, for the report.
+
+    Raises:
+        NoLiverError: what is left is too small to be a liver.
+    """
+    grid = Grid.of(scan)
+    mask, report = clean(
+        drawn.labels,
+        grid.voxel_ml,
+        minimum_lesion_ml=MINIMUM_LESION_ML if minimum_ml is None else float(minimum_ml),
+        probability=drawn.probability,
+        check=check,
+    )
+    report = replace(report, steps=(*earlier, *report.steps))
+    _require_liver(mask, grid.voxel_ml)
+    labels = grid.image(mask)
+    if minimum_ml is None:
+        narrow = narrow_lesions(labels)
+        if narrow:
+            mask, report = leave_out_tumours(mask, narrow, grid.voxel_ml, report)
+            labels = grid.image(mask)
+    return labels, report
+
+
+def without_doubtful(
+    labels: sitk.Image, report: CleanupReport, phase: PhaseEstimate, manifest: Optional[Manifest]
+) -> Tuple[sitk.Image, CleanupReport, Tuple[str, ...]]:
+    """Leave out the lesions that the model is known to invent in this contrast phase.
+
+    Args:
+        labels: the mask.
+        report: of its cleaning.
+        phase: of the scan.
+        manifest: of the model that drew the tumours.
+
+    Returns:
+        The mask, the report that says so, and sentences on what was left out.
+    """
+    minimum = manifest.minimum_lesion_ml.get(phase.phase, 0.0) if manifest else 0.0
+    if minimum <= report.minimum_lesion_ml:
+        return labels, report, ()
+    grid = Grid.of(labels)
+    mask, report, sizes = leave_out_small_tumours(
+        sitk.GetArrayViewFromImage(labels), grid.voxel_ml, minimum, report
+    )
+    return (
+        grid.image(mask) if sizes else labels,
+        report,
+        left_out_lesions(phase.phase, sizes, minimum),
+    )
+
+
+def _require_liver(labels: np.ndarray, voxel_ml: float) -> None:
+    """Raise NoLiverError if what was found is too small to be one."""
+    box = bounding_box(labels)
+    organs = labels[:0] if box is None else labels[box]
+    liver_voxels = np.count_nonzero(organs == LIVER) + np.count_nonzero(organs == TUMOUR)
+    if liver_voxels * voxel_ml < MINIMUM_LIVER_ML:
+        raise NoLiverError(Sentence("refused.no-liver"))

@@ -1,0 +1,308 @@
+"""MONAI bundles: described without running anything in them, and run as MONAI would run them."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+import LiverSegLib
+from LiverSegLib.errors import ModelCorruptError, ModelError
+from LiverSegLib.images import read_scan
+from LiverSegLib.inference.devices import choose_device
+from LiverSegLib.inference.foreign.find import find_structures
+from LiverSegLib.inference.foreign.load import load_foreign
+from LiverSegLib.models.adding import add_model, opened_model
+
+NETWORK = {
+    "_target_": "UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": "@channels",
+    "channels": [4, 8, 16], "strides": [2, 2], "num_res_units": 1, "norm": "batch",
+}  # fmt: skip
+METADATA = {
+    "name": "Liver and spleen!", "version": "0.4.2", "description": "Draws liver and spleen.",
+    "network_data_format": {
+        "inputs": {"image": {"type": "image", "modality": "CT", "num_channels": 1}},
+        "outputs": {"pred": {"channel_def": {"0": "background", "1": "liver", "2": "spleen"}}},
+    },
+}  # fmt: skip
+INFERENCE = {
+    "imports": ["$import os"],
+    "device": "$torch.device('cuda')",
+    "channels": 3,
+    "spacing": "$[2.0, 1.75, 3.0]",
+    "network_def": NETWORK,
+    "network": "$@network_def.to(@device)",
+    "preprocessing": {
+        "_target_": "Compose",
+        "transforms": [
+            {"_target_": "LoadImaged", "keys": "image"},
+            {"_target_": "EnsureChannelFirstd", "keys": "image"},
+            {"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"},
+            {"_target_": "Spacingd", "keys": "image", "pixdim": "@spacing", "mode": "bilinear"},
+            {
+                "_target_": "ScaleIntensityRanged", "keys": "image", "a_min": -57, "a_max": 164,
+                "b_min": 0, "b_max": 1, "clip": True,
+            },
+            {"_target_": "EnsureTyped", "keys": "image"},
+        ],
+    },
+    "inferer": {
+        "_target_": "SlidingWindowInferer", "roi_size": [48, 40, 16], "sw_batch_size": 2, "overlap": 0.4,
+        "mode": "gaussian",
+    },
+    "postprocessing": {
+        "_target_": "Compose",
+        "transforms": [
+            {"_target_": "Activationsd", "keys": "pred", "softmax": True},
+            {
+                "_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "image",
+                "nearest_interp": False,
+            },
+            {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+            {"_target_": "SaveImaged", "keys": "pred"},
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / "store"))
+
+
+@pytest.fixture(scope="module")
+def network():
+    """MONAI's own, its outputs spread so that all classes occur."""
+    from monai.networks.nets import UNet
+
+    torch.manual_seed(4)
+    arguments = {key: value for key, value in NETWORK.items() if not key.startswith("_")}
+    built = UNet(**{**arguments, "out_channels": 3}).eval()
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter *= 1.3
+    return built
+
+
+@pytest.fixture
+def bundle(tmp_path, network):
+    """Writes a bundle, whose files a test may change."""
+
+    def write(inference=INFERENCE, metadata=METADATA, state=None, place="bundle"):
+        folder = tmp_path / place
+        (folder / "configs").mkdir(parents=True)
+        (folder / "models").mkdir()
+        (folder / "configs" / "metadata.json").write_text(json.dumps(metadata))
+        (folder / "configs" / "inference.json").write_text(json.dumps(inference))
+        (folder / "LICENSE").write_text("\n  Apache License\nVersion 2.0\n")
+        torch.save(network.state_dict() if state is None else state, folder / "models" / "model.pt")
+        return folder
+
+    return write
+
+
+def changed(path, value):
+    """INFERENCE with a value elsewhere: keys and indices joined by dots."""
+    config = copy.deepcopy(INFERENCE)
+    *way, last = path.split(".")
+    at = config
+    for key in way:
+        at = at[int(key) if isinstance(at, list) else key]
+    if isinstance(at, list):
+        at[int(last)] = value
+    else:
+        at[last] = value
+    return config
+
+
+def test_a_bundle_is_described_as_a_model_of_ours(bundle):
+    model = add_model(bundle())
+    manifest, stage = model.manifest, model.manifest.stage("segment")
+    assert (manifest.name, manifest.version, manifest.pipeline) == ("Liver-and-spleen", "0.4.2", "monai")
+    assert manifest.licence == "Apache License" and manifest.modality == "CT"
+    assert stage.spacing == (2.0, 1.75, 3.0) and stage.patch == (48, 40, 16)
+    assert (stage.axes, stage.orientation) == ("xyz", "RAS")
+    assert stage.intensity.window == (-57, 164) and stage.intensity.scale == (0, 1)
+    assert stage.output.channels == ("background", "liver", "spleen")
+    assert stage.output.labels == {"liver": 1, "spleen": 2}
+    assert stage.network.name == "monai.UNet" and stage.network.arguments["out_channels"] == 3
+    preparation = stage.preparation
+    assert (preparation.tile_step, preparation.blend, preparation.crop) == (0.6, "gaussian", "none")
+    assert (preparation.image_order, preparation.scores_order) == (1, 1)
+    assert list(manifest.source.checkpoints) == ["models/model.pt"]
+
+
+def test_labels_name_and_licence_are_the_users_choice(bundle):
+    with opened_model(bundle()) as candidate:
+        assert candidate.manifest.name == "Liver-and-spleen"
+    model = add_model(bundle(place="other"), name="mine", labels={"spleen": "tumor"}, licence="CC0")
+    assert (model.name, model.manifest.licence) == ("mine", "CC0")
+    assert model.manifest.stage("segment").output.labels == {"liver": 1, "spleen": 3}
+
+
+def test_weights_may_stand_under_a_key_and_a_bundle_in_a_zip(bundle, network, tmp_path):
+    import shutil
+
+    folder = bundle(state={"epoch": 3, "model": network.state_dict()}, place="packed/bundle")
+    archive = shutil.make_archive(str(tmp_path / "bundle"), "zip", folder.parent)
+    model = add_model(archive)
+    assert len(model.manifest.source.sha256) == 64
+    found = model.state_dict("segment")
+    assert all(torch.equal(found[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("path, value, said", [
+    ("network_def", {"_target_": "os.system", "command": "true"}, "os.system"),
+    ("network_def", {**NETWORK, "_target_": "monai.networks.nets.os.UNet.evil"}, "the bundle's network is"),
+    ("network_def", {**NETWORK, "_target_": "subprocess.UNet"}, "subprocess.UNet"),
+    ("network_def", {**NETWORK, "_target_": "UNet", "channels": "$__import__('os').getcwd()"}, "never runs"),
+    ("network_def", {**NETWORK, "in_channels": 2}, "one image"),
+    ("channels", 4, "3 channels"),
+    ("channels", "@channels", "has no"),
+    ("preprocessing", "$@preprocessing_transforms + []", "never runs"),
+    ("preprocessing.transforms.0", {"_target_": "CropForegroundd", "keys": "image"}, "CropForegroundd"),
+    ("preprocessing.transforms.0", {"_target_": "Lambdad", "func": "$print"}, "never runs"),
+    ("preprocessing.transforms.5", {"_target_": "Spacingd", "pixdim": [1, 1, 1]}, "in this order"),
+    ("preprocessing.transforms.2.axcodes", "PLI", "axcodes"),
+    ("preprocessing.transforms.3.pixdim", [1, 1, -1], "pixdim"),
+    ("preprocessing.transforms.3.mode", 3, "mode"),
+    ("preprocessing.transforms.3.align_corners", True, "align_corners"),
+    ("preprocessing.transforms.4.a_max", -57, "a_min"),
+    ("preprocessing.transforms.4", {"_target_": "NormalizeIntensityd", "nonzero": True}, "nonzero"),
+    ("inferer", {"_target_": "SimpleInferer"}, "SimpleInferer"),
+    ("inferer.roi_size", [96, 96, -1], "roi_size"),
+    ("inferer.padding_mode", "reflect", "padding_mode"),
+    ("inferer.overlap", 1.0, "overlap"),
+    ("postprocessing.transforms", [{"_target_": "SaveImaged"}], "neither softmax"),
+])  # fmt: skip
+def test_what_is_not_run_is_refused_by_name_and_nothing_is_added(bundle, tmp_path, path, value, said):
+    with pytest.raises(ModelError, match=f"(?i){said}"):
+        add_model(bundle(changed(path, value)))
+    assert not list((tmp_path / "store").glob("*"))
+
+
+def test_references_that_multiply_end_in_words(bundle):
+    config = {**INFERENCE, "a0": [1] * 50, **{f"a{n}": [f"@a{n - 1}"] * 50 for n in range(1, 9)}}
+    with pytest.raises(ModelError, match="has no"):
+        add_model(bundle({**config, "inferer": "@a8"}))
+
+
+def test_a_program_instead_of_weights_is_refused(bundle, network):
+    folder = bundle()
+    (folder / "models" / "model.pt").rename(folder / "models" / "model.ts")
+    with pytest.raises(ModelError, match="TorchScript program"):
+        add_model(folder)
+
+
+def test_code_in_the_weights_is_not_run(bundle, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    with pytest.raises(ModelCorruptError, match="Nothing was run"):
+        add_model(bundle(state={"model": Evil()}))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_of_another_network_are_refused(bundle, network):
+    state = {name: value for name, value in network.state_dict().items() if "bias" not in name}
+    with pytest.raises(ModelCorruptError, match="not those of the network"):
+        add_model(bundle(state=state))
+
+
+@pytest.mark.parametrize("missing", ["inference.json", "metadata.json"])
+def test_a_bundle_without_its_files_is_told(bundle, missing):
+    folder = bundle()
+    (folder / "configs" / missing).unlink()
+    with pytest.raises(ModelError):
+        add_model(folder)
+
+
+def test_yaml_is_refused_in_words(bundle):
+    folder = bundle()
+    (folder / "configs" / "inference.json").rename(folder / "configs" / "inference.yaml")
+    with pytest.raises(ModelError, match=r"inference\.yaml.*inference\.json only"):
+        add_model(folder)
+
+
+def test_a_network_of_monais_needs_monai(bundle, monkeypatch):
+    model = add_model(bundle())
+    monkeypatch.setitem(__import__("sys").modules, "monai.networks", None)
+    with pytest.raises(ModelError, match="monai is installed"):
+        load_foreign(model, [choose_device("cpu", engine="torch", precision="float32")])
+
+
+@pytest.fixture(scope="module")
+def part(request):
+    """A part of the sample CT whose axes do not run as the network's, 80 x 70 x 24 voxels."""
+    from conftest import ROOT
+
+    scan = read_scan(ROOT / "Resources" / "SampleData" / "hcc013-portal.nii.gz").image
+    x, y, z = (count // 3 for count in scan.GetSize())
+    return scan[x : x + 80, y : y + 70, z : z + 24]
+
+
+def monais_probabilities(part, network, config):
+    """What MONAI's own transforms and inferer make of a scan: probabilities (class, z, y, x) of its array.
+
+    Turning to RAS, which needs a package of its own in MONAI, is SimpleITK's.
+    """
+    from monai.data import MetaTensor
+    from monai.inferers import SlidingWindowInferer
+    from monai.transforms import Activationsd, Compose, Invertd, ScaleIntensityRanged, Spacingd
+
+    turned = sitk.DICOMOrient(part, "RAS")
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(turned.GetDirection(), (3, 3)) * turned.GetSpacing()
+    affine[:3, 3] = turned.GetOrigin()
+    affine = np.diag([-1, -1, 1, 1]) @ affine
+    array = sitk.GetArrayFromImage(turned).astype(np.float32).transpose(2, 1, 0)[None]
+    steps = []
+    for kind in (Spacingd, ScaleIntensityRanged):
+        item = next(t for t in config["preprocessing"]["transforms"] if t["_target_"] == kind.__name__)
+        values = {key: value for key, value in item.items() if not key.startswith("_")}
+        steps.append(kind(**{**values, **({"pixdim": [2.0, 1.75, 3.0]} if "pixdim" in values else {})}))
+    before = Compose(steps)
+    data = before({"image": MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(affine))})
+    settings = {key: value for key, value in config["inferer"].items() if key != "_target_"}
+    with torch.no_grad():
+        data["pred"] = SlidingWindowInferer(**settings)(data["image"][None], network)[0]
+    softmax = Activationsd("pred", softmax=True)(data)
+    back = Invertd("pred", transform=before, orig_keys="image", nearest_interp=False)(softmax)["pred"]
+    letters = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(part.GetDirection())
+    classes = []
+    for one in back.numpy():
+        image = sitk.GetImageFromArray(np.ascontiguousarray(one.transpose(2, 1, 0)))
+        image.CopyInformation(turned)
+        classes.append(sitk.GetArrayFromImage(sitk.DICOMOrient(image, letters)))
+    return np.stack(classes)
+
+
+@pytest.mark.parametrize("mode, overlap", [("gaussian", 0.4), ("constant", 0.25)])
+def test_parity_with_monais_transforms_and_sliding_window(bundle, network, part, mode, overlap):
+    """Same network, same tiles, same blending, same way there and back."""
+    config = changed("inferer.mode", mode)
+    config["inferer"]["overlap"] = overlap
+    model = add_model(bundle(config))
+    device = choose_device("cpu", engine="torch", precision="float32", threads=1)
+    found = find_structures(load_foreign(model, [device]), part, lambda share: None, lambda: None)
+    expected = monais_probabilities(part, network, config)
+    theirs, ours = expected.argmax(0), found.structures.labels
+    assert len(np.unique(theirs)) == 3
+    for value in range(3):
+        a, b = theirs == value, ours == value
+        assert 2 * np.sum(a & b) / (a.sum() + b.sum()) >= 0.999
+    agree = theirs == ours
+    difference = np.abs(expected.max(0) - found.probability / 255.0)[agree]
+    assert difference.max() <= 0.0021  # the probability is kept in 8 bits: 1 / 510 is rounding
+
+
+def test_an_added_bundle_segments_a_scan(bundle, part, monkeypatch):
+    """The whole way: the network is made up, so what it calls liver has any shape."""
+    monkeypatch.setattr("LiverSegLib.postprocess.MINIMUM_LIVER_ML", 0.001)
+    add_model(bundle())
+    result = LiverSegLib.segment(part, model="Liver-and-spleen", device="cpu", precision="float32")
+    assert result.provenance["model"]["name"] == "Liver-and-spleen"
+    assert np.any(sitk.GetArrayViewFromImage(result.labels) == 1)
