@@ -174,6 +174,40 @@ class TestAdding:
         assert (found.image_order, found.scores_order, found.separate_z) == (1, 1, False)
 
 
+class TestAccuracy:
+    @staticmethod
+    def write_summary(folder, fold, means):
+        place = folder / f"fold_{fold}" / "validation"
+        place.mkdir()
+        (place / "summary.json").write_text(json.dumps({"mean": means}))  # with NaN, as nnU-Net writes it
+
+    def test_nnunet_s_own_validation_is_kept(self, tmp_path):
+        folder = make_trained(tmp_path / "results", folds=("0", "1"))
+        self.write_summary(folder, 0, {"1": {"Dice": 0.9}, "2": {"Dice": float("nan")}, "3": {"Dice": 0.5}})
+        assert described(folder).accuracy is None
+        self.write_summary(folder, 1, {"1": {"Dice": 0.8}, "2": {"Dice": 0.6}})
+        accuracy = described(folder).accuracy
+        assert accuracy.dataset.endswith("by nnU-Net (fold 0, fold 1)")
+        assert accuracy.table == (
+            {"Structure": "liver", "Dice": 0.85},
+            {"Structure": "spleen", "Dice": 0.6},
+            {"Structure": "liver_tumor", "Dice": 0.5},
+        )
+        assert add_model(zipped(tmp_path / "results", tmp_path / "export.zip")).manifest.accuracy == accuracy
+
+    def test_of_regions(self, tmp_path):
+        folder = make_trained(tmp_path, labels=REGIONS)
+        self.write_summary(folder, 0, {"(1, 2)": {"Dice": 0.9}, "(2,)": {"Dice": 0.4}})
+        assert [row["Dice"] for row in described(folder).accuracy.table] == [0.9, 0.4]
+
+    @pytest.mark.parametrize("text", ["", "[]", "{", '{"mean": {"1": {"Dice": "x"}}}', '{"mean": 5}'])
+    def test_a_summary_that_is_none_does_not_matter(self, tmp_path, text):
+        folder = make_trained(tmp_path)
+        self.write_summary(folder, 0, {})
+        (folder / "fold_0" / "validation" / "summary.json").write_text(text)
+        assert described(folder).accuracy is None
+
+
 class TestRegionsAndCascade:
     def test_regions_are_channels_without_background(self, tmp_path):
         output = described(make_trained(tmp_path, labels=REGIONS)).stages[0].output
