@@ -29,7 +29,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager  # noqa
 LABELS = {"background": 0, "air": 1, "soft tissue": 2, "bone": 3}
 REGIONS = {"background": 0, "body": [2, 3], "bone": [3]}
 SMOOTHING_MM = 2.0
-TRAINED_EDGE = 48
+TRAINED_EDGE = 32
 """Voxels: patches are no larger in training, which learns as much from small ones here."""
 
 
