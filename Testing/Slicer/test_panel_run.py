@@ -49,6 +49,8 @@ def test_options_of_the_panel_reach_the_run(hand, scan):
     hand.click("segmentButton")
     assert hand.logic.options[-1] == {
         "model": "default",
+        "tumors": None,
+        "structures": None,
         "device": "cpu",
         "mirror": True,
         "minimumLesionMl": 0.3,

@@ -81,17 +81,18 @@ def rememberApplied(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Store the segments of a run as untouched, and as measured."""
     prints = _prints(segmentationNode)
     segmentationNode.SetAttribute(APPLIED, _encode(prints))
-    segmentationNode.SetAttribute(MEASURED, _encode(_measured(prints)))
+    measured = [item for item in prints if not isStructure(item.segmentID)]
+    segmentationNode.SetAttribute(MEASURED, _encode(measured))
 
 
 def rememberMeasured(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     """Store that the numbers are those of the segments as they are now."""
-    segmentationNode.SetAttribute(MEASURED, _encode(_measured(_prints(segmentationNode))))
+    segmentationNode.SetAttribute(MEASURED, _encode(_prints(segmentationNode, onlyMeasured=True)))
 
 
 def _holds(segmentationNode: "slicer.vtkMRMLSegmentationNode", attribute: str, byTimes: bool = False) -> bool:
-    then, now = _decode(segmentationNode.GetAttribute(attribute)), _prints(segmentationNode, byTimes)
-    return _alike(then, _measured(now) if attribute == MEASURED else now)
+    then = _decode(segmentationNode.GetAttribute(attribute))
+    return _alike(then, _prints(segmentationNode, byTimes, onlyMeasured=attribute == MEASURED))
 
 
 def _isLike(
@@ -104,17 +105,16 @@ def _alike(then: Optional[List[SegmentPrint]], now: List[SegmentPrint]) -> bool:
     return then is not None and len(then) == len(now) and all(map(_same, then, now))
 
 
-def _measured(prints: List[SegmentPrint]) -> List[SegmentPrint]:
-    """Return those of the segments that are measured."""
-    return [item for item in prints if not isStructure(item.segmentID)]
-
-
 def _same(one: SegmentPrint, other: SegmentPrint) -> bool:
     return one[:4] == other[:4] and np.allclose(one.place, other.place, rtol=0, atol=TOLERANCE_MM)
 
 
-def _prints(segmentationNode: "slicer.vtkMRMLSegmentationNode", byTimes: bool = False) -> List[SegmentPrint]:
-    keys = sorted(segmentationNode.GetSegmentation().GetSegmentIDs())
+def _prints(
+    segmentationNode: "slicer.vtkMRMLSegmentationNode", byTimes: bool = False, onlyMeasured: bool = False
+) -> List[SegmentPrint]:
+    """Return the fingerprints of the segments; ``onlyMeasured``: of those whose numbers are measured."""
+    found = segmentationNode.GetSegmentation().GetSegmentIDs()
+    keys = sorted(key for key in found if not (onlyMeasured and isStructure(key)))
     return [_print(segmentationNode, key, byTimes) for key in keys]
 
 
