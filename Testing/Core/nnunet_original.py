@@ -164,6 +164,7 @@ def trained_model(recipes: Sequence[Recipe], scan: Path, folder: Path) -> List[P
 def _trained_weights(
     recipe: Recipe, plan: Dict[str, Any], scan: Path, truth: Path, seed: int
 ) -> Dict[str, torch.Tensor]:
+    torch.set_num_threads(1)  # threads that wait for each other take long on a busy machine
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     manager = PlansManager(json.loads(json.dumps(plan)))
