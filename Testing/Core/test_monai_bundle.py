@@ -344,6 +344,8 @@ def test_an_added_bundle_segments_a_scan(bundle, part, monkeypatch):
     add_model(bundle())
     result = LiverSegLib.segment(part, model="Liver-and-spleen", device="cpu", precision="float32")
     assert result.provenance["model"]["name"] == "Liver-and-spleen"
+    assert result.provenance["engine"]["name"] == "torch"
+    assert not result.provenance["fallbacks"]  # engines that need a graph are not even tried
     assert np.any(sitk.GetArrayViewFromImage(result.labels) == 1)
 
 
