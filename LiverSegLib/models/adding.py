@@ -17,6 +17,7 @@ from LiverSegLib.models.importers.described import Described, described
 from LiverSegLib.models.importers.monai import WANTED as BUNDLE
 from LiverSegLib.models.importers.monai import find_bundle, read_bundle
 from LiverSegLib.models.importers.nnunet import CHECKPOINTS, DATASET, PLANS
+from LiverSegLib.models.importers.validation import SUMMARY
 from LiverSegLib.models.manifest import Manifest
 from LiverSegLib.models.rules import NAME
 from LiverSegLib.models.store import DEFAULT_NAME, USER, Model, list_models, load_model, user_models_folder
@@ -185,7 +186,7 @@ def _as_folder(path: Path) -> Iterator[Tuple[Path, Optional[str]]]:
             _remove_left_over(parent)
             sha256 = files.sha256_of_file(path)
             incoming = Path(tempfile.mkdtemp(prefix=files.INCOMING, dir=parent))
-            folder = stack.enter_context(unpacked(path, incoming, WANTED))
+            folder = stack.enter_context(unpacked(path, incoming, (*WANTED, SUMMARY)))
         except OSError as error:
             raise write_failure(error, str(parent), "add.failed") from error
         yield folder, sha256

@@ -13,6 +13,7 @@ few steps (``nnUNetv2_train ID 3d_fullres 0 -device cpu -tr nnUNetTrainer_1epoch
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,16 @@ def make_cascade(root, **options):
     """A low-resolution network and the one that sees its labels; returns the folder of the second."""
     make_trained(root, configuration="3d_lowres", **options)
     return make_trained(root, configuration="3d_cascade_fullres", **options)
+
+
+def zipped(folder, path):
+    """An archive as nnUNetv2_export_model_to_zip writes it: below the folder of results, other files
+    beside."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+        archive.writestr("Dataset901_Tiny/inference_information.txt", "best: 3d_fullres")
+    return path
 
 
 def plans_json(dataset="Dataset901_Tiny", *, architecture="PlainConvUNet", old=False, **changes):

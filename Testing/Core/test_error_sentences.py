@@ -38,8 +38,9 @@ WITH_IDENTITY = [
     *sorted((CORE / "outputs").glob("*.py")),
     *(
         CORE / "models" / name
-        for name in ("fields.py", "files.py", "manifest.py", "safetensors.py", "store.py")
+        for name in ("adding.py", "fields.py", "files.py", "manifest.py", "safetensors.py", "store.py")
     ),
+    *sorted((CORE / "models" / "importers").glob("*.py")),
     *(CORE / "measure" / name for name in ("measurements.py", "tables.py", "volumes.py")),
     *(CORE / "steatosis" / name for name in ("roi.py", "noise.py", "assessment.py")),
     *(

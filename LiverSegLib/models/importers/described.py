@@ -10,6 +10,7 @@ from LiverSegLib.labels import LABELS
 from LiverSegLib.models.files import printable
 from LiverSegLib.models.importers import totalsegmentator
 from LiverSegLib.models.importers.nnunet import Part, Weights, choose, find_trained, read_parts, today
+from LiverSegLib.models.importers.validation import measured
 from LiverSegLib.models.manifest import FORMAT_VERSION, Manifest, Source
 
 NNUNET = "nnunet"
@@ -59,7 +60,7 @@ def described(
         facts = task.facts()
     else:
         parts = read_parts(choose(found, configuration), folds=folds, labels=labels)
-        facts = _facts(parts)
+        facts = {**_facts(parts), "accuracy": measured(parts[-1])}
         facts["licence"] = totalsegmentator.licence_of(parts[-1].trained.dataset) or facts["licence"]
     if licence is not None:
         facts["licence"] = licence

@@ -34,7 +34,8 @@ from LiverSegLib.sentences import Sentence
 PLANS, DATASET = "plans.json", "dataset.json"
 CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
 """The one that is used comes first; nnU-Net writes the other while it trains."""
-DEEPEST = 3
+DEEPEST = 5
+"""Levels of folders: TotalSegmentator keeps its weights in nnunet/results/DATASET/MODEL of its folder."""
 MAX_ENTRIES = 2000
 """Folders that are looked into: nobody means to add a model by naming a whole disk."""
 MAX_FOLDS = 10
