@@ -1,6 +1,6 @@
 """A model on a device, whichever program it comes from: a scan in, labels out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -112,9 +112,11 @@ class LoadedModel:
         """
         mirror = mirror and self.can_mirror
         if not self._is_own:
-            organs = self._organs_of(image, run)
+            outline = self._outlined(image, run)
+            organs = None if outline is None else outline.labels
             with run.stage("segment"):
-                return self._foreign(image, run.tick, run.check, mirror, organs)
+                drawn = self._foreign(image, run.tick, run.check, mirror, organs)
+            return drawn if self._outline is None else replace(drawn, notes=(*drawn.notes, self._note()))
         with run.stage("locate"):
             located = self._locate(image, run.tick, run.check)
         with run.stage("segment"):
@@ -147,14 +149,19 @@ class LoadedModel:
 
         return self._segment(located, tick, run.check, mirror)
 
-    def _organs_of(self, image: sitk.Image, run: Stages) -> Optional[np.ndarray]:
-        """Where the bundled model sees organs, uint8 (z, y, x), for a model that sees their surroundings
-        alone; None for others.
+    def _outlined(self, image: sitk.Image, run: Stages) -> Optional[Drawn]:
+        """Where the bundled model sees organs, for a model that sees their surroundings alone; None for
+        others.
         """
         if self._outline is None:
             return None
         with run.stage("locate"):
-            return self._outline._within_a_stage(image, run, False).labels
+            return self._outline._within_a_stage(image, run, False)
+
+    def _note(self) -> Sentence:
+        """Which model found the part of the scan that this one sees."""
+        outline = "" if self._outline is None else self._outline.model.name
+        return Sentence("note.outlined", name=self.model.name, outline=outline)
 
     def _locate(self, image: sitk.Image, tick: Tick, check: Check) -> Any:
         from LiverSegLib.inference.locate import locate

@@ -230,6 +230,7 @@ SENTENCES: Dict[str, str] = {
         "The scan is oblique by {degrees:.0f} degrees; it was segmented on an axis-aligned copy."
     ),
     "note.tumours-of": _("The tumors are those that the model {tumours} draws in the liver of {organs}."),
+    "note.outlined": _("The part of the scan that the model {name} sees was found by the model {outline}."),
     "tumours.beyond": _(
         "{ml:.1f} ml of tumors that the model {name} draws on the liver lie more than {mm:g} mm outside it "
         "and were left out."

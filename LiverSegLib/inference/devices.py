@@ -1,9 +1,9 @@
 """Which engine computes on which device, in which precision, with how many threads.
 
 An engine is a library that runs networks. On the CPU OpenVINO comes first, as it is the fastest everywhere;
-then PyTorch where somebody installed it, which on processors without AVX-512 needs less time for a tile than
-ONNX Runtime (docs/performance.md has the figures); then ONNX Runtime, the smallest. Graphics cards are
-PyTorch's alone.
+then ONNX Runtime; then PyTorch, which needs less time for a tile than ONNX Runtime on two free cores, but
+more processor time, twice the memory, and seconds to load (docs/performance.md has the figures). Graphics
+cards are PyTorch's alone.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from LiverSegLib.errors import DeviceError, UsageError
 from LiverSegLib.sentences import Sentence
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ENGINES = {"openvino": "OpenVINO", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
 """Engine, which is the name of its Python module -> its name for people; in the order of choice on a CPU."""
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MAX_THREADS = 16

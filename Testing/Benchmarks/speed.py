@@ -1,9 +1,9 @@
-"""How fast and how lean: the whole command on scans of 110 and 600 slices, and our tiles against MONAI's.
+"""How fast and how lean: engines alone, the whole command on 110 and 600 slices, our tiles against MONAI's.
 
-    python Testing/Benchmarks/speed.py [--only process|tiles|precision]
+    python Testing/Benchmarks/speed.py [--only engines|process|parity|tiles|precision] [--before CHECKOUT]
 
-Timings are noisy; compare the ratios within one run. The scans are made from the bundled sample, resampled
-to 512 x 512.
+Timings are noisy; compare the ratios within one run. ``--before`` runs the command of another checkout in the
+same run, in turn with this one. The scans are made from the bundled sample, resampled to 512 x 512.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -47,23 +47,18 @@ def enlarged(slices: int, path: Path) -> None:
     sitk.WriteImage(sitk.Cast(resampled, sitk.sitkInt16), str(path), True)
 
 
-def run_process(scan: Path, folder: Path) -> Dict[str, float]:
-    """Seconds and peak resident memory (GB) of ``liverseg segment --no-report`` as a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "LiverSegLib.cli",
-        "segment",
-        str(scan),
-        "-o",
-        str(folder),
-        "--no-report",
-        "--json",
-        "--device",
-        "cpu",
-    ]
+def run_process(scan: Path, folder: Path, *more: str, root: Path = ROOT) -> Dict[str, float]:
+    """Seconds, CPU seconds and peak resident memory (MB) of ``liverseg segment --no-report`` of a checkout as
+    a process of its own, and the seconds of its stages.
+    """
+    command = [sys.executable, "-m", "LiverSegLib.cli", "segment", str(scan), "-o", str(folder)]
+    command += ["--no-report", "--json", "--device", "cpu", *more]
+    environment = dict(os.environ, PYTHONPATH=str(root))
+    before = os.times()
     started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root, env=environment
+    )
     peak = [0.0]
     watcher = threading.Thread(target=_watch, args=(process, peak))
     watcher.start()
@@ -71,8 +66,10 @@ def run_process(scan: Path, folder: Path) -> Dict[str, float]:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"liverseg segment failed with {process.returncode}: {out.decode()[:500]}")
-    json.loads(out)
-    return {"seconds": round(time.monotonic() - started, 1), "peak_gb": round(peak[0] / 1e9, 2)}
+    seconds, after = time.monotonic() - started, os.times()
+    stages = json.loads(out)["provenance"]["seconds"]["total"]
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"seconds": seconds, "cpu": cpu, "peak_mb": peak[0] / 1e6, "stages": stages}
 
 
 def _watch(process: subprocess.Popen, peak: list) -> None:
@@ -98,23 +95,119 @@ def _children(pid: int) -> list:
         return []
 
 
-def bench_process(rounds: int = 2) -> None:
-    """The whole command on 110 and on 600 slices, in turn; the best round counts."""
+def bench_process(rounds: int = 2, before: Optional[Path] = None) -> None:
+    """The whole command on 110 slices with each engine and, with the best, on 600, in turn; the best round
+    counts.
+    """
+    from LiverSegLib.inference.devices import installed_engines
+
     with tempfile.TemporaryDirectory() as folder:
-        print(f"\nliverseg segment --no-report, a process of its own on the CPU, best of {rounds}")
+        print(f"\nliverseg segment --no-report, 512 x 512, a process of its own on the CPU, best of {rounds}")
         scans = {slices: Path(folder) / f"scan{slices}.nii.gz" for slices in (110, 600)}
         for slices, scan in scans.items():
             enlarged(slices, scan)
-        found = [
-            {slices: run_process(scan, Path(folder) / f"out{slices}") for slices, scan in scans.items()}
-            for _ in range(rounds)
-        ]
-        times = {slices: min(figures[slices]["seconds"] for figures in found) for slices in scans}
-        for slices, limit, limit_gb in ((110, "25.0 s", 3.0), (600, f"2 x {times[110]} s", 4.0)):
-            peak = max(figures[slices]["peak_gb"] for figures in found)
-            seconds = f"{times[slices]} s (target <= {limit})"
-            print(f"  512 x 512 x {slices}: {seconds}, peak {peak} GB (<= {limit_gb})")
-        print(f"  600 slices against 110: {times[600] / times[110]:.2f} x")
+        rows: Dict[Tuple[str, int], Tuple[Path, Tuple[str, ...]]] = {
+            (engine, 110): (ROOT, ("--engine", engine)) for engine in installed_engines()
+        }
+        rows["auto", 600] = (ROOT, ())
+        if before is not None:
+            rows["before", 110], rows["before", 600] = (before, ()), (before, ())
+        found: Dict[Tuple[str, int], List[Dict[str, float]]] = {row: [] for row in rows}
+        for _ in range(rounds):
+            for (name, slices), (root, more) in rows.items():
+                out = Path(folder) / f"{name}{slices}"
+                found[name, slices].append(run_process(scans[slices], out, *more, root=root))
+        best = {row: {key: min(run[key] for run in runs) for key in runs[0]} for row, runs in found.items()}
+        for (name, slices), run in best.items():
+            peak = max(each["peak_mb"] for each in found[name, slices])
+            print(
+                f"  {name:12} {slices} slices: {run['seconds']:5.1f} s, stages {run['stages']:.1f} s; "
+                f"{run['cpu']:5.1f} CPU s; peak {peak:.0f} MB"
+            )
+        first = installed_engines()[0]
+        ratio = best["auto", 600]["seconds"] / best[first, 110]["seconds"]
+        print(f"  600 slices take {ratio:.2f} times as long as 110 (target <= 2)")
+        if before is not None:
+            for key in ("seconds", "cpu"):
+                gain = best["before", 110][key] / best[first, 110][key]
+                print(f"  before, 110 slices: {gain:.2f} times the {key} (target >= 1.5)")
+
+
+ENGINE_CHILD = """
+import json, resource, sys, time
+start = time.monotonic()
+import numpy as np
+from LiverSegLib.inference.devices import choose_device
+from LiverSegLib.inference.engines import load_engine
+from LiverSegLib.models import load_model
+device = choose_device("cpu", engine=sys.argv[1], precision="float32")
+model = load_model("default")
+stage = model.manifest.stage("segment")
+engine = load_engine(model, stage, 0, device)
+loaded = time.monotonic() - start
+tiles = np.random.default_rng(0).random((1, 1, *stage.patch), np.float32) * 2 - 1
+wall, cpu = [], []
+for _ in range(5):
+    begun, used = time.monotonic(), time.process_time()
+    engine.run(tiles, lambda: None)
+    wall.append(time.monotonic() - begun)
+    cpu.append(time.process_time() - used)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"version": engine.version, "loaded": loaded, "first": wall[0], "tile": min(wall),
+                  "cpu": min(cpu), "peak_mb": peak}))
+"""
+
+
+def bench_engines(rounds: int = 2) -> None:
+    """The fine network alone on one tile, in a process for each engine; also held to AVX2."""
+    from LiverSegLib.inference.devices import ENGINES, _cpu_facts, installed_engines
+
+    print("\nThe fine network alone, one tile of 96 x 128 x 160, float32")
+    held = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "DNNL_MAX_CPU_ISA": "AVX2"}
+    variants: Dict[str, Dict[str, str]] = {"": {}}
+    if "avx512f" in _cpu_facts():
+        variants[", held to AVX2"] = held
+    else:
+        print("  (this processor has no AVX-512: the figures are those of AVX2)")
+    for words, more in variants.items():
+        for name in installed_engines():
+            runs = [_engine_figures(name, more) for _ in range(rounds)]
+            best = {key: min(run[key] for run in runs) for key in runs[0]}
+            print(
+                f"  {ENGINES[name]} {best['version']}{words}: {best['tile']:.2f} s a tile, "
+                f"{best['cpu']:.2f} CPU s; import and load {best['loaded']:.2f} s, "
+                f"first tile {best['first']:.2f} s; peak {best['peak_mb']:.0f} MB"
+            )
+
+
+def _engine_figures(name: str, more: Dict[str, str]) -> Dict[str, Any]:
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), **more)
+    run = subprocess.run(
+        [sys.executable, "-c", ENGINE_CHILD, name], stdout=subprocess.PIPE, check=True, env=environment
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def bench_parity() -> None:
+    """The sample with each engine: Dice of labels and largest difference of probabilities to PyTorch's."""
+    from metrics import dice
+
+    from LiverSegLib import Segmenter
+    from LiverSegLib.inference.devices import ENGINES, installed_engines
+
+    print("\nThe sample with each engine, compared with PyTorch")
+    found = {}
+    for name in installed_engines():
+        result = Segmenter("default", "cpu", engine=name, precision="float32").segment(str(sample_path()))
+        found[name] = (sitk.GetArrayFromImage(result.labels), result.probability.astype(int))
+    labels, probability = found["torch"]
+    for name, (others, likely) in found.items():
+        scores = ", ".join(
+            f"{title} {dice(np.isin(labels, values), np.isin(others, values)):.6f}"
+            for title, values in (("liver", (1, 3)), ("spleen", (2,)), ("tumor", (3,)))
+        )
+        most = np.abs(likely - probability).max() / 255
+        print(f"  {ENGINES[name]}: Dice {scores}; largest difference of a probability {most:.3f}")
 
 
 def bench_tiles(rounds: int = 3) -> None:
@@ -127,18 +220,20 @@ def bench_tiles(rounds: int = 3) -> None:
         print("\nTiles: MONAI is not installed (it is in the train extra), no comparison.")
         return
     from LiverSegLib.inference.devices import choose_device
-    from LiverSegLib.inference.tiles import OVERLAP, SIGMA, TilePlan, TileRunner
+    from LiverSegLib.inference.engines.torch import TorchEngine
+    from LiverSegLib.inference.tile_plan import OVERLAP, SIGMA, TilePlan
+    from LiverSegLib.inference.tiles import TileRunner
     from LiverSegLib.models import load_model
     from LiverSegLib.networks import build_network
 
     model = load_model("default")
     stage = model.manifest.stage("segment")
-    device = choose_device("cpu")
+    device = choose_device("cpu", engine="torch")
     torch.set_num_threads(device.threads)
     network = build_network(stage.network.name, stage.network.arguments)
     network.load_state_dict(model.state_dict("segment"))
     network = network.float()
-    runner = TileRunner(network, device)
+    runner = TileRunner(lambda _: TorchEngine(network, device), [device])
     patch = tuple(stage.patch)
     shape = (168, 180, 220)
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -157,7 +252,7 @@ def bench_tiles(rounds: int = 3) -> None:
             )[0]
 
     def our_run() -> torch.Tensor:
-        return runner.run(image, plan, skip_empty=False)
+        return torch.from_numpy(runner.run(image.numpy(), plan, skip_empty=False))
 
     ours_s, theirs_s = [], []
     for _ in range(rounds):
@@ -211,11 +306,21 @@ def bench_precision() -> None:
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description="Measure speed and memory.")
-    parser.add_argument("--only", choices=("process", "tiles", "precision"))
+    benches = {
+        "engines": bench_engines, "process": bench_process, "parity": bench_parity, "tiles": bench_tiles,
+        "precision": bench_precision,
+    }  # fmt: skip
+    parser.add_argument("--only", choices=list(benches))
+    parser.add_argument("--before", type=Path, help="another checkout, to be run beside this one")
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args(arguments)
     print(f"{os.cpu_count()} CPU cores")
-    for name, bench in (("process", bench_process), ("tiles", bench_tiles), ("precision", bench_precision)):
-        if options.only in (None, name):
+    for name, bench in benches.items():
+        if options.only not in (None, name):
+            continue
+        if name == "process":
+            bench_process(options.rounds, options.before)
+        else:
             bench()
     return 0
 

@@ -29,7 +29,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager  # noqa
 LABELS = {"background": 0, "air": 1, "soft tissue": 2, "bone": 3}
 REGIONS = {"background": 0, "body": [2, 3], "bone": [3]}
 SMOOTHING_MM = 2.0
-TRAINED_EDGE = 48
+TRAINED_EDGE = 32
 """Voxels: patches are no larger in training, which learns as much from small ones here."""
 
 
@@ -164,6 +164,7 @@ def trained_model(recipes: Sequence[Recipe], scan: Path, folder: Path) -> List[P
 def _trained_weights(
     recipe: Recipe, plan: Dict[str, Any], scan: Path, truth: Path, seed: int
 ) -> Dict[str, torch.Tensor]:
+    torch.set_num_threads(1)  # threads that wait for each other take long on a busy machine
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     manager = PlansManager(json.loads(json.dumps(plan)))

@@ -134,7 +134,7 @@ def test_segmentation_lies_on_the_scan_in_every_format(tmp_path, asked, label_fo
 
 def test_segment_hands_every_option_on(tmp_path, asked):
     options = "--device cpu --model mine --series 1.2.3 --mirror --minimum-lesion 0.5".split()
-    options += ["--threads", "1", "--no-report"]
+    options += ["--threads", "1", "--no-report", "--tumors", "lesions", "--structures", "aorta, Kidney left"]
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     try:
         assert main(["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), *options]) == 0
@@ -143,12 +143,14 @@ def test_segment_hands_every_option_on(tmp_path, asked):
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
     assert asked["device"] == "cpu" and asked["model"] == "mine" and asked["series"] == "1.2.3"
     assert asked["mirror"] is True and asked["minimum_lesion_ml"] == 0.5 and asked["threads"] == 1
+    assert asked["tumours"] == "lesions" and asked["structures"] == ("aorta", "Kidney left")
 
 
 def test_segment_leaves_choices_to_the_library_when_nothing_is_said(tmp_path, asked):
     assert main(["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), "--no-report"]) == 0
     assert asked["device"] == "auto" and asked["model"] == "default" and asked["series"] is None
     assert asked["mirror"] is False and asked["minimum_lesion_ml"] is None and asked["threads"] == 0
+    assert asked["tumours"] is None and asked["structures"] is None
 
 
 def test_json_is_exactly_one_object_on_standard_output(tmp_path, asked, capsys):

@@ -16,7 +16,6 @@ import SimpleITK as sitk
 
 pytest.importorskip("nnunetv2", reason="the environment of `make test-models` has it")
 
-import torch  # noqa: E402
 from nnunet_original import Recipe, predict, trained_model  # noqa: E402
 
 from LiverSegLib.inference.devices import choose_devices  # noqa: E402
@@ -87,7 +86,6 @@ def scan_of(tmp_path_factory):
 
 @pytest.mark.parametrize("name", CASES)
 def test_labels_are_those_of_nnunets_predictor(name, scan_of, tmp_path, monkeypatch):
-    torch.set_num_threads(2)
     case = CASES[name]
     scan = scan_of(case)
     recipes = [Recipe(**{"patch": (16, 32, 32), **changes}) for changes in case.recipes]
@@ -99,7 +97,7 @@ def test_labels_are_those_of_nnunets_predictor(name, scan_of, tmp_path, monkeypa
     monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / "store"))
     with opened_model(folder, Options(name="ours")) as candidate:
         networks = load_foreign(
-            candidate.add(), choose_devices("cpu", engine="torch", precision="float32", threads=2)
+            candidate.add(), choose_devices("cpu", engine="torch", precision="float32", threads=1)
         )
     found = find_structures(networks, sitk.ReadImage(str(scan)), lambda share: None, mirror=case.mirror)
     theirs, ours = sitk.GetArrayFromImage(sitk.ReadImage(str(out))), found.structures.labels

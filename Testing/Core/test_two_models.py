@@ -137,6 +137,7 @@ def test_a_first_model_that_sees_the_liver_alone_is_told_by_the_bundled_one(
     told, truth = np.isin(doubles.organs["liver-only"], (LIVER, TUMOUR)), np.isin(scan[1], (1, 3))
     assert 2 * np.sum(told & truth) / (told.sum() + truth.sum()) > 0.9
     assert "locate" in result.provenance["seconds"]
+    assert any("liver-only sees was found by the model phantom" in n for n in result.provenance["notes"])
 
 
 def test_provenance_names_both_models(doubles, scan):

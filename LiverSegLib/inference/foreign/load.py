@@ -1,6 +1,5 @@
 """A model of another program, its networks loaded and ready for :func:`find.find_structures`."""
 
-import functools
 from dataclasses import dataclass
 from typing import List, Sequence, Tuple
 
@@ -9,8 +8,8 @@ import numpy as np
 from LiverSegLib.errors import ModelError
 from LiverSegLib.inference.arrays import on_host
 from LiverSegLib.inference.devices import Device
-from LiverSegLib.inference.engines import load_engine
 from LiverSegLib.inference.foreign.predict import Check, TileNetwork
+from LiverSegLib.inference.stage import stage_runner
 from LiverSegLib.inference.tile_plan import TilePlan
 from LiverSegLib.inference.tiles import TileRunner
 from LiverSegLib.models import Model, Preparation, Stage
@@ -118,10 +117,7 @@ def load_foreign(model: Model, devices: Sequence[Device]) -> ForeignNetworks:
     stages: List[ForeignStage] = []
     for stage in model.manifest.stages:
         _require_linear_scores(model, stage)
-        folds = (
-            RunnerNetwork(TileRunner(functools.partial(load_engine, model, stage, fold), devices))
-            for fold in range(len(stage.folds))
-        )
+        folds = (RunnerNetwork(stage_runner(model, stage, devices, fold)) for fold in range(len(stage.folds)))
         stages.append(ForeignStage(stage, tuple(folds)))
     return ForeignNetworks(model.manifest.pipeline, tuple(stages))
 
