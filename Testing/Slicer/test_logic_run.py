@@ -151,6 +151,17 @@ class TestSegmenting:
         make().measure(node)
         assert summaryOf(node)["structures"] == before
 
+    def test_structures_are_in_the_report(self, make, tmp_path):
+        import SimpleITK as sitk
+
+        logic = make(structures=["aorta", "colon"], draw=False)
+        report = logic.report(logic.segment(addVolume()), tmp_path / "report")
+        names = {path.name for path in report.parent.iterdir()}
+        assert {"structures.nii.gz", "structures.csv"} <= names
+        assert "Colon" in report.read_text(encoding="utf-8")
+        mask = sitk.GetArrayFromImage(sitk.ReadImage(str(report.parent / "structures.nii.gz")))
+        assert set(mask.ravel()) == {0, 1, 2}
+
     def test_two_models_are_loaded_and_kept_warm(self, make):
         logic, volumeNode = make(warm="for this test alone, too"), addVolume()
         logic.segment(volumeNode, tumors="lesions")

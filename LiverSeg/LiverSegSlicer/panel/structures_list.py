@@ -2,7 +2,6 @@
 
 from typing import Callable, List, Sequence, Set
 
-import qt
 from slicer.i18n import tr as _
 
 from ..slots import guarded
@@ -65,8 +64,7 @@ class StructuresList:
     def _showCount(self) -> None:
         text = _("Also segment ({count} of {all})")
         words = {"count": len(self._ticked), "all": len(self._structures)}
-        item = qt.QTableWidgetItem(text.format(**words))
-        self._ui.structuresTable.setHorizontalHeaderItem(0, item)
+        self._ui.structuresTable.horizontalHeaderItem(0).setText(text.format(**words))
 
     def _search(self, _text: str = "") -> None:
         """Show the rows whose name or key has the letters; ticks do not change."""
