@@ -18,8 +18,8 @@ SURE_ODDS = 1 / 510
 """A probability above 1 minus this rounds to 255 of 255."""
 UNSURE = 65535
 """Code of a sample whose class is not beyond doubt."""
-CHUNK_SCORES = 4_000_000
-"""Scores interpolated at a time; bounds the memory."""
+CHUNK_SCORES = 500_000
+"""Scores interpolated at a time: what stays in a processor's cache."""
 
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 Check = Callable[[], None]

@@ -125,7 +125,7 @@ def gaussian_weight(size: Sequence[int]) -> np.ndarray:
         impulse[length // 2] = 1
         along = ndimage.gaussian_filter1d(impulse, length * SIGMA, mode="constant") if length > 1 else impulse
         weight = weight[..., None] * along
-    half = (weight * (WEIGHT_AT_CENTRE / weight.max())).astype(np.float16)
+    half = (weight / (weight.max() / WEIGHT_AT_CENTRE)).astype(np.float16)
     half[half == 0] = half[half > 0].min()
     return half.astype(np.float32)
 
