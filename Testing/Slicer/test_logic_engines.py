@@ -80,7 +80,7 @@ class TestState:
             ({"openvino": "2025.3.0"}, "ok", "openvino", "OpenVINO 2025.3, CPU"),
             ({"onnxruntime": "1.19.2"}, "ok", "onnxruntime", "ONNX Runtime 1.19, CPU"),
             ({"torch": "2.8.0+cpu"}, "ok", "torch", "PyTorch 2.8.0, CPU"),
-            ({"torch": "2.8.0+cpu", "onnxruntime": "1.19.2"}, "ok", "torch", "PyTorch 2.8.0, CPU"),
+            ({"torch": "2.8.0+cpu", "onnxruntime": "1.19.2"}, "ok", "onnxruntime", "ONNX Runtime 1.19, CPU"),
             ({"torch": "2.8.0+cpu", "openvino": "2025.4.1"}, "ok", "openvino", "OpenVINO 2025.4, CPU"),
             ({"torch": "1.13.1", "openvino": "2025.4.1"}, "ok", "openvino", "OpenVINO 2025.4, CPU"),
             ({"openvino": "2022.3.1"}, "unusable", None, "OpenVINO 2022.3.1, too old"),

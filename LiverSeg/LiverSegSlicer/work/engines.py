@@ -19,7 +19,7 @@ from .requirements import InstallPlan, TorchState, torchState
 OLDEST = {"openvino": (2024, 0), "onnxruntime": (1, 16)}
 """Oldest versions that the core runs on; ``requirements`` has that of PyTorch."""
 
-ORDER = ("openvino", "torch", "onnxruntime")
+ORDER = ("openvino", "onnxruntime", "torch")
 """In which the core chooses on a processor; where a GPU serves, PyTorch comes first."""
 
 
