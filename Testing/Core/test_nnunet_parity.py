@@ -24,7 +24,7 @@ from LiverSegLib.inference.foreign.find import find_structures  # noqa: E402
 from LiverSegLib.inference.foreign.load import load_foreign  # noqa: E402
 from LiverSegLib.models.adding import Options, opened_model  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LEAST_DICE = 0.999
 LARGEST_STEP = 2.0
@@ -41,9 +41,14 @@ class Case:
     oblique: bool = False
 
 
-LOWRES = {"configuration": "3d_lowres", "spacing": (6.0, 5.0, 5.0), "patch": (12, 16, 24)}
-CASCADE = {"configuration": "3d_cascade_fullres", "previous": "3d_lowres"}
-THICK = {"spacing": (10.0, 1.5, 1.5), "patch": (4, 48, 48), "strides": ((1, 1, 1), (1, 2, 2), (2, 2, 2))}
+LOWRES = {"configuration": "3d_lowres", "spacing": (6.0, 5.0, 5.0), "patch": (12, 16, 24), "steps": 80}
+CASCADE = {"configuration": "3d_cascade_fullres", "previous": "3d_lowres", "steps": 80}
+THICK = {
+    "spacing": (10.0, 1.5, 1.5),
+    "patch": (4, 48, 48),
+    "strides": ((1, 1, 1), (1, 2, 2), (2, 2, 2)),
+    "steps": 80,
+}
 FLAT = {"configuration": "2d", "spacing": (2.0, 2.0), "patch": (48, 64), "steps": 100}
 CASES = {
     "3d_fullres": Case(),
