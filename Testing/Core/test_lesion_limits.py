@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from measure_shapes import ball, centre_of, ct_of, draw, empty_labels
 
 import LiverSegLib
+import LiverSegLib.postprocess
 from LiverSegLib import networks
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import LIVER, TUMOUR
@@ -78,7 +79,7 @@ def test_narrow_lesion_is_liver_unless_a_minimum_is_asked_for(monkeypatch, tmp_p
         cleaned[(cleaned == TUMOUR) & ~rod] = LIVER
         return cleaned, report
 
-    monkeypatch.setattr(LiverSegLib.api, "clean", cut)
+    monkeypatch.setattr(LiverSegLib.postprocess, "clean", cut)
     image, _ = phantom.patient()
     result = segmenter.segment(image, minimum_lesion_ml=asked)
     assert len(result.measurements.lesions) == kept
