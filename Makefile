@@ -97,7 +97,7 @@ bench-correct: $(READY) ## what clicks of a simulated reader bring, beside regio
 	  echo "bench-correct needs labelled scans: make bench-correct DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/correct.py "$(DATA)" $(if $(CACHE),--cache "$(CACHE)")
 
-train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
+train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "train needs labelled scans: make train DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@mkdir -p runs
@@ -106,6 +106,7 @@ train: $(READY) ## train the bundled model again, on a GPU or some hours of CPU:
 	@$(BIN)/python -m LiverSegLib.training.train segment runs/pack.npz runs/segment
 	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
 	  --card LiverSegLib/training/default-card.json
+	@$(BIN)/liverseg export Resources/Models/default
 
 clean: ## remove what tests, benchmarks and the demonstration left
 	@rm -rf $(DEMO) benchmark-output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*
@@ -141,7 +142,7 @@ $(READY_TEST): $(READY)
 	@touch $@
 
 $(READY_TRAIN): $(READY)
-	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report,train,onnxruntime]'
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[export,onnxruntime,report,train]'
 	@touch $@
 
 $(READY_MODELS): pyproject.toml constraints.txt constraints-models.txt | $(BIN)/python
