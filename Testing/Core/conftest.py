@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 
+pytest.register_assert_rewrite("model_fixtures")  # test modules import from it before it is a plugin
+
 
 @pytest.fixture(autouse=True, scope="session")
 def ctrl_c_is_heard() -> Iterator[None]:

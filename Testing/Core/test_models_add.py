@@ -8,31 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from model_fixtures import described
 from nnunet_models import LABELS, REGIONS, make_cascade, make_trained, network_for, zipped
 
 from LiverSegLib.errors import ModelError
-from LiverSegLib.models import Options, add_model, load_model, opened_model
+from LiverSegLib.models import add_model, load_model
 from LiverSegLib.networks import build_network
 
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """The user's folder of models, empty."""
-    folder = tmp_path / "store"
-    monkeypatch.setenv("LIVERSEG_MODELS", str(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A trained model with two folds; not to be changed."""
-    return make_trained(tmp_path_factory.mktemp("results"), folds=("0", "1"))
-
-
-def described(source, **options):
-    """The manifest that a source would get."""
-    with opened_model(source, Options(**options)) as candidate:
-        return candidate.manifest
+pytest_plugins = ["model_fixtures"]
+pytestmark = pytest.mark.usefixtures("store")
 
 
 class TestAdding:

@@ -1,8 +1,6 @@
 """Archives of strangers: members that lead out, links, bombs, lies about sizes. Nothing is left outside or
 behind."""
 
-import os
-import shutil
 import stat
 import struct
 import zipfile
@@ -10,56 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from nnunet_models import make_trained
+from model_fixtures import Payload, checkpoint, refused
 
-from LiverSegLib.errors import ModelCorruptError, ModelError
-from LiverSegLib.models import add_model
+from LiverSegLib.errors import ModelCorruptError
 from LiverSegLib.models.importers import archive as archives
 
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """The user's folder of models, which must stay empty, whatever a test adds."""
-    folder = tmp_path / "store"
-    monkeypatch.setenv("LIVERSEG_MODELS", str(folder))
-    yield folder
-    assert not folder.exists() or list(folder.iterdir()) == []
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    return make_trained(tmp_path_factory.mktemp("results"))
-
-
-@pytest.fixture
-def folder(tmp_path, original):
-    """A copy of a good trained model, to be spoilt."""
-    copy = tmp_path / "Dataset901_Tiny" / original.name
-    shutil.copytree(original, copy)
-    return copy
-
-
-def checkpoint(folder):
-    return folder / "fold_0" / "checkpoint_final.pth"
-
-
-def refused(source, kind=ModelError, match="."):
-    """The sentence with which a source is refused."""
-    with pytest.raises(kind, match=match) as caught:
-        add_model(source)
-    sentence = str(caught.value)
-    assert sentence.isprintable() and len(sentence) < 600 and sentence.endswith(".")
-    return sentence
-
-
-class Payload:
-    """Writes a file when a pickle with it is loaded."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.path}",)
+pytest_plugins = ["model_fixtures"]
+pytestmark = pytest.mark.usefixtures("empty_store")
 
 
 def archive(path, members, **details):

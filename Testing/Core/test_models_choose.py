@@ -5,31 +5,15 @@ import os
 import shutil
 
 import pytest
+from model_fixtures import described
 from nnunet_models import make_trained, zipped
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, ModelNotFoundError, OutputError, UsageError
-from LiverSegLib.models import Options, add_model, files, list_models, opened_model, remove_model
+from LiverSegLib.models import add_model, files, list_models, opened_model, remove_model
 from LiverSegLib.models.importers.labelling import guessed_labels
 
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """The user's folder of models, empty."""
-    folder = tmp_path / "store"
-    monkeypatch.setenv("LIVERSEG_MODELS", str(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A trained model with two folds; not to be changed."""
-    return make_trained(tmp_path_factory.mktemp("results"), folds=("0", "1"))
-
-
-def described(source, **options):
-    """The manifest that a source would get."""
-    with opened_model(source, Options(**options)) as candidate:
-        return candidate.manifest
+pytest_plugins = ["model_fixtures"]
+pytestmark = pytest.mark.usefixtures("store")
 
 
 class TestChoosing:
