@@ -12,6 +12,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_TORCH := $(VENV)/.ready-torch
 READY_TEST := $(VENV)/.ready-test
 READY_TRAIN := $(VENV)/.ready-train
 SYSTEM := $(VENV)/.system-libraries
@@ -128,20 +129,24 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$("$$found" --version)"; \
 	"$$found" -m venv $(VENV)
 
-# PyTorch first: with the pinned build in place nothing else asks the index for another one.
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing the pinned packages into $(VENV) (PyTorch is the large one)"
-	@$(BIN)/python $(PIP) -c constraints.txt $(TORCH_FROM) torch
+	@echo "Installing the pinned packages into $(VENV)"
 	@$(BIN)/python $(PIP) -c constraints.txt hatchling editables
 	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[report]'
 	@touch $@
 
-$(READY_TEST): $(READY)
+# PyTorch by itself: with the pinned build in place nothing else asks the index for another one.
+$(READY_TORCH): constraints.txt | $(BIN)/python
+	@echo "Installing PyTorch into $(VENV) (the large one)"
+	@$(BIN)/python $(PIP) -c constraints.txt $(TORCH_FROM) torch
+	@touch $@
+
+$(READY_TEST): $(READY) $(READY_TORCH)
 	@echo "Installing what the tests need, Slicer's libraries and Qt among it"
 	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[agreement,report,test,slicer-host]'
 	@touch $@
 
-$(READY_TRAIN): $(READY)
+$(READY_TRAIN): $(READY) $(READY_TORCH)
 	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[export,onnxruntime,report,train]'
 	@touch $@
 
