@@ -14,6 +14,8 @@ from LiverSegLib.sentences import Sentence
 
 MAX_BATCH = 8
 """Most tiles side by side."""
+SLAB = 16
+"""Planes whose weights are summed at a time."""
 
 Progress = Callable[[float], None]
 Load = Callable[[Device], Engine]
@@ -97,7 +99,10 @@ class TileRunner:
         image = image if image.ndim == 4 else image[None]
         weight = blending_weight(plan.size) if weight is None else weight
         tiles = _Tiles(image, plan, weight, background, tuple(flips), skip_empty, poll)
-        return self._run_somewhere(tiles, _Highest(progress))
+        try:
+            return self._run_somewhere(tiles, _Highest(progress))
+        finally:
+            self._engine.free_memory()
 
     # ---- which device
 
@@ -215,7 +220,6 @@ class TileRunner:
             reached(0.0)
             return self._forward(padded[None], tiles)[0][:, :z, :y, :x]
         weight = arrays.put(tiles.weight)
-        total = arrays.zeros(plan.padded)
         sums = arrays.zeros((engine.out_channels, *plan.padded))
         done, planned = 0, 1
         while done < len(plan.starts):
@@ -225,10 +229,9 @@ class TileRunner:
             for place, logits in zip(places, self._forward(batch, tiles)):
                 logits *= weight
                 sums[(slice(None), *place)] += logits
-                total[place] += weight
             done += len(places)
             planned = min(limit, MAX_BATCH, engine.tiles_at_once())
-        sums /= total
+        _divide_by_weights(sums, plan, weight, arrays)
         return sums[:, :z, :y, :x]
 
     def _forward(self, batch: Array, tiles: "_Tiles") -> Array:
@@ -257,6 +260,20 @@ class TileRunner:
         logits = engine.arrays.full(shape, -10.0)
         logits[:, 0] = 10.0
         return logits
+
+
+def _divide_by_weights(sums: Array, plan: TilePlan, weight: Array, arrays: Arrays) -> None:
+    """Divide sums of weighted logits (classes, z, y, x) by those of the weights, in place; slab by slab, as
+    those of the whole image would take as much memory as another class.
+    """
+    for first in range(0, plan.padded[0], SLAB):
+        stop = min(first + SLAB, plan.padded[0])
+        total = arrays.zeros((stop - first, *plan.padded[1:]))
+        for z, y, x in plan.places(0, len(plan.starts)):
+            low, high = max(first, z.start), min(stop, z.stop)
+            if low < high:
+                total[low - first : high - first, y, x] += weight[low - z.start : high - z.start]
+        sums[:, first:stop] /= total
 
 
 @dataclass(frozen=True)

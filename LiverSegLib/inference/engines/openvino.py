@@ -70,15 +70,17 @@ class OpenVinoEngine:
             "NUM_STREAMS": 1,
         }
         self._shape: Tuple[int, ...] = ()
+        self._compiled: Any = None
         self._request: Any = None
 
     def _compiled_for(self, shape: Tuple[int, ...]) -> Any:
         """The network compiled for tiles of one shape, which takes less memory than for any shape."""
         if shape != self._shape:
-            self._request, self._shape = None, shape  # the memory of the one before
+            self._request = self._compiled = None  # the memory of the one before
             network = self._core.read_model(self._onnx, b"")
             network.reshape(list(shape))
-            self._request = self._core.compile_model(network, "CPU", self._options).create_infer_request()
+            self._compiled, self._shape = self._core.compile_model(network, "CPU", self._options), shape
+            self._request = self._compiled.create_infer_request()
         return self._request
 
     def run(self, tiles: Array, poll: Optional[Poll] = None) -> Array:
@@ -106,4 +108,7 @@ class OpenVinoEngine:
         return 1
 
     def free_memory(self) -> None:
-        """Nothing to do on the CPU."""
+        """Give the memory between the network's layers back; the next tile takes it again."""
+        release = getattr(self._compiled, "release_memory", None)  # from OpenVINO 2025.0 on
+        if release is not None:
+            release()
