@@ -68,11 +68,6 @@ ADDING: Dict[str, str] = {
     ),
     "add.bundle-inferer": _("The bundle's inferer {inferer} cannot be run as MONAI does: {reason}."),
     "add.bundle-output": _("The bundle does not say how scores become labels: {reason}."),
-    "add.bundle-program": _(
-        "The bundle has its weights in {name} only, a TorchScript program, which LiverSeg does not run; it "
-        "reads model.pt."
-    ),
-    # weights
     "add.no-checkpoint": _("{name} is no checkpoint that PyTorch 1.6 or a newer version wrote."),
     "add.checkpoint-damaged": _(
         "The checkpoint {name} is damaged, or holds something else than a model's weights."

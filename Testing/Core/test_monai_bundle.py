@@ -17,6 +17,8 @@ from LiverSegLib.inference.devices import choose_device
 from LiverSegLib.inference.foreign.find import find_structures
 from LiverSegLib.inference.foreign.load import load_foreign
 from LiverSegLib.models.adding import add_model, opened_model
+from LiverSegLib.models.importers.plain_pickle import Attributes
+from LiverSegLib.models.importers.torchscript import state_of
 
 NETWORK = {
     "_target_": "UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": "@channels",
@@ -191,11 +193,43 @@ def test_references_that_multiply_end_in_words(bundle):
         add_model(bundle({**config, "inferer": "@a8"}))
 
 
-def test_a_program_instead_of_weights_is_refused(bundle, network):
+@pytest.mark.parametrize("way", ["script", "trace"])
+def test_weights_come_out_of_a_torchscript_file_whose_program_is_not_run(bundle, network, monkeypatch, way):
     folder = bundle()
+    expected = add_model(folder, name="plain").state_dict("segment")
+    (folder / "models" / "model.pt").unlink()
+    example = torch.zeros(1, 1, 16, 16, 16)
+    program = torch.jit.script(network) if way == "script" else torch.jit.trace(network, example)
+    program.save(str(folder / "models" / "model.ts"))
+    monkeypatch.setattr(torch.jit, "load", lambda *arguments, **options: pytest.fail("it was run"))
+    model = add_model(folder, name="from-program")
+    found = model.state_dict("segment")
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert list(model.manifest.source.checkpoints) == ["models/model.ts"]
+
+
+def test_code_in_a_torchscript_file_is_not_run(bundle, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    folder = bundle(state={"model": Evil()})
     (folder / "models" / "model.pt").rename(folder / "models" / "model.ts")
-    with pytest.raises(ModelError, match="TorchScript program"):
+    with pytest.raises(ModelCorruptError, match="Nothing was run"):
         add_model(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_parts_of_a_torchscript_network_without_end_are_refused():
+    part = Attributes()
+    for _ in range(40):  # 2 ** 40 ways to the innermost part
+        part = Attributes(a=part, b=part)
+    with pytest.raises(ValueError, match="without end"):
+        state_of(part)
+    part["a"] = part
+    with pytest.raises(ValueError, match="without end"):
+        state_of(part)
 
 
 def test_code_in_the_weights_is_not_run(bundle, tmp_path):

@@ -54,6 +54,10 @@ class StoredTensor:
 class Checkpoint:
     """An open .pth file; to be used in a ``with`` statement.
 
+    Args:
+        path: the file.
+        table: the names that it may hold, as :func:`read_pickle` takes them.
+
     Attributes:
         values: what the file holds: plain values, with a :class:`StoredTensor` for each tensor.
 
@@ -61,8 +65,8 @@ class Checkpoint:
         ModelCorruptError: it is no checkpoint, damaged, or would run code; the sentence says which.
     """
 
-    def __init__(self, path: PathLike) -> None:
-        self.name = Path(path).name
+    def __init__(self, path: PathLike, table: "Optional[Mapping[str, Any]]" = None) -> None:
+        self.name, self._table = Path(path).name, TABLE if table is None else table
         try:
             self._archive = zipfile.ZipFile(path)
         except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
@@ -119,7 +123,7 @@ class Checkpoint:
         return members
 
     def _read_values(self) -> Mapping[str, Any]:
-        values = read_pickle(self._read("data.pkl", MAX_BYTES), TABLE, _storage, self.name)
+        values = read_pickle(self._read("data.pkl", MAX_BYTES), self._table, _storage, self.name)
         if not isinstance(values, dict):
             self._damaged("it holds no dict")
         return values

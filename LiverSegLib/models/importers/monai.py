@@ -1,10 +1,9 @@
 """MONAI bundles: a folder with configs/metadata.json, configs/inference.json and models/model.pt becomes a
 model of ours.
 
-What the configuration does to a scan is read by :mod:`monai_config`. Weights come out of model.pt as plain
-numbers. A bundle that has them in model.ts only is refused: TorchScript is a program, which torch.jit.load
-would have to run, and no list of harmless operators is worth a hospital's workstation when nearly every
-bundle has a model.pt too.
+What the configuration does to a scan is read by :mod:`monai_config`. Weights come out of model.pt, or of
+model.ts where that alone is there, as plain numbers. The program in model.ts is not run: the network is the
+one that the configuration names, and the weights must be its own.
 """
 
 from pathlib import Path
@@ -35,6 +34,7 @@ from LiverSegLib.models.importers.monai_config import (
 )
 from LiverSegLib.models.importers.nnunet import UNKNOWN_SHA256, Weights, today
 from LiverSegLib.models.importers.plans import read_object
+from LiverSegLib.models.importers.torchscript import NAMES, state_of
 from LiverSegLib.models.manifest import FORMAT_VERSION, Manifest, Source
 from LiverSegLib.models.rules import MAX_CHANNELS, MONAI, SEGMENT, VERSION
 from LiverSegLib.models.stage import Network, Output, Preparation, Stage
@@ -112,7 +112,7 @@ def read_bundle(
         modality=_modality(metadata),
         source=Source(
             "MONAI", plain_text(file) or "bundle", today(), sha256,
-            {f"models/{WEIGHTS}": files.sha256_of_file(weights)},
+            {f"models/{weights.name}": files.sha256_of_file(weights)},
             dataset=plain_text(metadata.get("data_source")),
         ),
         format_version=FORMAT_VERSION,
@@ -186,11 +186,9 @@ def _output(metadata: Mapping[str, Any], activation: str, chosen: Mapping[str, s
 
 
 def _weights_file(folder: Path) -> Path:
-    path = folder / "models" / WEIGHTS
-    if path.is_file():
-        return path
-    if (folder / "models" / PROGRAM).is_file():
-        raise ModelError(Sentence("add.bundle-program", name=PROGRAM))
+    for name in (WEIGHTS, PROGRAM):
+        if (folder / "models" / name).is_file():
+            return folder / "models" / name
     raise ModelCorruptError(Sentence("model.lacks-file", name=WEIGHTS), str(folder))
 
 
@@ -198,13 +196,12 @@ def _reader(path: Path, network: Network) -> Weights:
     """Reads the weights and checks that they are the network's."""
 
     def read() -> Mapping[str, np.ndarray]:
-        with Checkpoint(path) as checkpoint:
-            state: Any = checkpoint.values
-            for key in STATES:
-                if isinstance(state.get(key), dict):
-                    state = state[key]
-                    break
-            tensors = {key: value for key, value in state.items() if isinstance(value, StoredTensor)}
+        with Checkpoint(path, NAMES if path.name == PROGRAM else None) as checkpoint:
+            try:
+                tensors = _tensors(checkpoint.values, path.name == PROGRAM)
+            except ValueError as error:
+                damaged = Sentence("add.checkpoint-damaged", name=path.name)
+                raise ModelCorruptError(damaged, str(error)) from error
             weights: Dict[str, np.ndarray] = {
                 str(key): checkpoint.read_tensor(tensor) for key, tensor in tensors.items()
             }
@@ -212,6 +209,18 @@ def _reader(path: Path, network: Network) -> Weights:
         return weights
 
     return read
+
+
+def _tensors(values: Any, is_program: bool) -> Mapping[Any, StoredTensor]:
+    """The tensors of a network's state.
+
+    Raises:
+        ValueError: the parts of a network in a program have no end.
+    """
+    if is_program:
+        return state_of(values)
+    inner = next((values[key] for key in STATES if isinstance(values.get(key), dict)), values)
+    return {key: value for key, value in inner.items() if isinstance(value, StoredTensor)}
 
 
 def _licence(folder: Path, metadata: Mapping[str, Any]) -> str:

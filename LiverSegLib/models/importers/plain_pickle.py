@@ -47,6 +47,10 @@ class Inert:
     name: str
 
 
+class Attributes(Dict[str, Any]):
+    """Attributes of an object by name: what a TorchScript file keeps of a network and of its parts."""
+
+
 def read_pickle(data: bytes, table: Mapping[str, Maker], persistent: Callable[[Any], Any], name: str) -> Any:
     """The value that a pickle describes.
 
@@ -223,6 +227,14 @@ def _drop(machine: _Machine, _: Any) -> None:
     machine.stack.pop()
 
 
+def _build(machine: _Machine, _: Any) -> None:
+    """The state of an object: only those that are nothing but their attributes have one for us."""
+    state = machine.stack.pop()
+    target = machine.stack[-1]
+    if isinstance(target, Attributes) and isinstance(state, dict):
+        target.update(state)
+
+
 STEPS: Mapping[str, Step] = {
     "PROTO": lambda machine, _: None, "FRAME": lambda machine, _: None, "STOP": lambda machine, _: None,
     "MARK": _fresh(_Mark),
@@ -238,7 +250,7 @@ STEPS: Mapping[str, Step] = {
     "GET": _get, "BINGET": _get, "LONG_BINGET": _get,
     "GLOBAL": _global, "STACK_GLOBAL": _stack_global,
     "REDUCE": lambda machine, _: machine.call(), "NEWOBJ": lambda machine, _: machine.call(),
-    "BUILD": _drop,  # the state of an object: none of ours has one
+    "BUILD": _build,
     "SETITEM": _set_item, "SETITEMS": lambda machine, _: machine.set_items(machine.after_mark()),
     "APPEND": _append_one, "APPENDS": lambda machine, _: machine.append(machine.after_mark()),
     "ADDITEMS": lambda machine, _: machine.append(machine.after_mark()),
