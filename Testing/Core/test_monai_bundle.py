@@ -20,6 +20,8 @@ from LiverSegLib.models.adding import add_model, opened_model
 from LiverSegLib.models.importers.plain_pickle import Attributes
 from LiverSegLib.models.importers.torchscript import state_of
 
+pytest.importorskip("monai")  # of the extra, which 3D Slicer's versions are tested without
+
 NETWORK = {
     "_target_": "UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": "@channels",
     "channels": [4, 8, 16], "strides": [2, 2], "num_res_units": 1, "norm": "batch",
