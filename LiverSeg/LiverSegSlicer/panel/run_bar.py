@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import CancelledError
+from LiverSegLib.inference.devices import ENGINES
 
 from .. import slots
 from ..parameters import Preferences, segmentOptions
@@ -16,7 +17,6 @@ from ..scene import views
 from ..scene.parts import resultFor, summaryOf
 from ..sentences import sentence
 from ..slots import guarded
-from ..work.engine_plans import NAMES
 from .message_line import MessageLine
 from .panel_state import PanelState
 from .scene_link import SceneLink
@@ -242,10 +242,10 @@ def _engineText(segmentationNode) -> str:
     """With what a result was computed, in brackets, if its provenance says so."""
     provenance = (summaryOf(segmentationNode) or {}).get("provenance")
     engine = provenance.get("engine") if isinstance(provenance, dict) else None
-    if not isinstance(engine, dict) or engine.get("name") not in NAMES:
+    if not isinstance(engine, dict) or engine.get("name") not in ENGINES:
         return ""
     version = ".".join(str(engine.get("version", "")).split("-")[0].split("+")[0].split(".")[:2])
-    return f" ({NAMES[engine['name']]} {version})".replace(" )", ")")
+    return f" ({ENGINES[engine['name']]} {version})".replace(" )", ")")
 
 
 def _durationText(seconds: int) -> str:

@@ -7,10 +7,11 @@ from typing import Callable, Dict, Optional
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import CancelledError, DeviceError, LiverSegError, OutputError, UsageError
+from LiverSegLib.inference.devices import ENGINES
 
 from . import requirements
 from .engine_plans import EnginePlan, planOf
-from .engines import NAMES, engineState
+from .engines import engineState
 from .installing import checkPlace, refuseASecond, size
 from .machine import installedVersion, thisMachine
 from .pip_process import PipProcess
@@ -81,7 +82,7 @@ def smallEnginePlan(engine: str) -> EnginePlan:
     plan = planOf(engine, thisMachine(exactly=False))
     if plan is None:
         text = _("There is no {name} for this computer with this Slicer.")
-        raise DeviceError(text.format(name=NAMES.get(engine, engine)))
+        raise DeviceError(text.format(name=ENGINES.get(engine, engine)))
     return plan
 
 

@@ -11,10 +11,9 @@ converting models (packaging, protobuf, flatbuffers, sympy, coloredlogs) or repo
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
-from .machine import Machine
+from LiverSegLib.inference.devices import ENGINES
 
-NAMES = {"openvino": "OpenVINO", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
-"""Engine, which is the name of its package -> its name for people."""
+from .machine import Machine
 
 SMALL = ("openvino", "onnxruntime")
 """The small engines, the preferred one first."""
@@ -79,7 +78,7 @@ class EnginePlan:
     @property
     def name(self) -> str:
         """The engine's name for people."""
-        return NAMES[self.engine]
+        return ENGINES[self.engine]
 
     @property
     def requirement(self) -> str:

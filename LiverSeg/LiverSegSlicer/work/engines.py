@@ -10,17 +10,15 @@ from typing import Dict, List, Optional, Tuple, Union
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import DeviceError
+from LiverSegLib.inference.devices import ENGINES
 
-from .engine_plans import NAMES, EnginePlan, smallPlan
+from .engine_plans import EnginePlan, smallPlan
 from .installing import size
 from .machine import Machine, installedVersion, numbers, thisMachine
 from .requirements import InstallPlan, TorchState, torchState
 
 OLDEST = {"openvino": (2024, 0), "onnxruntime": (1, 16)}
 """Oldest versions that the core runs on; ``requirements`` has that of PyTorch."""
-
-ORDER = ("openvino", "onnxruntime", "torch")
-"""In which the core chooses on a processor; where a GPU serves, PyTorch comes first."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Offer:
     @property
     def name(self) -> str:
         """The engine's name for people."""
-        return NAMES[self.engine]
+        return ENGINES[self.engine]
 
     @property
     def request(self) -> str:
@@ -91,14 +89,14 @@ def engineState() -> EngineState:
 
 def stateOn(machine: Machine, torch: TorchState) -> EngineState:
     """Return the state on a computer with this PyTorch."""
-    versions = {engine: installedVersion(engine) for engine in ORDER}
+    versions = {engine: installedVersion(engine) for engine in ENGINES}
     usable = usableEngines(machine, versions, torch)
     offers = _offers(machine, torch, usable)
     if usable:
         return EngineState("ok", usable[0], _described(usable[0], versions, torch), "", offers, usable)
-    old = [engine for engine in ORDER if versions[engine] is not None]
+    old = [engine for engine in ENGINES if versions[engine] is not None]
     if old:
-        name = f"{NAMES[old[0]]} {versions[old[0]]}"
+        name = f"{ENGINES[old[0]]} {versions[old[0]]}"
         text, request = _("{name}, too old"), _("The {name} that is installed is too old to compute with.")
         return EngineState("unusable", None, text.format(name=name), request.format(name=name), offers)
     request = _("LiverSeg needs a library that runs its networks, which Slicer does not bring.")
@@ -110,7 +108,7 @@ def stateOn(machine: Machine, torch: TorchState) -> EngineState:
 def usableEngines(machine: Machine, versions: Dict[str, Optional[str]], torch: TorchState) -> Tuple[str, ...]:
     """Return the engines that serve, in the core's order of choice."""
     found: List[str] = []
-    for engine in ORDER:
+    for engine in ENGINES:
         version = versions[engine]
         isNew = torch.usable if engine == "torch" else numbers(version or "0") >= OLDEST[engine]
         if version is not None and isNew:
@@ -174,9 +172,9 @@ def _offer(engine: str, plan: Union[EnginePlan, InstallPlan], purpose: str) -> O
 
 def _described(engine: str, versions: Dict[str, Optional[str]], torch: TorchState) -> str:
     if engine == "torch":
-        return f"{NAMES[engine]} {torch.text}"
+        return f"{ENGINES[engine]} {torch.text}"
     first, second = numbers(versions[engine] or "0")
-    return f"{NAMES[engine]} {first}.{second}, CPU"
+    return f"{ENGINES[engine]} {first}.{second}, CPU"
 
 
 def _hasGpu(machine: Machine) -> bool:
