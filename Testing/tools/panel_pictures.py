@@ -114,7 +114,7 @@ class Pictures:
 
         found = requirements.installedVersion
         for module in (engines, requirements):
-            module.installedVersion = lambda name: None if name in engines.ORDER else found(name)
+            module.installedVersion = lambda name: None if name in engines.ENGINES else found(name)
         self._panel.enter()
         self.panel("first-use")
         engines.installedVersion = found
