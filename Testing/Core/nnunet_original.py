@@ -176,6 +176,7 @@ def _trained_weights(
     if recipe.previous is not None:
         data = np.vstack((data, convert_labelmap_to_one_hot(seg[0], handler.foreground_labels, data.dtype)))
     heads = handler.num_segmentation_heads
+    weights = _class_weights(seg, heads)
     network = nnUNetTrainer.build_network_architecture(manager, configuration, len(data), heads, False)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     for _ in range(recipe.steps):
@@ -186,21 +187,34 @@ def _trained_weights(
             wanted = torch.stack([torch.isin(target, torch.tensor(r)) for r in handler.foreground_regions], 1)
             loss = torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted.float())
         else:
-            loss = torch.nn.functional.cross_entropy(scores, target)
+            loss = torch.nn.functional.cross_entropy(scores, target, weight=weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return {key: value.detach().clone() for key, value in network.state_dict().items()}
 
 
+def _class_weights(seg: np.ndarray, classes: int) -> torch.Tensor:
+    """More for rare classes, or few steps would teach the common ones alone: (classes,) floats."""
+    counts = np.maximum(np.bincount(seg.astype(np.int64).ravel(), minlength=classes)[:classes], 1)
+    return torch.from_numpy(np.sqrt(counts.max() / counts).astype(np.float32))
+
+
 def _patches(
     data: np.ndarray, seg: np.ndarray, patch: Sequence[int], random: np.random.Generator
 ) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Two patches at random, (2, channels, ...) and their labels (2, ...), padded where the image ends."""
+    """Two patches and their labels, (2, channels, ...) and (2, ...), padded where the image ends.
+
+    The first lies at random, the second round a voxel of a class at random, as nnU-Net oversamples.
+    """
     size = (1,) * (3 - len(patch)) + tuple(patch)
     images, labels = [], []
-    for _ in range(2):
+    wanted = np.argwhere(seg == random.choice(np.unique(seg)))
+    for centre in (None, wanted[random.integers(len(wanted))]):
         starts = [int(random.integers(0, max(1, n - edge + 1))) for n, edge in zip(seg.shape, size)]
+        if centre is not None:
+            lasts = [max(0, n - edge) for n, edge in zip(seg.shape, size)]
+            starts = [int(np.clip(c - edge // 2, 0, last)) for c, edge, last in zip(centre, size, lasts)]
         place = tuple(slice(s, s + edge) for s, edge in zip(starts, size))
         pads = [(0, edge - len(range(*part.indices(n)))) for part, n, edge in zip(place, seg.shape, size)]
         images.append(np.pad(data[(slice(None), *place)], [(0, 0), *pads]))
