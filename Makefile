@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-all test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
+.PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
 	bench-cancel bench-correct train clean distclean
 
 VENV := .venv
@@ -50,6 +50,10 @@ test: $(READY_TEST) $(SYSTEM) ## the tests but the slow ones, with coverage
 
 test-all: $(READY_TEST) $(SYSTEM) ## all tests, with coverage
 	@$(BIN)/python Testing/tools/run_tests.py $(PYTEST)
+	@$(BIN)/python -m pytest Testing/Laboratory -n logical --maxprocesses 8 --dist worksteal $(PYTEST)
+
+test-lab: $(READY_TEST) ## the laboratory's tests: networks, losses, data, training, evaluation
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/Laboratory -n logical --maxprocesses 8 --dist worksteal -m "not slow" $(PYTEST)
 
 test-models: $(READY_MODELS) ## other people's models against nnU-Net's own predictor, some minutes
 	@$(VENV_MODELS)/bin/python -m pytest -s -p no:cacheprovider Testing/Core/test_nnunet_parity.py $(PYTEST)
@@ -143,7 +147,7 @@ $(READY_TORCH): constraints.txt | $(BIN)/python
 
 $(READY_TEST): $(READY) $(READY_TORCH)
 	@echo "Installing what the tests need, Slicer's libraries and Qt among it"
-	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[agreement,report,test,slicer-host]'
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[agreement,report,test,train,slicer-host]'
 	@touch $@
 
 $(READY_TRAIN): $(READY) $(READY_TORCH)

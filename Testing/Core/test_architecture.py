@@ -34,7 +34,7 @@ STANDARD = set(getattr(sys, "stdlib_module_names", ())) | {"__future__"}
 
 ALLOWED = {
     "networks": {"torch"},
-    "training": {"torch", "monai"},
+    "training": {"torch", "monai", "lightning", "pydantic", "yaml", "optuna"},
     "cli": {"typer", "rich"},
     "report": {"PIL"},
 }
@@ -46,9 +46,10 @@ USERS = [
     ({"vtk", "vtkmodules"}, {"surfaces"}),
     ({"typer", "rich"}, {"cli"}),
     ({"PIL"}, {"report", "surfaces"}),
-    ({"monai"}, {"training", "networks"}),
-    ({"lightning"}, {"training"}),
-    ({"matplotlib", "statsmodels"}, {"evaluation"}),
+    ({"monai"}, {"training", "networks", "evaluation"}),
+    ({"lightning", "optuna", "pydantic", "tensorboard", "yaml"}, {"training"}),
+    ({"matplotlib"}, {"evaluation", "training"}),
+    ({"statsmodels"}, {"evaluation"}),
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
 
