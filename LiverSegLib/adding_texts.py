@@ -53,8 +53,8 @@ ADDING: Dict[str, str] = {
     ),
     # MONAI bundles
     "add.bundle-yaml": _(
-        "The bundle's configuration is {name}; LiverSeg reads inference.json only. Any converter from YAML "
-        "to JSON makes one of it."
+        "The bundle's configuration is {name}, which needs the package PyYAML to be read. Install it, or "
+        "make an inference.json of it with any converter from YAML to JSON."
     ),
     "add.bundle-lacks": _("The bundle's {name} has no {part}."),
     "add.bundle-expression": _(

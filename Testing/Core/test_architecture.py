@@ -47,7 +47,8 @@ USERS = [
     ({"typer", "rich"}, {"cli"}),
     ({"PIL"}, {"report", "surfaces"}),
     ({"monai"}, {"training", "networks", "evaluation"}),
-    ({"lightning", "optuna", "pydantic", "tensorboard", "yaml"}, {"training"}),
+    ({"lightning", "optuna", "pydantic", "tensorboard"}, {"training"}),
+    ({"yaml"}, {"training", "models"}),
     ({"matplotlib"}, {"evaluation", "training"}),
     ({"statsmodels"}, {"evaluation"}),
 ]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 
 import numpy as np
 import phantom
@@ -258,10 +259,44 @@ def test_a_bundle_without_its_files_is_told(bundle, missing):
         add_model(folder)
 
 
-def test_yaml_is_refused_in_words(bundle):
-    folder = bundle()
-    (folder / "configs" / "inference.json").rename(folder / "configs" / "inference.yaml")
-    with pytest.raises(ModelError, match=r"inference\.yaml.*inference\.json only"):
+def as_yaml(folder, text=None):
+    """Replaces a bundle's inference.json by the same in YAML, or by a text."""
+    yaml = pytest.importorskip("yaml")
+    path = folder / "configs" / "inference.json"
+    values = json.loads(path.read_text())
+    path.unlink()
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(values) if text is None else text)
+    return folder
+
+
+def test_a_configuration_in_yaml_is_read_like_one_in_json(bundle, monkeypatch, tmp_path):
+    stages = []
+    for number, folder in enumerate((bundle(), as_yaml(bundle(place="other")))):
+        monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / str(number)))
+        stages.append(add_model(folder).manifest.stages)
+    assert stages[0] == stages[1]
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("a: &x [1, 2]\nb: [*x, *x]", "aliases"),
+        ("a: !!python/object/apply:os.system ['true']", "plain values"),
+        ("[1, 2]", "must be an object"),
+        ("1: 2", "must be an object"),
+        ("a: [" + "[" * 5000, "plain values"),
+        ("a: {", "plain values"),
+    ],
+)
+def test_yaml_that_is_more_than_plain_values_is_refused(bundle, text, reason):
+    with pytest.raises(ModelCorruptError, match=rf"inference\.yaml.*{reason}"):
+        add_model(as_yaml(bundle(), text))
+
+
+def test_yaml_without_its_package_is_refused_in_words(bundle, monkeypatch):
+    folder = as_yaml(bundle())
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ModelError, match=r"inference\.yaml.*PyYAML"):
         add_model(folder)
 
 

@@ -1,5 +1,5 @@
-"""MONAI bundles: a folder with configs/metadata.json, configs/inference.json and models/model.pt becomes a
-model of ours.
+"""MONAI bundles: a folder with configs/metadata.json, configs/inference.json (or .yaml) and models/model.pt
+becomes a model of ours.
 
 What the configuration does to a scan is read by :mod:`monai_config`. Weights come out of model.pt, or of
 model.ts where that alone is there, as plain numbers. The program in model.ts is not run: the network is the
@@ -33,6 +33,7 @@ from LiverSegLib.models.importers.monai_config import (
     transforms_of,
 )
 from LiverSegLib.models.importers.nnunet import UNKNOWN_SHA256, Weights, today
+from LiverSegLib.models.importers.plain_yaml import read_yaml_object
 from LiverSegLib.models.importers.plans import read_object
 from LiverSegLib.models.importers.torchscript import NAMES, state_of
 from LiverSegLib.models.manifest import FORMAT_VERSION, Manifest, Source
@@ -122,12 +123,12 @@ def read_bundle(
 
 
 def _config(folder: Path) -> Config:
-    """The inference configuration; YAML would need a package of its own, and can be a bomb."""
+    """The inference configuration."""
     if (folder / INFERENCE).is_file():
         return Config(read_object(folder / INFERENCE, INFERENCE), INFERENCE)
     found = next((name for name in INFERENCE_YAML if (folder / name).is_file()), None)
     if found is not None:
-        raise ModelError(Sentence("add.bundle-yaml", name=found))
+        return Config(read_yaml_object(folder / found, found), found)
     raise ModelCorruptError(Sentence("model.lacks-file", name=INFERENCE), str(folder))
 
 
