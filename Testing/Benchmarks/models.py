@@ -1,6 +1,6 @@
 """How fast and how lean other people's models run: ours against nnU-Net's own predictor, from file to file.
 
-    python Testing/Benchmarks/models.py [--slices 110 600] [--classes 4 118] [--mirror] [--ours-only]
+    python Testing/Benchmarks/models.py [--slices 110 600] [--classes 4 118] [--real] [--mirror] [--ours-only]
 
 Each run is a process of its own; its peak memory is what Linux counts as resident. Same weights, same scan,
 same number of threads, in turn. nnU-Net runs by its sequential predictor, the one with the least memory. The
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -27,10 +26,11 @@ STEPS = 12
 """Steps of training: scores that are sure in most places, as a trained network's are."""
 
 
-def recipe(classes: int) -> Any:
+def recipe(classes: int, real: bool) -> Any:
     """A small 3d_fullres plan, so that nnU-Net needs minutes, not hours: 1.9 million weights; with 4 classes
     tiles of 48 x 96 x 96 at 2.5 x 2 x 2 mm (z, y, x); with more, as TotalSegmentator's fast networks have
-    them, 64 x 64 x 64 at 3 mm."""
+    them, 64 x 64 x 64 at 3 mm. The real one is as large as TotalSegmentator's networks for 1.5 mm: 31 million
+    weights, tiles of 128 x 128 x 128."""
     from nnunet_original import LABELS, Recipe
 
     if classes == len(LABELS):
@@ -38,7 +38,11 @@ def recipe(classes: int) -> Any:
     else:
         labels = {**LABELS, **{f"structure {value}": value for value in range(len(LABELS), classes)}}
         sizes = {"spacing": (3.0, 3.0, 3.0), "patch": (64, 64, 64), "labels": labels}
-    return Recipe(**sizes, features=(16, 32, 64, 128, 128), steps=STEPS)
+    features = (16, 32, 64, 128, 128)
+    if real:
+        sizes.update(spacing=(1.5, 1.5, 1.5), patch=(128, 128, 128))
+        features = (32, 64, 128, 256, 320, 320)
+    return Recipe(**sizes, features=features, steps=STEPS)
 
 
 def child(arguments: Sequence[str]) -> None:
@@ -113,12 +117,13 @@ def bench(folder: Path, classes: int, options: argparse.Namespace) -> None:
     from LiverSegLib.inference.engines.export import export_model
     from LiverSegLib.models.adding import Options, opened_model
 
-    (theirs,) = trained_model([replace(recipe(classes))], sample_path(), folder)
+    plan = recipe(classes, options.real)
+    (theirs,) = trained_model([plan], sample_path(), folder)
     with opened_model(theirs, Options(name="bench")) as candidate:
         model = candidate.add()
     if "openvino" in options.engines:
         export_model(model)
-    print(f"\n{classes} classes, {recipe(classes).patch} at {recipe(classes).spacing} mm (z, y, x)")
+    print(f"\n{classes} classes, {plan.patch} at {plan.spacing} mm (z, y, x)")
     print("  slices mirrored who        seconds  ratio   CPU s  ratio   peak GB  share  least Dice")
     for slices in options.slices:
         scan = folder / f"scan{slices}.nii.gz"
@@ -159,6 +164,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Ours against nnU-Net's predictor: time and memory.")
     parser.add_argument("--slices", type=int, nargs="+", default=[110, 600])
     parser.add_argument("--classes", type=int, nargs="+", default=[4, 118])
+    parser.add_argument("--real", action="store_true", help="a plan as large as those of real models")
     parser.add_argument("--mirror", action="store_true", help="also with mirrored tiles")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--ours-only", action="store_true", help="nnU-Net would run out of memory")
