@@ -30,7 +30,8 @@ LABELS = {"background": 0, "air": 1, "soft tissue": 2, "bone": 3}
 REGIONS = {"background": 0, "body": [2, 3], "bone": [3]}
 SMOOTHING_MM = 2.0
 TRAINED_EDGE = 32
-"""Voxels: patches are no larger in training, which learns as much from small ones here."""
+"""Voxels: patches are no larger in training, which learns as much from small ones here, but for networks
+whose deepest level would see a single voxel."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _trained_weights(
     network = nnUNetTrainer.build_network_architecture(manager, configuration, len(data), heads, False)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     for _ in range(recipe.steps):
-        patch = [min(edge, TRAINED_EDGE) for edge in recipe.patch]
+        patch = [min(edge, max(TRAINED_EDGE, 2 ** len(recipe.features))) for edge in recipe.patch]
         batch, target = _patches(data, seg[0], patch, random)
         scores = network(batch)
         if recipe.regions:
