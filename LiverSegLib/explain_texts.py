@@ -14,8 +14,8 @@ EXPLAINING: Dict[str, str] = {
         "%: the heat map is empty, which is no proof that there is none."
     ),
     "explain.no-torch": _(
-        "Explaining needs PyTorch, which is not installed: pip install torch, or in 3D Slicer Advanced, "
-        "Install PyTorch."
+        "Explaining needs PyTorch, which is not installed: pip install torch, or in 3D Slicer the module "
+        "PyTorch Utils of the extension PyTorch."
     ),
     "explain.memory": _("There is not enough memory to explain this; close other programs and try again."),
     "explain.outside": _("The point {x:g}, {y:g}, {z:g} (RAS, mm) lies outside the scan."),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..explain import Target
     from ..images import Scan
 
-Lesions = List[Tuple[int, Tuple[float, ...]]]
+Lesions = List[Tuple[int, Tuple[float, float, float]]]
 """Number and centre (LPS mm) of lesions."""
 
 SEGMENT_SHARE = 0.5
@@ -116,7 +116,7 @@ def explain(
 
     console = Console(json=json_, quiet=quiet, debug=context.obj)
     label = next(value for value, info in LABELS.items() if info.key == KEYS[structure])
-    how = {"model": model, "device": device.value, "threads": threads or 0}
+    how: Dict[str, Any] = {"model": model, "device": device.value, "threads": threads or 0}
     with Interrupts() as interrupts, reserve(folder) as reservation:
         with ProgressBar(console.aside, shown=not quiet) as bar:
             bar(0.0, "read", "Reading the scan")
@@ -200,7 +200,10 @@ def earlier_result(folder: Path, scan: "Scan") -> "Tuple[np.ndarray, Lesions]":
     try:
         content = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))
         name = next(name for name in content["files"] if name.startswith("segmentation."))
-        found = [(int(one["number"]), tuple(one["centre"])) for one in content["measurements"]["lesions"]]
+        found: Lesions = []
+        for lesion in content["measurements"]["lesions"]:
+            x, y, z = (float(value) for value in lesion["centre_lps_mm"])
+            found.append((int(lesion["number"]), (x, y, z)))
     except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
         text = f"There is no result of liverseg segment in {folder}."
         raise UnreadableImageError(text, repr(error)) from error

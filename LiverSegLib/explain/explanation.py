@@ -1,7 +1,7 @@
 """Explain: a scan, a place in it and a model in; two maps beside the scan out."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -44,7 +44,7 @@ class Explanation:
         target: what was asked about.
         grad_cam: float32, 0 to 1, on the part of the scan's grid that the network saw: where the layer's
             features speak for the structure; 0 everywhere if none do.
-        guided: the same of guided backpropagation: on which voxels the score depends.
+        guided: the same of guided backpropagation: on which voxels the score depends; None if not wanted.
         layer: whose features were weighed.
         probability: what the network gives the target's voxels, on average, for the structure.
         model: name and version.
@@ -52,7 +52,7 @@ class Explanation:
 
     target: Target
     grad_cam: sitk.Image
-    guided: sitk.Image
+    guided: Optional[sitk.Image]
     layer: str
     probability: float
     model: str
@@ -74,6 +74,7 @@ def explain(
     device: str = "auto",
     layer: str = USUAL_LAYER,
     labels: Optional[np.ndarray] = None,
+    guided: bool = True,
     threads: int = 0,
     progress: Optional[Progress] = None,
     cancel: Optional[Cancel] = None,
@@ -89,6 +90,7 @@ def explain(
         device: "auto", "cpu", "cuda" or "mps".
         layer: "encoder" (the coarsest), "decoder" (the last before the scores) or a layer's own name.
         labels: (z, y, x) of the scan, for models that see an organ's surroundings alone.
+        guided: whether guided backpropagation is wanted too.
         threads: of the processor; 0 for as many as there are.
         progress: called with the fraction done, a step's key and a text.
         cancel: whether the user cancelled.
@@ -107,7 +109,7 @@ def explain(
     found = load_model(model)
     stage, channel = stage_for(found, target.label)
     devices = choose_devices(device, engine="torch", precision="float32", threads=threads)
-    asked = _Asked(image, target, found, stage, channel, layer, labels)
+    asked = _Asked(image, target, found, stage, channel, layer, labels, guided)
 
     def work(ask: Ask) -> Explanation:
         with memory_errors(Sentence("explain.memory")):
@@ -159,6 +161,7 @@ class _Asked:
     channel: int
     layer: str
     labels: Optional[np.ndarray]
+    guided: bool
 
     def tile(self, multiple: Tuple[int, ...], check: Callable[[], None]) -> Tile:
         """What the network sees around the target."""
@@ -210,18 +213,23 @@ def _compute(asked: _Asked, device: "Device", run: _Run) -> Explanation:
         layer = choose_layer(layers, asked.layer)
         run.begin("gradcam")
         heat = resized(grad_cam(network, values, layer, score, run.check), values.shape[2:])
-        run.begin("guided")
-        gradient = guided_backpropagation(network, values, score, run.check)[0, 0].abs()
+        gradient = None
+        if asked.guided:
+            run.begin("guided")
+            gradient = guided_backpropagation(network, values, score, run.check)[0, 0].abs()
     softmax = asked.stage.output.activation == "softmax"
     chances = (logits[0].softmax(0) if softmax else logits[0].sigmoid())[asked.channel][mask]
-    heat_map, gradient_map = (map_.cpu().numpy().reshape(tile.grid.shape) for map_ in (heat, gradient))
-    scan = Grid.of(asked.image)
-    manifest = asked.model.manifest
+    scan, manifest = Grid.of(asked.image), asked.model.manifest
+
+    def placed(map_: Any, percentile: float) -> sitk.Image:
+        array = map_.cpu().numpy().reshape(tile.grid.shape)
+        return on_scan(_normalised(array, percentile), tile.grid, scan)
+
     run.begin("done")
     return Explanation(
         asked.target,
-        on_scan(_normalised(heat_map, 100.0), tile.grid, scan),
-        on_scan(_normalised(gradient_map, BRIGHTEST), tile.grid, scan),
+        placed(heat, 100.0),
+        None if gradient is None else placed(gradient, BRIGHTEST),
         layer,
         float(chances.mean()),
         f"{asked.model.name} {manifest.version if manifest is not None else ''}".strip(),

@@ -23,7 +23,8 @@ HEAT = ((0.0, (0, 0, 0)), (0.35, (150, 0, 90)), (0.7, (240, 90, 20)), (1.0, (255
 
 def picture(explanation: Explanation, image: sitk.Image) -> Image.Image:
     """The axial slice through the target, Grad-CAM at left and guided backpropagation at right."""
-    panels = [_panel(map_, explanation, image) for map_ in (explanation.grad_cam, explanation.guided)]
+    maps = [map_ for map_ in (explanation.grad_cam, explanation.guided) if map_ is not None]
+    panels = [_panel(map_, explanation, image) for map_ in maps]
     width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
     whole = Image.new("RGB", (width, HEIGHT + TITLE))
     left = 0
@@ -63,13 +64,13 @@ def _panel(map_: sitk.Image, explanation: Explanation, image: sitk.Image) -> Ima
 
 
 def _resized(values: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    scaled = Image.fromarray(np.ascontiguousarray(values, np.float32)).resize(size, Image.BILINEAR)
+    scaled = Image.fromarray(np.ascontiguousarray(values, np.float32)).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(scaled, np.float32)
 
 
 def _outline(mask: np.ndarray, size: Tuple[int, int]) -> List[Tuple[int, int]]:
     """Pixels (x, y) of a picture of a size on the border of a mask (y, x)."""
-    large = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.NEAREST)) > 0
+    large = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)) > 0
     padded = np.pad(large, 1)
     inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     rows, columns = np.nonzero(large & ~inside)

@@ -62,7 +62,11 @@ def own_tile(image: sitk.Image, stage: Stage, point: Point, multiple: Sequence[i
     intensity = _of_whole_scan(stage.intensity, volume.array)
     values = normalise(to_network(volume, region, check), intensity)
     size = [-(-n // m) * m for n, m in zip(values.shape, multiple)]
-    air = 0.0 if intensity.scheme == "zscore" else float(normalise(np.float32([AIR_HU]), intensity)[0])
+    air = (
+        0.0
+        if intensity.scheme == "zscore"
+        else float(normalise(np.asarray([AIR_HU], np.float32), intensity)[0])
+    )
     return _padded(values, region.grid, size, air)
 
 

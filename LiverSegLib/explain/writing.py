@@ -1,13 +1,14 @@
 """An explanation as files: two volumes, a picture of the key slice, a sentence that says how to read them."""
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Dict, Mapping, Tuple, Union
 
 import SimpleITK as sitk
 
 from LiverSegLib.explain.explanation import Explanation
 from LiverSegLib.labels import LABELS
 from LiverSegLib.outputs import FileSet, Reservation, write_file_set, write_nifti
+from LiverSegLib.outputs.file_set import Writer
 
 EXPLANATION = FileSet(index="explain.json", content="explanation")
 GRAD_CAM = "explain-gradcam.nii.gz"
@@ -55,12 +56,14 @@ def write_explanation(
         },
         "provenance": dict(provenance),
     }
-    files = {
+    files: Dict[str, Tuple[str, Writer]] = {
         "gradcam": (GRAD_CAM, lambda path: write_nifti(path, explanation.grad_cam)),
-        "guided": (GUIDED, lambda path: write_nifti(path, explanation.guided)),
         "picture": (PICTURE, drawn.save),
         "guide": (GUIDE, lambda path: _write_text(path, explanation.guide)),
     }
+    gradient = explanation.guided
+    if gradient is not None:
+        files["guided"] = (GUIDED, lambda path: write_nifti(path, gradient))
     return write_file_set(folder, EXPLANATION, files, content)
 
 

@@ -29,6 +29,7 @@ from LiverSegLib.explain.writing import write_explanation
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.inference import devices
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.measure import measure
 from LiverSegLib.models import FirstResampling, Preparation, load_model, write_model
 
 TARGET = np.array([10.0, -5.0, 8.0])
@@ -276,10 +277,12 @@ def test_the_command_explains_a_place(model, ct, tmp_path, capsys):
 def test_the_command_explains_a_lesion_of_an_earlier_result(model, ct, tmp_path, capsys):
     result = tmp_path / "result"
     result.mkdir()
-    labels = (sitk.GetArrayFromImage(sitk.ReadImage(str(ct))) == 150).astype(np.uint8) * TUMOUR
-    sitk.WriteImage(Grid.of(scan()).image(labels), str(result / "segmentation.nii.gz"))
-    lesion = {"number": 1, "centre": CAUSE.tolist()}
-    content = {"files": {"segmentation.nii.gz": ""}, "measurements": {"lesions": [lesion]}}
+    image = sitk.ReadImage(str(ct))
+    bright = sitk.GetArrayFromImage(image) == 150
+    labels = Grid.of(image).image(np.where(bright, TUMOUR, LIVER).astype(np.uint8))
+    sitk.WriteImage(labels, str(result / "segmentation.nii.gz"))
+    measured = measure(labels, image, phase="portal").to_dict()
+    content = {"files": {"segmentation.nii.gz": ""}, "measurements": measured}
     (result / "measurements.json").write_text(json.dumps(content))
     how = ["explain", str(ct), "--result", str(result), "--model", str(model)]
     assert main([*how, "--lesion", "1", "--json"]) == 0
