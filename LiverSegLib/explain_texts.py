@@ -6,12 +6,12 @@ _ = str
 
 EXPLAINING: Dict[str, str] = {
     "explain.guide": _(
-        "Hot colors show where features of the model's layer {layer} speak for {structure} here, which it "
-        "gives {percent:.0f} %; they show what the model looked at, and are no proof that it is right."
+        "Hot colors: what in the image speaks for {structure} here to the model (layer {layer}; probability "
+        "{percent:.0f} %). They show what it looked at, and are no proof that it is right."
     ),
     "explain.guide-empty": _(
-        "No feature of the model's layer {layer} speaks for {structure} here, which it gives {percent:.0f} "
-        "%: the heat map is empty, which is no proof that there is none."
+        "The heat map is empty: nothing in the image speaks for {structure} here to the model (layer "
+        "{layer}; probability {percent:.0f} %). That is no proof that there is none."
     ),
     "explain.no-torch": _(
         "Explaining needs PyTorch, which is not installed: pip install torch, or in 3D Slicer the module "

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 USUAL_LAYER = "decoder"
 """The layer whose features Grad-CAM weighs unless another is wanted."""
-BRIGHTEST = 99.9
+BRIGHTEST = 99.99
 """Percentile of the gradient that counts as 1: single voxels beyond would leave all others dark."""
 
 STEPS: Dict[str, Tuple[float, str]] = {
