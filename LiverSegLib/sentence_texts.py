@@ -12,6 +12,7 @@ from typing import Dict
 
 from .adding_texts import ADDING
 from .error_texts import ERRORS
+from .explain_texts import EXPLAINING
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -241,6 +242,7 @@ SENTENCES: Dict[str, str] = {
     "files.no-roi-picture": _("There is no picture of the ROIs: the Python package pillow is missing."),
     **STEATOSIS,
     **ERRORS,
+    **EXPLAINING,
     **ADDING,
 }
 """Identifier -> English template."""

@@ -18,6 +18,7 @@ from LiverSegLib.worker.messages import StrokeLine
 from . import acceptance
 from .correct.corrector import Corrector, sharedCorrector
 from .correct.steps import Asked, Corrected, caseOf
+from .explaining import Why, explainSteps
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
@@ -109,6 +110,25 @@ class Logic:
         """The same without precedence: any other run cancels it, and nothing waits for it."""
         steps = partial(measureSteps, segmentationNode)
         return Run(self.worker, steps, completed=completed, givesWay=True).start()
+
+    def explainLesion(self, segmentationNode: Any, number: int, progress: Optional[Progress] = None) -> Why:
+        """Explain why the model drew lesion ``number`` of a result: ``node`` is a heat map on a part of the
+        scan's grid, which no view shows yet. Needs PyTorch.
+
+        Raises:
+            LiverSegError: With a sentence; the scene is as it was.
+        """
+        return self._wait(partial(explainSteps, segmentationNode, number), progress)
+
+    def explainLesionAsync(
+        self,
+        segmentationNode: Any,
+        number: int,
+        completed: Optional[Completed] = None,
+        progress: Optional[Progress] = None,
+    ) -> Run:
+        """The same in the background; ``completed(why, error)`` is called once."""
+        return self._start(partial(explainSteps, segmentationNode, number), progress, completed)
 
     def refine(
         self,

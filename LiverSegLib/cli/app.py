@@ -13,6 +13,7 @@ from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .agree import agree
 from .console import Console
 from .doctor import doctor
+from .explain import explain as explain_command
 from .export import export
 from .interrupts import CANCELLED
 from .mesh import mesh
@@ -22,7 +23,7 @@ from .segment import segment
 from .series import series
 from .steatosis import steatosis
 
-COMMANDS = (segment, steatosis, agree, series, mesh, models, export, doctor)
+COMMANDS = (segment, steatosis, explain_command, agree, series, mesh, models, export, doctor)
 """The subcommands, in the order in which the help lists them."""
 MODEL_COMMANDS: Dict[str, Callable[..., None]] = {"list": list_, "show": show, "add": add, "remove": remove}
 """What follows `liverseg models`."""

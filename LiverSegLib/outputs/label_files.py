@@ -35,7 +35,7 @@ _SEGMENTATION = {
     "Segmentation_ContainedRepresentationNames": "Binary labelmap|Closed surface|",
     "Segmentation_ReferenceImageExtentOffset": "0 0 0",
 }
-_NIFTI_TYPES = {sitk.sitkUInt8: (2, 8), sitk.sitkUInt16: (512, 16)}
+_NIFTI_TYPES = {sitk.sitkUInt8: (2, 8), sitk.sitkUInt16: (512, 16), sitk.sitkFloat32: (16, 32)}
 """Pixel type -> the code of a NIfTI type and its bits."""
 
 
@@ -70,8 +70,8 @@ def write_labels(
 
 
 def write_nifti(path: Path, image: sitk.Image, check: Callable[[], None] = lambda: None) -> None:
-    """Write a 3-D image of uint8 or uint16 as NIfTI-1 (.nii.gz) with its exact grid, even a sheared one
-    (then without qform).
+    """Write a 3-D image of uint8, uint16 or float32 as NIfTI-1 (.nii.gz) with its exact grid, even a sheared
+    one (then without qform).
 
     The same image always gives the same bytes. ``check`` is called between blocks; it may raise to cancel.
     """

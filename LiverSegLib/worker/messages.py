@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 
 from ..images.grid import Grid
+from .explain_messages import Explain, Explained
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 
 STRUCTURE = "structure-"
@@ -227,8 +228,7 @@ class SegmentResult:
     """A scan is segmented. File names are relative to ``folder``, a subfolder of the private one that the
     reader may remove.
 
-    ``labels``: uint8 (z, y, x) .npy on ``grid``. ``summary``: JSON file with "name", "measurements",
-        "provenance", "warnings".
+    ``labels``: uint8 (z, y, x) .npy on ``grid``. ``summary``: a JSON file, see ``worker.measuring``.
     ``probability``: uint8 (z, y, x) .npy, 255 = 1.0.
     ``structures``: uint8 or uint16 (z, y, x) .npy, what a model of another program finds beyond ``labels``;
         the summary's "structures" is the list of its values, with name, color and volume.
@@ -329,17 +329,17 @@ class Bye:
     reason: str
 
 
-WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel]
+WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain]
 """A request that is worked off by ``tasks``."""
 
-WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel)
+WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain)
 """Its members, for ``isinstance``, which on Python 3.9 takes no Union."""
 
 Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 """What the parent sends."""
 
 WorkReply = Union[
-    SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved
+    SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved, Explained
 ]
 """What comes of a request that is worked off."""
 

@@ -18,8 +18,9 @@ from ..images.grid import Grid
 from ..review import Review
 from ..sentences import Sentence, with_identity
 from ..structures import Structures
-from . import corrections, model_tasks, scratch
+from . import corrections, explain_tasks, model_tasks, scratch
 from .context import TaskContext, result_folder
+from .explain_messages import Explain
 from .handed import read_image, read_labels, read_structures, read_summary
 from .measuring import SUMMARY, measure
 from .messages import (
@@ -52,6 +53,8 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return model_tasks.add(request, context)
     if isinstance(request, RemoveModel):
         return model_tasks.remove(request, context)
+    if isinstance(request, Explain):
+        return explain_tasks.explain(request, context)
     if isinstance(request, Segment):
         return segment(request, context)
     if isinstance(request, Measure):

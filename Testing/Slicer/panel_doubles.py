@@ -15,11 +15,15 @@ if not hasattr(boot() and slicer.modules, "liverseg"):
 
 from LiverSeg import LiverSegLogic  # noqa: E402
 from LiverSegLib.errors import CancelledError  # noqa: E402
+from LiverSegLib.images.grid import Grid  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
+from LiverSegLib.sentences import Sentence  # noqa: E402
+from LiverSegSlicer.explaining import Why  # noqa: E402
 from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.scene import parts, results, segments  # noqa: E402
 from LiverSegSlicer.scene.rejected_lesions import toldLesions  # noqa: E402
 from LiverSegSlicer.scene.volumes import volumeGrid  # noqa: E402
+from LiverSegSlicer.scene.why import makeWhy  # noqa: E402
 from LiverSegSlicer.work.engines import EngineState, Offer  # noqa: E402
 
 SPACING = (4.0, 4.0, 5.0)
@@ -83,6 +87,13 @@ def madeUpResult(volumeNode, tumours=2):
     labels = madeUpLabels(tumours)
     summary = summaryOfLabels(volumeNode, labels)
     return results.RunResult(volumeNode.GetName(), labels, volumeGrid(volumeNode), summary)
+
+
+def madeUpHeat():
+    """A heat map, float32 (z, y, x), and its grid: a part of the made-up scan's, oblique to nothing."""
+    heat = np.zeros((8, 12, 10), np.float32)
+    heat[3:6, 4:8, 4:7] = 1
+    return heat, Grid((10, 12, 8), SPACING, (88.0, 72.0, -50.0), (-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0))
 
 
 class FakeRun:
@@ -177,6 +188,12 @@ class FakeLogic(LiverSegLogic):
         summary["measurements"]["rejected_lesions"] = toldLesions(segmentationNode)
         results.updateMeasurements(segmentationNode, summary)
         return segmentationNode
+
+    def explainLesionAsync(self, segmentationNode, number, completed=None, progress=None):
+        def work():
+            return Why(makeWhy(segmentationNode, number, *madeUpHeat()), Sentence("explain.memory"))
+
+        return self._started(progress, completed, work)
 
     def writeReport(self, segmentationNode, folder, completed=None, progress=None, **options):
         def work():

@@ -12,6 +12,7 @@ from ..slots import guarded
 from .correct_section import CorrectSection
 from .notes import PLAIN, WARNING, Note
 from .row_table import RowTable
+from .why_button import WhyButton
 
 MOST_ROWS = 6
 """The table grows up to so many rows and scrolls beyond."""
@@ -35,12 +36,14 @@ class LesionTable:
     ui: the panel's widgets.
     change: does what ticks and buttons ask for.
     correct: takes clicks in the views for lesions that are added, split and merged.
+    why: explains the chosen lesion.
     """
 
-    def __init__(self, ui, change: Change, correct: CorrectSection) -> None:
+    def __init__(self, ui, change: Change, correct: CorrectSection, why: WhyButton) -> None:
         self._ui = ui
         self._change = change
         self._correct = correct
+        self._why = why
         self._segmentationNode: Any = None
         self._detailNote = Note(ui, "lesionDetail", _("The chosen lesion."))
         self._rows: Sequence[Row] = ()
@@ -123,6 +126,7 @@ class LesionTable:
         self._ui.lesionPreviousButton.enabled = number is not None and number > 0
         self._ui.lesionNextButton.enabled = count > 0 and (number is None or number < count - 1)
         counts = number is not None and self._rows[number][1] is None
+        self._why.choose(self._rows[number][0]["number"] if counts and number is not None else None)
         self._ui.lesionDeleteButton.enabled = counts and not self._reason
         tip = _("Makes the chosen lesion liver; it is told nowhere, not even as rejected.")
         chooseFirst = _("Choose a lesion in the table first.")

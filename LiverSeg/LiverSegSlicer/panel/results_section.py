@@ -24,6 +24,7 @@ from .notes import WARNING, Note
 from .panel_state import Measurements, PanelState
 from .row_table import RowTable
 from .run_bar import RunBar
+from .why_button import WhyButton
 
 _DIGITS = {"liver": 1, "spleen": 1, "tumour": 2}
 """Organ -> digits of its volume, as in the report."""
@@ -65,7 +66,8 @@ class ResultsSection:
         self._message = message
         self._correct, self._measuring = correct, measuring
         self._state: Optional[PanelState] = None
-        self._lesions = LesionTable(ui, self._changeLesions, correct)
+        self._why = WhyButton(ui, logic, runBar, message)
+        self._lesions = LesionTable(ui, self._changeLesions, correct, self._why)
         self._editedNote = Note(
             ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
         )
@@ -78,6 +80,7 @@ class ResultsSection:
     def show(self, state: PanelState) -> None:
         """Show the result: its segments and what was measured of them; or why there is none."""
         self._state = state
+        self._why.show(state)
         ui, measurements = self._ui, state.measurements
         ui.resultsEmptyLabel.setVisible(measurements is None)
         ui.resultsWidget.setVisible(measurements is not None)

@@ -8,7 +8,7 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from ..parameters import LiverSegParameters
-from ..scene import highlight, views
+from ..scene import highlight, views, why
 from ..scene.automatic import removeOrphans
 from ..scene.parts import allResults, resultFor, volumeOf
 from ..slots import guarded
@@ -299,7 +299,7 @@ def scansInScene() -> List[Any]:
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     # label maps and others are subclasses
     scalar = [node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
-    return [node for node in scalar if not node.GetHideFromEditors() and not highlight.isHighlight(node)]
+    return [node for node in scalar if not node.GetHideFromEditors() and not why.isMap(node)]
 
 
 def _scanToChoose(current, scans: List[Any], new: List[Any], preferResult: bool):

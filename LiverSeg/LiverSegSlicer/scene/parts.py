@@ -25,6 +25,8 @@ SUMMARY = "LiverSeg.Summary"
 LESION_MARKS = "LiverSeg.LesionMarks"
 HIGHLIGHT = "LiverSeg.Highlight"
 """Reference role of the highlight volume, and the attribute that tells it from a scan."""
+WHY = "LiverSeg.Why"
+"""Reference role of the heat map that explains a lesion, and the attribute with that lesion's number."""
 REJECTED = "LiverSeg.RejectedLesions"
 """Reference role of the lesions that the reader rejected."""
 LONGEST = "LiverSeg.LongestDiameter"
@@ -60,6 +62,7 @@ PART_ROLES = (
     SUMMARY,
     LESION_MARKS,
     HIGHLIGHT,
+    WHY,
     REJECTED,
     LONGEST,
     PERPENDICULAR,

@@ -17,6 +17,7 @@ from .highlight import scanOf
 from .lesion_marks import hideDiameters, lesionPlace, showDiameters, showOnly, writeMarks
 from .rejected_lesions import rejectedLesions
 from .segments import segmentBox
+from .why import hideEveryWhy
 
 ABDOMEN_WINDOW, ABDOMEN_LEVEL = 400.0, 40.0
 """HU; the soft-tissue window in which abdominal CT is read."""
@@ -78,8 +79,10 @@ def showInViews(
     volumeNode: "slicer.vtkMRMLScalarVolumeNode",
     segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
 ) -> None:
-    """Show a scan and its result, other results hidden, in the views as the user has arranged them."""
+    """Show a scan and its result, other results and all heat maps hidden, in the views as the user has
+    arranged them."""
     showOnlyResult(segmentationNode)
+    hideEveryWhy()
     if slicer.app.layoutManager() is not None:
         slicer.util.setSliceViewerLayers(background=volumeNode)
 
