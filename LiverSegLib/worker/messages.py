@@ -64,8 +64,7 @@ class Segment:
 
     ``surfaces`` and ``probability`` say whether those are wanted back. ``structures``: keys or names of what
     is wanted of all that a model of another program finds; null for everything, an empty list for nothing.
-    The other fields are the arguments of ``LiverSegLib.segment``. Answered by ``progress`` any number of
-    times, then by ``result`` or ``error``.
+    The other fields are arguments of ``LiverSegLib.segment``. Answered as any work, by ``result`` in the end.
     """
 
     type: ClassVar[str] = "segment"
@@ -84,6 +83,7 @@ class Segment:
     probability: bool = False
     tumours: Optional[str] = None
     structures: Optional[Tuple[str, ...]] = None
+    modality: Optional[str] = None
 
 
 @dataclass(frozen=True)
