@@ -191,7 +191,7 @@ def _as_hu(image: sitk.Image) -> sitk.Image:
 
 
 def _as_signal(image: sitk.Image) -> sitk.Image:
-    """An MR as int16 where all its values fit, else float32: what CT clips, such as metal, may be fat here."""
+    """An MR as int16 where all its values fit, else float32: what CT clips as metal may be fat here."""
     if all(_whole_hu(plane) for plane in sitk.GetArrayViewFromImage(image)):
         return _as_hu(image)
     return image if image.GetPixelID() == sitk.sitkFloat32 else sitk.Cast(image, sitk.sitkFloat32)
