@@ -12,7 +12,9 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import SimpleITK as sitk
 
+from ..images.grid import Grid
 from ..images.modality import CT
+from ..images.signal import like_hu
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Measurements
@@ -40,11 +42,13 @@ from .pieces import (
 )
 from .planes import PatientView
 from .review import changes_section, made, review_banner
-from .signal import WINDOW_IN_WORDS, shown_like_ct
 from .structures import structures_section
 
 STACK_LIMIT = 1.2
 """Coronal and sagittal picture are stacked if together they are at most this much higher than the axial."""
+
+MR_WINDOW = "Window from the 1st to the 99.5th percentile of the scan’s values."
+"""How ``like_hu`` shows an MR."""
 
 NOTABLE_TILT_DEGREES = 5.0
 """From this angle on the report says that the slices are oblique."""
@@ -84,7 +88,8 @@ def build_report(
         ImageGeometryError: scan and mask do not lie on the same grid.
     """
     modality = measurements.modality
-    view = PatientView.of(image if modality == CT else shown_like_ct(image), labels)
+    shown = image if modality == CT else Grid.of(image).image(like_hu(sitk.GetArrayViewFromImage(image)))
+    view = PatientView.of(shown, labels)
     figures = build_figures(view, measurements)
     places = warnings_by_place(measurements, [str(text) for text in warnings])
     sections = [
@@ -182,7 +187,7 @@ def _legend(modality: str) -> str:
         for label, (line, text) in keys.items()
     )
     hu = f"Window {WINDOW[0]:.0f}/{WINDOW[1]:.0f} HU (level/width)."
-    window = hu if modality == CT else WINDOW_IN_WORDS
+    window = hu if modality == CT else MR_WINDOW
     sides = "Patient’s right at the left of axial and coronal pictures."
     return f'<div class="legend">{items}</div><p class="note">{window} {sides}</p>'
 

@@ -139,10 +139,9 @@ class OpenCase:
     """Keep a scan for corrections; that of the ``open-case`` before is let go. Answered by ``case-opened`` or
     ``error``.
 
-    ``voxels`` and ``grid`` as in ``measure``. ``labels``: uint8 .npy, the automatic segmentation, or one from
-    elsewhere as it is now: voxels that differ from it later count as edited. ``probability``: uint8 .npy as
-    in ``result``, of these labels. The worker reads the files again and again: they must stay, unchanged,
-    as long as the case is open (on Windows they cannot be removed before).
+    ``voxels``, ``grid`` as in ``measure``, ``modality`` "CT" or "MR". ``labels``: uint8 .npy, the automatic
+    segmentation, or one from elsewhere: voxels that differ from it later count as edited. ``probability``: as
+    in ``result``, of these labels. The files must stay, unchanged, as long as the case is open.
     """
 
     type: ClassVar[str] = "open-case"
@@ -151,6 +150,7 @@ class OpenCase:
     grid: Grid
     labels: Optional[str] = None
     probability: Optional[str] = None
+    modality: str = "CT"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.models import load_model_for
 from LiverSegLib.outputs import write_results
 from LiverSegLib.worker.context import TaskContext
-from LiverSegLib.worker.messages import Measure
+from LiverSegLib.worker.messages import Measure, OpenCase, Refine
 from LiverSegLib.worker.tasks import work_off
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -279,6 +279,30 @@ class TestResults:
             0 < again["measurements"]["organs"][0]["volume_ml"] < result.measurements.organ("liver").volume_ml
         )
         assert again["measurements"]["organs"][1]["segmented"] is False
+
+
+class TestCorrecting:
+    def test_a_click_on_an_mr_brings_back_a_part_of_the_liver(self, result, tmp_path):
+        labels = sitk.GetArrayFromImage(result.labels)
+        cut = labels.copy()
+        cut[9, 20:36, 15:30] = 0
+        np.save(tmp_path / "voxels.npy", sitk.GetArrayFromImage(result.image))
+        np.save(tmp_path / "labels.npy", cut)
+        context = TaskContext(tmp_path, lambda *progress: None, lambda: False, lambda *wanted: None)
+        grid, paths = (
+            Grid.of(result.image),
+            {key: str(tmp_path / f"{key}.npy") for key in ("voxels", "labels")},
+        )
+        work_off(OpenCase("case", grid=grid, modality="MR", **paths), context)
+        click = result.image.TransformIndexToPhysicalPoint((22, 28, 9))
+        box = (0, grid.shape[0], 0, grid.shape[1], 0, grid.shape[2])
+        reply = work_off(
+            Refine("r", "case", "refine", "liver", box, paths["labels"], include=(click,)), context
+        )
+        assert reply.voxels_added > 0 and reply.voxels_removed == 0
+        z, y, x = (slice(*reply.box[at : at + 2]) for at in (0, 2, 4))
+        back = np.load(tmp_path / "result-r" / reply.labels) > 0
+        assert (back & (labels[z, y, x] > 0)).sum() >= 0.9 * back.sum()
 
 
 class TestCommand:

@@ -256,8 +256,7 @@ def acceptedReading(
 
 def _refuseMr(volumeNode: Any, segmentationNode: Any) -> None:
     """Raise NotCTError for an MR, which has no attenuation."""
-    measurements = (parts.summaryOf(segmentationNode) or {}).get("measurements", {})
-    modality = measurements.get("modality", modalityOf(volumeNode))
+    modality = parts.modalityOfResult(segmentationNode) or modalityOf(volumeNode)
     if modality != CT:
         raise NotCTError(Sentence("fat.not-ct", modality=modality))
 

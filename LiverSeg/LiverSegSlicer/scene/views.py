@@ -10,7 +10,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 import numpy as np
 import slicer
 
-from LiverSegLib.images.modality import CT
+from LiverSegLib.images.modality import MR
 from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 from . import parts
@@ -59,7 +59,7 @@ def showResult(
 
     Without a main window only what is in the scene is set.
     """
-    if _isCt(segmentationNode):
+    if parts.modalityOfResult(segmentationNode) != MR:  # an MR keeps the window that it was loaded with
         _setAbdomenWindow(volumeNode)
     showOnlyResult(segmentationNode)
     layoutManager = slicer.app.layoutManager()
@@ -221,12 +221,6 @@ def _organsBox(
     if not found:
         return None
     return np.min([low for low, _high in found], axis=0), np.max([high for _low, high in found], axis=0)
-
-
-def _isCt(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> bool:
-    """Whether a result is of a CT, whose window is in HU; an MR keeps the one that it was loaded with."""
-    measurements = (parts.summaryOf(segmentationNode) or {}).get("measurements", {})
-    return measurements.get("modality", CT) == CT
 
 
 def _setAbdomenWindow(volumeNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
