@@ -33,7 +33,7 @@ def key_numbers(measurements: Measurements, facts: ClinicalFacts, places: Places
     reason = str(facts.phase.reason if facts.phase else "") or "estimated from the image"
     percent = NONE if burden is None else f"{plain(burden, 1)} <small>%</small>"
     cards = [
-        _volume_card(liver, LIVER, "tumors included", places),
+        _volume_card(liver, LIVER, "tumors included" if tumour.segmented else "", places),
         _volume_card(spleen, SPLEEN, "", places),
         _volume_card(tumour, TUMOUR, lesions, places),
         _card("Tumor burden", percent, "of the liver volume" if tumour.segmented else "", places[BURDEN]),
