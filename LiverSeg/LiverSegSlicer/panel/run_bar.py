@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import CancelledError, ModelError
+from LiverSegLib.images.modality import MR
 from LiverSegLib.inference.devices import ENGINES
 
 from .. import slots
@@ -164,9 +165,10 @@ class RunBar:
         if parameters is None or parameters.inputVolume is None:
             return
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
-        options["modality"] = modalityOf(volumeNode, parameters.modality)
-        with suppress(ModelError):  # the run says that there is none
-            options["model"] = modelFor(options["model"], options["modality"])
+        if modalityOf(volumeNode, parameters.modality) == MR:
+            options["modality"] = MR
+            with suppress(ModelError):  # the run says that there is none
+                options["model"] = modelFor(options["model"], MR)
         if not self._mayUse(options):
             return
         done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))
