@@ -86,11 +86,12 @@ class Segmenter:
         from LiverSegLib.inference.devices import choose_devices
 
         self._said = said_modality(modality)
-        self.model: Model = load_model_for(model, self._said or CT)
+        self.tumour_model: Optional[Model] = None if tumours is None else load_model(tumours)
+        is_for_mr = self.tumour_model is not None and modality_of(self.tumour_model) == MR
+        self.model: Model = load_model_for(model, self._said or (MR if is_for_mr else CT))
         require_label(self.model, LIVER)
         if self._said is not None:
             require_modality(self.model, self._said)
-        self.tumour_model: Optional[Model] = None if tumours is None else load_model(tumours)
         if self.tumour_model is not None:
             require_label(self.tumour_model, TUMOUR)
             require_modality(self.tumour_model, modality_of(self.model))
@@ -105,7 +106,7 @@ class Segmenter:
             "device": device, "tumours": tumours, "engine": engine, "precision": precision,
             "threads": threads, "modality": MR,
         }  # fmt: skip
-        self._is_for_any = str(model) == DEFAULT_NAME and self._said is None
+        self._is_for_any = str(model) == DEFAULT_NAME and self._said is None and not is_for_mr
         self._for_mr: Optional[Segmenter] = None
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()

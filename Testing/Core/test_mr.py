@@ -185,6 +185,12 @@ class TestModels:
             assert segmenter.segment(folder).provenance["model"]["name"] == "liver-mr"
         assert doubles.loaded == ["liver-mr"]
 
+    def test_with_a_second_model_for_mr_the_default_is_that_for_mr(self, doubles, store):
+        foreign_double.write_model_of(store / "lesions-mr", ["liver_tumor"], modality="MR")
+        assert LiverSegLib.Segmenter("default", "cpu", tumours="lesions-mr").model.name == "liver-mr"
+        with pytest.raises(ModelError, match="for images of another kind"):
+            LiverSegLib.Segmenter("phantom", "cpu", tumours="lesions-mr")
+
 
 class TestResults:
     def test_volumes_are_there_and_nothing_that_needs_hu(self, result, patient):
