@@ -2,28 +2,37 @@
 
 import os
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple, Union
 
-import numpy as np
 import SimpleITK as sitk
 
 from LiverSegLib.cancelling import Ask, while_checking
 from LiverSegLib.errors import InputChangedError, UsageError
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.images.grid import Grid
+from LiverSegLib.images.modality import CT, MR, said_modality
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.loaded_model import Drawn, LoadedModel, require_label
+from LiverSegLib.loaded_model import (
+    Drawn,
+    LoadedModel,
+    modality_of,
+    not_drawn,
+    require_label,
+    require_modality,
+)
 from LiverSegLib.masks.cleanup_report import CleanupStep
 from LiverSegLib.measure import Measurements, measure
-from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts, header_facts
+from LiverSegLib.measure.facts import PhaseEstimate, header_facts
 from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
 from LiverSegLib.measure.structures import StructureVolume, measure_structures
-from LiverSegLib.models import Model, load_model
+from LiverSegLib.models import Model, load_model, load_model_for
 from LiverSegLib.models.rules import MAX_LESION_ML
+from LiverSegLib.models.store import DEFAULT_NAME
 from LiverSegLib.postprocess import cleaned, together, without_doubtful
 from LiverSegLib.progress import STAGES, TWO_MODELS, Cancel, Progress, Stages, memory_errors
 from LiverSegLib.provenance import Origin
+from LiverSegLib.result import Result, assess_steatosis
 from LiverSegLib.review import AUTOMATIC, Review
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.conditions import names_contrast_agent
@@ -31,36 +40,10 @@ from LiverSegLib.structures import Structures, chosen, keep
 
 if TYPE_CHECKING:
     from LiverSegLib.inference.devices import Device
-    from LiverSegLib.steatosis.assessment import Assessment, CutOffs
-    from LiverSegLib.steatosis.placement import PlacementSettings
+
+__all__ = ["Result", "Segmenter", "assess_steatosis", "segment"]
 
 Source = Union[str, "os.PathLike[str]", sitk.Image]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run yields.
-
-    ``image`` is the scan, ``labels`` its mask (uint8, values of ``LiverSegLib.labels``) on the very same
-    grid. ``probability`` is uint8 (z, y, x): 255 times the network's probability of each voxel's label, 0
-    outside the organs' box. ``provenance`` and ``measurements.to_dict()`` can be written as JSON.
-    ``warnings`` are sentences for the user, ``facts`` what is known of the scan beyond its voxels.
-    ``review`` says whether the labels are as they were computed, edited, or accepted by a reader; None where
-    nobody has said. ``structures`` is what a model of another program finds beyond the labels, or of which
-    the liver consists, and ``structure_volumes`` how large each is; None and empty if there is nothing.
-    """
-
-    name: str
-    image: sitk.Image
-    labels: sitk.Image
-    probability: np.ndarray
-    measurements: Measurements
-    provenance: Dict[str, Any]
-    warnings: Tuple[str, ...]
-    facts: ClinicalFacts = NOTHING_KNOWN
-    review: Optional[Review] = None
-    structures: Optional[Structures] = None
-    structure_volumes: Tuple[StructureVolume, ...] = ()
 
 
 class Segmenter:
@@ -71,6 +54,9 @@ class Segmenter:
     encloses it; not in the spleen, nor in what else the first model draws. "Liver" in volumes is, as ever,
     the liver with these tumours.
 
+    Each model is for CT or for MR. The one called "default" is for both: it is the bundled one for CT, and of
+    an MR it is the computer's model for MR, loaded when the first MR comes.
+
     Args:
         model: name of a model in the store, or a folder; "default" is the bundled one.
         device: "auto", "cpu", "cuda" or "mps".
@@ -78,9 +64,11 @@ class Segmenter:
         engine: "auto", or "openvino", "torch" or "onnxruntime", and no other then.
         precision: "auto", "float32", "bfloat16" or "float16".
         threads: CPU threads, 0 for as many as there are.
+        modality: "CT" or "MR", if all scans are known to be that: of "default" only that model is loaded.
 
     Raises:
-        ModelError: a model cannot be used, draws no liver, or no tumours where it should draw those.
+        ModelError: a model cannot be used, draws no liver, or no tumours where it should draw those; or the
+            two are not for the same modality.
         DeviceError: no engine is installed, or the one that is wanted, or the device, is missing.
     """
 
@@ -93,14 +81,20 @@ class Segmenter:
         engine: str = "auto",
         precision: str = "auto",
         threads: int = 0,
+        modality: Optional[str] = None,
     ) -> None:
         from LiverSegLib.inference.devices import choose_devices
 
-        self.model: Model = load_model(model)
-        require_label(self.model, LIVER)
+        self._said = said_modality(modality)
         self.tumour_model: Optional[Model] = None if tumours is None else load_model(tumours)
+        is_for_mr = self.tumour_model is not None and modality_of(self.tumour_model) == MR
+        self.model: Model = load_model_for(model, self._said or (MR if is_for_mr else CT))
+        require_label(self.model, LIVER)
+        if self._said is not None:
+            require_modality(self.model, self._said)
         if self.tumour_model is not None:
             require_label(self.tumour_model, TUMOUR)
+            require_modality(self.tumour_model, modality_of(self.model))
             if self.tumour_model.path == self.model.path:
                 self.tumour_model = None  # one model for both is loaded, and runs, once
         devices = choose_devices(device, engine=engine, precision=precision, threads=threads)
@@ -108,6 +102,12 @@ class Segmenter:
             self._organs = LoadedModel(self.model, devices)
             second = self.tumour_model
             self._tumours = None if second is None else LoadedModel(second, devices, only_tumours=True)
+        self._again: Dict[str, Any] = {
+            "device": device, "tumours": tumours, "engine": engine, "precision": precision,
+            "threads": threads, "modality": MR,
+        }  # fmt: skip
+        self._is_for_any = str(model) == DEFAULT_NAME and self._said is None and not is_for_mr
+        self._for_mr: Optional[Segmenter] = None
         # Work that was cancelled may still be in the networks when the next scan comes.
         self._turn = threading.Lock()
 
@@ -124,13 +124,14 @@ class Segmenter:
         minimum_lesion_ml: Optional[float] = None,
         structures: Optional[Sequence[str]] = None,
         series: Optional[str] = None,
+        modality: Optional[str] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
     ) -> Result:
-        """Segment and measure one CT.
+        """Segment and measure one CT or MR. Attenuation, contrast phase and fatty liver are those of CT only.
 
         Args:
-            source: a file, a DICOM folder, or a SimpleITK image in HU.
+            source: a file, a DICOM folder, or a SimpleITK image, CT in HU.
             mirror: average over mirrored tiles too, in each model that was trained for it: slower, a little
                 steadier.
             minimum_lesion_ml: smaller tumours become liver. If not given, those below MINIMUM_LESION_ML (a
@@ -139,6 +140,7 @@ class Segmenter:
             structures: what to keep of all that a model of another program finds, by key or name; None
                 keeps all that LiverSeg's own labels do not show, () nothing.
             series: which series of a DICOM folder.
+            modality: "CT" or "MR", of files that do not say it themselves; they are taken for CT.
             progress: called as the work goes on, in the caller's thread.
             cancel: asked often, also within a long step, in the caller's thread; True stops the work.
 
@@ -148,58 +150,77 @@ class Segmenter:
             OutOfMemoryError: memory ran out.
             CancelledError: ``cancel`` said so.
             UsageError: an option makes no sense, or the model knows no structure of a name.
+            ModelError: the model is not for the scan's modality, or there is none for it.
         """
         minimum_ml = minimum_lesion_ml
         if minimum_ml is not None and not 0 <= float(minimum_ml) <= MAX_LESION_ML:  # also refuses NaN
             raise UsageError(Sentence("run.lesion-size", most=float(MAX_LESION_ML), value=str(minimum_ml)))
-        if mirror and not any(model.can_mirror for model in self._loaded):
-            raise UsageError(Sentence("model.not-mirrored", name=self.model.name))
-        chosen(self._organs.table, structures)  # a wrong name is said before the work
+        said = said_modality(modality) or self._said
+        self._check_options(mirror, () if self._is_for_any and said != CT else structures)
 
         def work(ask: Ask) -> Result:
             stages = STAGES if self._tumours is None else TWO_MODELS
             run = Stages.asking(ask, progress, cancel, stages)
-            return self._run(source, series, mirror, minimum_ml, structures, run)
+            with run.stage("read"):
+                scan = read_scan(source, series, modality=said, check=run.check)
+                fitting = self._for(scan.kind)
+                fitting._check_options(mirror, structures)
+            return fitting._run(scan, mirror, minimum_ml, structures, run)
 
         return while_checking(work, Stages(cancel=cancel).check, turn=self._turn)
 
+    def _check_options(self, mirror: bool, structures: Optional[Sequence[str]]) -> None:
+        """Raise UsageError for what the models cannot do."""
+        if mirror and not any(model.can_mirror for model in self._loaded):
+            raise UsageError(Sentence("model.not-mirrored", name=self.model.name))
+        chosen(self._organs.table, structures)
+
+    def _for(self, modality: str) -> "Segmenter":
+        """The segmenter for a scan of this modality: this one, or of "default" the one for MR.
+
+        Raises:
+            ModelError: the model is for another one, or there is none.
+        """
+        if modality == MR and self._is_for_any:
+            if self._for_mr is None:
+                self._for_mr = Segmenter(DEFAULT_NAME, **self._again)
+            return self._for_mr
+        require_modality(self.model, modality)
+        return self
+
     def _run(
         self,
-        source: Source,
-        series: Optional[str],
+        scan: Scan,
         mirror: bool,
         minimum_ml: Optional[float],
         names: Optional[Sequence[str]],
         run: Stages,
     ) -> Result:
-        """One scan on its way: read, draw (locate, segment, label), clean, measure, report."""
-        with run.stage("read"):
-            scan = read_scan(source, series, check=run.check)
+        """One scan that was read, on its way: draw (locate, segment, label), clean, measure, report."""
         grid = Grid.of(scan.image)
         drawn, earlier = self._drawn(scan.image, grid, mirror, run)
         with run.stage("clean"):
             labels, cleanup = cleaned(drawn, scan.image, minimum_ml, run.check, earlier)
         with run.stage("measure"):
-            phase = estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
+            phase = _phase(scan, labels)
             run.check()
             left_out: Tuple[str, ...] = ()
-            if minimum_ml is None:
+            if minimum_ml is None and phase is not None:
                 manifest = (self.tumour_model or self.model).manifest
                 labels, cleanup, left_out = without_doubtful(labels, cleanup, phase, manifest)
                 run.check()
-            measurements = measure(
-                labels,
-                scan.image,
-                probability=drawn.probability,
-                phase=phase.phase,
+            facts = replace(
+                header_facts(scan.series),
+                phase=phase,
                 left_out=left_out,
-                aorta_hu=phase.aorta_hu,
+                modality=scan.kind,
+                not_segmented=not_drawn(self.model, self.tumour_model),
             )
+            measurements = measure(labels, scan.image, probability=drawn.probability, **facts.for_measuring())
             structures, volumes = _kept(drawn, names, labels, measurements)
         if not unchanged(scan):
             raise InputChangedError(Sentence("run.changed", name=scan.name))
         run.done()
-        facts = replace(header_facts(scan.series), phase=phase, left_out=left_out)
         fallbacks = tuple(dict.fromkeys(text for model in self._loaded for text in model.fallbacks))
         said = (*scan.warnings, *drawn.warnings, *measurements.warnings, *fallbacks)
         warnings = tuple(dict.fromkeys(said))
@@ -250,11 +271,12 @@ def segment(
     minimum_lesion_ml: Optional[float] = None,
     structures: Optional[Sequence[str]] = None,
     series: Optional[str] = None,
+    modality: Optional[str] = None,
     progress: Optional[Progress] = None,
     cancel: Optional[Cancel] = None,
 ) -> Result:
-    """Segment and measure one CT; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments and
-    errors.
+    """Segment and measure one CT or MR; see :class:`Segmenter` and :meth:`Segmenter.segment` for arguments
+    and errors.
 
     >>> result = segment("Resources/SampleData/hcc013-portal.nii.gz", device="cpu")
     >>> [organ.key for organ in result.measurements.organs if organ.voxels]
@@ -264,7 +286,13 @@ def segment(
     """
     segmenter = while_checking(
         lambda ask: Segmenter(
-            model, device, tumours=tumours, engine=engine, precision=precision, threads=threads
+            model,
+            device,
+            tumours=tumours,
+            engine=engine,
+            precision=precision,
+            threads=threads,
+            modality=modality,
         ),
         Stages(cancel=cancel).check,
     )
@@ -279,49 +307,6 @@ def segment(
     )
 
 
-def assess_steatosis(
-    result: Result,
-    *,
-    settings: "Optional[PlacementSettings]" = None,
-    cut_offs: "Optional[CutOffs]" = None,
-    grade_anyway: bool = False,
-    kvp: Optional[float] = None,
-    phase: Optional[str] = None,
-) -> "Assessment":
-    """Judge liver fat in a segmented scan by the attenuation of ROIs in liver and spleen.
-
-    Contrast phase, contrast agent and tube voltage are those of the result's facts.
-
-    Args:
-        result: what ``segment`` returned.
-        settings: how many ROIs, how large, how far from borders.
-        cut_offs: between the grades of the liver/spleen ratio.
-        grade_anyway: grade in spite of reasons not to; the assessment says so.
-        kvp: tube voltage in kV, in place of what the DICOM header says.
-        phase: "unenhanced", "arterial", "portal" or "late", as the reader chooses in place of the estimate;
-            the assessment says so.
-
-    Raises:
-        UsageError: there is no such phase.
-        NotCTError: voxels of an organ have no finite value.
-    """
-    from LiverSegLib.steatosis.assess import assess_scan
-
-    facts, estimate = result.facts, result.facts.phase
-    return assess_scan(
-        result.image,
-        result.labels,
-        phase=None if estimate is None else estimate.phase,
-        phase_reason="" if estimate is None else estimate.reason,
-        chosen_phase=phase,
-        kvp=facts.kvp if kvp is None else kvp,
-        contrast=facts.contrast_agent,
-        settings=settings,
-        cut_offs=cut_offs,
-        grade_anyway=grade_anyway,
-    )
-
-
 def _kept(
     drawn: Drawn, names: Optional[Sequence[str]], labels: sitk.Image, measurements: Measurements
 ) -> Tuple[Optional[Structures], Tuple[StructureVolume, ...]]:
@@ -332,6 +317,13 @@ def _kept(
     kept = keep(drawn.structures, wanted, sitk.GetArrayViewFromImage(labels))
     liver_ml = measurements.organ("liver").volume_ml
     return kept, measure_structures(kept, Grid.of(labels), liver_ml)
+
+
+def _phase(scan: Scan, labels: sitk.Image) -> Optional[PhaseEstimate]:
+    """The contrast phase, which is told by HU: None for MR."""
+    if scan.kind != CT:
+        return None
+    return estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
 
 
 def _contrast_in_header(scan: Scan) -> Optional[bool]:

@@ -76,6 +76,7 @@ ERRORS: Dict[str, str] = {
     "dicom.all-damaged": _("None of the DICOM files in {name} can be read; they are damaged or empty."),
     "dicom.no-image": _("{name} is a DICOM file without a readable image."),
     "dicom.no-ct": _("This is no CT: the folder holds only images of modality {kinds}."),
+    "dicom.no-mr": _("This is no MR: the folder holds only images of modality {kinds}."),
     "dicom.only-series": _("The only series in the folder cannot be used: it is {reason}."),
     "dicom.no-places": _(
         "The DICOM files do not say where their slices lie (no position, orientation or pixel spacing)."
@@ -101,6 +102,7 @@ ERRORS: Dict[str, str] = {
         "The slices do not lie in a straight row; the series was put together from several parts."
     ),
     "series.none-suits": _("No series in the folder is an axial CT of the trunk. Series: {listed}."),
+    "series.none-suits-mr": _("No series in the folder is an axial MR of the trunk. Series: {listed}."),
     "series.several-suit": _(
         "The folder holds {count} suitable series; choose one by its number. Series: {listed}."
     ),
@@ -109,6 +111,7 @@ ERRORS: Dict[str, str] = {
     "series.none": _("it holds none"),
     # why a series is not taken, to be arguments
     "series.modality": _("its modality is {modality}, not CT"),
+    "series.modality-mr": _("its modality is {modality}, not MR"),
     "series.no-modality": _("its modality is not stated, not CT"),
     "series.secondary": _("a secondary capture or color image"),
     "series.derived": _("a derived image ({kind})"),
@@ -203,8 +206,17 @@ ERRORS: Dict[str, str] = {
         "The model's network is MONAI's {network}: it runs only where the Python package monai is installed."
     ),
     "model.not-for-ct": _(
-        "The model {name} is for images of another kind ({modality}); LiverSeg segments CT."
+        "The model {name} is for images of another kind ({modality}); LiverSeg segments CT and MR."
     ),
+    "model.other-modality": _(
+        "The model {name} is for images of another kind ({modality}); this scan is {scan}. "
+        "Choose a model for {scan}."
+    ),
+    "model.no-mr": _(
+        "There is no model for MR on this computer. Add one, with liverseg models add or in 3D Slicer under "
+        "Advanced, Models."
+    ),
+    "model.several-mr": _("There are several models for MR on this computer; choose one of them: {names}."),
     "model.not-for-organs": _(
         "The model {name} draws no liver. It can draw the tumors beside another model, not the organs."
     ),

@@ -8,8 +8,9 @@ import SimpleITK as sitk
 
 from LiverSegLib.errors import ModelError, NoLiverError
 from LiverSegLib.images.grid import Box, Grid, bounding_box, grow_box
-from LiverSegLib.labels import BACKGROUND, LIVER, TUMOUR
-from LiverSegLib.models import Manifest, Model, load_model
+from LiverSegLib.images.modality import MODALITIES
+from LiverSegLib.labels import BACKGROUND, LABELS, LIVER, TUMOUR
+from LiverSegLib.models import Manifest, Model, load_model_for
 from LiverSegLib.models.rules import LIVERSEG
 from LiverSegLib.models.stage import Region
 from LiverSegLib.models.store import DEFAULT_NAME
@@ -27,8 +28,6 @@ LABEL_SHARE = 0.85
 TUMOUR_MARGIN_MM = 40.0
 """How far around the liver a model of another program looks for tumours, so that its tiles show what lies
 beside it."""
-
-CT = "CT"
 
 Check = Callable[[], None]
 Tick = Callable[[float], None]
@@ -69,7 +68,8 @@ class LoadedModel:
         self._networks: Any = _load_own(model, devices) if self._is_own else load_foreign(model, devices)
         # What was trained on the surroundings of an organ must be told where that is.
         needs_outline = not only_tumours and bool(_regions(model))
-        self._outline = LoadedModel(load_model(DEFAULT_NAME), devices) if needs_outline else None
+        outline = load_model_for(DEFAULT_NAME, modality_of(model)) if needs_outline else model
+        self._outline = LoadedModel(outline, devices) if outline.path != model.path else None
 
     @property
     def _engine(self) -> Any:
@@ -208,14 +208,40 @@ class LoadedModel:
         return any(stage.intensity.scheme == "zscore" for stage in stages)
 
 
+def modality_of(model: Model) -> str:
+    """The kind of images that a model is for: "CT", "MR" or "other"."""
+    return MODALITIES[0] if model.manifest is None else model.manifest.modality
+
+
+def require_modality(model: Model, modality: str) -> None:
+    """Check that a model is for the images of a scan's modality, "CT" or "MR".
+
+    Raises:
+        ModelError: it is for others.
+    """
+    if modality_of(model) != modality:
+        words = {"modality": modality_of(model), "scan": modality}
+        raise ModelError(Sentence("model.other-modality", name=model.name, **words))
+
+
+def not_drawn(organs: Model, tumours: Optional[Model]) -> Tuple[str, ...]:
+    """Keys of the labels that no model of a run draws: "spleen", "tumour"."""
+    if organs.manifest is None:
+        return ()
+    drawn = {label for stage in organs.manifest.result_stages for label in stage.output.channel_labels}
+    if tumours is not None:
+        drawn.add(TUMOUR)
+    return tuple(info.key for value, info in LABELS.items() if value not in drawn)
+
+
 def require_label(model: Model, label: int) -> None:
-    """Check that a model is for CT, and draws a liver, or tumours, before it is used for that.
+    """Check that a model is for CT or MR, and draws a liver, or tumours, before it is used for that.
 
     Raises:
         ModelError: it is not, or does not.
     """
-    if model.manifest is not None and model.manifest.modality != CT:
-        raise ModelError(Sentence("model.not-for-ct", name=model.name, modality=model.manifest.modality))
+    if modality_of(model) not in MODALITIES:
+        raise ModelError(Sentence("model.not-for-ct", name=model.name, modality=modality_of(model)))
     results = () if model.manifest is None else model.manifest.result_stages
     if not any(label in stage.output.channel_labels for stage in results):
         key = "model.not-for-organs" if label == LIVER else "model.not-for-tumours"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 import LiverSegLib
 
 from .images import Scan
+from .images.modality import CT
 from .masks.cleanup_report import CleanupReport
 from .measure.facts import ClinicalFacts
 from .measure.lesions import MINIMUM_LESION_MM
@@ -93,8 +94,10 @@ def made_now() -> Dict[str, Any]:
 
 
 def input_of(scan: Scan, facts: ClinicalFacts) -> Dict[str, Any]:
-    """Return which scan something was made from, with what its header says."""
+    """Return which scan something was made from, with what its header says; the modality of MR only."""
+    modality = {"modality": scan.kind} if scan.kind != CT else {}
     return {
+        **modality,
         "path": scan.path,
         "name": scan.name,
         "sha256": scan.fingerprint,

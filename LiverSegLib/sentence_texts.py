@@ -62,6 +62,8 @@ SENTENCES: Dict[str, str] = {
         "The file states two different voxel spacings; the one of its orientation matrix (sform) is used."
     ),
     # why a scan is refused
+    "modality.unknown": _("There is no modality {word!r}; choose CT or MR, or auto."),
+    "modality.contradicts": _("The header of this scan says {stated}, not {said}."),
     "refused.modality": _("This is no CT: its modality is {modality}."),
     "refused.modality-not-stated": _("This is no CT: its modality is not stated."),
     "refused.single-slice": _("This is a single slice; one three-dimensional CT is needed."),
@@ -78,6 +80,9 @@ SENTENCES: Dict[str, str] = {
     "refused.label-map": _("This is a segmentation (label map), no CT."),
     "refused.like-label-map": _(
         "This looks like a segmentation (label map), not like a CT: it has few whole values."
+    ),
+    "refused.like-label-map-mr": _(
+        "This looks like a segmentation (label map), not like an MR: it has few whole values."
     ),
     "refused.spacing-small": _(
         "The voxel spacing of {x:.4g} × {y:.4g} × {z:.4g} mm is too small to be true; "
@@ -96,7 +101,8 @@ SENTENCES: Dict[str, str] = {
     ),
     "refused.no-air": _(
         "This is no CT in Hounsfield units (an MR?): its values run from {low:g} to {high:g}, "
-        "hardly any as low as fat and air."
+        "hardly any as low as fat and air. If it is an MR, say so: --modality MR, or Modality under Advanced "
+        "in 3D Slicer."
     ),
     "refused.no-tissue": _(
         "This is no CT in Hounsfield units: its values run from {low:g} to {high:g}, "
@@ -137,6 +143,11 @@ SENTENCES: Dict[str, str] = {
     ),
     "volume.no-liver": _("No liver was found."),
     "volume.no-spleen": _("No spleen was found."),
+    "volume.not-segmented": _("Not segmented by this model."),
+    "volume.no-hu": _(
+        "This is an {modality}, without Hounsfield units: attenuation, contrast phase and liver fat are "
+        "measured on CT only."
+    ),
     "volume.cut-off": _("The {organ} reaches {place}: its volume is a lower bound."),
     "volume.thick-slices": _("Slices are {mm:.1f} mm apart: volumes and diameters are less precise."),
     "volume.tumours-of-cut-liver": _(

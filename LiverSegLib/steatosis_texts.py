@@ -37,6 +37,7 @@ STEATOSIS: Dict[str, str] = {
     "roi.only-one": _("Only one ROI in the {organ}: there is no interval."),
     "roi.only-few": _("Only {count} ROIs in the {organ}: there is no interval."),
     # fatty liver
+    "fat.not-ct": _("Liver fat is judged by attenuation, on CT only; this is an {modality}."),
     "grade.normal": _("No fatty liver by the ratio"),
     "grade.mild": _("Mild fatty liver"),
     "grade.moderate": _("Moderate fatty liver"),

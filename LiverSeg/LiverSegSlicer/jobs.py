@@ -5,7 +5,7 @@ The functions are generators, as :class:`Run` takes them; it is their last argum
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
@@ -14,6 +14,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputError, UsageError, WorkerError
+from LiverSegLib.images.modality import MR, known_modality, said_modality
 from LiverSegLib.worker import protocol, scratch
 
 from .fatty_liver.assess import acceptedReading
@@ -33,7 +34,7 @@ from .work.files import (
     writeSummary,
 )
 from .work.input_watch import InputWatch
-from .work.models import allModels, usualStructures
+from .work.models import allModels, modelFor, usualStructures
 from .work.run import Ask, Run, Steps
 from .work.scan_files import KeptScan, folderFor, keepScan
 
@@ -48,6 +49,7 @@ class SegmentOptions:
         structures: Keys of what else is wanted of a model of another program; those that belong to the liver
             if None.
         device: "auto", "cpu", "cuda" or "mps".
+        modality: "CT" or "MR", of volumes of which DICOM does not say it; they are CT if None.
         mirror: Average over mirrored tiles too: slower, a little steadier.
         minimumLesionMl: Smaller tumours become liver; the core's default if None.
         replaceUntouched: Put the result in the place of an earlier one that nobody has edited or accepted.
@@ -60,11 +62,15 @@ class SegmentOptions:
     mirror: bool = False
     minimumLesionMl: Optional[float] = None
     replaceUntouched: bool = True
+    modality: Optional[str] = None
 
 
 def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
     """Segment a volume; the result is the segmentation node."""
     volumes.checkVolume(volumeNode)
+    known_modality(volumes.headerModality(volumeNode), said_modality(options.modality))
+    modality = volumes.modalityOf(volumeNode, options.modality)
+    options = replace(options, model=modelFor(options.model, modality))
     for model in filter(None, (options.model, options.tumors)):
         checkEngine(model)
     with _watching(run, volumeNode) as watch, folderFor(run) as folder:
@@ -81,6 +87,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
             device=options.device,
             mirror=options.mirror,
             minimum_lesion_ml=options.minimumLesionMl,
+            modality=modality if modality == MR else None,
             probability=True,  # stays with the worker, for corrections
         )
         watch.check()

@@ -58,10 +58,11 @@ class Logic:
         return self.worker.occupant
 
     def segment(self, volumeNode: Any, progress: Optional[Progress] = None, **options: Any) -> Any:
-        """Segment a CT volume and put the result into the scene.
+        """Segment a CT or MR volume and put the result into the scene.
 
         Args:
-            volumeNode: vtkMRMLScalarVolumeNode in HU.
+            volumeNode: vtkMRMLScalarVolumeNode, CT in HU; if DICOM does not say that it is MR, ``modality``
+                must.
             progress: Called with the fraction done (0 to 1) and a text.
             **options: The attributes of ``SegmentOptions``.
 

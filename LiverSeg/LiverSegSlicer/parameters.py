@@ -23,6 +23,7 @@ class _Parameters:
         structures: keys of what else is wanted of the model, divided by commas; "usual" for those that belong
             to the liver.
         device: "auto", "cpu", "cuda", "mps".
+        modality: "auto", "CT" or "MR", of scans of which DICOM does not say it.
         minimumLesionMl: smallest lesion that is kept, in ml; 0 leaves it to the model and the contrast phase.
         mirror: average over mirror images.
         replaceUntouched: a new run replaces a result that nobody has edited or accepted.
@@ -36,6 +37,7 @@ class _Parameters:
     tumorModel: str = ""
     structures: str = "usual"
     device: str = "auto"
+    modality: str = "auto"
     minimumLesionMl: Annotated[float, WithinRange(0.0, 50.0)] = 0.0
     mirror: bool = False
     replaceUntouched: bool = True

@@ -89,7 +89,8 @@ def add_manifest_rows(facts: Facts, manifest: "Manifest") -> None:
     facts.add_row("What", manifest.description)
     facts.add_row("Licence", manifest.licence)
     if manifest.modality != "CT":
-        facts.add_row("Images", f"{manifest.modality}: LiverSeg reads CT only, and cannot run it yet")
+        other = "LiverSeg reads CT and MR only, and cannot run it"
+        facts.add_row("Images", "MR" if manifest.modality == "MR" else f"{manifest.modality}: {other}")
     for data in manifest.training_data:
         facts.add_row("Trained on", f"{data.name}, {data.cases} cases, {data.licence}. {data.citation}")
     if manifest.source is not None:

@@ -25,9 +25,26 @@ class EngineName(str, Enum):
     onnxruntime = "onnxruntime"
 
 
+class ModalityName(str, Enum):
+    """What ``--modality`` takes."""
+
+    auto = "auto"
+    ct = "CT"
+    mr = "MR"
+
+
+Modality = Annotated[
+    ModalityName,
+    typer.Option(
+        case_sensitive=False,
+        help="What the scan is; auto asks the DICOM header, and takes files without one for CT.",
+    ),
+]
 Source = Annotated[
     Path,
-    typer.Argument(metavar="INPUT", help="A CT: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."),
+    typer.Argument(
+        metavar="INPUT", help="A CT or MR: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."
+    ),
 ]
 Series = Annotated[
     Optional[str],

@@ -18,7 +18,20 @@ from ..errors import ModelError, UnreadableImageError, reason_of
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
-from .options import Device, DeviceName, Engine, EngineName, Json, Model, Quiet, Series, Source, Threads
+from .options import (
+    Device,
+    DeviceName,
+    Engine,
+    EngineName,
+    Json,
+    Modality,
+    ModalityName,
+    Model,
+    Quiet,
+    Series,
+    Source,
+    Threads,
+)
 from .progress import ProgressBar
 from .steatosis_view import summary_line
 from .structures_view import structure_lines
@@ -102,6 +115,7 @@ def segment(
     source: Source,
     output: Output,
     series: Series = None,
+    modality: Modality = ModalityName.auto,
     device: Device = DeviceName.auto,
     engine: Engine = EngineName.auto,
     model: Model = "default",
@@ -116,7 +130,7 @@ def segment(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Segment a CT and write the results.
+    """Segment a CT, or an MR, and write the results.
 
     Liver, spleen and liver tumours become a mask, measurements, a lesion table, a picture and a report.
     """
@@ -137,7 +151,10 @@ def segment(
         with reserve(output) as reservation:
             further = names != () and draws_more(model)
             check_output_folder(
-                reservation, **wanted, structures=further, scan=lambda: identity(source, series)
+                reservation,
+                **wanted,
+                structures=further,
+                scan=lambda: identity(source, series, modality.value),
             )
             with ProgressBar(console.aside, shown=not quiet) as bar:
                 bar(0.0, "start", "Starting")
@@ -152,6 +169,7 @@ def segment(
                     mirror=mirror,
                     minimum_lesion_ml=minimum_lesion,
                     series=series,
+                    modality=modality.value,
                     threads=threads or 0,
                     progress=bar.part(WORK_SHARE),
                     cancel=interrupts.requested,
@@ -201,7 +219,7 @@ def limit_threads(threads: Optional[int]) -> None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
-def identity(source: Path, series: Optional[str]) -> "ScanIdentity":
+def identity(source: Path, series: Optional[str], modality: str = "auto") -> "ScanIdentity":
     """Read the scan that was asked for and return who it is.
 
     Raises:
@@ -210,15 +228,17 @@ def identity(source: Path, series: Optional[str]) -> "ScanIdentity":
     from ..images import read_scan
     from ..outputs import ScanIdentity
 
-    scan = while_checking(lambda ask: read_scan(source, series), lambda: None)
+    scan = while_checking(lambda ask: read_scan(source, series, modality=modality), lambda: None)
     return ScanIdentity(scan.name, scan.fingerprint)
 
 
 def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
-    """The result and its fatty-liver assessment; if that fails, the result with a warning and None: masks and
-    volumes do not need it."""
+    """The result and its fatty-liver assessment, None of an MR; if that fails, the result with a warning and
+    None: masks and volumes do not need it."""
     import LiverSegLib
 
+    if result.measurements.note is not None:
+        return result, None
     try:
         return result, LiverSegLib.assess_steatosis(result)
     except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
@@ -251,6 +271,8 @@ def _summary(result: "Result", steatosis: "Optional[Assessment]", files: Mapping
         said = warnings_of_lesions(measurements.lesions, measurements.warnings)
         parts += [Text(f"{lesion_numbers(numbers)}: {text}") for text, numbers in said]
     parts += structure_lines(result.structure_volumes)
+    if measurements.note is not None:
+        parts += ["", Text(measurements.note)]
     if steatosis is not None:
         fatty = Facts()
         fatty.add_row("Fatty liver", summary_line(steatosis))
@@ -261,20 +283,25 @@ def _summary(result: "Result", steatosis: "Optional[Assessment]", files: Mapping
 def _organ_table(measurements: "Measurements") -> Table:
     table = numbers_table("Measurements")
     table.add_column("Structure")
-    for heading in ("Volume\n(ml)", "Mean\n(HU)", "SD\n(HU)"):
+    has_hu = measurements.note is None
+    for heading in ("Volume\n(ml)", *(("Mean\n(HU)", "SD\n(HU)") if has_hu else ())):
         table.add_column(heading, justify="right")
     table.add_column("Note")
     for organ in measurements.organs:
-        numbers = (f"{organ.volume_ml:.1f}", _number(organ.mean_hu), _number(organ.sd_hu))
-        table.add_row(organ.name, *numbers, _organ_note(organ))
+        hu = (_number(organ.mean_hu), _number(organ.sd_hu)) if has_hu else ()
+        volume = f"{organ.volume_ml:.1f}" if organ.segmented else ""
+        table.add_row(organ.name, volume, *hu, _organ_note(organ))
     burden = measurements.tumour_burden_percent
     if burden is not None:
         table.add_section()
-        table.add_row("Tumor burden", f"{burden:.1f} %", "", "", "of the liver's volume")
+        none = ("", "") if has_hu else ()
+        table.add_row("Tumor burden", f"{burden:.1f} %", *none, "of the liver's volume")
     return table
 
 
 def _organ_note(organ: "Organ") -> str:
+    if not organ.segmented:
+        return "not segmented by this model"
     if not organ.voxels:
         return "none found" if organ.reliable else "none found, see warnings"
     if organ.truncated:
@@ -284,9 +311,9 @@ def _organ_note(organ: "Organ") -> str:
 
 def _lesion_table(measurements: "Measurements") -> Table:
     table = numbers_table("Lesions")
-    for heading in (
-        "No.", "Volume\n(ml)", "Longest\n(mm)", "Perpendicular\n(mm)", "Mean\n(HU)", "Probability",
-    ):  # fmt: skip
+    has_hu = measurements.note is None
+    hu = ("Mean\n(HU)",) if has_hu else ()
+    for heading in ("No.", "Volume\n(ml)", "Longest\n(mm)", "Perpendicular\n(mm)", *hu, "Probability"):
         table.add_column(heading, justify="right")
     for lesion in measurements.lesions:
         table.add_row(
@@ -294,7 +321,7 @@ def _lesion_table(measurements: "Measurements") -> Table:
             f"{lesion.volume_ml:.2f}",
             f"{lesion.longest_diameter_mm:.1f}",
             f"{lesion.perpendicular_mm:.1f}",
-            _number(lesion.mean_hu),
+            *((_number(lesion.mean_hu),) if has_hu else ()),
             "" if lesion.probability is None else f"{lesion.probability:.2f}",
         )
     return table

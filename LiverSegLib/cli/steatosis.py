@@ -11,6 +11,7 @@ import typer
 
 from ..cancelling import while_checking
 from ..errors import InputChangedError, UnreadableImageError, UsageError
+from ..images.modality import CT
 from ..sentences import key_of
 from .console import Console, files_table
 from .interrupts import JUDGING, PICTURES, Interrupts, load
@@ -132,7 +133,7 @@ def steatosis(
             reservation = None if output is None else stack.enter_context(reserve(output))
             if reservation is not None:
                 check_steatosis_folder(
-                    reservation, segmentation=labels is None, scan=lambda: identity(source, series)
+                    reservation, segmentation=labels is None, scan=lambda: identity(source, series, CT)
                 )
             with ProgressBar(console.aside, shown=not quiet) as bar:
                 if labels is None:
@@ -204,7 +205,7 @@ def _segmented(
     bar(0.0, "start", "Starting")
     progress = bar.part(SEGMENT_SHARE)
     result = LiverSegLib.segment(
-        source, series=series, progress=progress, cancel=interrupts.requested, **network
+        source, series=series, modality=CT, progress=progress, cancel=interrupts.requested, **network
     )
     with interrupts.at_once():
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
@@ -234,7 +235,7 @@ def _given(
     with interrupts.at_once():
         bar(0.0, "read", "Reading the scan and its segmentation")
         scan, mask = while_checking(
-            lambda ask: (read_scan(source, series), read_segmentation(labels)), interrupts.check
+            lambda ask: (read_scan(source, series, modality=CT), read_segmentation(labels)), interrupts.check
         )
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
         facts = header_facts(scan.series)

@@ -1,4 +1,4 @@
-"""Is this a CT in Hounsfield units that can be segmented? One clear sentence for each reason why not."""
+"""Can this CT in Hounsfield units, or this MR, be segmented? One clear sentence for each reason why not."""
 
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
@@ -10,6 +10,7 @@ from ..errors import ImageGeometryError, NotCTError
 from ..sentences import Sentence
 from .grid import are_thick_slices
 from .integrity import SHEAR_TOLERANCE, shear
+from .modality import CT, MODALITIES, MR
 
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume."""
@@ -56,14 +57,15 @@ class ValueSummary:
 
 
 def check_image(image: sitk.Image, modality: Optional[str] = None) -> Tuple[str, ...]:
-    """Check that an image is a CT volume in HU.
+    """Check that an image is a CT volume in HU, or a volume of MR if it is said to be one.
 
-    Stored padding outside the reconstruction circle (-2000, -3024, -32768 ...) is fine: all that computes
+    MR has no scale, so nothing is asked of its values but that they are finite and show something. Stored
+    padding outside the reconstruction circle of a CT (-2000, -3024, -32768 ...) is fine: all that computes
     clips at -1000 HU or above.
 
     Args:
         image: Any SimpleITK image.
-        modality: DICOM modality where it is known.
+        modality: DICOM modality where it is known, or what the user says; None is taken for CT.
 
     Returns:
         Warnings, a sentence each, about what makes the scan doubtful though usable.
@@ -73,11 +75,16 @@ def check_image(image: sitk.Image, modality: Optional[str] = None) -> Tuple[str,
         values not in HU. ImageGeometryError: Not a volume, or size, spacing, origin or direction that cannot
         be worked with.
     """
-    if modality and modality.upper() != "CT":
-        raise NotCTError(modality_sentence(modality.upper()))
+    kind = modality.upper() if modality else CT
+    if kind not in MODALITIES:
+        raise NotCTError(modality_sentence(kind))
     _check_pixel_type(image)
     warnings = check_grid(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-    return tuple(warnings + _check_values(summarise(image)))
+    values = summarise(image)
+    if kind == MR:
+        _check_signal(values)
+        return tuple(warnings)
+    return tuple(warnings + _check_values(values))
 
 
 def check_grid(size: tuple, spacing: tuple, origin: tuple, direction: tuple) -> List[str]:
@@ -167,17 +174,27 @@ def _grid_warnings(size: tuple, spacing: tuple, direction: np.ndarray) -> List[s
     return warnings
 
 
+def _check_signal(values: ValueSummary) -> None:
+    """Check the values of an MR, which are in no unit."""
+    if values.non_finite:
+        raise NotCTError(Sentence("refused.not-numbers", count=values.non_finite))
+    if values.minimum == values.maximum:
+        raise NotCTError(Sentence("refused.empty", value=values.minimum))
+    if _is_like_label_map(values):
+        raise NotCTError(Sentence("refused.like-label-map-mr"))
+
+
+def _is_like_label_map(values: ValueSummary) -> bool:
+    few = values.integral and values.distinct <= _LABEL_MAP_VALUES
+    return few and values.minimum >= 0 and values.maximum <= 255
+
+
 def _check_values(values: ValueSummary) -> List[str]:
     if values.non_finite:
         raise NotCTError(Sentence("refused.not-numbers", count=values.non_finite))
     if values.minimum == values.maximum:
         raise NotCTError(Sentence("refused.empty", value=values.minimum))
-    if (
-        values.minimum >= 0
-        and values.maximum <= 255
-        and values.integral
-        and values.distinct <= _LABEL_MAP_VALUES
-    ):
+    if _is_like_label_map(values):
         raise NotCTError(Sentence("refused.like-label-map"))
     if _is_offset_ct(values):
         raise NotCTError(Sentence("refused.offset"))

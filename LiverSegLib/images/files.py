@@ -13,6 +13,7 @@ from ..sentences import Sentence
 from . import integrity
 from .checks import check_grid, check_image, several_values_sentence
 from .grid import Box
+from .modality import MR
 
 FORMATS = Sentence("read.formats")
 """What can be read, in words."""
@@ -149,19 +150,22 @@ def one_frame(image: sitk.Image) -> sitk.Image:
     )
 
 
-def as_checked_hu(image: sitk.Image, modality: Optional[str]) -> Tuple[sitk.Image, Tuple[str, ...]]:
-    """Check an image, then make it int16 where that loses nothing that is HU, else float32."""
+def as_checked(image: sitk.Image, modality: Optional[str]) -> Tuple[sitk.Image, Tuple[str, ...]]:
+    """Check an image, then make it int16 where that loses nothing that is HU, or of an MR nothing at all,
+    else float32.
+    """
     warnings = check_image(image, modality)
-    return _as_hu(_without_patient(image)), warnings
+    convert = _as_signal if modality == MR else _as_hu
+    return convert(_without_patient(image)), warnings
 
 
 def hu_in_box(values: np.ndarray, box: Box, kind: np.dtype) -> np.ndarray:
-    """Return HU in a box of a scan as ``as_checked_hu`` would make them of the whole.
+    """Return HU in a box of a scan as ``as_checked`` would make them of the whole.
 
     Args:
         values: (z, y, x) as they were handed over; may be a memory map.
         box: of the scan.
-        kind: int16 or float32, the type that ``as_checked_hu`` gave this scan.
+        kind: int16 or float32, the type that ``as_checked`` gave this scan.
     """
     part = values[box]
     if part.dtype == kind:
@@ -184,6 +188,13 @@ def _as_hu(image: sitk.Image) -> sitk.Image:
         converted.CopyInformation(image)
         return converted
     return image if pixel == sitk.sitkFloat32 else sitk.Cast(image, sitk.sitkFloat32)
+
+
+def _as_signal(image: sitk.Image) -> sitk.Image:
+    """An MR as int16 where all its values fit, else float32: what CT clips as metal may be fat here."""
+    if all(_whole_hu(plane) for plane in sitk.GetArrayViewFromImage(image)):
+        return _as_hu(image)
+    return image if image.GetPixelID() == sitk.sitkFloat32 else sitk.Cast(image, sitk.sitkFloat32)
 
 
 def _whole_hu(plane: np.ndarray) -> bool:

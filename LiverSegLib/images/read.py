@@ -1,7 +1,7 @@
 """One way in for every kind of scan: file, DICOM folder, or image in memory."""
 
 import os
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Set, Tuple, Union
 
 import SimpleITK as sitk
 
@@ -16,7 +16,8 @@ from ..errors import (
 from ..sentences import Sentence, key_of
 from . import dicom, grouping
 from .checks import check_grid, modality_sentence
-from .files import PICTURES, VOLUMES, as_checked_hu, files_of, one_frame, read_volume, refuse_by_name
+from .files import PICTURES, VOLUMES, as_checked, files_of, one_frame, read_volume, refuse_by_name
+from .modality import CT, MODALITIES, MR, known_modality, said_modality
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
 from .series import Stack, choose, judge, wrong_kind
 from .stack import read_stack, stack_geometry
@@ -24,13 +25,23 @@ from .stack import read_stack, stack_geometry
 Source = Union[str, os.PathLike, sitk.Image]
 
 
-def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[dicom.Check] = None) -> Scan:
-    """Read a scan and check that it is a CT that can be segmented.
+def read_scan(
+    source: Source,
+    series: Optional[str] = None,
+    *,
+    modality: Optional[str] = None,
+    check: Optional[dicom.Check] = None,
+) -> Scan:
+    """Read a scan and check that it is a CT, or an MR, that can be segmented.
+
+    DICOM says itself what it is. Of other files only the user knows that they are MR.
 
     Args:
         source: a NIfTI, NRRD or MetaImage file, a DICOM folder (searched deeply), one DICOM file (its series
             is taken from its folder), or a SimpleITK image.
         series: for DICOM: series UID, number or description, where the folder holds several.
+        modality: "CT" or "MR", by the user; None, or "auto", leaves it to the DICOM header, without which it
+            is taken for CT.
         check: called before each file of a series and between the pieces of a NIfTI file; may raise to
             cancel.
 
@@ -41,14 +52,15 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
         UnreadableImageError, NotCTError, ImageGeometryError, SeriesChoiceError: With a sentence each.
         OutOfMemoryError: The scan does not fit into memory.
         InputChangedError: The files changed while they were read.
-        UsageError: The source is of another type.
+        UsageError: The source is of another type, or there is no such modality.
 
     >>> scan = read_scan("Resources/SampleData/hcc013-portal.nii.gz")
     >>> scan.name, scan.image.GetPixelIDTypeAsString()
     ('hcc013-portal', '16-bit signed integer')
     """
+    said = said_modality(modality)
     if isinstance(source, sitk.Image):
-        return _from_memory(source)
+        return _from_memory(source, said)
     if not isinstance(source, (str, os.PathLike)):
         raise UsageError(Sentence("read.type", type=type(source).__name__))
     path = os.path.abspath(os.path.expanduser(os.fspath(source)))
@@ -56,10 +68,10 @@ def read_scan(source: Source, series: Optional[str] = None, *, check: Optional[d
         raise UnreadableImageError(Sentence("read.missing", path=path))
     try:
         if os.path.isdir(path):
-            return _from_dicom(path, dicom.walk(path), series, check)
+            return _from_dicom(path, dicom.walk(path), series, said, check)
         if _is_dicom_file(path):
-            return _from_dicom_file(path, series, check)
-        return _from_file(path, check)
+            return _from_dicom_file(path, series, said, check)
+        return _from_file(path, said, check)
     except PermissionError as error:
         text = Sentence("read.forbidden", path=os.fspath(error.filename or path))
         raise UnreadableImageError(text, str(error)) from error
@@ -90,14 +102,15 @@ def list_series(folder: Union[str, os.PathLike]) -> List[SeriesInfo]:
     return [info for info, _ in _stacks(path, dicom.walk(path))[0]]
 
 
-def _from_memory(image: sitk.Image) -> Scan:
-    modality = image.GetMetaData("0008|0060").strip() if image.HasMetaDataKey("0008|0060") else None
+def _from_memory(image: sitk.Image, said: Optional[str]) -> Scan:
+    header = image.GetMetaData("0008|0060").strip() if image.HasMetaDataKey("0008|0060") else None
+    modality = known_modality(header, said)
     # A SimpleITK copy shares the voxels until one side writes, so the caller may go on changing the original.
-    checked, warnings = as_checked_hu(one_frame(sitk.Image(image)), modality)
+    checked, warnings = as_checked(one_frame(sitk.Image(image)), modality)
     return Scan(checked, None, "scan", modality, None, warnings, fingerprint(checked))
 
 
-def _from_file(path: str, check: Optional[dicom.Check]) -> Scan:
+def _from_file(path: str, said: Optional[str], check: Optional[dicom.Check]) -> Scan:
     name = os.path.basename(path)
     refuse_by_name(path)
     state = file_state(files_of(path))
@@ -105,18 +118,22 @@ def _from_file(path: str, check: Optional[dicom.Check]) -> Scan:
         missing = os.path.basename(next(item for item, size, _ in state if size < 0))
         raise UnreadableImageError(Sentence("read.lacks-data", name=name, data=missing))
     image, found = read_volume(path, state[-1][0], check)
-    image, warnings = as_checked_hu(image, None)
-    return _scan(image, path, _stem(name), None, None, found + warnings, state)
+    image, warnings = as_checked(image, said)
+    return _scan(image, path, _stem(name), said, None, found + warnings, state)
 
 
-def _from_dicom_file(path: str, series: Optional[str], check: Optional[dicom.Check]) -> Scan:
+def _from_dicom_file(
+    path: str, series: Optional[str], said: Optional[str], check: Optional[dicom.Check]
+) -> Scan:
     own = dicom.read_headers([path])
     if not own.slices:
         raise UnreadableImageError(Sentence("dicom.no-image", name=os.path.basename(path)))
     folder = os.path.dirname(path)
     files = [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.startswith(".")]
     uid = own.slices[0].uid
-    candidates, warnings = _stacks(folder, [item for item in files if os.path.isfile(item)], check)
+    candidates, warnings = _stacks(
+        folder, [item for item in files if os.path.isfile(item)], said or own.slices[0].modality, check
+    )
     same = [pair for pair in candidates if pair[1][0].uid == uid]
     holding = [pair for pair in same if path in pair[0].files]
     return _scan_of_stack(
@@ -124,38 +141,50 @@ def _from_dicom_file(path: str, series: Optional[str], check: Optional[dicom.Che
         _stem(os.path.basename(path)),
         choose(same, series) if series else (holding or same)[0],
         warnings,
+        said,
         check,
     )
 
 
-def _from_dicom(path: str, files: List[str], series: Optional[str], check: Optional[dicom.Check]) -> Scan:
-    candidates, warnings = _stacks(path, files, check)
+def _from_dicom(
+    path: str, files: List[str], series: Optional[str], said: Optional[str], check: Optional[dicom.Check]
+) -> Scan:
+    candidates, warnings = _stacks(path, files, said, check)
     name = os.path.basename(path) or "scan"
-    return _scan_of_stack(path, name, _choose(candidates, series), warnings, check)
+    return _scan_of_stack(path, name, _choose(candidates, series, said), warnings, said, check)
 
 
-def _choose(candidates: List[Stack], series: Optional[str]) -> Stack:
+def _choose(candidates: List[Stack], series: Optional[str], said: Optional[str]) -> Stack:
     """Choose; what the folder holds besides one CT, or instead of it, needs no list to choose from.
 
-    A folder's only CT is taken even if it is low, thick or not axial: its own checks speak then.
+    A folder's only CT is taken even if it is low, thick or not axial: its own checks speak then. The same
+    holds for MR in a folder without CT, or if the user says that it is MR.
     """
     if series is not None:
         return choose(candidates, series)
-    if not any(info.modality == "CT" for info, _ in candidates):
-        kinds = ", ".join(sorted({info.modality or "unknown" for info, _ in candidates}))
-        raise NotCTError(Sentence("dicom.no-ct", kinds=kinds))
+    kinds = {info.modality for info, _ in candidates}
+    kind = _kind_wanted(kinds, said)
+    if kind not in kinds:
+        listed = ", ".join(sorted(found or "unknown" for found in kinds))
+        raise NotCTError(Sentence("dicom.no-mr" if said == MR else "dicom.no-ct", kinds=listed))
     suitable = [pair for pair in candidates if pair[0].suitable]
-    usable = [pair for pair in candidates if not wrong_kind(pair[1])]
+    usable = [pair for pair in candidates if not wrong_kind(pair[1], kind)]
     if not suitable and len(usable) == 1:
         return usable[0]
     if not usable and len(candidates) == 1:
-        raise NotCTError(Sentence("dicom.only-series", reason=wrong_kind(candidates[0][1])))
+        raise NotCTError(Sentence("dicom.only-series", reason=wrong_kind(candidates[0][1], kind)))
     return choose(candidates)
 
 
+def _kind_wanted(kinds: Set[str], said: Optional[str]) -> str:
+    """Which of the modalities in a folder is read: what the user says, else CT if there is any, else MR."""
+    return said or (MR if MR in kinds and CT not in kinds else CT)
+
+
 def _stacks(
-    path: str, files: List[str], check: Optional[dicom.Check] = None
+    path: str, files: List[str], modality: Optional[str] = None, check: Optional[dicom.Check] = None
 ) -> Tuple[List[Stack], List[str]]:
+    """The stacks in files, judged as ``modality`` or, without it, as what they are."""
     found = dicom.read_headers(files, check)
     if not found.slices:
         raise UnreadableImageError(_nothing_found(path, files, len(found.damaged)))
@@ -165,7 +194,9 @@ def _stacks(
     copies = grouping.copies(found.slices)
     if copies:
         warnings.append(Sentence("scan.copies", count=copies))
-    return judge(grouping.stacks(found.slices)), warnings
+    wanted = modality if modality in MODALITIES else None
+    kind = _kind_wanted({item.modality for item in found.slices}, wanted)
+    return judge(grouping.stacks(found.slices), kind), warnings
 
 
 def _nothing_found(path: str, files: List[str], damaged: int) -> str:
@@ -177,15 +208,21 @@ def _nothing_found(path: str, files: List[str], damaged: int) -> str:
 
 
 def _scan_of_stack(
-    path: str, name: str, stack: Stack, warnings: List[str], check: Optional[dicom.Check]
+    path: str,
+    name: str,
+    stack: Stack,
+    warnings: List[str],
+    said: Optional[str],
+    check: Optional[dicom.Check],
 ) -> Scan:
     info, slices = stack
-    if info.modality != "CT":
+    if info.modality not in MODALITIES:
         raise NotCTError(modality_sentence(info.modality))
+    known_modality(info.modality, said)
     state = file_state(info.files)
     geometry = stack_geometry(slices)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
-    image, more = as_checked_hu(read_stack(slices, geometry, check), info.modality)
+    image, more = as_checked(read_stack(slices, geometry, check), info.modality)
     if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
         more = tuple(item for item in more if key_of(item) != "scan.sheared")
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)

@@ -9,6 +9,8 @@ from typing import Iterable, Optional, Tuple, Union
 import numpy as np
 import SimpleITK as sitk
 
+from .modality import CT, MR
+
 FileState = Tuple[str, int, int]
 """Path, size in bytes and modification time in ns of one file; a vanished file has size and time -1."""
 
@@ -55,11 +57,12 @@ class SeriesInfo:
 
 @dataclass(frozen=True)
 class Scan:
-    """A CT that passed the checks.
+    """A CT or MR that passed the checks.
 
-    ``image`` is 3-D scalar int16 or float32 in HU on the grid it came with. ``name`` is a stem for output
-    names. ``fingerprint`` is the SHA-256 (hex) of voxels and grid. ``files`` is the state of every file read,
-    at the time of reading.
+    ``image`` is 3-D scalar int16 or float32 on the grid it came with, in HU, or for MR as it was stored.
+    ``name`` is a stem for output names. ``modality`` is as the header or the user says, None where nobody
+    has said; ``kind`` is "CT" then. ``fingerprint`` is the SHA-256 (hex) of voxels and grid. ``files`` is the
+    state of every file read, at the time of reading.
     """
 
     image: sitk.Image
@@ -70,6 +73,11 @@ class Scan:
     warnings: Tuple[str, ...]
     fingerprint: str
     files: Tuple[FileState, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """ "CT" or "MR"."""
+        return MR if self.modality == MR else CT
 
 
 def fingerprint(image: sitk.Image) -> str:

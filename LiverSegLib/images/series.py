@@ -12,6 +12,7 @@ from ..sentences import Sentence
 from .checks import check_grid
 from .dicom import Slice
 from .grouping import normal, repeats
+from .modality import CT, MR
 from .scan import SeriesInfo
 from .stack import nominal_spacing, stack_geometry
 
@@ -20,6 +21,11 @@ Stack = Tuple[SeriesInfo, List[Slice]]
 
 _CT_CLASSES = ("", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 """CT, Enhanced CT and Legacy Converted Enhanced CT Image Storage; anonymisers sometimes blank the class."""
+
+_MR_CLASSES = ("", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
+"""MR, Enhanced MR and Legacy Converted Enhanced MR Image Storage."""
+
+_CLASSES = {CT: _CT_CLASSES, MR: _MR_CLASSES}
 
 _MINIMUM_HEIGHT_MM = 30.0
 _THICKEST_MM = 12.0
@@ -61,9 +67,9 @@ _PHASES = (
 )
 
 
-def judge(stacks: Sequence[List[Slice]]) -> List[Stack]:
-    """Describe every stack and say whether it can be an abdominal CT; sorted by series number, best known
-    first.
+def judge(stacks: Sequence[List[Slice]], modality: str = CT) -> List[Stack]:
+    """Describe every stack and say whether it can be an abdominal CT, or MR if that is wanted; sorted by
+    series number, best known first.
     """
     seen: Counter = Counter()
     result: List[Stack] = []
@@ -71,7 +77,7 @@ def judge(stacks: Sequence[List[Slice]]) -> List[Stack]:
         uid = slices[0].uid
         seen[uid] += 1
         info = _describe(slices, uid if seen[uid] == 1 else f"{uid}:{seen[uid]}")
-        reason = wrong_kind(slices) or _unsuitable(info, slices)
+        reason = wrong_kind(slices, modality) or _unsuitable(info, slices)
         result.append((replace(info, suitable=not reason, reason=reason), slices))
     return sorted(result, key=lambda pair: (pair[0].number is None, pair[0].number or 0, pair[0].uid))
 
@@ -99,7 +105,8 @@ def choose(stacks: Sequence[Stack], series: Optional[str] = None) -> Stack:
     if len(suitable) == 1:
         return suitable[0]
     if not suitable:
-        raise _choice("series.none-suits", stacks, with_reasons=True)
+        are_mr = bool(stacks) and all(info.modality == MR for info, _ in stacks)
+        raise _choice("series.none-suits-mr" if are_mr else "series.none-suits", stacks, with_reasons=True)
     raise _choice("series.several-suit", suitable, count=len(suitable))
 
 
@@ -126,13 +133,17 @@ def _describe(slices: List[Slice], uid: str) -> SeriesInfo:
     )
 
 
-def wrong_kind(slices: List[Slice]) -> str:
-    """Why the stack is no CT volume whatever it is called and wherever it lies, or an empty string."""
+def wrong_kind(slices: List[Slice], modality: str = CT) -> str:
+    """Why the stack is no CT volume, or no MR volume if that is wanted, whatever it is called and wherever it
+    lies; or an empty string.
+    """
     first = slices[0]
-    if first.modality != "CT":
+    if first.modality != modality:
+        if modality == MR:
+            return Sentence("series.modality-mr", modality=first.modality or "?")
         key = "series.modality" if first.modality else "series.no-modality"
         return Sentence(key, modality=first.modality)
-    if first.class_uid not in _CT_CLASSES or first.samples > 1:
+    if first.class_uid not in _CLASSES[modality] or first.samples > 1:
         return Sentence("series.secondary")
     for kind in _NO_IMAGE_TYPES:
         if kind.upper() in first.image_type:
@@ -141,9 +152,12 @@ def wrong_kind(slices: List[Slice]) -> str:
 
 
 def _unsuitable(info: SeriesInfo, slices: List[Slice]) -> str:
-    """Why the stack, a CT, should not be chosen among others, or an empty string."""
+    """Why the stack, a CT or MR, should not be chosen among others, or an empty string."""
+    description = info.description.lower()
+    if info.modality == MR:
+        description = re.sub(r"\b3d\b", "", description)  # so MR sequences are called that excite a volume
     for pattern, key in _DESCRIPTIONS:
-        if re.search(pattern, info.description.lower()):
+        if re.search(pattern, description):
             return Sentence(key)
     return _unsuitable_geometry(info, slices)
 

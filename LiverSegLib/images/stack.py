@@ -11,6 +11,7 @@ from ..errors import ImageGeometryError, NotCTError, UnreadableImageError, is_ou
 from ..sentences import Sentence
 from .dicom import Slice, has_all_pixels
 from .grouping import SAME_POSITION_MM, normal, places_mm, repeats
+from .modality import MR
 
 GAP_TOLERANCE = 0.1
 """Distances between slices may differ by this share of their median (positions are often stored rounded)."""
@@ -97,7 +98,7 @@ def read_stack(
     slices: List[Slice], geometry: StackGeometry, check: Optional[Callable[[], None]] = None
 ) -> sitk.Image:
     """Read the pixels of a sorted stack in HU: int16, or float32 where the rescale slope or intercept has a
-    fraction.
+    fraction; float32 also for MR, of which no value is cut off.
 
     ``check`` is called before each slice; it may raise to cancel.
 
@@ -110,7 +111,9 @@ def read_stack(
     """
     if any(item.samples > 1 for item in slices):
         raise NotCTError(Sentence("dicom.colour"))
-    whole = all(float(value).is_integer() for item in slices for value in (item.slope, item.intercept))
+    whole = slices[0].modality != MR and all(
+        float(value).is_integer() for item in slices for value in (item.slope, item.intercept)
+    )
     array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
     path, planes = "", np.empty(0)
     for index, item in enumerate(slices):

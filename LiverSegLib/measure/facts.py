@@ -7,6 +7,8 @@ Importing this loads neither scipy nor SimpleITK.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
+from ..images.modality import CT, MR
+
 if TYPE_CHECKING:
     from ..images import SeriesInfo
 
@@ -33,6 +35,8 @@ class ClinicalFacts:
         contrast_agent: as the DICOM header names it.
         series: description of the DICOM series.
         left_out: sentences on lesions that were left out of the mask.
+        modality: "CT" or "MR"; without HU, MR has neither attenuation nor contrast phase nor liver fat.
+        not_segmented: keys of the organs that the model does not know: "spleen", "tumour".
     """
 
     phase: Optional[PhaseEstimate] = None
@@ -40,9 +44,22 @@ class ClinicalFacts:
     contrast_agent: Optional[str] = None
     series: Optional[str] = None
     left_out: Tuple[str, ...] = ()
+    modality: str = CT
+    not_segmented: Tuple[str, ...] = ()
+
+    def for_measuring(self) -> Dict[str, Any]:
+        """Return what of them ``measure.measure`` takes, as its arguments."""
+        phase = self.phase
+        return {
+            "phase": None if phase is None else phase.phase,
+            "aorta_hu": None if phase is None else phase.aorta_hu,
+            "left_out": self.left_out,
+            "modality": self.modality,
+            "not_segmented": self.not_segmented,
+        }
 
     def to_dict(self) -> Dict[str, Any]:
-        """Return the facts for JSON.
+        """Return the facts for JSON; ``modality`` only of MR, ``not_segmented`` only if there is any.
 
         >>> ClinicalFacts(kvp=120.0).to_dict()["kvp"]
         120.0
@@ -50,7 +67,13 @@ class ClinicalFacts:
         phase: Optional[Dict[str, Any]] = None
         if self.phase is not None:
             phase = {**vars(self.phase), "confidence": round(self.phase.confidence, 3)}
-        return {**vars(self), "phase": phase, "left_out": list(self.left_out)}
+        facts = {**vars(self), "phase": phase, "left_out": list(self.left_out)}
+        del facts["modality"], facts["not_segmented"]
+        if self.modality != CT:
+            facts["modality"] = self.modality
+        if self.not_segmented:
+            facts["not_segmented"] = list(self.not_segmented)
+        return facts
 
     @classmethod
     def from_dict(cls, facts: Optional[Mapping[str, Any]]) -> "ClinicalFacts":
@@ -64,6 +87,8 @@ class ClinicalFacts:
                 contrast_agent=facts.get("contrast_agent"),
                 series=facts.get("series"),
                 left_out=tuple(facts.get("left_out") or ()),
+                modality=MR if facts.get("modality") == MR else CT,
+                not_segmented=tuple(facts.get("not_segmented") or ()),
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             return cls()

@@ -112,14 +112,15 @@ def _measure(
 ) -> Lesion:
     grid = scan.grid
     diameters, longest, perpendicular = _diameters(lesion, grid)
-    hu = attenuation(scan.values[lesion.box][lesion.mask])
+    hu = attenuation(scan.values[lesion.box][lesion.mask]) if scan.has_hu else None
+    mean_hu = None if hu is None else hu.mean_hu
     to_surface, to_cut = surface.measure(lesion)
     touches = touched_borders(lesion.mask, lesion.box, grid, scan.values, scan.padding)
     said = warnings.cut_off("lesion.cut-off", touches)
     if not touches and to_cut is not None and (to_surface is None or to_cut < to_surface):
         said += (warnings.NEAR_CUT_FACE,)
     said += warnings.too_small(diameters.longest_mm, grid.slice_spacing)
-    said += warnings.too_dense(hu.mean_hu, scan.blood_hu) + scan.warnings
+    said += warnings.too_dense(mean_hu, scan.blood_hu) + scan.warnings
     return Lesion(
         number=number,
         volume_ml=lesion.voxels * grid.voxel_ml,
@@ -129,8 +130,8 @@ def _measure(
         perpendicular_ends=perpendicular,
         slice_index=diameters.slice_index,
         centre=_centre(lesion, grid),
-        mean_hu=hu.mean_hu,
-        sd_hu=hu.sd_hu,
+        mean_hu=mean_hu,
+        sd_hu=None if hu is None else hu.sd_hu,
         surface_distance_mm=to_surface,
         probability=_mean_probability(lesion, scan.probability),
         voxels=lesion.voxels,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from ..errors import InputError
+from ..images.modality import CT, MR
 from ..sentences import Sentence, restored
 
 Vector = Tuple[float, float, float]
@@ -28,7 +29,7 @@ FORMAT = "liverseg-measurements-1"
 
 @dataclass(frozen=True)
 class Organ:
-    """Measurements of one structure. Attenuations are None if it has no voxel.
+    """Measurements of one structure. Attenuations are None if it has no voxel, or the scan is an MR.
 
     Attributes:
         key, name: "liver" (parenchyma and tumours; attenuation of the parenchyma alone), "spleen" or
@@ -42,6 +43,8 @@ class Organ:
             circle.
         reliable: the structure was found and nothing says that its volume is wrong.
         warnings: sentences on what makes these numbers doubtful.
+        segmented: whether the model draws it at all; if not, and nobody drew it by hand, its 0 ml are no
+            measurement, and JSON has null in their place.
     """
 
     key: str
@@ -55,6 +58,7 @@ class Organ:
     touches: Tuple[str, ...] = ()
     reliable: bool = True
     warnings: Tuple[str, ...] = ()
+    segmented: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Lesion:
         slice_index: index of the slice of the diameters along the grid's axial axis (Measurements.axial_axis;
             z in axial scans).
         centre: centre of mass, LPS mm.
-        mean_hu, sd_hu: attenuation; SD divided by n.
+        mean_hu, sd_hu: attenuation; SD divided by n. None if the scan is an MR.
         surface_distance_mm: shortest way between the lesion and the outer surface of the liver; 0 if it
             reaches it; None if the scan shows no surface.
         probability: mean probability that the network gave its voxels, 0..1, if known.
@@ -87,8 +91,8 @@ class Lesion:
     perpendicular_ends: Line
     slice_index: int
     centre: Vector
-    mean_hu: float
-    sd_hu: float
+    mean_hu: Optional[float]
+    sd_hu: Optional[float]
     surface_distance_mm: Optional[float] = None
     probability: Optional[float] = None
     voxels: int = 0
@@ -105,8 +109,9 @@ class Measurements:
         lesions: by descending volume.
         rejected: lesions that a reader rejected, as they were measured when they still counted; they are in
             no other number.
-        tumour_burden_percent: 100 * tumour / (liver with tumours), by volume; None without a liver.
-        parenchyma_ml: the liver without its tumours.
+        tumour_burden_percent: 100 * tumour / (liver with tumours), by volume; None without a liver, and if
+            tumours were not segmented.
+        parenchyma_ml: the liver without its tumours; None if those were not segmented.
         liver_spleen_ratio: mean HU of the parenchyma / mean HU of the spleen; None if either is absent or the
             spleen's mean is not positive.
         liver_minus_spleen_hu: difference of the same means.
@@ -117,12 +122,13 @@ class Measurements:
         axial_axis: the grid axis (0 x, 1 y, 2 z) across the axial slices, which Lesion.slice_index counts
             along.
         voxel_ml: volume of a voxel.
+        modality: "CT" or "MR".
     """
 
     organs: Tuple[Organ, ...]
     lesions: Tuple[Lesion, ...] = ()
     tumour_burden_percent: Optional[float] = None
-    parenchyma_ml: float = 0.0
+    parenchyma_ml: Optional[float] = 0.0
     liver_spleen_ratio: Optional[float] = None
     liver_minus_spleen_hu: Optional[float] = None
     phase: Optional[str] = None
@@ -132,6 +138,12 @@ class Measurements:
     axial_axis: int = 2
     voxel_ml: Optional[float] = None
     rejected: Tuple[Lesion, ...] = ()
+    modality: str = CT
+
+    @property
+    def note(self) -> Optional[str]:
+        """The sentence that says why there is no attenuation; None where there is."""
+        return None if self.modality == CT else Sentence("volume.no-hu", modality=self.modality)
 
     def organ(self, key: str) -> Organ:
         """Return the organ with this key.
@@ -145,9 +157,14 @@ class Measurements:
         raise KeyError(f"No organ {key!r}. Available: {[organ.key for organ in self.organs]}")
 
     def to_dict(self) -> Dict[str, Any]:
-        """Return plain dicts, lists, numbers and strings, unrounded, with units in the keys."""
+        """Return plain dicts, lists, numbers and strings, unrounded, with units in the keys.
+
+        Of MR there are two more: "modality", and "note", the sentence why attenuations are null.
+        """
+        more = {} if self.note is None else {"modality": self.modality, "note": self.note}
         return {
             "format": FORMAT,
+            **more,
             "phase": self.phase,
             "organs": [_organ_to_dict(organ) for organ in self.organs],
             "parenchyma_ml": self.parenchyma_ml,
@@ -188,6 +205,7 @@ class Measurements:
                 liver_spleen_warnings=tuple(data["liver_spleen_warnings"]),
                 axial_axis=data["axial_axis"],
                 voxel_ml=data["voxel_ml"],
+                modality=MR if data.get("modality") == MR else CT,
                 rejected=tuple(_lesion_from_dict(item) for item in data.get("rejected_lesions", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -195,11 +213,15 @@ class Measurements:
 
 
 def _organ_to_dict(organ: Organ) -> Dict[str, Any]:
-    return {**vars(organ), "touches": list(organ.touches), "warnings": list(organ.warnings)}
+    data = {**vars(organ), "touches": list(organ.touches), "warnings": list(organ.warnings)}
+    if data.pop("segmented"):
+        return data
+    return {**data, "volume_ml": None, "segmented": False}
 
 
 def _organ_from_dict(data: Mapping[str, Any]) -> Organ:
-    return Organ(**{**data, "touches": tuple(data["touches"]), "warnings": tuple(data["warnings"])})
+    plain = {**data, "volume_ml": data["volume_ml"] or 0.0}
+    return Organ(**{**plain, "touches": tuple(data["touches"]), "warnings": tuple(data["warnings"])})
 
 
 def _lesion_to_dict(lesion: Lesion) -> Dict[str, Any]:

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from ..errors import UsageError
 from ..images.files import hu_in_box
 from ..images.grid import Box, Grid, bounding_box, check_same_grid, grow_box
+from ..images.modality import CT
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..masks.check import check_labels, check_values
 from ..masks.components import box_within
@@ -28,6 +29,8 @@ def measure(
     phase: Optional[str] = None,
     left_out: Sequence[str] = (),
     aorta_hu: Optional[float] = None,
+    modality: str = CT,
+    not_segmented: Sequence[str] = (),
 ) -> Measurements:
     """Measure a segmented scan.
 
@@ -44,6 +47,8 @@ def measure(
         left_out: sentences on lesions that were left out of the mask; they go with the tumours' volume and
             the burden.
         aorta_hu: attenuation of the aorta, if known: a lesion as dense as enhanced blood gets a sentence.
+        modality: "CT" or "MR"; without HU, MR gets no attenuation, and no warning that is told by it.
+        not_segmented: keys of organs that the model does not know: without a voxel they are no measurement.
 
     Raises:
         ImageGeometryError: mask and scan do not lie on the same grid.
@@ -75,6 +80,8 @@ def measure(
         phase=phase,
         left_out=left_out,
         aorta_hu=aorta_hu,
+        modality=modality,
+        not_segmented=not_segmented,
     )
 
 
@@ -88,6 +95,8 @@ def measure_arrays(
     phase: Optional[str] = None,
     left_out: Sequence[str] = (),
     aorta_hu: Optional[float] = None,
+    modality: str = CT,
+    not_segmented: Sequence[str] = (),
 ) -> Measurements:
     """Measure labels that are given as an array, or those in a box of the scan alone.
 
@@ -97,7 +106,7 @@ def measure_arrays(
         values: HU (z, y, x) of the whole scan, int16 or float32; may be a memory map, of which little more
             than the box is read.
         grid: of the scan.
-        probability, phase, left_out, aorta_hu: as for :func:`measure`.
+        probability, phase, left_out, aorta_hu, modality, not_segmented: as for :func:`measure`.
 
     Raises:
         InputError: the mask holds values that are no labels.
@@ -113,22 +122,25 @@ def measure_arrays(
     scan = ScanContext(
         grid,
         values,
-        padding=padding_value(values),
+        has_hu=modality == CT,
+        padding=padding_value(values) if modality == CT else None,
         probability=probability,
         blood_hu=warnings.enhanced_blood(phase, aorta_hu),
         warnings=warnings.thick_slices(grid.slice_spacing),
     )
     liver_organ = _organ(LIVER, liver, parenchyma, scan, warnings.NO_LIVER)
-    spleen_organ = _organ(SPLEEN, spleen, spleen, scan, warnings.NO_SPLEEN)
-    tumour_organ = _organ(TUMOUR, tumour, tumour, scan, None)
+    spleen_organ = _known(_organ(SPLEEN, spleen, spleen, scan, warnings.NO_SPLEEN), not_segmented)
+    tumour_organ = _known(_organ(TUMOUR, tumour, tumour, scan, None), not_segmented)
     lesions: Tuple[Lesion, ...] = ()
     if tumour is not None and liver is not None:
         meets_padding = FIELD_OF_VIEW in liver_organ.touches  # without it, no lesion does either
         lesions = measure_lesions(tumour, liver, scan if meets_padding else replace(scan, padding=None))
     dense = [lesion.volume_ml for lesion in lesions if warnings.too_dense(lesion.mean_hu, scan.blood_hu)]
     doubts = (*left_out, *warnings.dense_lesions(len(lesions), dense, scan.blood_hu))
-    tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
-    return _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
+    if tumour_organ.segmented:
+        tumour_organ = _with_tumour_warnings(tumour_organ, liver_organ, phase, doubts)
+    found = _put_together(liver_organ, spleen_organ, tumour_organ, parenchyma, lesions, phase, doubts, grid)
+    return found if modality == CT else replace(found, modality=modality)
 
 
 def hu_around_labels(voxels: np.ndarray, mask: np.ndarray, box: Box, kind: np.dtype) -> np.ndarray:
@@ -179,7 +191,11 @@ def _organ(
     if structure is None:
         return Organ(info.key, info.name, 0.0, reliable=absent is None, warnings=(absent,) if absent else ())
     touches = touched_borders(structure.mask, structure.box, scan.grid, scan.values, scan.padding)
-    hu = None if measured is None else attenuation(scan.values[measured.box][measured.mask])
+    hu = (
+        attenuation(scan.values[measured.box][measured.mask])
+        if measured is not None and scan.has_hu
+        else None
+    )
     return Organ(
         key=info.key,
         name=info.name,
@@ -194,6 +210,13 @@ def _organ(
         warnings=warnings.cut_off("volume.cut-off", touches, organ=Sentence(f"organ.{info.key}"))
         + scan.warnings,
     )
+
+
+def _known(organ: Organ, not_segmented: Sequence[str]) -> Organ:
+    """Return the organ; if the model does not know it, and there is none, as one that was not segmented."""
+    if organ.voxels or organ.key not in not_segmented:
+        return organ
+    return Organ(organ.key, organ.name, 0.0, segmented=False)
 
 
 def _with_tumour_warnings(tumour: Organ, liver: Organ, phase: Optional[str], doubts: Sequence[str]) -> Organ:
@@ -221,13 +244,14 @@ def _put_together(
 ) -> Measurements:
     ratio, difference = _liver_and_spleen(liver, spleen)
     ratio_warnings = () if difference is None else warnings.ratio_phase(phase)
-    burden_warnings = _warnings_of_burden(liver, phase, doubts)
-    organs = (liver, spleen, tumour)
+    burden_warnings = _warnings_of_burden(liver, phase, doubts) if tumour.segmented else ()
+    organs, has_burden = (liver, spleen, tumour), tumour.segmented
+    parenchyma_ml = parenchyma.voxels * grid.voxel_ml if parenchyma is not None else 0.0
     return Measurements(
         organs=organs,
         lesions=lesions,
-        tumour_burden_percent=100.0 * tumour.voxels / liver.voxels if liver.voxels else None,
-        parenchyma_ml=parenchyma.voxels * grid.voxel_ml if parenchyma is not None else 0.0,
+        tumour_burden_percent=100.0 * tumour.voxels / liver.voxels if liver.voxels and has_burden else None,
+        parenchyma_ml=parenchyma_ml if has_burden else None,
         liver_spleen_ratio=ratio,
         liver_minus_spleen_hu=difference,
         phase=phase,

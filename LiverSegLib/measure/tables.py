@@ -8,6 +8,7 @@ from ..errors import OutputError
 from ..sentences import Sentence
 from .measurements import Lesion, Measurements, Organ
 from .structures import StructureVolume
+from .warnings import NOT_SEGMENTED
 
 Table = Tuple[Tuple[str, ...], Tuple[Tuple[str, ...], ...]]
 """Header and rows, all text; an unknown number is an empty text."""
@@ -59,7 +60,8 @@ def measurement_rows(measurements: Measurements) -> Table:
     """Return titles and rows for liver, its parenchyma, spleen and tumour.
 
     The share of the liver in the tumour's row is the tumour burden. The attenuation in the liver's row is
-    left empty: it is the parenchyma's.
+    left empty: it is the parenchyma's. Of a model that draws no tumours there is no parenchyma, and the
+    attenuation is the liver's.
     """
     liver, spleen, tumour = (measurements.organ(key) for key in ("liver", "spleen", "tumour"))
     burden = measurements.tumour_burden_percent
@@ -69,13 +71,15 @@ def measurement_rows(measurements: Measurements) -> Table:
         + _attenuation(liver)
         + ("", "")
     )
+    without_tumours = (parenchyma,) if tumour.segmented else ()
+    of_liver = ("", "", "") if tumour.segmented else _attenuation(liver)
     rows = (
-        ("Liver", _number(liver.volume_ml, 1), "" if burden is None else "100", "", "", "", *_doubts(liver)),
-        parenchyma,
-        ("Spleen", _number(spleen.volume_ml, 1), "", *_attenuation(spleen), *_doubts(spleen)),
+        ("Liver", _number(liver.volume_ml, 1), "" if burden is None else "100", *of_liver, *_doubts(liver)),
+        *without_tumours,
+        ("Spleen", _volume(spleen, 1), "", *_attenuation(spleen), *_doubts(spleen)),
         (
             tumour.name,
-            _number(tumour.volume_ml, 2),
+            _volume(tumour, 2),
             _number(burden, 2),
             *_attenuation(tumour),
             *_doubts(tumour, measurements.burden_warnings),
@@ -153,7 +157,13 @@ def _attenuation(organ: Organ) -> Tuple[str, ...]:
     return _number(organ.mean_hu, 1), _number(organ.sd_hu, 1), _number(organ.median_hu, 1)
 
 
+def _volume(organ: Organ, digits: int) -> str:
+    return _number(organ.volume_ml, digits) if organ.segmented else ""
+
+
 def _doubts(organ: Organ, more: Sequence[str] = ()) -> Tuple[str, ...]:
+    if not organ.segmented:
+        return "", str(NOT_SEGMENTED)
     return ", ".join(organ.touches), " ".join(dict.fromkeys((*organ.warnings, *more)))
 
 

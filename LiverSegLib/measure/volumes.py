@@ -44,6 +44,7 @@ class ScanContext:
         probability: uint8 (z, y, x), 255 = 1.0, or None.
         blood_hu: attenuation of enhanced blood in the aorta, if known.
         warnings: sentences that hold for every number of this scan.
+        has_hu: whether the values are HU; if not, no attenuation is measured.
     """
 
     grid: Grid
@@ -52,6 +53,7 @@ class ScanContext:
     probability: Optional[np.ndarray] = None
     blood_hu: Optional[float] = None
     warnings: Tuple[str, ...] = ()
+    has_hu: bool = True
 
 
 @dataclass(frozen=True)

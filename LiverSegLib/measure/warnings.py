@@ -25,6 +25,7 @@ TUMOURS_OF_CUT_LIVER = Sentence("volume.tumours-of-cut-liver")
 UNENHANCED_TUMOURS = Sentence("volume.unenhanced-tumours")
 RATIO_WITH_CONTRAST = Sentence("volume.ratio-with-contrast")
 RATIO_WITH_UNKNOWN_PHASE = Sentence("volume.ratio-unknown-phase")
+NOT_SEGMENTED = Sentence("volume.not-segmented")
 NEAR_CUT_FACE = Sentence("lesion.near-cut")
 
 
@@ -74,16 +75,18 @@ def enhanced_blood(phase: Optional[str], aorta_hu: Optional[float]) -> Optional[
     return aorta_hu
 
 
-def too_dense(mean_hu: float, blood_hu: Optional[float] = None) -> Tuple[str, ...]:
+def too_dense(mean_hu: Optional[float], blood_hu: Optional[float] = None) -> Tuple[str, ...]:
     """Return a sentence if a lesion's mean attenuation (HU) is hardly that of tissue.
 
     Tissue enhances less than the blood that feeds it, so what is as dense as the aorta is blood or denser
     than blood.
 
     Args:
-        mean_hu: of the lesion.
+        mean_hu: of the lesion; None where it is not measured, as on MR.
         blood_hu: of the enhanced aorta; without it DENSE_LESION_HU decides.
     """
+    if mean_hu is None:
+        return ()
     if blood_hu is not None:
         if mean_hu < blood_hu:
             return ()

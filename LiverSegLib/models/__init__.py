@@ -32,6 +32,7 @@ from LiverSegLib.models.store import (
     bundled_models_folder,
     list_models,
     load_model,
+    load_model_for,
     user_models_folder,
 )
 from LiverSegLib.models.writer import save_tensors, write_model
@@ -57,6 +58,7 @@ __all__ = [
     "bundled_models_folder",
     "list_models",
     "load_model",
+    "load_model_for",
     "load_state_dict",
     "open_tensors",
     "opened_model",

@@ -16,7 +16,8 @@ SEGMENT = "segment"
 STAGES = ("locate", "lowres", SEGMENT, *PARTS)
 """What a model may have: a coarse network that locates; nnU-Net's low resolution, whose labels are input of
 the fine network; the fine network, or in its place some of PARTS."""
-MODALITIES = ("CT", "MR", "other")
+CT = "CT"
+MODALITIES = (CT, "MR", "other")
 """What kind of images a model is for."""
 SCHEMES: Dict[str, Tuple[str, ...]] = {
     "window": ("window", "scale"), "ct-percentile": ("clip", "mean", "std"), "zscore": ("clip", "nonzero"),

@@ -3,7 +3,8 @@
 There are two places: the models bundled with LiverSeg, which are never written to, and the user's folder. A
 name is looked up in the user's folder first, so that a newer copy which the user installed on purpose is the
 one that runs; the name "default" always means the bundled model, so that nothing which was installed can
-change what a plain ``liverseg segment`` does. Every result's provenance holds the model's hash, which tells
+change what a plain ``liverseg segment`` of a CT does. Of MR, "default" means the bundled model for MR or,
+without one, the user's only one. Every result's provenance holds the model's hash, which tells
 the two apart.
 """
 
@@ -16,15 +17,19 @@ from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 from LiverSegLib.errors import ModelCorruptError, ModelError, ModelNotFoundError
+from LiverSegLib.labels import LIVER
 from LiverSegLib.models import files
 from LiverSegLib.models.files import MAX_WEIGHTS_BYTES, PathLike
 from LiverSegLib.models.manifest import MANIFEST_NAME, Manifest, read_manifest, require_liverseg
+from LiverSegLib.models.rules import CT
 from LiverSegLib.models.safetensors import load_state_dict, open_tensors
 from LiverSegLib.models.stage import stage_files
 from LiverSegLib.sentences import Sentence
 
 DEFAULT_NAME = "default"
 """What the bundled model answers to."""
+DEFAULT_MR_NAME = "mr"
+"""What the bundled model for MR is called, and of several that the user has, the one that is taken."""
 STORE_VARIABLE = "LIVERSEG_MODELS"
 """Environment variable that replaces the user's folder of models."""
 
@@ -191,6 +196,39 @@ def load_model(name_or_folder: PathLike) -> Model:
     if model.error is not None:
         raise model.error
     return model
+
+
+def load_model_for(name_or_folder: PathLike, modality: str) -> Model:
+    """Find a model as :func:`load_model` does, where "default" is the one for images of a modality.
+
+    Args:
+        name_or_folder: as for :func:`load_model`.
+        modality: "CT" or "MR". Whether a model that is named otherwise is for it, the caller looks.
+
+    Raises:
+        ModelNotFoundError: nothing of that name, or no model for MR.
+        ModelError: as :func:`load_model`, or there are several for MR and none is called ``DEFAULT_MR_NAME``.
+    """
+    if name_or_folder != DEFAULT_NAME or modality == CT:
+        return load_model(name_or_folder)
+    fitting = [model for model in list_models() if _draws_liver_in(model, modality)]
+    for origin in (BUNDLED, USER):
+        models = [model for model in fitting if model.origin == origin]
+        named = [model for model in models if model.name == DEFAULT_MR_NAME]
+        if len(named) == 1 or len(models) == 1:
+            return (named or models)[0]
+        if models:
+            names = ", ".join(model.name for model in models)
+            raise ModelError(Sentence("model.several-mr", names=names))
+    raise ModelNotFoundError(Sentence("model.no-mr"))
+
+
+def _draws_liver_in(model: Model, modality: str) -> bool:
+    """Whether a model can be used, for images of a modality, and draws a liver."""
+    manifest = model.manifest
+    if model.error is not None or manifest is None or manifest.modality != modality:
+        return False
+    return any(LIVER in stage.output.channel_labels for stage in manifest.result_stages)
 
 
 def _find(name_or_folder: PathLike) -> Tuple[Path, str]:

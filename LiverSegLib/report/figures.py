@@ -46,7 +46,7 @@ def build_figures(view: PatientView, measurements: Measurements) -> Figures:
     numbers = LesionNumbers.of(view, measurements.lesions)
     key = largest_liver_slices(view)
     overview = [
-        _overview(view, plane, key.slices[plane], numbers, key.has_liver)
+        _overview(view, plane, key.slices[plane], numbers, key.has_liver, measurements.modality)
         for plane in ("axial", "coronal", "sagittal")
     ]
     lesions: List[Figure] = []
@@ -62,13 +62,18 @@ def build_figures(view: PatientView, measurements: Measurements) -> Figures:
 
 
 def _overview(
-    view: PatientView, plane: str, index: int, numbers: Optional[LesionNumbers], has_liver: bool
+    view: PatientView,
+    plane: str,
+    index: int,
+    numbers: Optional[LesionNumbers],
+    has_liver: bool,
+    modality: str,
 ) -> Figure:
     picture = slice_picture(view, plane, index, width=OVERVIEW_WIDTH, numbers=numbers)
     where = "largest liver area" if has_liver else "middle of the scan"
     caption = f"{plane.capitalize()}, {where}. {_slice_name(view, plane, index)}"
     content = "with the outlines that were found" if has_liver else "without any outline"
-    alt = f"{plane.capitalize()} CT slice at the {where}, {content}."
+    alt = f"{plane.capitalize()} {modality} slice at the {where}, {content}."
     return Figure(to_data_uri(picture), alt, caption, picture.width / picture.height)
 
 

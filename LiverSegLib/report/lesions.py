@@ -3,6 +3,7 @@
 from html import escape
 from typing import Sequence, Tuple
 
+from ..images.modality import CT
 from ..measure.measurements import Lesion, Measurements
 from ..measure.warnings import lesion_numbers, warnings_of_lesions
 from .figures import MOST_LESIONS, Figure
@@ -12,6 +13,8 @@ HEADS = (
     "No.", "Slice", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean ± SD (HU)",
     "Distance to liver surface (mm)", "Mean network probability (%)",
 )  # fmt: skip
+HU_COLUMN = 5
+"""Where the attenuation stands."""
 REJECTED_HEADS = ("Slice", "Volume (ml)", "Longest axial diameter (mm)", "Perpendicular (mm)", "Mean (HU)")
 
 
@@ -23,7 +26,9 @@ def lesions_section(measurements: Measurements, figures: Sequence[Figure], left_
         figures: pictures of the largest lesions.
         left_out: sentences on lesions that were found but not kept.
     """
-    lesions = measurements.lesions
+    lesions, has_hu = measurements.lesions, measurements.modality == CT
+    if not measurements.organ("tumour").segmented:
+        return section("Lesions", '<p class="empty">The model draws no lesions: nothing is said of them.</p>')
     if not lesions:
         said = "No lesion was found. Small or faint lesions can be missed; this does not rule out disease."
         if left_out:
@@ -33,8 +38,8 @@ def lesions_section(measurements: Measurements, figures: Sequence[Figure], left_
     numbers = table(
         "Largest first. Diameters as in RECIST 1.1: the longest in an axial slice, and the longest at right "
         "angles to it.",
-        HEADS,
-        [_row(lesion) for lesion in lesions],
+        _of_ct(HEADS, has_hu),
+        [_of_ct(_row(lesion), has_hu) for lesion in lesions],
     )
     more = ""
     if len(lesions) > MOST_LESIONS:
@@ -52,6 +57,11 @@ def rejected_section(lesions: Sequence[Lesion]) -> str:
     caption = "Not counted in volumes, burden and lesions; their voxels are liver. Numbers from before."
     rows = [_rejected_row(lesion) for lesion in lesions]
     return section("Rejected by the reader", table(caption, REJECTED_HEADS, rows, row_heads=False))
+
+
+def _of_ct(cells: Tuple[str, ...], has_hu: bool) -> Tuple[str, ...]:
+    """The cells of a row; without that of attenuation if there are no HU."""
+    return cells if has_hu else (*cells[:HU_COLUMN], *cells[HU_COLUMN + 1 :])
 
 
 def _row(lesion: Lesion) -> Tuple[str, ...]:

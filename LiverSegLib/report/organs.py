@@ -3,10 +3,11 @@
 from html import escape
 from typing import Iterable, Mapping, Optional, Sequence, Tuple
 
+from ..images.modality import CT
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import ClinicalFacts
 from ..measure.measurements import Measurements, Organ
-from ..measure.warnings import BURDEN, RATIO
+from ..measure.warnings import BURDEN, NOT_SEGMENTED, RATIO
 from .pieces import NONE, css, plain, section, table, volume, warning_lines
 
 PHASES = {
@@ -23,7 +24,7 @@ Places = Mapping[str, Sequence[str]]
 
 
 def key_numbers(measurements: Measurements, facts: ClinicalFacts, places: Places) -> str:
-    """Return the cards: three volumes, tumour burden, contrast phase."""
+    """Return the cards: three volumes, tumour burden, contrast phase; MR has none of that."""
     liver, spleen, tumour = (measurements.organ(key) for key in ("liver", "spleen", "tumour"))
     count = len(measurements.lesions)
     lesions = "no lesion found" if not count else "1 lesion" if count == 1 else f"{count} lesions"
@@ -32,31 +33,39 @@ def key_numbers(measurements: Measurements, facts: ClinicalFacts, places: Places
     reason = str(facts.phase.reason if facts.phase else "") or "estimated from the image"
     percent = NONE if burden is None else f"{plain(burden, 1)} <small>%</small>"
     cards = [
-        _volume_card(liver, LIVER, "tumors included", places),
+        _volume_card(liver, LIVER, "tumors included" if tumour.segmented else "", places),
         _volume_card(spleen, SPLEEN, "", places),
         _volume_card(tumour, TUMOUR, lesions, places),
-        _card("Tumor burden", percent, "of the liver volume", places[BURDEN]),
-        _card("Contrast phase", escape(PHASES.get(phase, phase)), reason, (), word=True),
+        _card("Tumor burden", percent, "of the liver volume" if tumour.segmented else "", places[BURDEN]),
     ]
+    if measurements.modality == CT:
+        cards.append(_card("Contrast phase", escape(PHASES.get(phase, phase)), reason, (), word=True))
     return f'<section aria-label="Key numbers"><div class="cards">{"".join(cards)}</div></section>'
 
 
 def organs_section(measurements: Measurements, places: Places) -> str:
-    """Return the table of volumes and attenuation, and the liver-to-spleen ratio of the whole organs."""
-    heads = ("Structure", "Volume (ml)", "Mean (HU)", "SD (HU)", "Median (HU)")
+    """Return the table of volumes and attenuation, and the liver-to-spleen ratio of the whole organs; of MR
+    the volumes and the sentence why no more."""
+    has_hu = measurements.modality == CT
+    heads = ("Structure", "Volume (ml)", *(("Mean (HU)", "SD (HU)", "Median (HU)") if has_hu else ()))
+    said = "; liver attenuation is that of the parenchyma without them." if has_hu else "."
     body = table(
-        "Liver volume includes tumors; liver attenuation is that of the parenchyma without them.",
+        f"Liver volume includes tumors{said}",
         (*heads, "Cut off by the border of the scan"),
-        [_row(organ) for organ in measurements.organs],
+        [_row(organ, has_hu) for organ in measurements.organs],
         last_is_text=True,
     )
+    if measurements.note is not None:
+        body += f'<p class="note">{escape(measurements.note)}</p>'
     return section("Organs", body + _ratio(measurements, places[RATIO]), keep=True)
 
 
 def _volume_card(organ: Organ, label: int, note: str, places: Places) -> str:
-    missing = not organ.voxels and label != TUMOUR
-    value = "not found" if missing else f"{_at_least(organ)}{volume(organ.volume_ml)} <small>ml</small>"
+    missing = not organ.segmented or (not organ.voxels and label != TUMOUR)
+    none = "not found" if organ.segmented else "not segmented"
+    value = none if missing else f"{_at_least(organ)}{volume(organ.volume_ml)} <small>ml</small>"
     info, note = LABELS[label], "" if missing else note
+    note = note if organ.segmented else "This model does not draw it."
     return _card(info.name, value, note, places[organ.key], info.colour, word=missing)
 
 
@@ -76,15 +85,13 @@ def _card(
     return f'<div class="card"{mark}>{number}{sub}{warning_lines(warnings)}</div>'
 
 
-def _row(organ: Organ) -> Tuple[str, ...]:
+def _row(organ: Organ, has_hu: bool) -> Tuple[str, ...]:
     colour = next((info.colour for info in LABELS.values() if info.key == organ.key), (200, 200, 200))
     return (
         f'<span class="swatch" style="background:{css(colour)}"></span>{escape(organ.name)}',
-        _at_least(organ) + volume(organ.volume_ml),
-        plain(organ.mean_hu, 1),
-        plain(organ.sd_hu, 1),
-        plain(organ.median_hu, 1),
-        escape(", ".join(organ.touches) or "no"),
+        _at_least(organ) + volume(organ.volume_ml) if organ.segmented else NONE,
+        *((plain(value, 1) for value in (organ.mean_hu, organ.sd_hu, organ.median_hu)) if has_hu else ()),
+        escape(", ".join(organ.touches) or "no") if organ.segmented else escape(NOT_SEGMENTED),
     )
 
 

@@ -12,6 +12,9 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import SimpleITK as sitk
 
+from ..images.grid import Grid
+from ..images.modality import CT
+from ..images.signal import like_hu
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Measurements
@@ -44,6 +47,9 @@ from .structures import structures_section
 STACK_LIMIT = 1.2
 """Coronal and sagittal picture are stacked if together they are at most this much higher than the axial."""
 
+MR_WINDOW = "Window from the 1st to the 99.5th percentile of the scan’s values."
+"""How ``like_hu`` shows an MR."""
+
 NOTABLE_TILT_DEGREES = 5.0
 """From this angle on the report says that the slices are oblique."""
 
@@ -65,7 +71,7 @@ def build_report(
     """Return the report of a case as HTML.
 
     Args:
-        image: the scan, HU.
+        image: the scan; CT in HU.
         labels: its mask, uint8, on the same grid.
         measurements: what was measured.
         provenance: how the result came about (``Result.provenance``); what is missing is shown as not
@@ -81,13 +87,15 @@ def build_report(
     Raises:
         ImageGeometryError: scan and mask do not lie on the same grid.
     """
-    view = PatientView.of(image, labels)
+    modality = measurements.modality
+    shown = image if modality == CT else Grid.of(image).image(like_hu(sitk.GetArrayViewFromImage(image)))
+    view = PatientView.of(shown, labels)
     figures = build_figures(view, measurements)
     places = warnings_by_place(measurements, [str(text) for text in warnings])
     sections = [
         key_numbers(measurements, facts, places),
         warning_box("Please note", places["scan"]),
-        _overview(figures),
+        _overview(figures, modality),
         lesions_section(measurements, figures.lesions, facts.left_out),
         rejected_section(measurements.rejected),
         _three_d(rendering_png),
@@ -96,10 +104,11 @@ def build_report(
         changes_section(review),
         fatty_liver_section(steatosis, view) if steatosis is not None else "",
         _highlight(figures.highlight),
-        _provenance(provenance),
+        _provenance(provenance, modality),
     ]
     return Template(_file("page.html")).substitute(
         name=escape(title or "Unnamed scan"),
+        modality=escape(modality),
         style=_file("style.css"),
         facts=_scan_facts(image, provenance),
         review=review_banner(review),
@@ -149,12 +158,12 @@ def _models(provenance: Mapping[str, Any]) -> List[Tuple[str, str]]:
     return rows
 
 
-def _overview(figures: Figures) -> str:
+def _overview(figures: Figures, modality: str) -> str:
     tilt = ""
     if figures.tilt_degrees >= NOTABLE_TILT_DEGREES:
         angle = f"{figures.tilt_degrees:.0f}°"
         tilt = f'<p class="note">The slices are tilted by up to {angle} against the patient’s axes.</p>'
-    return section("Overview", _legend() + tilt + _overview_pictures(*figures.overview), keep=True)
+    return section("Overview", _legend(modality) + tilt + _overview_pictures(*figures.overview), keep=True)
 
 
 def _overview_pictures(axial: Figure, coronal: Figure, sagittal: Figure) -> str:
@@ -167,7 +176,7 @@ def _overview_pictures(axial: Figure, coronal: Figure, sagittal: Figure) -> str:
     return f'<div class="grid overview" style="{columns}">{pair}</div>'
 
 
-def _legend() -> str:
+def _legend(modality: str) -> str:
     keys = {
         LIVER: ("3px solid", "Liver (thin line)"),
         SPLEEN: ("3px dashed", "Spleen (dashed)"),
@@ -177,7 +186,8 @@ def _legend() -> str:
         f'<span><i style="border-top:{line} {css(LABELS[label].colour)}"></i>{text}</span>'
         for label, (line, text) in keys.items()
     )
-    window = f"Window {WINDOW[0]:.0f}/{WINDOW[1]:.0f} HU (level/width)."
+    hu = f"Window {WINDOW[0]:.0f}/{WINDOW[1]:.0f} HU (level/width)."
+    window = hu if modality == CT else MR_WINDOW
     sides = "Patient’s right at the left of axial and coronal pictures."
     return f'<div class="legend">{items}</div><p class="note">{window} {sides}</p>'
 
@@ -204,7 +214,7 @@ def _highlight(figures: Sequence[Figure]) -> str:
     return section("Highlight image", f'{note}<div class="grid two">{pictures}</div>', keep=True)
 
 
-def _provenance(provenance: Mapping[str, Any]) -> str:
+def _provenance(provenance: Mapping[str, Any], modality: str) -> str:
     source = provenance.get("input") or {}
     seconds = provenance.get("seconds") or {}
     times = ", ".join(f"{stage} {plain(value, 1)} s" for stage, value in seconds.items())
@@ -215,6 +225,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     engine = " ".join(str(part) for part in (provenance.get("engine") or {}).values())
     rows = (
         ("Scan", text_of(source, "name")),
+        *([] if modality == CT else [("Modality", escape(modality))]),
         ("Hash of the scan (SHA-256)", code(source.get("sha256"))),
         *_models(provenance),
         ("LiverSeg version", text_of(provenance, "liverseg_version")),

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..cancelling import while_checking
 from ..errors import UsageError
+from ..images.modality import MR
+from ..images.signal import like_hu
 from ..sentences import Sentence
 from . import scratch
 from .context import TaskContext, result_folder
@@ -24,6 +26,8 @@ def open_case(request: OpenCase, context: TaskContext) -> CaseOpened:
     def opened() -> Case:
         # Mapped files cannot be removed on Windows: their owner does it after another case was opened.
         image, shape = read_voxels(request.voxels, request.grid), request.grid.shape
+        if request.modality == MR:
+            image = like_hu(image)
         labels, probability = request.labels, request.probability
         return Case(
             image,

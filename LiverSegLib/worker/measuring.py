@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from ..images.grid import Box, Grid
+from ..images.modality import CT
 from ..review import AUTOMATIC, Review
 from ..review import EDITED as EDITED_BY_HAND
 from ..sentences import Sentence, with_identity
@@ -57,11 +58,12 @@ def _measured(request: Measure, context: TaskContext) -> Tuple[Dict[str, Any], C
     state = _state(request.voxels, grid)
     checked, phase = context.scans.of(state), facts.phase
     image: Optional[sitk.Image] = None
-    if checked is None or phase is None:
-        checked, image = _checked(request, state)
+    needs_phase = phase is None and facts.modality == CT
+    if checked is None or needs_phase:
+        checked, image = _checked(request, state, facts.modality)
     context.report_progress(0.4, "measure", "Measuring")
     context.check()
-    if phase is None:
+    if needs_phase:
         assert image is not None
         phase = _phase(image, mask, box)
         context.check()
@@ -71,9 +73,7 @@ def _measured(request: Measure, context: TaskContext) -> Tuple[Dict[str, Any], C
         box,
         hu_around_labels(voxels, mask, box, checked.kind),
         grid,
-        phase=phase.phase,
-        left_out=facts.left_out,
-        aorta_hu=phase.aorta_hu,
+        **facts.for_measuring(),
     )
     return _summary(request, earlier, checked, facts, measurements), checked
 
@@ -116,11 +116,13 @@ def _labels_in(request: Measure, box: Box) -> np.ndarray:
     return np.asarray(read_mask(request.labels, shape, "handed.segmentation-unreadable"))
 
 
-def _checked(request: Measure, state: Tuple[Any, ...]) -> Tuple[CheckedScan, sitk.Image]:
-    """Read the whole scan, look whether it is a CT, and return what was found and the scan in HU."""
+def _checked(request: Measure, state: Tuple[Any, ...], modality: str) -> Tuple[CheckedScan, sitk.Image]:
+    """Read the whole scan, look whether it is a CT, or the MR that it was, and return what was found and the
+    scan.
+    """
     from ..images import read_scan
 
-    scan = read_scan(read_image(request.voxels, request.grid))
+    scan = read_scan(read_image(request.voxels, request.grid), modality=modality)
     kind = sitk.GetArrayViewFromImage(scan.image).dtype
     return CheckedScan(state, scan.name, scan.warnings, kind), scan.image
 

@@ -65,8 +65,7 @@ class Segment:
 
     ``surfaces`` and ``probability`` say whether those are wanted back. ``structures``: keys or names of what
     is wanted of all that a model of another program finds; null for everything, an empty list for nothing.
-    The other fields are the arguments of ``LiverSegLib.segment``. Answered by ``progress`` any number of
-    times, then by ``result`` or ``error``.
+    The other fields are arguments of ``LiverSegLib.segment``. Answered as any work, by ``result`` in the end.
     """
 
     type: ClassVar[str] = "segment"
@@ -85,6 +84,7 @@ class Segment:
     probability: bool = False
     tumours: Optional[str] = None
     structures: Optional[Tuple[str, ...]] = None
+    modality: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,9 @@ class OpenCase:
     """Keep a scan for corrections; that of the ``open-case`` before is let go. Answered by ``case-opened`` or
     ``error``.
 
-    ``voxels`` and ``grid`` as in ``measure``. ``labels``: uint8 .npy, the automatic segmentation, or one from
-    elsewhere as it is now: voxels that differ from it later count as edited. ``probability``: uint8 .npy as
-    in ``result``, of these labels. The worker reads the files again and again: they must stay, unchanged,
-    as long as the case is open (on Windows they cannot be removed before).
+    ``voxels``, ``grid`` as in ``measure``, ``modality`` "CT" or "MR". ``labels``: uint8 .npy, the automatic
+    segmentation, or one from elsewhere: voxels that differ from it later count as edited. ``probability``: as
+    in ``result``, of these labels. The files must stay, unchanged, as long as the case is open.
     """
 
     type: ClassVar[str] = "open-case"
@@ -152,6 +151,7 @@ class OpenCase:
     grid: Grid
     labels: Optional[str] = None
     probability: Optional[str] = None
+    modality: str = "CT"
 
 
 @dataclass(frozen=True)

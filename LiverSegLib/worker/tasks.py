@@ -72,6 +72,7 @@ def segment(request: Segment, context: TaskContext) -> SegmentResult:
         minimum_lesion_ml=request.minimum_lesion_ml,
         structures=request.structures,
         series=request.series,
+        modality=request.modality,
         progress=context.progress,
         cancel=context.cancel,
     )

@@ -308,9 +308,9 @@ class TestBrokenSeries:
 
 class TestChoice:
     def test_other_modality(self, tmp_path):
-        write_series(tmp_path / "mr", Modality="MR", class_uid="1.2.840.10008.5.1.4.1.1.4")
-        with pytest.raises(NotCTError, match="modality MR"):
-            read_scan(tmp_path / "mr")
+        write_series(tmp_path / "pet", Modality="PT", class_uid="1.2.840.10008.5.1.4.1.1.128")
+        with pytest.raises(NotCTError, match="modality PT"):
+            read_scan(tmp_path / "pet")
 
     def test_scout_reformats_captures_and_other_regions_give_way(self, tmp_path):
         write_series(tmp_path / "1", count=3, SeriesNumber=1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])

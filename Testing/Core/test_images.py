@@ -328,8 +328,8 @@ class TestNotCT:
             read_scan(path)
 
     def test_other_modality(self):
-        with pytest.raises(NotCTError, match="modality is MR"):
-            check_image(as_image(phantom()), modality="MR")
+        with pytest.raises(NotCTError, match="modality is PT"):
+            check_image(as_image(phantom()), modality="PT")
 
     @pytest.mark.parametrize(("components", "word"), [(3, "color"), (2, "2 values per voxel")])
     def test_colour_and_vector_images(self, tmp_path, components, word):

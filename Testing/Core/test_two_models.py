@@ -172,10 +172,13 @@ def test_a_model_that_cannot_do_its_part_is_refused_before_any_is_loaded(doubles
     assert not doubles.loaded
 
 
-def test_a_model_for_mr_is_refused(doubles, store):
+def test_a_model_for_other_images_is_refused_and_so_are_two_for_different_ones(doubles, store):
+    foreign_double.write_model_of(store / "for-pet", TOTAL, modality="other")
     foreign_double.write_model_of(store / "for-mr", TOTAL, modality="MR")
+    with pytest.raises(ModelError, match="other"):
+        LiverSegLib.Segmenter("for-pet", "cpu")
     with pytest.raises(ModelError, match="MR"):
-        LiverSegLib.Segmenter("for-mr", "cpu")
+        LiverSegLib.Segmenter("for-mr", "cpu", tumours="lesions")
 
 
 def test_mirroring_goes_to_every_model_that_allows_it(doubles, scan):

@@ -252,6 +252,7 @@ def _openCase(case: EditedCase, scan: KeptScan) -> Steps:
             grid=volumes.volumeGrid(case.volumeNode),
             labels=str(path),
             probability=None if probability is None else str(probability),
+            modality=parts.modalityOfResult(case.segmentationNode) or volumes.modalityOf(case.volumeNode),
         )
     )
     scan.opened(name, key, path)

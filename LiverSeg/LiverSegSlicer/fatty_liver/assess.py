@@ -11,12 +11,14 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import InputError, LiverSegError, UsageError
+from LiverSegLib.errors import InputError, LiverSegError, NotCTError, UsageError
+from LiverSegLib.images.modality import CT
 from LiverSegLib.measure.facts import ClinicalFacts
+from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
 from ..scene import parts
-from ..scene.volumes import contrastAgentOf, tubeVoltageOf, volumeGrid
+from ..scene.volumes import contrastAgentOf, modalityOf, tubeVoltageOf, volumeGrid
 from ..work.run import doAtOnce
 from .meters import Meters
 from .plots import writeNumbers
@@ -203,6 +205,7 @@ def assessSteatosis(
     """Assess fatty liver; see ``Logic.assessSteatosis``."""
     if volumeNode is None or segmentationNode is None:
         raise InputError(_("A scan and its segmentation are needed to judge liver fat."))
+    _refuseMr(volumeNode, segmentationNode)
     wanted = _given(
         count=count, side_mm=sideMm, margin_mm=marginMm, lesion_margin_mm=lesionMarginMm, seed=seed
     )
@@ -249,6 +252,13 @@ def acceptedReading(
     ):
         return None
     return {**reading.assessment, "accepted": dict(reading.accepted)}
+
+
+def _refuseMr(volumeNode: Any, segmentationNode: Any) -> None:
+    """Raise NotCTError for an MR, which has no attenuation."""
+    modality = parts.modalityOfResult(segmentationNode) or modalityOf(volumeNode)
+    if modality != CT:
+        raise NotCTError(Sentence("fat.not-ct", modality=modality))
 
 
 def _given(**values: Any) -> Dict[str, Any]:

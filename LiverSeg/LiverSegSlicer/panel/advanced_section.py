@@ -19,9 +19,18 @@ class AdvancedSection:
     preferences: what belongs to this computer.
     worker: the computing process, told when its idle time changes.
     onShowLog: called without arguments.
+    onChanged: called without arguments when the panel must be drawn anew.
     """
 
-    def __init__(self, ui, preferences: Preferences, worker, onShowLog: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ui,
+        preferences: Preferences,
+        worker,
+        onShowLog: Callable[[], None],
+        onChanged: Callable[[], None],
+    ) -> None:
+        self._onChanged = onChanged
         self._ui = ui
         self._preferences = preferences
         self._worker = worker
@@ -35,6 +44,7 @@ class AdvancedSection:
         ui.idleSpinBox.connect("valueChanged(int)", guarded(self._onIdle))
         ui.advancedSection.connect("contentsCollapsed(bool)", guarded(self._onCollapsed))
         ui.deviceSelector.connect("currentIndexChanged(int)", guarded(self._onDevice))
+        ui.modalitySelector.connect("currentIndexChanged(int)", guarded(self._onModality))
         ui.modelsFolderButton.connect("clicked(bool)", guarded(self._onModelsFolder))
         ui.logButton.connect("clicked(bool)", guarded(onShowLog))
 
@@ -51,6 +61,7 @@ class AdvancedSection:
         if collapsed or self._parameters is None:
             return
         choose(self._ui.deviceSelector, _devices(), self._parameters.device)
+        choose(self._ui.modalitySelector, _modalities(), self._parameters.modality)
         self._ui.modelsFolderButton.toolTip = _("Opens {folder}, where models that you install live.").format(
             folder=_modelsFolder()
         )
@@ -58,6 +69,11 @@ class AdvancedSection:
     def _onDevice(self, index: int) -> None:
         if self._parameters and index >= 0:
             self._parameters.device = self._ui.deviceSelector.itemData(index)
+
+    def _onModality(self, index: int) -> None:
+        if self._parameters and index >= 0:
+            self._parameters.modality = self._ui.modalitySelector.itemData(index)
+            self._onChanged()
 
     def _onStartWithPanel(self, on: bool) -> None:
         self._preferences.startWithPanel = on
@@ -79,6 +95,10 @@ def _modelsFolder() -> str:
     from LiverSegLib.models import user_models_folder
 
     return str(user_models_folder())
+
+
+def _modalities() -> List[Tuple[str, str]]:
+    return [("auto", _("Automatic")), ("CT", _("CT")), ("MR", _("MR"))]
 
 
 def _devices() -> List[Tuple[str, str]]:

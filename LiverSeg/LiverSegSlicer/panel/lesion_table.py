@@ -21,7 +21,9 @@ _DIAMETERS = 2
 """The column that takes the width left over."""
 _ROOM = 8
 """Pixels that a row is higher than its text."""
-_REJECTED = "–"
+NONE = "–"
+"""Stands for a number that there is not."""
+_REJECTED = NONE
 """Stands for the number of a lesion that was rejected."""
 
 Change = Callable[[Callable[[], None], str], None]
@@ -70,9 +72,12 @@ class LesionTable:
         lesions: Sequence[Mapping[str, Any]],
         rejected: Sequence[RejectedLesion],
         said: Iterable[str],
+        *,
+        isDrawn: bool = True,
     ) -> None:
         """Fill the table with the "lesions" of a result's summary, and behind them those that were rejected;
-        without any, only the title is left. The warnings ``said`` elsewhere are not said here again."""
+        without any, only the title is left: that there are none, or that the model does not draw them. The
+        warnings ``said`` elsewhere are not said here again."""
         self._segmentationNode = segmentationNode
         self._said = frozenset(said)
         deleted = [index for index, item in enumerate(rejected) if item.deleted]
@@ -91,7 +96,9 @@ class LesionTable:
         self._ui.lesionsTable.setVisible(bool(rows))
         self._ui.lesionButtonsWidget.setVisible(segmentationNode is not None)
         self._ui.lesionMoreWidget.setVisible(bool(rows))
-        self._ui.lesionsTitleLabel.setText(_titleText(len(lesions)))
+        self._ui.lesionsTitleLabel.setText(
+            _titleText(len(lesions)) if isDrawn else _("This model does not draw liver tumors")
+        )
         self._detailNote.show("")
         self._showButtons()
 
@@ -106,7 +113,7 @@ class LesionTable:
             str(lesion["number"]) if rejected is None else _REJECTED,
             f"{lesion['volume_ml']:.2f}",
             f"{lesion['longest_diameter_mm']:.1f} × {lesion['perpendicular_mm']:.1f}",
-            f"{lesion['mean_hu']:.0f}",
+            NONE if lesion["mean_hu"] is None else f"{lesion['mean_hu']:.0f}",
         )
         warnings = self._warnings(lesion)
         tip = "\n".join((_detail(row), *warnings))

@@ -4,10 +4,13 @@ import ctk
 import qt
 import slicer
 
+from LiverSegLib.images.modality import CT
+
 from .. import slots
 from ..acceptance import checkReview
 from ..parameters import Preferences, segmentOptions
 from ..scene.review import wasAccepted
+from ..scene.volumes import modalityOf
 from .advanced_section import AdvancedSection
 from .correct_section import CorrectSection
 from .engine_section import EngineSection
@@ -73,7 +76,7 @@ class Panel:
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
         self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
         self._runBar.askFirst(self._models.agreed)
-        self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog)
+        self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog, self._draw)
         self._worker.setIdleMinutes(preferences.idleMinutes)
         self._shortcuts = Shortcuts(
             {
@@ -138,11 +141,15 @@ class Panel:
         if parameters is not None:
             self._engine.lookAt(parameters.model, parameters.tumorModel)
         checkReview(segmentationNode)  # it may have been changed while nobody watched
+        volumeNode = parameters.inputVolume if parameters is not None else None
+        measurements = readMeasurements(segmentationNode)
+        ofScan = modalityOf(volumeNode, parameters.modality if parameters is not None else None)
         state = PanelState(
             parameters=parameters,
-            volumeNode=parameters.inputVolume if parameters is not None else None,
+            volumeNode=volumeNode,
             segmentationNode=segmentationNode,
-            measurements=readMeasurements(segmentationNode),
+            measurements=measurements,
+            modality=ofScan if measurements is None else measurements.get("modality", CT),
             isRunning=self._runBar.isRunning(),
             engine=self._engine.state,
             notReady=self._engine.reason(),

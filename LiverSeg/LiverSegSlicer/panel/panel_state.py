@@ -5,6 +5,8 @@ from typing import Any, Dict, Optional
 
 from slicer.i18n import tr as _
 
+from LiverSegLib.images.modality import CT
+
 from ..parameters import LiverSegParameters
 from ..scene.parts import summaryOf
 from ..work.engines import EngineState
@@ -28,6 +30,7 @@ class PanelState:
         isRunning: whether something runs.
         engine: what there is to compute with.
         notReady: why this computer cannot segment now; empty if it can.
+        modality: "CT" or "MR", of the result, else of the scan.
     """
 
     parameters: Optional[LiverSegParameters]
@@ -37,6 +40,7 @@ class PanelState:
     isRunning: bool
     engine: EngineState
     notReady: str
+    modality: str = CT
 
     def reasonToWait(self) -> str:
         """Why nothing can be started now; empty if something can."""

@@ -13,11 +13,13 @@ from ..scene.fingerprint import seemsEditedSinceMeasured
 from ..scene.highlight import isHighlighted
 from ..scene.rejected_lesions import rejectedLesions
 from ..scene.structures import volumeRows
-from ..sentences import sentences
+from ..scene.tables import isSegmented
+from ..sentences import sentence, sentences
 from ..slots import guarded
+from ..work.models import allModels
 from .correct_section import CorrectSection
 from .folded_warnings import FoldedWarnings
-from .lesion_table import LesionTable
+from .lesion_table import NONE, LesionTable
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
 from .notes import WARNING, Note
@@ -71,6 +73,7 @@ class ResultsSection:
         self._editedNote = Note(
             ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
         )
+        self._modelNote = Note(ui, "resultModel", _("What the model of this result was validated on."))
         self._found = RowTable(ui.foundTable, 0, 4, _MOST_FOUND, lambda row: None, lambda row, on: None)
         self._warnings = FoldedWarnings(ui, "resultWarnings")
         ui.copyNumbersButton.connect("clicked(bool)", guarded(self._onCopy))
@@ -96,8 +99,10 @@ class ResultsSection:
             said = self._showNumbers(measurements)
             self._showFound(segmentationNode)
             rejected = rejectedLesions(segmentationNode)
-            self._lesions.show(segmentationNode, measurements["lesions"], rejected, said)
+            lesions, isDrawn = measurements["lesions"], isSegmented(measurements["organs"][-1])
+            self._lesions.show(segmentationNode, lesions, rejected, said, isDrawn=isDrawn)
             ui.highlightButton.checked = isHighlighted()
+            self._modelNote.show(_modelText(segmentationNode, measurements))
         self.showEdited()
 
     def showEdited(self) -> None:
@@ -179,10 +184,12 @@ class ResultsSection:
         organs = {organ["key"]: organ for organ in measurements["organs"]}
         said: List[str] = []
         for key, digits in _DIGITS.items():
-            self._showNumber(key, f"{organs[key]['volume_ml']:.{digits}f} ml", organs[key]["warnings"])
+            self._showNumber(key, volumeText(organs[key], digits), organs[key]["warnings"])
             said += organs[key]["warnings"]
         burden = measurements["tumour_burden_percent"]
         text = _("unknown") if burden is None else f"{burden:.2f} %"
+        if not isSegmented(organs["tumour"]):
+            text = NONE
         self._showNumber("burden", text, measurements["tumour_burden_warnings"])
         said += measurements["tumour_burden_warnings"]
         self._warnings.show(sentences(said))
@@ -222,6 +229,33 @@ def _reasonForNoResults(state: PanelState) -> str:
     return _("Not segmented yet. Press Segment: volumes and lesions appear here.")
 
 
+def volumeText(organ: Mapping[str, Any], digits: int) -> str:
+    """Volume of an organ in ml, or that the model does not draw it."""
+    if not isSegmented(organ):
+        return _("not segmented by this model")
+    return f"{organ['volume_ml']:.{digits}f} ml"
+
+
+def _modelText(segmentationNode: Any, measurements: Measurements) -> str:
+    """Of an MR: why there is no attenuation, and what the model was validated on; of CT nothing."""
+    if "note" not in measurements:
+        return ""
+    provenance = (parts.summaryOf(segmentationNode) or {}).get("provenance", {})
+    name = (provenance.get("model") or {}).get("name", "")
+    model = next((model for model in allModels() if model.name == name), None)
+    if model is None:
+        said = _("The model {name} is not on this computer, nor what it was validated on.").format(name=name)
+    else:
+        said = _("What the model {name} was validated on: {validated}").format(
+            name=name, validated=model.validated()
+        )
+    return f"{sentence(measurements['note'])}\n{said}"
+
+
+def _clipboardVolume(organ: Mapping[str, Any], digits: int) -> str:
+    return f"{organ['volume_ml']:.{digits}f}" if isSegmented(organ) else ""
+
+
 def numbersText(measurements: Mapping[str, Any], found: Sequence[Mapping[str, Any]] = ()) -> str:
     """Volumes, tumor burden and lesions for the clipboard: a row a line, tabs between, titles with units.
 
@@ -233,9 +267,9 @@ def numbersText(measurements: Mapping[str, Any], found: Sequence[Mapping[str, An
     burden = measurements["tumour_burden_percent"]
     rows: List[Sequence[str]] = [
         (_("Structure"), _("Volume (ml)")),
-        (_("Liver with tumors"), f"{organs['liver']['volume_ml']:.1f}"),
-        (_("Spleen"), f"{organs['spleen']['volume_ml']:.1f}"),
-        (_("Liver tumors"), f"{organs['tumour']['volume_ml']:.2f}"),
+        (_("Liver with tumors"), _clipboardVolume(organs["liver"], 1)),
+        (_("Spleen"), _clipboardVolume(organs["spleen"], 1)),
+        (_("Liver tumors"), _clipboardVolume(organs["tumour"], 2)),
         *((row["name"], f"{row['volume_ml']:.2f}") for row in found),
         (),
         (_("Tumor burden (%)"), "" if burden is None else f"{burden:.2f}"),
@@ -252,5 +286,5 @@ def _lesionRow(lesion: Mapping[str, Any]) -> Sequence[str]:
         f"{lesion['volume_ml']:.2f}",
         f"{lesion['longest_diameter_mm']:.1f}",
         f"{lesion['perpendicular_mm']:.1f}",
-        f"{lesion['mean_hu']:.0f}",
+        NONE if lesion["mean_hu"] is None else f"{lesion['mean_hu']:.0f}",
     )

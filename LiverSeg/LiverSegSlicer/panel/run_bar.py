@@ -1,13 +1,15 @@
 """The button Segment, which is Cancel while something runs, with the progress below it."""
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Dict, Optional, Set
 
 import qt
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import CancelledError
+from LiverSegLib.errors import CancelledError, ModelError
+from LiverSegLib.images.modality import MR
 from LiverSegLib.inference.devices import ENGINES
 
 from .. import slots
@@ -15,8 +17,10 @@ from ..parameters import Preferences, segmentOptions
 from ..reruns import isReplaceable
 from ..scene import views
 from ..scene.parts import resultFor, summaryOf
+from ..scene.volumes import modalityOf
 from ..sentences import sentence
 from ..slots import guarded
+from ..work.models import modelFor
 from .message_line import MessageLine
 from .panel_state import PanelState
 from .scene_link import SceneLink
@@ -161,6 +165,10 @@ class RunBar:
         if parameters is None or parameters.inputVolume is None:
             return
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
+        if modalityOf(volumeNode, parameters.modality) == MR:
+            options["modality"] = MR
+            with suppress(ModelError):  # the run says that there is none
+                options["model"] = modelFor(options["model"], MR)
         if not self._mayUse(options):
             return
         done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))

@@ -25,7 +25,7 @@ class ScanSection:
             self._factsLabel.setText(_("Choose a scan above.") if scansInScene() else nothingLoaded)
             self._doubts.warn(())
             return
-        facts = describeVolume(volumeNode)
+        facts = describeVolume(volumeNode, state.modality)
         phase = measurements["phase"] if measurements is not None else None
         self._factsLabel.setText(_line(volumeNode, phase) if facts.size[0] else facts.text)
         self._factsLabel.toolTip = facts.text

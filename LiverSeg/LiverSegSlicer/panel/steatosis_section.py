@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import LiverSegError
+from LiverSegLib.images.modality import CT
 from LiverSegLib.steatosis.roi import LIVER_KEY, SPLEEN_KEY, PlacementSettings
 
 from ..fatty_liver import assess as fatty_liver
@@ -77,6 +78,10 @@ class SteatosisSection:
             self._undo.forget()
         needed = _("Segment the scan first: liver fat is judged by the attenuation of liver and spleen.")
         self._reason = needed if state.measurements is None else ""
+        if state.modality != CT:
+            self._reason = _("Liver fat is judged by attenuation, on CT only: this is an {modality}.").format(
+                modality=state.modality
+            )
         self._draw()
         if self._work.rois():
             self.refresh()

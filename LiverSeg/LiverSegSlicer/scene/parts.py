@@ -13,6 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputError
+from LiverSegLib.images.modality import CT
 from LiverSegLib.sentences import restored, with_identity
 
 from .folders import fileResult
@@ -213,6 +214,12 @@ def summaryOf(
     """Return the summary of a result; None if it is none of ours, or its text was deleted or overwritten."""
     summary = readText(segmentationNode, SUMMARY) if isResult(segmentationNode) else None
     return summary if summary is not None and "measurements" in summary else None
+
+
+def modalityOfResult(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> Optional[str]:
+    """Return "CT" or "MR", of what a result was made; None if there are no numbers of it."""
+    measurements = (summaryOf(segmentationNode) or {}).get("measurements")
+    return measurements.get("modality", CT) if isinstance(measurements, dict) else None
 
 
 def fileParts(

@@ -13,6 +13,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from LiverSegLib.labels import LABELS, LIVER
+from LiverSegLib.sentences import Sentence
 
 from ..sentences import borderWords, sentences
 from .structures import volumeRows
@@ -77,27 +78,41 @@ def _volumeRows(measurements: Mapping[str, Any]) -> Tuple[Row, ...]:
     burden = measurements["tumour_burden_percent"]
     liver, spleen, tumour = (organs[key] for key in ("liver", "spleen", "tumour"))
     attenuation = {key: liver[key] for key in ("mean_hu", "sd_hu", "median_hu")}
+    hasTumors = isSegmented(tumour)
+    whole = {
+        "name": LABELS[LIVER].name,
+        "volume_ml": _rounded(liver["volume_ml"], 1),
+        "share": None if burden is None else 100.0,
+        "touches": liver["touches"],
+        "warnings": liver["warnings"],
+        **({} if hasTumors else attenuation),
+    }
+    parenchyma = {
+        "name": _("Liver without tumors"),
+        "volume_ml": _rounded(measurements["parenchyma_ml"], 1),
+        "share": None if burden is None else 100.0 - burden,
+        **attenuation,
+    }
     return (
-        {
-            "name": LABELS[LIVER].name,
-            "volume_ml": _rounded(liver["volume_ml"], 1),
-            "share": None if burden is None else 100.0,
-            "touches": liver["touches"],
-            "warnings": liver["warnings"],
-        },
-        {
-            "name": _("Liver without tumors"),
-            "volume_ml": _rounded(measurements["parenchyma_ml"], 1),
-            "share": None if burden is None else 100.0 - burden,
-            **attenuation,
-        },
-        {**spleen, "volume_ml": _rounded(spleen["volume_ml"], 1)},
+        whole,
+        *((parenchyma,) if hasTumors else ()),
+        {**spleen, "volume_ml": _rounded(spleen["volume_ml"], 1), "warnings": _said(spleen)},
         {
             **tumour,
             "share": burden,
-            "warnings": [*tumour["warnings"], *measurements["tumour_burden_warnings"]],
+            "warnings": [*_said(tumour), *measurements["tumour_burden_warnings"]],
         },
     )
+
+
+def isSegmented(organ: Row) -> bool:
+    """Whether the model of a result draws this organ, or somebody drew it by hand."""
+    return bool(organ.get("segmented", True))
+
+
+def _said(organ: Row) -> Sequence[str]:
+    """The warnings of an organ, or that it was not segmented."""
+    return organ["warnings"] if isSegmented(organ) else [Sentence("volume.not-segmented")]
 
 
 def fillTable(tableNode: "slicer.vtkMRMLTableNode", columns: Sequence[Column], rows: Sequence[Row]) -> None:

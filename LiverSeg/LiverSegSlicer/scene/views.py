@@ -10,6 +10,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 import numpy as np
 import slicer
 
+from LiverSegLib.images.modality import MR
 from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 from . import parts
@@ -59,7 +60,8 @@ def showResult(
 
     Without a main window only what is in the scene is set.
     """
-    _setAbdomenWindow(volumeNode)
+    if parts.modalityOfResult(segmentationNode) != MR:  # an MR keeps the window that it was loaded with
+        _setAbdomenWindow(volumeNode)
     showOnlyResult(segmentationNode)
     layoutManager = slicer.app.layoutManager()
     if layoutManager is None:

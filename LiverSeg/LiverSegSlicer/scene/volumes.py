@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
 from LiverSegLib.images.grid import Grid, are_thick_slices
+from LiverSegLib.images.modality import CT, MODALITIES, said_modality
 
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume; the core says the same."""
@@ -27,6 +28,7 @@ _SEVERAL_VALUES = (
 )
 _KVP = "0018,0060"
 _CONTRAST_AGENT = "0018,0010"
+_MODALITY = "0008,0060"
 _SERIES_UID = "0020,000E"
 _SERIES_DESCRIPTION = "0008,103E"
 _DATES = ("0008,0022", "0008,0021", "0008,0020")
@@ -52,8 +54,10 @@ class VolumeFacts:
     saidOfNumbers: Tuple[str, ...] = ()
 
 
-def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> VolumeFacts:
-    """Describe a volume without a pass over its voxels. Odd volumes and None get a description too."""
+def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"], modality: str = CT) -> VolumeFacts:
+    """Describe a volume without a pass over its voxels, as the "CT" or "MR" that it is. Odd volumes and None
+    get a description too.
+    """
     if volumeNode is None or not volumeNode.IsA("vtkMRMLVolumeNode"):
         return VolumeFacts((0, 0, 0), _("No volume is chosen."), ())
     if volumeNode.GetImageData() is None:
@@ -63,7 +67,7 @@ def describeVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> VolumeFa
         size=" × ".join(map(str, size)), spacing=" × ".join(f"{value:.3g}" for value in spacing)
     )
     thick = _thickSlices(spacing)
-    return VolumeFacts(size, text, (*thick, *_doubts(volumeNode)), thick)
+    return VolumeFacts(size, text, (*thick, *_doubts(volumeNode, modality)), thick)
 
 
 def checkVolume(volumeNode: Optional["slicer.vtkMRMLVolumeNode"]) -> None:
@@ -136,6 +140,24 @@ def scanPoint(volumeNode: "slicer.vtkMRMLVolumeNode", ras: Sequence[float]) -> T
     return x, y, z
 
 
+def modalityOf(volumeNode: Optional["slicer.vtkMRMLVolumeNode"], said: Optional[str] = None) -> str:
+    """Return "CT" or "MR": what DICOM says of a volume, else what the user says, else CT.
+
+    Args:
+        volumeNode: any volume; None counts as one without DICOM.
+        said: "CT", "MR", or "auto" or None for nothing.
+    """
+    header = headerModality(volumeNode) if volumeNode is not None else ""
+    return header if header in MODALITIES else said_modality(said) or CT
+
+
+def headerModality(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
+    """Return the DICOM modality of a volume, also one that only the subject hierarchy knows; empty if it is
+    not known.
+    """
+    return (_headerValue(volumeNode, _MODALITY).strip() or _hierarchyModality(volumeNode)).upper()
+
+
 def tubeVoltageOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[float]:
     """Return the tube voltage in kV; None if it is not known."""
     return _positive(_headerValue(volumeNode, _KVP))
@@ -192,8 +214,9 @@ def _thickSlices(spacing: Tuple[float, ...]) -> Tuple[str, ...]:
     return (text.format(spacing=max(spacing)),)
 
 
-def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
-    questions = (_shearDoubt, _transformDoubt, _sequenceDoubt, _valueDoubt)
+def _doubts(volumeNode: "slicer.vtkMRMLVolumeNode", modality: str) -> List[str]:
+    aboutValues = (_valueDoubt,) if modality == CT else ()
+    questions = (_shearDoubt, _transformDoubt, _sequenceDoubt, *aboutValues)
     found = (question(volumeNode) for question in questions)
     return [doubt for doubt in found if doubt]
 
@@ -247,7 +270,10 @@ def _valueDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
     low, high = float(sample.min()), float(sample.max())
     if low < -200 < 100 < high:
         return None
-    text = _("The values (about {low:g} to {high:g}) do not look like a CT in Hounsfield units.")
+    text = _(
+        "The values (about {low:g} to {high:g}) do not look like a CT in Hounsfield units. If this is an MR, "
+        "say so under Advanced, Modality."
+    )
     return text.format(low=low, high=high)
 
 
@@ -268,6 +294,16 @@ def _studyDate(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     study = constants.GetDICOMLevelStudy()
     item = hierarchyNode.GetItemAncestorAtLevel(hierarchyNode.GetItemByDataNode(volumeNode), study)
     return hierarchyNode.GetItemAttribute(item, constants.GetDICOMStudyDateAttributeName()) if item else ""
+
+
+def _hierarchyModality(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
+    """Return the modality that the subject hierarchy keeps of the scan, also without the database."""
+    hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    if hierarchyNode is None:
+        return ""
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    item = hierarchyNode.GetItemByDataNode(volumeNode)
+    return (hierarchyNode.GetItemAttribute(item, name) or "").strip() if item else ""
 
 
 def _headerValue(volumeNode: "slicer.vtkMRMLVolumeNode", tag: str) -> str:

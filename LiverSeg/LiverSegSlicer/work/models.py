@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import ModelError, UsageError
+from LiverSegLib.images.modality import CT
 from LiverSegLib.labels import LABELS, LIVER, TUMOUR
 from LiverSegLib.sentences import key_of
 from LiverSegLib.worker import model_messages
@@ -17,6 +18,9 @@ from .run import Ask, Run, Steps
 from .scan_files import folderFor
 
 BUNDLED = "bundled"
+
+DEFAULT = "default"
+"""The model that is used unless somebody chooses another."""
 
 SHOWN_NAMES = 6
 """So many structures are named in a description of what a model segments; the others are counted."""
@@ -61,6 +65,7 @@ class ModelFacts:
         hasLiver, hasTumors: whether the liver and its tumors are among them.
         structures: what else it finds.
         problem: why it cannot be used; empty if it can.
+        modality: the kind of images that it is for: "CT", "MR" or "other".
     """
 
     name: str
@@ -78,11 +83,18 @@ class ModelFacts:
     hasTumors: bool
     structures: Tuple[ModelStructure, ...]
     problem: str
+    modality: str = CT
 
     @property
     def title(self) -> str:
-        """Name and version."""
-        return f"{self.name} {self.version}".strip()
+        """Name and version; and the kind of images, if it is not CT."""
+        kind = "" if self.modality == CT else f" ({self.modality})"
+        return f"{self.name} {self.version}".strip() + kind
+
+    def validated(self) -> str:
+        """Return what was measured of it, on what, and its limits, in sentences."""
+        measured = self.accuracy or _("How accurate it is was not measured.")
+        return f"{measured} {self.limitations}".strip()
 
     def segments(self) -> str:
         """Return what it segments, in words."""
@@ -106,6 +118,17 @@ def usualStructures(name: str, models: Tuple[ModelFacts, ...]) -> Tuple[str, ...
     """Return the keys of the structures of a model that are wanted unless somebody chooses otherwise."""
     found = next((model for model in models if model.name == name), None)
     return () if found is None else tuple(item.key for item in found.structures if item.isUsual)
+
+
+def modelFor(name: str, modality: str) -> str:
+    """Return the name of the model that runs on a scan: of "default" on an MR, the one for MR.
+
+    Raises:
+        ModelError: there is none, or several.
+    """
+    from LiverSegLib.models import load_model_for  # here, so that the panel opens sooner
+
+    return name if modality == CT or name != DEFAULT else load_model_for(name, modality).name
 
 
 def addSteps(source: str, configuration: Optional[str], run: Run) -> Steps:
@@ -158,6 +181,7 @@ def _facts(model: Any) -> ModelFacts:
         hasTumors=TUMOUR in labels.values(),
         structures=_structures(manifest),
         problem="" if model.error is None else str(model.error),
+        modality=CT if manifest is None else manifest.modality,
     )
 
 
