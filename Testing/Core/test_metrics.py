@@ -5,12 +5,17 @@ import math
 
 import numpy as np
 import pytest
-from Benchmarks.metrics import assd_mm, dice, hd95_mm, lesion_detection, volume_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from LiverSegLib.errors import UsageError
+from LiverSegLib.evaluation.lesions import lesion_detection
+from LiverSegLib.evaluation.overlap import dice, volume_error
+from LiverSegLib.evaluation.surface_distances import (
+    assd_mm,
+    hd95_mm,
+)
 
 MM = (1.0, 1.0, 1.0)
 
