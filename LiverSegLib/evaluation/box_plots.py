@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from .html import on_screen
 from .metrics import BY_KEY, Metric
 from .score import BOTH, MISSED
 from .summary import StructureSummary
@@ -116,7 +117,7 @@ def _draw(axes: "Axes", metric: Metric, rows: List[Row]) -> None:
                 value, height, "o", markersize=4.5, color=ACCENT, alpha=0.55, markeredgewidth=0,
                 gid=f"case-{place}-{number}",
             )  # fmt: skip
-    axes.set_yticks(places, [row[0] for row in rows])
+    axes.set_yticks(places, [on_screen(row[0]) for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     if metric.unit == "" and metric.better == "higher":
         low = min(min(values) for _, values in filled)

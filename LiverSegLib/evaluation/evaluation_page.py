@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .box_plots import box_plots
 from .case_pictures import EXTRA_COLOUR, LACKING_COLOUR, PREDICTION_COLOUR, REFERENCE_COLOUR, Picture
-from .html import definitions_table, note, number, page, section, table, warning_box
+from .html import definitions_table, note, number, on_screen, page, section, table, warning_box
 from .metrics import BY_KEY, METRICS
 from .run import Evaluation
 from .score import BOTH, EMPTY, FALSE, LESION_IOUS, MISSED, StructureScore
@@ -56,7 +56,7 @@ def evaluation_page(
             f'<div class="cards">{"".join(_card(item) for item in summaries)}</div>',
             _worst(pictures),
             section(
-                "Cases",
+                "Every case",
                 f'<div class="plots">{box_plots(summaries)}</div>',
                 note(
                     "Boxes: quartiles and median; whiskers: furthest case within 1.5 times the box. Every "
@@ -277,4 +277,4 @@ def _definitions(evaluation: Evaluation) -> str:
 
 def _name(structure: str) -> str:
     """A structure's name as a heading, with the spelling of the screen."""
-    return structure[:1].upper() + structure[1:].replace("tumour", "tumor")
+    return structure[:1].upper() + on_screen(structure)[1:]

@@ -82,6 +82,11 @@ def warning_box(heading: str, sentences: Iterable[str]) -> str:
     return f'<section class="warnings"><h2>{escape(heading)}</h2><ul>{items}</ul></section>' if items else ""
 
 
+def on_screen(structure: str) -> str:
+    """A structure's name with the spelling of the screen."""
+    return structure.replace("tumour", "tumor")
+
+
 def number(value: Optional[float], decimals: int) -> str:
     """A number with a true minus sign and no negative zero; a dash where there is none.
 

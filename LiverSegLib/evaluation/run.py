@@ -11,7 +11,8 @@ from .label_images import on_grid, read_labels
 from .score import CaseScore, Settings, score_case
 
 Progress = Callable[[int, int, str], None]
-"""Called before each case and at the end: cases done, cases in all, name of the case."""
+"""Is told of each case, when it begins or, with several at a time, when it is done: cases done, cases in all,
+name of the case."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,11 @@ def evaluate(
     scored: List[CaseScore] = []
     failed: List[Failure] = []
     pairs = sorted(matched.pairs, key=lambda pair: pair[0].case)
-    for done, result in enumerate(_results(pairs, settings, tell, jobs)):
+    for result in _results(pairs, settings, tell, jobs):
         if isinstance(result, Failure):
             failed.append(result)
         else:
             scored.append(result)
-        tell(done + 1, len(pairs), result.case)
     if not scored:
         raise InputError(f'No case could be scored. "{failed[0].case}": {failed[0].reason}')
     return Evaluation(settings, tuple(scored), tuple(failed), matched.missing, matched.extra)
@@ -120,10 +120,11 @@ def _results(
             tell(done, len(pairs), pair[0].case)
             yield score_files(pair, settings)
         return
-    tell(0, len(pairs), pairs[0][0].case)
     # Leaving the block ends the processes, also when the user cancels.
     with multiprocessing.get_context("spawn").Pool(min(jobs, len(pairs)), _leave_interrupts) as pool:
-        yield from pool.imap(_Scorer(settings), pairs)
+        for done, result in enumerate(pool.imap(_Scorer(settings), pairs), 1):
+            tell(done, len(pairs), result.case)
+            yield result
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ neighbours again for each, and have no root mean square; the surface Dice with s
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Optional
 
@@ -175,14 +176,16 @@ def normalised_surface_dice(a: np.ndarray, b: np.ndarray, spacing: Spacing, tole
         return 0.0
     # MONAI has channels first, spacing in the order of the array, and names the class's own threshold.
     first, second = (torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in (a, b))
-    share = compute_surface_dice(
-        first,
-        second,
-        class_thresholds=[tolerance_mm + TOLERANCE_ROUNDING_MM],
-        include_background=True,
-        spacing=[float(value) for value in spacing[::-1]],
-        use_subvoxels=True,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # MONAI warns of an argument that it passes itself
+        share = compute_surface_dice(
+            first,
+            second,
+            class_thresholds=[tolerance_mm + TOLERANCE_ROUNDING_MM],
+            include_background=True,
+            spacing=[float(value) for value in spacing[::-1]],
+            use_subvoxels=True,
+        )
     return float(share[0, 0])
 
 
