@@ -5,12 +5,11 @@ Colors are the page's own variables, so that the plot follows its light and dark
 
 import inspect
 import io
-import re
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from .html import on_screen
+from .html import on_screen, with_own_ids
 from .metrics import BY_KEY, Metric
 from .score import BOTH, MISSED
 from .summary import StructureSummary
@@ -148,9 +147,7 @@ def _inline(svg: str, metric: Metric, rows: List[Row]) -> str:
             title = f"<title>{escape(case)}: {value:.{metric.decimals}f} {metric.unit}</title>"
             mark = f'<g id="case-{place}-{number}">'
             element = element.replace(mark, f"<g>{title}", 1)
-    # several drawings share the page: what one refers to must be its own
-    element = re.sub(r'\b(id|xlink:href)="(#?)', rf'\1="\2{metric.key}-', element)
-    element = element.replace("url(#", f"url(#{metric.key}-")
+    element = with_own_ids(element, metric.key)
     words = "; ".join(f"{name}: {_in_words(values, metric)}" for name, values, _ in rows)
     label = escape(f"Box plot of {metric.name}. {words}", quote=True)
     return element.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

@@ -1,5 +1,6 @@
 """Small parts of the pages of evaluations: tables, sections, numbers."""
 
+import re
 from html import escape
 from pathlib import Path
 from string import Template
@@ -85,6 +86,12 @@ def warning_box(heading: str, sentences: Iterable[str]) -> str:
 def on_screen(structure: str) -> str:
     """A structure's name with the spelling of the screen."""
     return structure.replace("tumour", "tumor")
+
+
+def with_own_ids(svg: str, prefix: str) -> str:
+    """An SVG element whose ids begin with ``prefix``: drawings on one page must not share any."""
+    svg = re.sub(r'\b(id|xlink:href|href)="(#?)', rf'\1="\2{prefix}-', svg)
+    return svg.replace("url(#", f"url(#{prefix}-")
 
 
 def number(value: Optional[float], decimals: int) -> str:
