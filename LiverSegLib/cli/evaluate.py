@@ -245,7 +245,9 @@ def _table(summaries: Tuple[Any, ...]) -> Table:
     shown = ("dice", "surface_dice", "assd_mm", "hd95_mm", "rvd_percent", "recall", "precision")
     table = numbers_table("Means over the cases whose reference has the structure")
     for heading in ("", "Cases", *(_heading(BY_KEY[key]) for key in shown)):
-        table.add_column(heading, justify="right" if heading else "left")
+        # the widest word of a heading is never cut
+        width = max((len(word) for word in heading.split()), default=0)
+        table.add_column(heading, justify="right" if heading else "left", min_width=width)
     for summary in summaries:
         means = {metric.key: found for metric, found in summary.metrics}
         cells = [number(means[key].mean, BY_KEY[key].decimals) if key in means else "" for key in shown]
@@ -254,4 +256,7 @@ def _table(summaries: Tuple[Any, ...]) -> Table:
 
 
 def _heading(metric: Any) -> str:
-    return metric.name + (f" ({metric.unit})" if metric.unit else "")
+    from ..evaluation.metrics import LESION_METRICS
+
+    name = str(metric.name).replace("Lesion ", "").capitalize() if metric in LESION_METRICS else metric.name
+    return name + (f" ({metric.unit})" if metric.unit else "")

@@ -9,8 +9,9 @@ Four metrics of a case, each turned into 0..100 points, and their mean:
 - ASSD, the average symmetric surface distance: 100 points at 0 mm, linearly down to 0 at 15 mm.
 - MSSD, the maximum symmetric surface distance: 100 points at 0 mm, linearly down to 0 at 60 mm.
 
-That points for Dice are the Dice itself, not its way from the threshold to 1, follows from the challenge's
-tables, where a mean Dice of 0.98 gave 97.8 points. Surface voxels share a face with a voxel outside the mask;
+The challenge maps each metric linearly between its best and its worst value and gives nothing beyond its
+threshold; for Dice these values are 1 and 0, so that its points are the Dice itself. Surface voxels share a
+face with a voxel outside the mask;
 what lies beyond the image is not outside, as in the challenge's own program. The score of a case with an
 empty mask is 0; where both are empty there is none.
 """

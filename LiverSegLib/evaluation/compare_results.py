@@ -262,13 +262,16 @@ def _warnings(
     differing = sorted({case for s, case in keys if _differ(first.rows[s, case], second.rows[s, case])})
     if differing:
         found.append(f"The references are not the same in both results: {names(differing)}.")
+    incomplete: Dict[Tuple[str, Tuple[str, ...]], List[str]] = {}
     for item in result.metrics:
-        if item.only_first or item.only_second:
-            cases = sorted({*item.only_first, *item.only_second})
-            found.append(
-                f"{on_screen(item.structure).capitalize()}, {item.name}: only one result has a value in "
-                f"{names(cases)}, left out there."
-            )
+        cases = tuple(sorted({*item.only_first, *item.only_second}))
+        if cases:
+            incomplete.setdefault((item.structure, cases), []).append(item.name)
+    for (structure, cases), metrics in incomplete.items():
+        found.append(
+            f"{on_screen(structure).capitalize()}: only one result has {', '.join(metrics)} "
+            f"of {names(cases)}; left out there."
+        )
     return found
 
 

@@ -99,8 +99,8 @@ def compare_pairs(first: ArrayLike, second: ArrayLike, *, higher_is_better: bool
     differences[np.abs(differences) <= step] = 0.0
     return Paired(
         n=len(a),
-        first_mean=float(a.mean()),
-        second_mean=float(b.mean()),
+        first_mean=float(np.sort(a).mean()),
+        second_mean=float(np.sort(b).mean()),
         mean=float(differences.mean()),
         median=float(np.median(differences)),
         interval=_bootstrap(differences),
