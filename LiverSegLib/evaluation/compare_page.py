@@ -65,10 +65,17 @@ def compare_page(found: ResultComparison, about: Mapping[str, Any]) -> str:
 
 def _tests(found: ResultComparison) -> List[str]:
     heads = (
-        ""
+        "",
+        found.first,
+        found.second,
+        "Difference",
+        "Median",
+        "95 % interval",
+        "Better, equal, worse",
         "Effect",
-        "p", "p corrected",
-    )  # fmt: skip
+        "p",
+        "p corrected",
+    )
     parts = []
     for structure in dict.fromkeys(item.structure for item in found.metrics):
         rows = [_row(item) for item in found.metrics if item.structure == structure]

@@ -45,6 +45,9 @@ STYLE = {
 }
 """Settings of matplotlib: text stays text, and the same numbers give the same file."""
 
+NAMES = ("manual", "automatic")
+"""What the first and the second way are called unless others are named."""
+
 SVG = "http://www.w3.org/2000/svg"
 
 
@@ -58,7 +61,7 @@ class _Line(NamedTuple):
     dashed: bool
 
 
-def difference_plot(comparison: Comparison, names: Tuple[str, str] = ("manual", "automatic")) -> str:
+def difference_plot(comparison: Comparison, names: Tuple[str, str] = NAMES) -> str:
     """Return the plot of automatic minus manual as the text of an SVG file.
 
     Args:
@@ -99,7 +102,8 @@ def _draw(figure: "Figure", comparison: Comparison, names: Tuple[str, str]) -> N
     unit = f" ({quantity.unit})" if quantity.unit else ""
     axes.set_xlabel(f"Mean of both{unit}", labelpad=12)
     first, second = names
-    axes.set_ylabel(f"{second[:1].upper()}{second[1:]} − {first}{unit}")
+    start = "Automatic" if names == NAMES else second
+    axes.set_ylabel(f"{start} − {first}{unit}")
     axes.yaxis.set_label_coords(24 / WIDTH, 0.5, transform=figure.transFigure)
     count = f"{len(means)} case" + "s" * (len(means) != 1)
     write = partial(axes.annotate, xycoords="axes fraction", textcoords="offset points")

@@ -165,8 +165,8 @@ def normalised_surface_dice(a: np.ndarray, b: np.ndarray, spacing: Spacing, tole
     Raises:
         UsageError: the masks differ in shape or have no three axes.
     """
-    import torch
     from monai.metrics.surface_dice import compute_surface_dice
+    from monai.utils.type_conversion import convert_to_tensor
 
     a, b = checked_masks(a, b)
     box = bounding_box(a | b)
@@ -175,7 +175,7 @@ def normalised_surface_dice(a: np.ndarray, b: np.ndarray, spacing: Spacing, tole
     if not (a.any() and b.any()):
         return 0.0
     # MONAI has channels first, spacing in the order of the array, and names the class's own threshold.
-    first, second = (torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in (a, b))
+    first, second = (convert_to_tensor(np.pad(mask[box], 1)[None, None]) for mask in (a, b))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # MONAI warns of an argument that it passes itself
         share = compute_surface_dice(

@@ -1,11 +1,14 @@
 """What an evaluation is made of: LiTS's and CHAOS's definitions, paired tests, structures, names of cases."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from LiverSegLib.cli import main
 from LiverSegLib.errors import InputError, UnreadableImageError, UsageError
 from LiverSegLib.evaluation.case_files import case_name, find_cases, find_images, match_cases
 from LiverSegLib.evaluation.chaos import chaos_score, scored, summarise_chaos
@@ -309,3 +312,14 @@ def test_nothing_to_match_is_said(tmp_path):
     for path in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(UnreadableImageError):
             find_cases(path)
+
+
+# --- what the documents say --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_every_option_is_documented(command, capsys):
+    documented = (Path(__file__).resolve().parents[2] / "docs" / "terminal.md").read_text(encoding="utf-8")
+    assert main([command, "--help"]) == 0
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert options and all(option in documented for option in options)

@@ -13,6 +13,7 @@ from monai.metrics.surface_distance import compute_average_surface_distance
 from scipy import ndimage
 
 from LiverSegLib.cli import main
+from LiverSegLib.evaluation import evaluation_page
 from LiverSegLib.evaluation.case_files import CaseFile, find_cases, match_cases
 from LiverSegLib.evaluation.compare_results import compare_results
 from LiverSegLib.evaluation.label_images import on_grid, read_labels
@@ -67,8 +68,15 @@ def folders(tmp_path):
     return predictions, references
 
 
-def run(folders, tmp_path, *options, output="out"):
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Box plots take seconds; tests that are not of the page go without."""
+    monkeypatch.setattr(evaluation_page, "box_plots", lambda summaries: "")
+
+
+def run(folders, tmp_path, *options, output="out", pictures=0):
     predictions, references = folders
+    options = [*options, "--pictures", str(pictures)]
     return main(["evaluate", str(predictions), str(references), "-o", str(tmp_path / output), *options])
 
 
@@ -90,17 +98,13 @@ def random_masks(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_distances_are_monais(seed):
     a, b = random_masks(seed)
+    measured = {"include_background": True, "spacing": SPACING[::-1]}
     ours = surface_distances(a, b, SPACING)
     first, second = (torch.from_numpy(mask)[None, None] for mask in (a, b))
-    zyx = SPACING[::-1]
-    mean = compute_average_surface_distance(
-        first, second, include_background=True, symmetric=True, spacing=zyx
-    )
+    mean = compute_average_surface_distance(first, second, symmetric=True, **measured)
     assert ours.mean == pytest.approx(float(mean), rel=1e-5)
     for percentile, value in ((None, ours.maximum), (95, ours.percentile95)):
-        theirs = compute_hausdorff_distance(
-            first, second, include_background=True, percentile=percentile, spacing=zyx
-        )
+        theirs = compute_hausdorff_distance(first, second, percentile=percentile, **measured)
         assert value == pytest.approx(float(theirs), rel=1e-5)
 
 
@@ -111,7 +115,7 @@ def plate(start, stop):
 
 
 def test_surface_dice_of_moved_plates():
-    # two faces of 36 x 36 voxels each; moved by two slices of 3 mm, all within 6 mm, nothing but edges within 5
+    # two faces of 36 x 36 voxels each, moved by 6 mm: all lies within 6 mm, only edges within 2.9 mm
     a, b = plate(3, 6), plate(5, 8)
     assert normalised_surface_dice(a, b, SPACING, 6.0) == pytest.approx(1.0)
     assert normalised_surface_dice(a, b, SPACING, 2.9) < 0.25
@@ -156,7 +160,7 @@ def test_surface_elements_have_the_area_of_the_face():
 # --- the command -------------------------------------------------------------------------------------------
 
 
-def test_evaluate_writes_table_json_and_page(folders, tmp_path, capsys):
+def test_evaluate_writes_table_json_and_page(folders, tmp_path, without_plots, capsys):
     assert run(folders, tmp_path) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "evaluation.json", "cases.csv", "evaluation.html",
@@ -171,7 +175,7 @@ def test_evaluate_writes_table_json_and_page(folders, tmp_path, capsys):
     assert "Means over the cases" in capsys.readouterr().out
 
 
-def test_empty_masks_are_counted_and_left_out_of_distances(folders, tmp_path):
+def test_empty_masks_are_counted_and_left_out_of_distances(folders, tmp_path, without_plots):
     predictions, references = folders
     write(labels_of(spleen=False, tumour=False), references / "d_label.nii.gz")
     write(labels_of(spleen=True, tumour=False), predictions / "d.nrrd")
@@ -190,7 +194,7 @@ def test_empty_masks_are_counted_and_left_out_of_distances(folders, tmp_path):
     assert lesions["lesions"]["iou_above_0.5"]["total"]["references"] == 3
 
 
-def test_other_grids_are_resampled_with_a_note(folders, tmp_path):
+def test_other_grids_are_resampled_with_a_note(folders, tmp_path, without_plots):
     predictions, _ = folders
     fine = sitk.Resample(
         image_of(labels_of()), (80, 30, 20), sitk.Transform(), sitk.sitkNearestNeighbor, (-0.375, 0, 0),
@@ -212,7 +216,7 @@ def test_flipped_grids_are_matched_in_space(tmp_path):
     assert np.array_equal(moved.array, a.array)
 
 
-def test_cases_that_cannot_be_scored_are_named_and_the_others_go_on(folders, tmp_path, capsys):
+def test_cases_that_cannot_be_scored_are_named_and_the_others_go_on(folders, tmp_path, without_plots, capsys):
     predictions, references = folders
     write(image_of(labels_of(), origin=(500.0, 0.0, 0.0)), predictions / "a.nrrd")
     write(labels_of().astype(np.float32) + 0.5, predictions / "b.nrrd")
@@ -229,7 +233,7 @@ def test_cases_that_cannot_be_scored_are_named_and_the_others_go_on(folders, tmp
     assert content["missing"] == ["lonely"] and content["extra"] == ["extra"]
 
 
-def test_nothing_is_written_if_no_case_can_be_scored(folders, tmp_path, capsys):
+def test_nothing_is_written_if_no_case_can_be_scored(folders, tmp_path, without_plots, capsys):
     predictions, _ = folders
     for case in "abc":
         (predictions / f"{case}.nrrd").write_bytes(b"NRRD0004\nnothing")
@@ -237,7 +241,7 @@ def test_nothing_is_written_if_no_case_can_be_scored(folders, tmp_path, capsys):
     assert "No case could be scored" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_files_of_others_are_not_overwritten(folders, tmp_path):
+def test_files_of_others_are_not_overwritten(folders, tmp_path, without_plots):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "cases.csv").write_text("mine")
     assert run(folders, tmp_path) == 7
@@ -245,13 +249,13 @@ def test_files_of_others_are_not_overwritten(folders, tmp_path):
     assert run(folders, tmp_path, output="twice") == 0 and run(folders, tmp_path, output="twice") == 0
 
 
-def test_json_is_one_object(folders, tmp_path, capsys):
-    assert run(folders, tmp_path, "--json", "--pictures", "0") == 0
+def test_json_is_one_object(folders, tmp_path, without_plots, capsys):
+    assert run(folders, tmp_path, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["cases_scored"] == 3 and answer["definitions"]["dice"] and answer["versions"]["monai"]
 
 
-def test_partial_annotation_is_left_out(folders, tmp_path):
+def test_partial_annotation_is_left_out(folders, tmp_path, without_plots):
     predictions, references = folders
     entries = [
         {"id": case, "label": f"{case}_label.nii.gz", "annotated": names, "split": "val"}
@@ -264,7 +268,7 @@ def test_partial_annotation_is_left_out(folders, tmp_path):
     assert "annotates none of liver" in content["failed"][0]["reason"]
 
 
-def test_other_values_and_fewer_structures(folders, tmp_path):
+def test_other_values_and_fewer_structures(folders, tmp_path, without_plots):
     predictions, references = folders
     for case in "abc":
         labels = np.where(np.isin(labels_of(), (1, 3)), 63, 0).astype(np.uint8)
@@ -275,7 +279,7 @@ def test_other_values_and_fewer_structures(folders, tmp_path):
     assert set(found) == {(case, "liver") for case in "abc"} and float(found["a", "liver"]["dice"]) == 1.0
 
 
-def test_lits_and_chaos_stand_in_json_and_page(folders, tmp_path):
+def test_lits_and_chaos_stand_in_json_and_page(folders, tmp_path, without_plots):
     assert run(folders, tmp_path, "--lits", "--chaos") == 0
     content = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
     assert content["lits"]["liver"]["dice_per_case"] == pytest.approx((1 + 17 / 18 + 1) / 3)
@@ -291,7 +295,7 @@ def test_page_shows_worst_cases_first_and_needs_nothing_from_outside(folders, tm
     for case in "abc":
         ct = np.where(labels_of() > 0, 110, -80).astype(np.int16)
         write(ct, references / f"{case}.nii.gz")
-    assert run(folders, tmp_path, "--images", str(references)) == 0
+    assert run(folders, tmp_path, "--images", str(references), pictures=3) == 0
     page = (tmp_path / "out" / "evaluation.html").read_text(encoding="utf-8")
     captions = re.findall(r"<figcaption><b>(\w+)</b>", page)
     assert captions == list("bac") + list("cba") + list("bac")
@@ -304,9 +308,11 @@ def test_page_shows_worst_cases_first_and_needs_nothing_from_outside(folders, tm
 
 def test_names_cannot_break_the_page(folders, tmp_path):
     predictions, references = folders
+    for case in "bc":
+        (references / f"{case}_label.nii.gz").unlink(), (predictions / f"{case}.nrrd").unlink()
     write(labels_of(), references / "x<b>&.nii.gz")
     write(labels_of(), predictions / "x<b>&.nii.gz")
-    assert run(folders, tmp_path) == 0
+    assert run(folders, tmp_path, "--structures", "liver", pictures=2) == 0
     page = (tmp_path / "out" / "evaluation.html").read_text(encoding="utf-8")
     assert "x<b>&" not in page and "x&lt;b&gt;&amp;" in page
 
@@ -368,7 +374,7 @@ def test_a_file_that_is_gone_is_a_failure_of_its_case(folders):
 
 
 @pytest.fixture
-def two_results(tmp_path):
+def two_results(tmp_path, without_plots):
     """Results A and B on eight cases: B draws the liver exactly, A misses a growing part; B has no case h, A
     has no case i."""
     truth = labels_of()
@@ -404,6 +410,8 @@ def test_compare_says_which_is_better(two_results, tmp_path, capsys):
     page = (tmp_path / "compared" / "comparison.html").read_text(encoding="utf-8")
     assert "B against A" in page and page.count("<svg") == 2 and "no difference shown" in page
     assert "1 case is in A only and left out" in page
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page)[:10]
+    assert heads[1:4] == ["A", "B", "Difference"] and heads[-1] == "p corrected"
 
 
 def test_table_and_json_compare_alike(two_results):
