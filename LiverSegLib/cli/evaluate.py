@@ -242,7 +242,7 @@ def _table(summaries: Tuple[Any, ...]) -> Table:
     from ..evaluation.html import number
     from ..evaluation.metrics import BY_KEY
 
-    shown = ("dice", "surface_dice", "assd_mm", "hd95_mm", "rvd_percent", "recall", "precision")
+    shown = ("dice", "surface_dice", "assd_mm", "hd95_mm", "recall", "precision")
     table = numbers_table("Means over the cases whose reference has the structure")
     for heading in ("", "Cases", *(_heading(BY_KEY[key]) for key in shown)):
         # the widest word of a heading is never cut

@@ -22,10 +22,6 @@ class Metric(NamedTuple):
     better: str
     definition: str
 
-    def goodness(self, value: float) -> float:
-        """The value so that higher is better."""
-        return value if self.better == "higher" else -abs(value) if self.better == "zero" else -value
-
 
 METRICS: Tuple[Metric, ...] = (
     Metric("dice", "Dice", "", 3, "higher", "2|A and B| / (|A| + |B|) (Dice 1945); 0 if one mask is empty."),
