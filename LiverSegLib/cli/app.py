@@ -11,8 +11,10 @@ from typer.core import TyperGroup
 from ..cancelling import wait_for_cancelled
 from ..errors import CancelledError, LiverSegError, UsageError, explain
 from .agree import agree
+from .compare import compare
 from .console import Console
 from .doctor import doctor
+from .evaluate import INCOMPLETE, evaluate
 from .explain import explain as explain_command
 from .export import export
 from .interrupts import CANCELLED
@@ -23,7 +25,19 @@ from .segment import segment
 from .series import series
 from .steatosis import steatosis
 
-COMMANDS = (segment, steatosis, explain_command, agree, series, mesh, models, export, doctor)
+COMMANDS = (
+    segment,
+    steatosis,
+    explain_command,
+    agree,
+    evaluate,
+    compare,
+    series,
+    mesh,
+    models,
+    export,
+    doctor,
+)
 """The subcommands, in the order in which the help lists them."""
 MODEL_COMMANDS: Dict[str, Callable[..., None]] = {"list": list_, "show": show, "add": add, "remove": remove}
 """What follows `liverseg models`."""
@@ -38,9 +52,10 @@ EXIT_CODES: Dict[int, str] = {
     6: "the device is not there, or its memory ran out",
     7: "results cannot be written",
     8: "the worker process failed",
+    INCOMPLETE: "results are written, but some cases took no part (`liverseg evaluate`)",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }
-"""Exit code -> meaning. Whatever the code other than 0, the commands that write files have written none."""
+"""Exit code -> meaning. Whatever the code other than 0 and 9, commands that write files have written none."""
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
 """Foot of every help page; the backspace keeps typer from rewrapping the lines."""

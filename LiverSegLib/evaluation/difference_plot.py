@@ -2,7 +2,7 @@
 
 import io
 from functools import partial
-from typing import TYPE_CHECKING, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, List, NamedTuple, Optional, Tuple
 from xml.etree import ElementTree
 
 from .agreement import BlandAltman, Interval
@@ -45,6 +45,9 @@ STYLE = {
 }
 """Settings of matplotlib: text stays text, and the same numbers give the same file."""
 
+NAMES = ("manual", "automatic")
+"""What the first and the second way are called unless others are named."""
+
 SVG = "http://www.w3.org/2000/svg"
 
 
@@ -58,8 +61,12 @@ class _Line(NamedTuple):
     dashed: bool
 
 
-def difference_plot(comparison: Comparison) -> str:
+def difference_plot(comparison: Comparison, names: Tuple[str, str] = NAMES) -> str:
     """Return the plot of automatic minus manual as the text of an SVG file.
+
+    Args:
+        comparison: the pairs.
+        names: what the first and the second way are called.
 
     The bias is a full line, the limits of agreement are dashed, the bands behind them are their confidence
     intervals. With a single case there is a point and no line. A point names its case when the mouse pointer
@@ -70,14 +77,14 @@ def difference_plot(comparison: Comparison) -> str:
 
     with matplotlib.style.context(["default", STYLE]):  # whatever the user's own settings are
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
-        _draw(figure, comparison)
+        _draw(figure, comparison, names)
         file = io.StringIO()
         unwritten = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", metadata=unwritten)
     return _described(file.getvalue(), comparison)
 
 
-def _draw(figure: "Figure", comparison: Comparison) -> None:
+def _draw(figure: "Figure", comparison: Comparison, names: Tuple[str, str]) -> None:
     quantity, lines = comparison.quantity, _lines(comparison.bland_altman)
     inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     axes = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, inner_width / WIDTH, inner_height / HEIGHT))
@@ -94,11 +101,13 @@ def _draw(figure: "Figure", comparison: Comparison) -> None:
         point(mean, difference, "o", gid=f"case-{number}")
     unit = f" ({quantity.unit})" if quantity.unit else ""
     axes.set_xlabel(f"Mean of both{unit}", labelpad=12)
-    axes.set_ylabel(f"Automatic − manual{unit}")
+    first, second = names
+    start = "Automatic" if names == NAMES else second
+    axes.set_ylabel(f"{start} − {first}{unit}")
     axes.yaxis.set_label_coords(24 / WIDTH, 0.5, transform=figure.transFigure)
     count = f"{len(means)} case" + "s" * (len(means) != 1)
     write = partial(axes.annotate, xycoords="axes fraction", textcoords="offset points")
-    title = f"{quantity.name}: automatic against manual"
+    title = f"{quantity.name}: {second} against {first}"
     write(title, (0, 1), (0, 34), size=19, weight="bold")
     write(f"Bland-Altman plot, {count}", (0, 1), (0, 14), color=SOFT)
     _write_captions(axes, lines, comparison)

@@ -16,10 +16,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import SimpleITK as sitk
-from metrics import assd_mm, dice, lesion_detection
 
 from LiverSegLib import Segmenter
 from LiverSegLib.errors import NoLiverError
+from LiverSegLib.evaluation.lesions import lesion_detection
+from LiverSegLib.evaluation.overlap import dice
+from LiverSegLib.evaluation.surface_distances import assd_mm
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 
 STRUCTURES = {"liver": (LIVER, TUMOUR), "spleen": (SPLEEN,), "liver tumour": (TUMOUR,)}

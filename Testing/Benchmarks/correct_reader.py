@@ -10,11 +10,12 @@ from typing import Callable, List, NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
 from correct_cases import Task
-from metrics import dice, surface_dice
 from scipy import ndimage
 
 from LiverSegLib.correct import Session
 from LiverSegLib.correct.targets import target_named
+from LiverSegLib.evaluation.overlap import dice
+from LiverSegLib.evaluation.surface_distances import surface_dice
 from LiverSegLib.images.grid import Box, bounding_box, grow_box
 from LiverSegLib.labels import TUMOUR
 from LiverSegLib.masks.components import component_sums, connected_components

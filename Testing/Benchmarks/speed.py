@@ -190,9 +190,8 @@ def _engine_figures(name: str, more: Dict[str, str]) -> Dict[str, Any]:
 
 def bench_parity() -> None:
     """The sample with each engine: Dice of labels and largest difference of probabilities to PyTorch's."""
-    from metrics import dice
-
     from LiverSegLib import Segmenter
+    from LiverSegLib.evaluation.overlap import dice
     from LiverSegLib.inference.devices import ENGINES, installed_engines
 
     print("\nThe sample with each engine, compared with PyTorch")
@@ -284,9 +283,8 @@ def _monai_starts(shape: Sequence[int], patch: Sequence[int], overlap: float) ->
 
 def bench_precision() -> None:
     """The automatic precision against float32 on the sample: time and agreement."""
-    from metrics import dice
-
     from LiverSegLib import Segmenter
+    from LiverSegLib.evaluation.overlap import dice
 
     print("\nPrecision on the CPU")
     masks = {}

@@ -5,12 +5,20 @@ import math
 
 import numpy as np
 import pytest
-from Benchmarks.metrics import assd_mm, dice, hd95_mm, lesion_detection, volume_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from LiverSegLib.errors import UsageError
+from LiverSegLib.evaluation.lesions import lesion_detection, pooled_detection
+from LiverSegLib.evaluation.overlap import Overlap, dice, volume_error
+from LiverSegLib.evaluation.surface_distances import (
+    SurfaceRule,
+    assd_mm,
+    hd95_mm,
+    surface_dice,
+    surface_distances,
+)
 
 MM = (1.0, 1.0, 1.0)
 
@@ -143,3 +151,88 @@ def test_wrong_arguments_are_refused():
         lesion_detection(CUBE, CUBE, MM, (10, 5))
     with pytest.raises(UsageError, match="between 0 and 1"):
         lesion_detection(CUBE, CUBE, MM, minimum_iou=2.0)
+
+
+# --- root mean square, maximum, other surface rules --------------------------------------------------------
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_all_surface_distances_agree_with_every_pair_of_surface_voxels(seed):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.random((5, 6, 7)) < 0.3 for _ in range(2))
+    a[2, 2, 2] = b[3, 3, 3] = True
+    spacing = tuple(rng.uniform(0.5, 4.0, 3))
+    points = []
+    for mask in (a, b):
+        inner = ndimage.binary_erosion(mask)  # beyond the array is outside
+        points.append(np.argwhere(mask & ~inner)[:, ::-1] * spacing)
+    every = np.linalg.norm(points[0][:, None] - points[1][None], axis=2)
+    ways = np.concatenate([every.min(axis=1), every.min(axis=0)])
+    found = surface_distances(a, b, spacing)
+    assert found.mean == pytest.approx(ways.mean())
+    assert found.root_mean_square == pytest.approx(np.sqrt((ways**2).mean()))
+    assert found.maximum == pytest.approx(ways.max())
+    assert found.percentile95 == pytest.approx(
+        max(np.percentile(every.min(axis=1), 95), np.percentile(every.min(axis=0), 95))
+    )
+    assert surface_dice(a, b, spacing, 1.0) == pytest.approx((ways <= 1.0).mean())
+
+
+def test_distances_of_a_moved_cube_are_the_way_it_moved():
+    moved = block((5, 5, 9), (15, 15, 19))
+    found = surface_distances(CUBE, moved, (1.5, 1.0, 1.0))
+    assert found.maximum == pytest.approx(6.0)  # four voxels of 1.5 mm along x
+    assert surface_distances(CUBE, block((9, 5, 5), (19, 15, 15)), (1.5, 1.0, 1.0)).maximum == 4.0
+
+
+def test_where_the_image_ends_a_surface_is_or_is_not():
+    full = np.ones((4, 4, 4), dtype=bool)
+    half = full.copy()
+    half[2:] = False
+    assert len(surface_distances(full, full, MM).from_first) == 56  # all but the inner eight
+    rule = SurfaceRule(border_is_outside=False)
+    assert surface_distances(full, half, MM, rule) is None  # the whole image has no surface in it
+    assert len(surface_distances(half, half, MM, rule).from_first) == 16  # the layer at the cut
+
+
+def test_edges_widen_the_surface_at_inner_corners():
+    mask = np.ones((3, 6, 6), dtype=bool)
+    mask[:, 3:, 3:] = False
+    mask = np.pad(mask, 3)
+    faces, edges = (surface_distances(mask, mask, MM, SurfaceRule(edges=edges)) for edges in (False, True))
+    structure = ndimage.generate_binary_structure(3, 2)
+    assert len(edges.from_first) == np.count_nonzero(mask & ~ndimage.binary_erosion(mask, structure))
+    assert len(edges.from_first) > len(faces.from_first)
+
+
+# --- pooled figures ----------------------------------------------------------------------------------------
+
+
+def test_overlaps_of_cases_add_up():
+    first, second = Overlap(10.0, 10.0, 10.0), Overlap(30.0, 10.0, 0.0)
+    assert (first + second).dice == pytest.approx(20 / 60) and first.relative_difference == 0.0
+    assert second.relative_difference == pytest.approx(-2 / 3) and second.jaccard == 0.0
+    assert Overlap(0.0, 5.0, 0.0).relative_difference is None
+
+
+def test_detections_of_cases_add_up():
+    one, other = lesion_detection(*lesion_masks(), MM), lesion_detection(CUBE, EMPTY, MM)
+    together = pooled_detection([one, other])
+    assert together.total.references == 4 and together.total.detected == 2
+    assert sum(item.references for item in together.by_size) == 4
+    assert pooled_detection([]) is None
+
+
+def test_f1_is_the_harmonic_mean():
+    found = lesion_detection(*lesion_masks(), MM).total
+    assert found.f1 == pytest.approx(2 / 3)
+    assert lesion_detection(EMPTY, EMPTY, MM).total.f1 is None
+    assert lesion_detection(CUBE, EMPTY, MM).total.f1 == 0.0
+    assert lesion_detection(EMPTY, CUBE, MM).total.f1 == 0.0
+
+
+def test_half_overlap_is_not_more_than_half():
+    reference, prediction = block((0, 0, 0), (2, 2, 2)), block((0, 0, 0), (4, 2, 2))
+    assert lesion_detection(reference, prediction, MM, minimum_iou=0.5).total.detected == 0
+    assert lesion_detection(reference, prediction, MM, minimum_iou=0.49).total.detected == 1
