@@ -22,7 +22,7 @@ from LiverSegLib.errors import ModelError
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.models import load_model
 from LiverSegLib.networks import build_network
-from LiverSegLib.training.losses import partial_loss
+from LiverSegLib.training.losses.partial import partial_loss
 from LiverSegLib.training.pack import PackedCase, read_pack
 from LiverSegLib.training.patches import label_positions, sample_patch
 from LiverSegLib.training.recipes import RECIPES, Recipe

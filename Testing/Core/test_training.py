@@ -19,7 +19,7 @@ from LiverSegLib.training import calibrate
 from LiverSegLib.training import train as trainer_module
 from LiverSegLib.training.augment import Augmentation
 from LiverSegLib.training.export import export_model
-from LiverSegLib.training.losses import class_groups, dice_loss, partial_loss
+from LiverSegLib.training.losses.partial import class_groups, dice_loss, partial_loss
 from LiverSegLib.training.pack import LEVELS, read_pack, to_levels, write_pack
 from LiverSegLib.training.patches import label_positions, sample_patch
 from LiverSegLib.training.recipes import RECIPES, Recipe
