@@ -1,0 +1,56 @@
+"""Noise, blur, low resolution, brightness, contrast and gamma, by MONAI's transforms."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from LiverSegLib.training.augmentation.options import AugmentationOptions, Variation
+
+
+def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.Generator) -> Tensor:
+    """An image with other noise, sharpness and grey values; all channels vary alike, but for the noise.
+
+    Args:
+        image: float32 (channel, spatial axes).
+        options: of the recipe.
+        rng: the source of all chance.
+    """
+    from monai import transforms
+
+    if _happens(options.noise, rng):
+        deviation = float(image.std(correction=0)) * rng.uniform(*options.noise.range)
+        noise = transforms.RandGaussianNoise(prob=1.0, std=deviation, sample_std=False)
+        image = _plain(noise.set_random_state(state=_state(rng))(image))
+    if _happens(options.blur, rng):
+        image = _plain(transforms.GaussianSmooth(sigma=rng.uniform(*options.blur.range))(image))
+    if _happens(options.brightness, rng):
+        image = _plain(transforms.StdShiftIntensity(factor=rng.uniform(*options.brightness.range))(image))
+    if _happens(options.contrast, rng):
+        factor = rng.uniform(*options.contrast.range) - 1
+        image = _plain(transforms.ScaleIntensityFixedMean(factor=factor, preserve_range=True)(image))
+    if _happens(options.low_resolution, rng):
+        share = rng.uniform(*options.low_resolution.range)
+        mode = "trilinear" if image.dim() == 4 else "bilinear"
+        image = _plain(
+            transforms.RandSimulateLowResolution(prob=1.0, zoom_range=(share, share), upsample_mode=mode)(
+                image
+            )
+        )
+    if _happens(options.gamma, rng):
+        gamma = rng.uniform(*options.gamma.range)
+        image = _plain(transforms.AdjustContrast(gamma=gamma, retain_stats=True)(image))
+    return image
+
+
+def _happens(variation: Variation, rng: np.random.Generator) -> bool:
+    return bool(rng.random() < variation.probability)
+
+
+def _state(rng: np.random.Generator) -> np.random.RandomState:
+    """MONAI's kind of generator, its seed drawn from ours."""
+    return np.random.RandomState(int(rng.integers(2**32)))
+
+
+def _plain(image: Tensor) -> Tensor:
+    """The float32 tensor without what MONAI keeps of its history."""
+    return (image.as_tensor() if hasattr(image, "as_tensor") else torch.as_tensor(image)).float()
