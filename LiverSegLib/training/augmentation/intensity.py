@@ -1,5 +1,7 @@
 """Noise, blur, low resolution, brightness, contrast and gamma, by MONAI's transforms."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,7 +22,8 @@ def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.G
     if _happens(options.noise, rng):
         deviation = float(image.std(correction=0)) * rng.uniform(*options.noise.range)
         noise = transforms.RandGaussianNoise(prob=1.0, std=deviation, sample_std=False)
-        image = _plain(noise.set_random_state(state=_state(rng))(image))
+        noise.set_random_state(state=_state(rng))
+        image = _plain(noise(image))
     if _happens(options.blur, rng):
         image = _plain(transforms.GaussianSmooth(sigma=rng.uniform(*options.blur.range))(image))
     if _happens(options.brightness, rng):
@@ -51,6 +54,6 @@ def _state(rng: np.random.Generator) -> np.random.RandomState:
     return np.random.RandomState(int(rng.integers(2**32)))
 
 
-def _plain(image: Tensor) -> Tensor:
+def _plain(image: Any) -> Tensor:
     """The float32 tensor without what MONAI keeps of its history."""
-    return (image.as_tensor() if hasattr(image, "as_tensor") else torch.as_tensor(image)).float()
+    return torch.as_tensor(image.as_tensor() if hasattr(image, "as_tensor") else image).float()
