@@ -5,8 +5,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from LiverSegLib.training.augmentation.options import AugmentationOptions, Variation
+
+BLUR_REACH = 4.0
+"""SDs at which MONAI cuts its Gaussian off."""
 
 
 def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.Generator) -> Tensor:
@@ -25,9 +29,10 @@ def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.G
         noise.set_random_state(state=_state(rng))
         image = _plain(noise(image))
     if _happens(options.blur, rng):
-        image = _plain(transforms.GaussianSmooth(sigma=rng.uniform(*options.blur.range))(image))
+        image = _blurred(image, rng.uniform(*options.blur.range))
     if _happens(options.brightness, rng):
-        image = _plain(transforms.StdShiftIntensity(factor=rng.uniform(*options.brightness.range))(image))
+        brighter = transforms.StdShiftIntensity(factor=rng.uniform(*options.brightness.range))
+        image = _plain(brighter(image.clone()))  # it writes into the image that it is given
     if _happens(options.contrast, rng):
         factor = rng.uniform(*options.contrast.range) - 1
         image = _plain(transforms.ScaleIntensityFixedMean(factor=factor, preserve_range=True)(image))
@@ -43,6 +48,16 @@ def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.G
         gamma = rng.uniform(*options.gamma.range)
         image = _plain(transforms.AdjustContrast(gamma=gamma, retain_stats=True)(image))
     return image
+
+
+def _blurred(image: Tensor, sigma: float) -> Tensor:
+    """MONAI's blur takes what lies beyond the image for 0, which leaves a frame; so its edge is continued."""
+    from monai.transforms import GaussianSmooth
+
+    axes, margin = image.dim() - 1, int(np.ceil(sigma * BLUR_REACH))
+    wide = functional.pad(image[None], [margin] * (2 * axes), mode="replicate")[0]
+    smooth = _plain(GaussianSmooth(sigma=sigma)(wide))
+    return smooth[(slice(None), *[slice(margin, -margin)] * axes)].contiguous()
 
 
 def _happens(variation: Variation, rng: np.random.Generator) -> bool:
