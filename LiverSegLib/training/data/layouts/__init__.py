@@ -1,7 +1,7 @@
 """The layouts of data sets that can be read, by name, and how a folder's layout is recognised."""
 
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.training.data.layouts.chaos import CHAOS_CT, CHAOS_MR
@@ -35,7 +35,12 @@ def layout_of(folder: Path) -> Layout:
         InputError: none or several; the sentence says what the folder holds, its details what each layout
             expects.
     """
-    found = [name for name, layout in LAYOUTS.items() if layout.recognised(folder)]
+    found: List[str] = []
+    for name, layout in LAYOUTS.items():
+        if layout.recognised(folder):
+            found.append(name)
+            if not name.startswith("chaos"):  # whose CT and MR lie in one folder; others lie alone
+                break
     if len(found) == 1:
         return LAYOUTS[found[0]]
     if found:
