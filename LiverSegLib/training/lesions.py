@@ -73,8 +73,8 @@ def _paint_one(
 ) -> bool:
     """Paint one lesion about ``centre`` (z, y, x), in place; False if none came out.
 
-    ``radius`` counts voxels along x, whose spacing is ``spacing`` mm; ``relative`` is that of each axis (z, y,
-    x) as a multiple of it.
+    ``radius`` counts voxels along x, whose spacing is ``spacing`` mm; ``relative`` is that of each axis, as a
+    multiple of it.
     """
     low = np.maximum(np.floor(centre - 1.9 * radius / relative - 2), 0).astype(int)
     high = np.minimum(np.ceil(centre + 1.9 * radius / relative + 3), label.shape).astype(int)

@@ -113,7 +113,7 @@ def moved(image: Tensor, label: Tensor, move: Move, patch: Sequence[int]) -> Tup
         image = _resampled(image, grid, "bilinear")
         label = _resampled(label.float(), grid, "nearest").round().to(torch.uint8)
     else:
-        image, label = _cut(image, move.shift, patch), _cut(label, move.shift, patch)
+        image, label = cut_middle(image, patch, move.shift), cut_middle(label, patch, move.shift)
     if move.flips:
         axes = [axis + 1 for axis in move.flips]
         image, label = image.flip(axes), label.flip(axes)
@@ -175,9 +175,9 @@ def _resampled(image: Tensor, grid: Tensor, mode: str) -> Tensor:
     return found.as_tensor() if hasattr(found, "as_tensor") else found
 
 
-def _cut(image: Tensor, shift: Sequence[int], patch: Sequence[int]) -> Tensor:
-    """The patch about the middle of (channel, *crop), moved by whole voxels as far as the crop reaches."""
-    for axis, (n, by) in enumerate(zip(patch, shift), start=1):
+def cut_middle(image: Tensor, patch: Sequence[int], shift: Optional[Sequence[int]] = None) -> Tensor:
+    """The patch in the middle of (channel, *crop), moved by whole voxels as far as the crop reaches."""
+    for axis, (n, by) in enumerate(zip(patch, shift or [0] * len(patch)), start=1):
         room = int(image.shape[axis]) - n
         image = image.narrow(axis, min(max(room // 2 + by, 0), room), n)
     return image

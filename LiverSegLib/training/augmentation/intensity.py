@@ -1,10 +1,16 @@
 """Noise, blur, low resolution, brightness, contrast and gamma, by MONAI's transforms."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from LiverSegLib.training.augmentation.options import AugmentationOptions, Variation
+
+BLUR_REACH = 4.0
+"""SDs at which MONAI cuts its Gaussian off."""
 
 
 def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.Generator) -> Tensor:
@@ -20,11 +26,13 @@ def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.G
     if _happens(options.noise, rng):
         deviation = float(image.std(correction=0)) * rng.uniform(*options.noise.range)
         noise = transforms.RandGaussianNoise(prob=1.0, std=deviation, sample_std=False)
-        image = _plain(noise.set_random_state(state=_state(rng))(image))
+        noise.set_random_state(state=_state(rng))
+        image = _plain(noise(image))
     if _happens(options.blur, rng):
-        image = _plain(transforms.GaussianSmooth(sigma=rng.uniform(*options.blur.range))(image))
+        image = _blurred(image, rng.uniform(*options.blur.range))
     if _happens(options.brightness, rng):
-        image = _plain(transforms.StdShiftIntensity(factor=rng.uniform(*options.brightness.range))(image))
+        brighter = transforms.StdShiftIntensity(factor=rng.uniform(*options.brightness.range))
+        image = _plain(brighter(image.clone()))  # it writes into the image that it is given
     if _happens(options.contrast, rng):
         factor = rng.uniform(*options.contrast.range) - 1
         image = _plain(transforms.ScaleIntensityFixedMean(factor=factor, preserve_range=True)(image))
@@ -42,6 +50,16 @@ def vary_intensity(image: Tensor, options: AugmentationOptions, rng: np.random.G
     return image
 
 
+def _blurred(image: Tensor, sigma: float) -> Tensor:
+    """MONAI's blur takes what lies beyond the image for 0, which leaves a frame; so its edge is continued."""
+    from monai.transforms import GaussianSmooth
+
+    axes, margin = image.dim() - 1, int(np.ceil(sigma * BLUR_REACH))
+    wide = functional.pad(image[None], [margin] * (2 * axes), mode="replicate")[0]
+    smooth = _plain(GaussianSmooth(sigma=sigma)(wide))
+    return smooth[(slice(None), *[slice(margin, -margin)] * axes)].contiguous()
+
+
 def _happens(variation: Variation, rng: np.random.Generator) -> bool:
     return bool(rng.random() < variation.probability)
 
@@ -51,6 +69,6 @@ def _state(rng: np.random.Generator) -> np.random.RandomState:
     return np.random.RandomState(int(rng.integers(2**32)))
 
 
-def _plain(image: Tensor) -> Tensor:
+def _plain(image: Any) -> Tensor:
     """The float32 tensor without what MONAI keeps of its history."""
-    return (image.as_tensor() if hasattr(image, "as_tensor") else torch.as_tensor(image)).float()
+    return torch.as_tensor(image.as_tensor() if hasattr(image, "as_tensor") else image).float()

@@ -27,8 +27,10 @@ from LiverSegLib.training.data.reading import case_files, read_case
 
 VERSION = 1
 """Raised when what is stored, or how it is prepared, changes."""
-KEPT_OPEN = 32
-"""Cases that a process keeps mapped."""
+KEPT_MB = 256.0
+"""Memory that a process keeps small cases in; a large one, which is mapped, counts as MAPPED_MB."""
+MAPPED_MB = 1.0
+"""Arrays from this size on are mapped instead of read. A map holds a file open, of which there may be few."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class CaseStore:
             return self._open[key]
         stored = self._read(key) or self._make(case, key)
         self._open[key] = stored
-        while len(self._open) > KEPT_OPEN:
+        while len(self._open) > 1 and sum(map(_cost_mb, self._open.values())) > KEPT_MB:
             self._open.popitem(last=False)
         return stored
 
@@ -176,8 +178,15 @@ class CaseStore:
 
 
 def _mapped(path: Path) -> np.ndarray:
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    large = path.stat().st_size >= MAPPED_MB * 2**20
+    array: np.ndarray = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
     return array
+
+
+def _cost_mb(stored: StoredCase) -> float:
+    """What keeping a case costs."""
+    arrays = (stored.prepared.image, stored.prepared.label)
+    return sum(MAPPED_MB if isinstance(a, np.memmap) else a.nbytes / 2**20 for a in arrays)
 
 
 def _triple(values: List[float]) -> Tuple[float, float, float]:

@@ -157,8 +157,8 @@ class PatchOptions(Options):
         centres: chance of each place to centre on: names of structures, "label" (any of them), "anywhere".
             A place that a case lacks gives its chance to the others. Only their proportions count.
         jitter: how far the voxel chosen may lie from the patch's centre, as a share of half the patch.
-        empty: share of the patches that may be without any label; others are drawn again until they have
-            one, where the case has.
+        empty: share of the patches that may be without any label; others are drawn again, from another case
+            where this one has no label, until they have one.
     """
 
     size: Tuple[int, ...]

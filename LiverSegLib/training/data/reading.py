@@ -21,6 +21,9 @@ from LiverSegLib.training.data.stacks import (
     unzipped,
 )
 
+HEADER_READERS = {".png": "PNGImageIO", ".nii.gz": "NiftiImageIO", ".nii": "NiftiImageIO"}
+"""Ending -> reader of ITK, which else tries one after the other."""
+
 
 def read_case(case: Case, structures: Sequence[str]) -> Tuple[List[sitk.Image], np.ndarray]:
     """The channels of a case's image, and its label.
@@ -164,6 +167,9 @@ def _header_size(path: Path) -> Optional[Tuple[int, ...]]:
         return None
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    kind = next((io for ending, io in HEADER_READERS.items() if path.name.lower().endswith(ending)), "")
+    if kind:
+        reader.SetImageIO(kind)
     reader.LoadPrivateTagsOff()
     reader.ReadImageInformation()
     size = tuple(reader.GetSize())

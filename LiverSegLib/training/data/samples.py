@@ -18,7 +18,7 @@ Sample = Dict[str, Any]
 """``image`` float32 (channel, *patch), ``label`` uint8 (1, *patch), ``annotated`` bool (structures,),
 ``spacing`` float32 (x, y, z) mm, ``id`` text."""
 EMPTY_TRIES = 20
-"""How often a patch without a label is drawn again."""
+"""How often a patch, or a case, without a label is drawn again."""
 
 
 class Augments(Protocol):
@@ -76,6 +76,7 @@ class SampleSet(Dataset):
         self._structures = tuple(structures)
         self._patches = patches
         self._augmentation = augmentation
+        self._any_labels = any(case.label is not None for case in cases)
         self._seed = seed
         self._length = length
         self._chances = _chances(cases)
@@ -97,8 +98,13 @@ class SampleSet(Dataset):
         if not 0 <= index < self._length:
             raise IndexError(index)
         rng = np.random.default_rng([self._seed, index])
+        needs_label = self._any_labels and rng.random() >= self._patches.empty
         case, stored = self._draw(rng)
-        sample = self._patch(case, stored, rng)
+        for _ in range(EMPTY_TRIES):
+            if stored.positions or not needs_label:
+                break
+            case, stored = self._draw(rng)
+        sample = self._patch(case, stored, rng, needs_label)
         if self._augmentation is not None:
             sample = self._augmentation(sample, rng)
         return sample
@@ -126,20 +132,19 @@ class SampleSet(Dataset):
                 self._broken[case.id] = str(error)
                 check_broken(len(self._cases), tuple(self._broken.items()), "the training data")
 
-    def _patch(self, case: Case, stored: StoredCase, rng: np.random.Generator) -> Sample:
+    def _patch(self, case: Case, stored: StoredCase, rng: np.random.Generator, needs_label: bool) -> Sample:
         size = list(self._patches.size)
         if self._augmentation is not None:
             size = list(self._augmentation.enlarged(self._patches.size))
         flat = len(size) == 2
         box = [1, *size] if flat else size
         prepared = stored.prepared
-        may_be_empty = not stored.positions or rng.random() < self._patches.empty
         for _ in range(EMPTY_TRIES):
             first = place_of(
                 prepared.label.shape, stored.positions, self._structures, self._patches, box, rng
             )
             label = cut(prepared.label[None], first, box, [0])
-            if may_be_empty or label.any():
+            if not needs_label or not stored.positions or label.any():
                 break
         image = cut(prepared.image, first, box, prepared.outside)
         if flat:

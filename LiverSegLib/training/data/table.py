@@ -64,8 +64,9 @@ def _read_source(source: SourceOptions) -> CaseTable:
     if layout is None:
         names = ", ".join(["auto", *LAYOUTS])
         raise InputError(f"The layout {source.layout} is not known; there are {names}.")
-    listed = [case for case in layout.cases(folder, source) if _chosen(case, source)]
-    _check_names(source, {case.id for case in layout.cases(folder, source)})
+    there = layout.cases(folder, source)
+    _check_names(source, {case.id for case in there})
+    listed = [case for case in there if _chosen(case, source)]
     if not source.labels:
         listed = [replace(case, label=None, annotated=(), values=(), split="unlabelled") for case in listed]
     problems = [(case, header_problem(case)) for case in listed]

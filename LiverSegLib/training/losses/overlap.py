@@ -26,7 +26,8 @@ def dice(compared: Compared, options: LossOptions) -> Tensor:
         include_background=True, reduction="none", batch=options.batch_dice,
         smooth_nr=options.smooth, smooth_dr=options.smooth,
     )  # fmt: skip
-    return _mean_over_known(loss(part.probabilities, part.target).flatten(1), part.known)
+    values = loss(part.probabilities, part.target).flatten().reshape(-1, part.known.shape[1])
+    return _mean_over_known(values, part.known)
 
 
 def generalised_dice(compared: Compared, options: LossOptions) -> Tensor:
@@ -60,8 +61,8 @@ def tversky(compared: Compared, options: LossOptions) -> Tensor:
         include_background=True, reduction="none", batch=options.batch_dice, alpha=options.tversky_alpha,
         beta=options.tversky_beta, smooth_nr=options.smooth, smooth_dr=options.smooth,
     )  # fmt: skip
-    values = loss(part.probabilities, part.target)
-    return _mean_over_known(values[None] if options.batch_dice else values, part.known)
+    values = loss(part.probabilities, part.target).reshape(-1, part.known.shape[1])
+    return _mean_over_known(values, part.known)
 
 
 def exponential_logarithmic(compared: Compared, options: LossOptions) -> Tensor:

@@ -83,6 +83,9 @@ def structure_name(word: str, *, of_liver: bool) -> str:
     if name in {"liver tumor", "liver lesion", "liver lesions", "liver tumors"}:
         return LIVER_TUMOUR
     side = re.fullmatch(r"(.+) (left|right)", name)
+    joined = re.fullmatch(r"(left|right)(kidney|lung|surrenalgland)", name)
+    if joined:
+        return " ".join(joined.groups())
     return f"{side.group(2)} {side.group(1)}" if side else name
 
 
