@@ -107,8 +107,8 @@ train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours o
 	  echo "train needs labelled scans: make train DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@mkdir -p runs
 	@[ -f runs/pack.npz ] || $(BIN)/python -m LiverSegLib.training.pack "$(DATA)" runs/pack.npz
-	@$(BIN)/python -m LiverSegLib.training.train locate runs/pack.npz runs/locate
-	@$(BIN)/python -m LiverSegLib.training.train segment runs/pack.npz runs/segment
+	@$(BIN)/liverseg train bundled-locate --run runs/locate
+	@$(BIN)/liverseg train bundled-segment --run runs/segment
 	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
 	  --card LiverSegLib/training/default-card.json
 	@$(BIN)/liverseg export Resources/Models/default

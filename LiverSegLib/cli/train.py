@@ -100,7 +100,7 @@ def require_training() -> None:
     missing = [name for name in ("torch", *LIBRARIES) if importlib.util.find_spec(name) is None]
     if missing:
         raise LiverSegError(
-            f'Training needs the Python package{"s" * (len(missing) > 1)} {", ".join(missing)}: '
+            f"Training needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}: "
             'pip install "liverseg[train]".'
         )
 

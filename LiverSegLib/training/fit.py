@@ -109,7 +109,9 @@ def train(
     early = step < recipe.training.steps
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
-    return Outcome(run, step, recipe.training.steps, stopped if early else "", seconds, module.found, data.facts)
+    return Outcome(
+        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, data.facts
+    )
 
 
 def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Recipe, run: RunFolder) -> None:
@@ -192,9 +194,7 @@ def start_weights(network: torch.nn.Module, start: str) -> Dict[str, torch.Tenso
         stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
         found = dict(model.state_dict(stage))
     own = network.state_dict()
-    fitting = {
-        name: value for name, value in found.items() if name in own and own[name].shape == value.shape
-    }
+    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
     if not fitting:
         raise ModelError(f"None of the weights of {start} fit the recipe's network.")
     return {**own, **{name: value.to(own[name].dtype) for name, value in fitting.items()}}

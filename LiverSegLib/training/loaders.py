@@ -89,7 +89,14 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
         intensity=recipe.intensity, spacing=recipe.preparation.spacing,
     )  # fmt: skip
     samples = SampleSet(
-        train, recipe.structures, recipe.preparation, recipe.patches, augmentation, recipe.seed, ENDLESS, cache
+        train,
+        recipe.structures,
+        recipe.preparation,
+        recipe.patches,
+        augmentation,
+        recipe.seed,
+        ENDLESS,
+        cache,
     )
     known = set(recipe.structures)
     validating = [case for case in split.val if case.label is not None and known & set(case.annotated)]

@@ -28,7 +28,9 @@ class PackSamples(Dataset):
 
     def __init__(self, cases: Sequence[PackedCase], recipe: Recipe, length: int) -> None:
         if recipe.pack is None or recipe.structures not in (tuple(STRUCTURES), tuple(STRUCTURES)[:2]):
-            raise InputError(f"A pack has the structures {', '.join(STRUCTURES)}, the last of which may be left out.")
+            raise InputError(
+                f"A pack has the structures {', '.join(STRUCTURES)}, the last of which may be left out."
+            )
         merge = len(recipe.structures) < TUMOUR
         self._cases = [_without_tumours(case) if merge else case for case in cases]
         seed = recipe.seed

@@ -80,7 +80,9 @@ class RunFolder:
                     "folder with --run, or train with the recipe as it was."
                 )
         elif self.path.exists() and any(self.path.iterdir()):
-            raise InputError(f"The folder {self.path} holds something else than a run; please choose another.")
+            raise InputError(
+                f"The folder {self.path} holds something else than a run; please choose another."
+            )
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             dump_recipe(recipe, self.recipe)

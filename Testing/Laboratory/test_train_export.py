@@ -29,11 +29,11 @@ PLANAR = {
         "n_conv_per_stage": [1, 1], "n_conv_per_stage_decoder": [1],
     },
 }  # fmt: skip
-TRAINED = {"steps": 60, "learning_rate": 0.01, "log_every": 30, "accelerator": "cpu"}
+TRAINED = {"steps": 40, "learning_rate": 0.01, "log_every": 30, "accelerator": "cpu"}
 ZSCORE = {"scheme": "zscore", "clip": [-200, 300]}
 
 KINDS = {
-    "3d-window": {"training": {**TRAINED, "average": 0.9}},
+    "3d-window": {"training": {**TRAINED, "average": 0.8}},
     "2d-zscore": {
         "network": PLANAR, "patches": {"size": [24, 24]}, "preparation": {"spacing": None, "intensity": ZSCORE},
         "training": {**TRAINED, "batch": 4},
@@ -85,13 +85,13 @@ def test_the_product_finds_what_the_validation_found(data, tmp_path, kind):
 
     result = Segmenter(model=str(tmp_path / "model"), device="cpu").segment(str(path))
     liver = np.isin(expected[:, ::-1, ::-1] if recipe.preparation.orientation == "RAS" else expected, (1, 3))
-    drawn = np.isin(result.mask, (1, 3))
+    drawn = np.isin(sitk.GetArrayFromImage(result.labels), (1, 3))
     assert drawn.any() and (drawn & ~liver).mean() < 0.02, "clean-up fills holes, and adds nothing else"
 
 
 def test_another_spacing_than_the_networks_comes_back_to_the_scans_voxels(data, tmp_path):
     recipe, run = trained(data, tmp_path / "run", preparation={"spacing": [7.0, 6.0, 9.0]},
-                          training={**TRAINED, "steps": 80})  # fmt: skip
+                          training={**TRAINED, "steps": 100})  # fmt: skip
     export_run(run, tmp_path / "model")
     networks = load_foreign(load_model(str(tmp_path / "model")), choose_devices("cpu"))
     scan = sitk.ReadImage(str(data / "c3.nii.gz"))
@@ -120,7 +120,11 @@ def test_the_card_is_filled_from_the_run(data, tmp_path):
     assert (manifest.name, manifest.version, manifest.pipeline) == ("made-up-liver", "2.1.0", "laboratory")
     assert [(d.name, d.cases, d.licence) for d in manifest.training_data] == [("made-up", 3, "CC0")]
     assert written["stages"][0]["training"]["steps"] == 3
-    assert written["recipe"]["seed"] == recipe.seed and set(written["made_with"]) >= {"torch", "monai", "lightning"}
+    assert written["recipe"]["seed"] == recipe.seed and set(written["made_with"]) >= {
+        "torch",
+        "monai",
+        "lightning",
+    }
     rows = manifest.accuracy.table
     assert [row["case"] for row in rows] == ["c3", "c4", "mean"]
     means = [row["Dice, liver"] for row in rows]

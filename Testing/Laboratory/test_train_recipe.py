@@ -59,7 +59,9 @@ def test_changes_are_yaml_and_reach_any_depth(tmp_path):
     assert content(tmp_path)["training"]["steps"] == 6, "the values given were changed"
 
 
-@pytest.mark.parametrize("change", ["training.steps", "=3", "training..steps=3", "seed.x=3", "training.steps=[3"])
+@pytest.mark.parametrize(
+    "change", ["training.steps", "=3", "training..steps=3", "seed.x=3", "training.steps=[3"]
+)
 def test_a_change_that_cannot_be_read_is_refused(tmp_path, change):
     with pytest.raises(InputError):
         overridden(content(tmp_path), [change])

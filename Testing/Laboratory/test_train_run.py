@@ -68,7 +68,9 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(data, tmp_path, way):
     if "average" in WAYS[way]:
         assert same(one["current_model_state"], other["current_model_state"])
         assert not same(one["state_dict"], one["current_model_state"])
-    for group, again in zip(one["optimizer_states"][0]["state"].values(), other["optimizer_states"][0]["state"].values()):
+    for group, again in zip(
+        one["optimizer_states"][0]["state"].values(), other["optimizer_states"][0]["state"].values()
+    ):
         assert all(torch.equal(group[key], again[key]) for key in group if torch.is_tensor(group[key]))
     assert RunFolder(tmp_path / "whole").losses() == RunFolder(tmp_path / "parts").losses()
 
@@ -85,7 +87,11 @@ def test_workers_change_nothing(data, tmp_path):
 def test_a_run_that_validates_in_between_learns_the_same(data, tmp_path):
     weights = []
     for every in (0, 2):
-        recipe = check_recipe(content(data, validation={"every": every}, training={"steps": 4, "average": 0.9, "accelerator": "cpu"}))
+        recipe = check_recipe(
+            content(
+                data, validation={"every": every}, training={"steps": 4, "average": 0.9, "accelerator": "cpu"}
+            )
+        )
         found = train(recipe, tmp_path / str(every))
         assert [row.id for row in found.validation] == ["c3", "c4"]
         weights.append(state(tmp_path / str(every))["state_dict"])
@@ -148,8 +154,14 @@ def test_a_run_stops_where_the_validation_no_longer_gains(data, tmp_path):
 def test_another_recipe_does_not_go_on_in_a_run(data, tmp_path):
     train(check_recipe(content(data, training={"steps": 1, "accelerator": "cpu"})), tmp_path / "run")
     with pytest.raises(InputError, match="another training.learning_rate"):
-        train(check_recipe(content(data, training={"steps": 1, "learning_rate": 0.5, "accelerator": "cpu"})), tmp_path / "run")
-    longer = train(check_recipe(content(data, training={"steps": 2, "accelerator": "cpu", "workers": 1})), tmp_path / "run")
+        train(
+            check_recipe(content(data, training={"steps": 1, "learning_rate": 0.5, "accelerator": "cpu"})),
+            tmp_path / "run",
+        )
+    longer = train(
+        check_recipe(content(data, training={"steps": 2, "accelerator": "cpu", "workers": 1})),
+        tmp_path / "run",
+    )
     assert longer.step == 2
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("x")
@@ -185,7 +197,12 @@ def test_weights_to_start_from_are_taken_as_far_as_they_fit(data, tmp_path):
 
 
 def test_layers_learn_at_their_own_rates_and_frozen_ones_not_at_all(data, tmp_path):
-    training = {"steps": 2, "learning_rate": 0.01, "rates": {"stem": 0, "encoder.0": 0.1}, "accelerator": "cpu"}
+    training = {
+        "steps": 2,
+        "learning_rate": 0.01,
+        "rates": {"stem": 0, "encoder.0": 0.1},
+        "accelerator": "cpu",
+    }
     recipe = check_recipe(content(data, training=training))
     start = {name: value.clone() for name, value in SegmentationModule(recipe).network.state_dict().items()}
     groups = rate_groups(recipe.training, SegmentationModule(recipe).network.named_parameters())

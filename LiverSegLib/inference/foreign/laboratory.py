@@ -19,7 +19,9 @@ from LiverSegLib.models import Intensity
 Check = Callable[[], None]
 
 
-def laboratory_region(shape: Sequence[int], spacing: Sequence[float], wanted: Sequence[float]) -> NetworkRegion:
+def laboratory_region(
+    shape: Sequence[int], spacing: Sequence[float], wanted: Sequence[float]
+) -> NetworkRegion:
     """The network's grid over a part of a scan.
 
     Args:
