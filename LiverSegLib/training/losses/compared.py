@@ -109,6 +109,7 @@ def compare(
         )
     if int(label.max()) > count:
         raise InputError(f"A label holds the value {int(label.max())}; the recipe names {count} structures.")
+    annotated = annotated.to(scores.device)
     if softmax:
         return _compare_softmax(scores.float(), label[:, 0].long(), annotated, parent)
     return _compare_sigmoid(scores.float(), label[:, 0].long(), annotated, parent)
