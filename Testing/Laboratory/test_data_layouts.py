@@ -224,6 +224,15 @@ def test_ircadb_knows_that_a_liver_without_a_mask_of_tumors_has_none(
     assert cases_of(tmp_path)["3Dircadb1.4"].annotated == ("liver", "liver tumour")
 
 
+def test_a_mask_with_other_slices_than_the_image_is_refused(
+    tmp_path: Path, ircadb_masks: Dict[str, np.ndarray]
+) -> None:
+    patient = ircadb(tmp_path, ircadb_masks)
+    (patient / "MASKS_DICOM" / "liver" / "image_3").unlink()
+    with pytest.raises(InputError, match="mask liver has other slices"):
+        label_of(cases_of(tmp_path)["3Dircadb1.4"])
+
+
 # --- TotalSegmentator
 
 

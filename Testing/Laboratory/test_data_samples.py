@@ -199,6 +199,25 @@ def test_augmentation_gets_the_larger_crop_and_the_items_own_chance(folder: Path
     assert same(items[5], samples(folder, augmentation=Enlarges())[5])
 
 
+def test_the_larger_crop_has_the_chosen_voxel_in_its_middle(folder: Path) -> None:
+    """Even where it hangs over the image on all sides, as most crops do in an image this small."""
+    how = PatchOptions(size=(3, 3, 3), centres={"spleen": 1}, jitter=0)
+    items = samples(folder, cases=[cases_of(folder)[0]], patches=how, augmentation=Keeps())
+    for k in range(40):
+        assert items[k]["label"].shape == (1, 11, 11, 11)
+        assert items[k]["label"][0, 5, 5, 5] == 2
+
+
+class Keeps(Enlarges):
+    """Asks for four voxels more on each side, and keeps them."""
+
+    def enlarged(self, patch: Sequence[int]) -> Sequence[int]:
+        return [length + 8 for length in patch]
+
+    def __call__(self, sample: Dict[str, Any], rng: np.random.Generator) -> Dict[str, Any]:
+        return sample
+
+
 # --- what is annotated
 
 

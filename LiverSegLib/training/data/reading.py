@@ -17,6 +17,7 @@ from LiverSegLib.training.data.stacks import (
     in_slice_order,
     png_files,
     read_dicom,
+    read_planes,
     read_pngs,
     unzipped,
 )
@@ -112,11 +113,7 @@ def _mask(path: Path, image: sitk.Image, names: List[str]) -> np.ndarray:
     """A mask, any number but 0 inside, (z, y, x) in the image's order."""
     if path.is_file():
         return _volume(path, image)
-    found, slices = read_dicom(path)
-    array = sitk.GetArrayFromImage(found)
-    if set(slices) != set(names):
-        raise InputError(f"The mask {path.name} has other slices than the image.")
-    return array[[slices.index(name) for name in names]]
+    return read_planes(path, names)
 
 
 def _volume(path: Path, image: sitk.Image) -> np.ndarray:

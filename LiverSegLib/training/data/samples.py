@@ -133,21 +133,19 @@ class SampleSet(Dataset):
                 check_broken(len(self._cases), tuple(self._broken.items()), "the training data")
 
     def _patch(self, case: Case, stored: StoredCase, rng: np.random.Generator, needs_label: bool) -> Sample:
-        size = list(self._patches.size)
-        if self._augmentation is not None:
-            size = list(self._augmentation.enlarged(self._patches.size))
-        flat = len(size) == 2
-        box = [1, *size] if flat else size
-        prepared = stored.prepared
+        """A crop of a case, as large as the augmentation wants it, its middle where the patch is to be."""
+        prepared, patch = stored.prepared, self._patches.size
+        wanted = patch if self._augmentation is None else self._augmentation.enlarged(patch)
+        size, box = ([1, *each] if len(each) == 2 else list(each) for each in (patch, wanted))
+        shape = prepared.label.shape
         for _ in range(EMPTY_TRIES):
-            first = place_of(
-                prepared.label.shape, stored.positions, self._structures, self._patches, box, rng
-            )
-            label = cut(prepared.label[None], first, box, [0])
-            if not needs_label or not stored.positions or label.any():
+            first = place_of(shape, stored.positions, self._structures, self._patches, size, rng)
+            if not needs_label or not stored.positions or cut(prepared.label[None], first, size, [0]).any():
                 break
+        first = tuple(start - (large - small) // 2 for start, large, small in zip(first, box, size))
+        label = cut(prepared.label[None], first, box, [0])
         image = cut(prepared.image, first, box, prepared.outside)
-        if flat:
+        if len(patch) == 2:
             image, label = image[:, 0], label[:, 0]
         return _sample(case, self._structures, image, label, prepared.spacing)
 

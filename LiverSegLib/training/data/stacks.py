@@ -90,6 +90,31 @@ def read_dicom(folder: Path) -> Tuple[sitk.Image, List[str]]:
     return read_stack(slices, stack_geometry(slices)), [Path(item.path).stem for item in slices]
 
 
+def read_planes(folder: Path, names: List[str]) -> np.ndarray:
+    """The values of DICOM files, (z, y, x), by name; where they lie does not matter.
+
+    Args:
+        folder: searched deeply.
+        names: stems of the files, along z.
+
+    Raises:
+        InputError: the files have other names, or one is damaged.
+    """
+    files = {Path(path).stem: path for path in dicom.walk(str(folder))}
+    if set(files) != set(names):
+        raise InputError(f"The mask {folder.name} has other slices than the image.")
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    planes = []
+    for name in names:
+        reader.SetFileName(files[name])
+        try:
+            planes.append(sitk.GetArrayFromImage(reader.Execute()).squeeze())
+        except RuntimeError as error:
+            raise InputError(f"The mask {folder.name} has a damaged file, {name}.", str(error)) from error
+    return np.stack(planes)
+
+
 def in_slice_order(names: List[str], paths: List[Path]) -> List[Path]:
     """The picture of each slice of a series: by equal names, else the k-th file by name of both.
 
