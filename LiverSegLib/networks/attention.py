@@ -119,8 +119,8 @@ def voxels_left(size: Any, factor: int) -> int:
 
 class AttentionGate(nn.Module):
     """A skip connection times a number from 0 to 1 for each voxel, from it and what comes from below (Oktay
-    et al. 2018, arXiv:1804.03999); both on the same grid, as MONAI's AttentionBlock, but with the network's norm
-    where that has batch normalisation alone."""
+    et al. 2018, arXiv:1804.03999); both on the same grid, as MONAI's AttentionBlock, but with the network's
+    norm where that has batch normalisation alone."""
 
     def __init__(self, style: Style, skip: int, below: int) -> None:
         super().__init__()

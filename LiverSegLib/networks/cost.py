@@ -29,11 +29,11 @@ class Cost:
         patch: (z, y, x) or (y, x) in voxels.
         parameters: weights that training changes.
         flops_per_voxel: of the whole network in evaluation, over the voxels of the patch; multiply and add
-            are two. Convolutions, transposed convolutions and matrix products are counted, norms and activations
-            are not.
+            are two. Convolutions, transposed convolutions and matrix products are counted, norms and
+            activations are not.
         training_bytes: an estimate for float32 with Adam: weights, gradients, moments, and the activations
-            that PyTorch saves for the backward pass, each counted once. What convolutions need while they run and
-            what the framework needs comes on top.
+            that PyTorch saves for the backward pass, each counted once. What convolutions need while they
+            run and what the framework needs comes on top.
     """
 
     dimensions: int

@@ -8,11 +8,19 @@ from LiverSegLib.errors import ModelError
 from LiverSegLib.networks import (
     block_unet,
     cascade,
+    conv_lstm_unet,
+    dense_unet,
+    hybrid_dense_unet,
+    ki_unet,
     limits,
+    modified_unet,
     monai_by_name,
     monai_transformers,
+    nested_unet,
+    recurrent_unet,
     slices,
     unet_3d,
+    vnet,
 )
 from LiverSegLib.networks.architecture import Architecture
 from LiverSegLib.networks.residual_unet import ResidualUNet
@@ -32,6 +40,14 @@ FAMILIES: Tuple[Tuple[Architecture, ...], ...] = (
     unet_3d.ARCHITECTURES,
     monai_by_name.ARCHITECTURES,
     monai_transformers.ARCHITECTURES,
+    modified_unet.ARCHITECTURES,
+    vnet.ARCHITECTURES,
+    dense_unet.ARCHITECTURES,
+    hybrid_dense_unet.ARCHITECTURES,
+    recurrent_unet.ARCHITECTURES,
+    conv_lstm_unet.ARCHITECTURES,
+    ki_unet.ARCHITECTURES,
+    nested_unet.ARCHITECTURES,
     slices.ARCHITECTURES,
     cascade.ARCHITECTURES,
 )

@@ -161,13 +161,13 @@ ARCHITECTURES: Tuple[Architecture, ...] = (
         "UNETR", unetr, (3, 2), "Hatamizadeh et al. 2022, doi:10.1109/WACV51458.2022.00181", "MONAI",
         paper_parameters=92_580_000,
         note="For images of at most image_size (96 if not given): larger ones are refused with a sentence,"
-        " smaller ones padded."
-        " 92.79 million weights with the paper's 14 classes, 0.2 % more. An ONNX graph holds for that size alone.",
+        " smaller ones padded. 92.79 million weights with the paper's 14 classes, 0.2 % more. An ONNX graph"
+        " holds for that size alone.",
     ),
     Architecture(
         "SwinUNETR", swin_unetr, (3, 2), "Hatamizadeh et al. 2022, doi:10.1007/978-3-031-08999-2_22", "MONAI",
         paper_parameters=61_980_000,
-        note="Images are padded to multiples of 32."
-        " 62.20 million weights with the paper's 4 channels and 3 classes, 0.4 % more. An ONNX graph holds for one size alone.",
+        note="Images are padded to multiples of 32. 62.20 million weights with the paper's 4 channels and 3"
+        " classes, 0.4 % more. An ONNX graph holds for one size alone.",
     ),
 )  # fmt: skip

@@ -32,6 +32,13 @@ ALL = [_case(name, axes) for name, known in LABORATORY.items() for axes in known
 DEEP = [
     _case(name, axes) for name in small_networks.DEEP for axes in LABORATORY[name].dimensions
 ]  # fmt: skip
+EXPORTED = [
+    pytest.param(*case.values, id=case.id, marks=[*case.marks, pytest.mark.slow])
+    if case.values in (("SwinUNETR", 3), ("VNetMONAI", 3), ("UNETR", 3))
+    else case
+    for case in ALL
+]
+"""Graphs of the largest networks take seconds to write."""
 every_network = pytest.mark.parametrize(("name", "dimensions"), ALL)
 
 
@@ -99,7 +106,7 @@ def test_deep_supervision_gives_a_list_finest_first_in_training_only(name, dimen
     assert torch.is_tensor(network.eval()(image))
 
 
-@every_network
+@pytest.mark.parametrize(("name", "dimensions"), EXPORTED)
 def test_the_onnx_graph_of_tiles_gives_what_pytorch_gives(name, dimensions):
     network = small(name, dimensions).eval()
     edge = small_networks.EXPORTED_AT.get(name)
