@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence, Tuple
 from torch import Tensor, nn
 
 from LiverSegLib.networks.architecture import Architecture
-from LiverSegLib.networks.parts import AnySizeNetwork, Layers, check_ends, numbers, resized, whole
+from LiverSegLib.networks.parts import AnySizeNetwork, Layers, check_ends, numbers, scaled, whole
 from LiverSegLib.networks.unet_blocks import MAX_WIDTH
 
 MAX_ENLARGEMENTS = 4
@@ -33,17 +33,23 @@ class Step(nn.Module):
         """(batch, in, spatial axes) -> (batch, out, spatial axes * 2 or / 2)."""
         x = self.conv(x)
         if self.larger:
-            return self.after(resized(x, [2 * int(n) for n in x.shape[2:]], self.layers))
+            return self.after(scaled(x, 2.0, self.layers))
         return self.after(self.pool(x))
 
 
 class CrossResidual(nn.Module):
     """Cross residual feature block: to each branch a convolution of the other's features is added, brought to
-    its size by linear interpolation."""
+    its size by linear interpolation.
 
-    def __init__(self, layers: Layers, channels: int) -> None:
+    Args:
+        layers: of the network.
+        channels: of both branches.
+        ratio: of their sizes.
+    """
+
+    def __init__(self, layers: Layers, channels: int, ratio: int) -> None:
         super().__init__()
-        self.layers = layers
+        self.layers, self.ratio = layers, float(ratio)
         self.of_small, self.of_large = (
             nn.Sequential(
                 layers.convolution(channels, channels, 3, 1, 1, bias=layers.norm == "none"),
@@ -55,8 +61,8 @@ class CrossResidual(nn.Module):
 
     def forward(self, small: Tensor, large: Tensor) -> Tuple[Tensor, Tensor]:
         """Features of the U-Net's branch and of the other, (batch, c, spatial axes) each, and back."""
-        to_small = resized(self.of_large(large), [int(n) for n in small.shape[2:]], self.layers)
-        to_large = resized(self.of_small(small), [int(n) for n in large.shape[2:]], self.layers)
+        to_small = scaled(self.of_large(large), 1 / self.ratio, self.layers)
+        to_large = scaled(self.of_small(small), self.ratio, self.layers)
         return small + to_small, large + to_large
 
 
@@ -117,12 +123,12 @@ class KiUNet(AnySizeNetwork):
         widths = numbers("features", given, MAX_WIDTH, count=(1, MAX_ENLARGEMENTS))
         stride = dimensions - 1 if stem_stride is None else whole("stem_stride", stem_stride, 1, 2)
         super().__init__(out_channels, (stride * 2 ** len(widths),) * dimensions)
-        self.layers = layers
+        self.layers, self.stride = layers, stride
         self.stem = nn.Identity() if stride == 1 else layers.convolution(in_channels, in_channels, 3, 2, 1)
         self.small = Branch(layers, in_channels, widths, larger=False)
         self.large = Branch(layers, in_channels, widths, larger=True)
-        crossings = (*widths, *widths[-2::-1])
-        self.crossings = nn.ModuleList(CrossResidual(layers, width) for width in crossings)
+        levels = [(width, 4**step) for step, width in enumerate(widths, 1)]
+        self.crossings = nn.ModuleList(CrossResidual(layers, *level) for level in (*levels, *levels[-2::-1]))
         self.head = layers.convolution((widths[0] + 1) // 2, out_channels, 1)
 
     def encoded(self, image: Tensor) -> List[Tuple[Tensor, Tensor]]:
@@ -146,7 +152,7 @@ class KiUNet(AnySizeNetwork):
                 small, large = crossings[step](small, large)
                 small, large = small + skip[0], large + skip[1]
         logits = self.head(small + large)
-        return resized(logits, [int(n) for n in image.shape[2:]], self.layers)
+        return logits if self.stride == 1 else scaled(logits, float(self.stride), self.layers)
 
 
 ARCHITECTURES: Tuple[Architecture, ...] = (

@@ -146,19 +146,17 @@ def on_slices(network: Callable[[Tensor], Tensor], volume: Tensor) -> Tensor:
 
 def slices_of(volume: Tensor) -> Tensor:
     """(batch, c, z, y, x) -> (batch * z, c, y, x), the slices of a volume in turn."""
-    channels, _, height, width = (int(n) for n in volume.shape[1:])
-    return volume.permute(0, 2, 1, 3, 4).reshape(-1, channels, height, width)
+    return volume.permute(0, 2, 1, 3, 4).flatten(0, 1)
 
 
 def stacked(slices: Tensor, depth: int) -> Tensor:
     """Undo ``slices_of``: (batch * depth, c, y, x) -> (batch, c, depth, y, x)."""
-    channels, height, width = (int(n) for n in slices.shape[1:])
-    return slices.reshape(-1, depth, channels, height, width).permute(0, 2, 1, 3, 4)
+    return slices.unflatten(0, (-1, depth)).permute(0, 2, 1, 3, 4)
 
 
-def resized(image: Tensor, size: Sequence[int], layers: Layers) -> Tensor:
-    """(batch, c, spatial axes) linearly interpolated to another size."""
-    return functional.interpolate(image, size=list(size), mode=layers.linear, align_corners=False)
+def scaled(image: Tensor, factor: float, layers: Layers) -> Tensor:
+    """(batch, c, spatial axes) linearly interpolated to ``factor`` times its size."""
+    return functional.interpolate(image, scale_factor=factor, mode=layers.linear, align_corners=False)
 
 
 def choice(name: str, value: Any, choices: Sequence[Any]) -> None:

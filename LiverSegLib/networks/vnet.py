@@ -43,19 +43,16 @@ class Up(nn.Module):
 
     def __init__(self, layers: Layers, channels: Tuple[int, int], kernel: Sizes, stride: Sizes) -> None:
         super().__init__()
-        self.starts = [(edge - step) // 2 for edge, step in zip(kernel, stride)]
-        self.stride = stride
+        surplus = [edge - step for edge, step in zip(kernel, stride)]
+        ends = [n // 2 - n for n in surplus]
+        self.place = [slice(n // 2, end if end else None) for n, end in zip(surplus, ends)]
         bias = layers.norm == "none"
         self.conv = layers.transposed(*channels, kernel, stride, bias=bias)
         self.after = nn.Sequential(layers.normalised(channels[1]), layers.active(channels[1]))
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, spatial axes) -> (batch, out, spatial axes * stride)."""
-        place = [
-            slice(start, start + int(n) * step)
-            for start, n, step in zip(self.starts, x.shape[2:], self.stride)
-        ]
-        return self.after(self.conv(x)[(..., *place)])
+        return self.after(self.conv(x)[(..., *self.place)])
 
 
 class ResidualStage(nn.Module):
