@@ -1,4 +1,4 @@
-"""``liverseg export``: a model of a training run; or ONNX graphs of a model, for engines other than PyTorch."""
+"""``liverseg export``: a model of a training run; or a model's graphs, for engines other than PyTorch."""
 
 from pathlib import Path
 from typing import Annotated, Any, Dict, Optional

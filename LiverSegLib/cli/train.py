@@ -48,13 +48,15 @@ def train(
     ] = None,
     fast_dev_run: Annotated[
         bool,
-        typer.Option("--fast-dev-run", help="Two steps and one validation case, to see that all works; nothing is kept."),
+        typer.Option(
+            "--fast-dev-run", help="Two steps and one validation case to see that all works; nothing is kept."
+        ),
     ] = False,
     show_augmentation: Annotated[
         Optional[int],
         typer.Option(
             "--show-augmentation", metavar="N", min=1,
-            help="Do not train: write a picture of N samples as the network would see them.",
+            help="Do not train: write a picture of N samples before and after augmentation.",
         ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the ready recipes.")] = False,
@@ -117,9 +119,14 @@ def _list(console: Console) -> None:
 
 
 def _show_augmentation(console: Console, recipe: "Recipe", folder: Path, count: int) -> None:
-    from ..training.augmentation_pictures import write_samples
+    from ..training.augmentation.picture import show_augmentation
+    from ..training.loaders import samples_with_original
 
-    file = write_samples(recipe, folder, count)
+    file = folder.parent / f"{recipe.name}-augmentation.png"
+    with tempfile.TemporaryDirectory() as elsewhere:
+        samples = samples_with_original(recipe, Path(elsewhere))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        show_augmentation(samples, file, count, structures=recipe.structures)
     console.answer({"file": str(file.absolute())})
     facts = Facts()
     facts.add_row("Picture", str(file.absolute()))

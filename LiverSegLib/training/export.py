@@ -4,8 +4,8 @@
         [--accuracy ACCURACY.json]
 
 RUNS holds one run a stage (``locate`` and ``segment``), trained by the recipes bundled-locate and
-bundled-segment; the averaged weights are written as float16. With the pack it was trained from, the segmenter is
-calibrated first.
+bundled-segment; the averaged weights are written as float16. With the pack it was trained from, the
+segmenter is calibrated first.
 """
 
 import argparse

@@ -97,9 +97,7 @@ def _space(recipe: Recipe) -> Dict[str, Any]:
     x, y, z = (step is None for step in wanted)
     kept = KEPT_SPACING.get((x, y, z))
     if kept is None:
-        raise InputError(
-            "A model can keep the scan's spacing along z alone, or along all axes; see preparation."
-        )
+        raise InputError("A model can keep the scan's spacing along z alone or along all axes.")
     validation = recipe.validation
     own = pipeline_of(recipe) == LABORATORY
     return {

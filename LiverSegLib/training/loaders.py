@@ -7,9 +7,11 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.training.augmentation.build import build_augmentation
+from LiverSegLib.training.augmentation.build import Augmentation, build_augmentation
+from LiverSegLib.training.augmentation.picture import WithOriginal
 from LiverSegLib.training.case import Case
 from LiverSegLib.training.data import SampleSet, read_cases, split_cases, whole_case
+from LiverSegLib.training.data.samples import Augments
 from LiverSegLib.training.pack import read_pack
 from LiverSegLib.training.pack_samples import PackSamples
 from LiverSegLib.training.recipe import Recipe
@@ -84,25 +86,43 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
     split = split_cases(table.cases, recipe.data.split, run.split)
     train = [case for case in split.train if case.label is not None]
     cache = Path(recipe.data.cache).expanduser() if recipe.data.cache else run.path / "cache"
-    augmentation = build_augmentation(
-        recipe.augmentation, recipe.dimensions, recipe.structures, recipe.patches.size,
-        intensity=recipe.intensity, spacing=recipe.preparation.spacing,
-    )  # fmt: skip
-    samples = SampleSet(
-        train,
-        recipe.structures,
-        recipe.preparation,
-        recipe.patches,
-        augmentation,
-        recipe.seed,
-        ENDLESS,
-        cache,
-    )
+    samples = _samples(recipe, train, cache, _augmentation(recipe))
     known = set(recipe.structures)
     validating = [case for case in split.val if case.label is not None and known & set(case.annotated)]
     validating = validating[: recipe.validation.cases]
     parts = {"train": train, "validation": validating, "test": split.test, "unlabelled": split.unlabelled}
     return RunData(samples, WholeCases(validating, recipe, cache), _facts(parts, dict(table.broken)))
+
+
+def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
+    """Samples that keep the patch as it was before it was augmented, for pictures.
+
+    Args:
+        recipe: what would be trained.
+        folder: for prepared cases.
+
+    Raises:
+        InputError: the recipe trains on a pack, or its data cannot be used.
+    """
+    if recipe.pack is not None:
+        raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
+    split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
+    train = [case for case in split.train if case.label is not None]
+    return _samples(recipe, train, folder, WithOriginal(_augmentation(recipe)))
+
+
+def _augmentation(recipe: Recipe) -> Augmentation:
+    return build_augmentation(
+        recipe.augmentation, recipe.dimensions, recipe.structures, recipe.patches.size,
+        intensity=recipe.intensity, spacing=recipe.preparation.spacing,
+    )  # fmt: skip
+
+
+def _samples(recipe: Recipe, cases: Sequence[Case], cache: Path, augmentation: Augments) -> SampleSet:
+    return SampleSet(
+        cases, recipe.structures, recipe.preparation, recipe.patches, augmentation, recipe.seed, ENDLESS,
+        cache,
+    )  # fmt: skip
 
 
 def _packed(recipe: Recipe) -> RunData:

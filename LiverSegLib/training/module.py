@@ -1,4 +1,4 @@
-"""The network in training, as Lightning drives it: loss, optimizer, figures of a batch and of a validation."""
+"""The network in training, as Lightning drives it: loss, optimizer, figures of batches and validations."""
 
 import itertools
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple

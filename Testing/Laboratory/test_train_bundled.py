@@ -1,4 +1,4 @@
-"""The bundled models' recipes train as the loop that trained version 1.2.0 did, and become a model of two stages."""
+"""The bundled models' recipes train as the loop that trained version 1.2.0 did; their runs become a model."""
 
 import json
 
@@ -19,7 +19,8 @@ OLD_LOSSES = {
     "segment": (2.264369010925293, 2.227233648300171, 2.2066307067871094),
     "locate": (2.081472158432007, 2.1376850605010986, 2.0709211826324463),
 }
-"""Losses of the first three steps of the loop before Lightning, on the pack below, seed 3, one thread, bfloat16."""
+"""Losses of the first three steps of the loop before Lightning, on the pack below: seed 3, one thread,
+bfloat16."""
 TOLERANCE = 2e-3
 """bfloat16 rounds otherwise on other processors, and the weights of the second step differ by it."""
 PATCH = {"segment": [32, 32, 32], "locate": [16, 32, 32]}

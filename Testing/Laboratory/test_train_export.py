@@ -35,8 +35,8 @@ ZSCORE = {"scheme": "zscore", "clip": [-200, 300]}
 KINDS = {
     "3d-window": {"training": {**TRAINED, "average": 0.8}},
     "2d-zscore": {
-        "network": PLANAR, "patches": {"size": [24, 24]}, "preparation": {"spacing": None, "intensity": ZSCORE},
-        "training": {**TRAINED, "batch": 4},
+        "network": PLANAR, "patches": {"size": [24, 24]},
+        "preparation": {"spacing": None, "intensity": ZSCORE}, "training": {**TRAINED, "batch": 4},
     },
     "sigmoid": {"activation": "sigmoid", "loss": "bce + dice", "training": TRAINED},
     "nnunet-way": {
@@ -44,7 +44,9 @@ KINDS = {
                         "intensity": {"scheme": "ct-percentile", "clip": [-160, 240], "mean": 40, "std": 90}},
         "training": TRAINED,
     },
-    "nonzero-crop": {"preparation": {"crop": "nonzero"}, "patches": {"size": [16, 24, 24]}, "training": TRAINED},
+    "nonzero-crop": {
+        "preparation": {"crop": "nonzero"}, "patches": {"size": [16, 24, 24]}, "training": TRAINED,
+    },
 }  # fmt: skip
 """Sections of recipes, each of which goes another way from a scan to labels."""
 

@@ -168,7 +168,8 @@ def test_dice_loss_counts_tumours_as_liver_too():
 
 
 SMALL = [
-    "network.arguments={channels: [4, 8], blocks: [1, 1], fold: 2}", "pack.spacing=4.0", "patches.size=[16, 24, 32]",
+    "network.arguments={channels: [4, 8], blocks: [1, 1], fold: 2}", "pack.spacing=4.0",
+    "patches.size=[16, 24, 32]",
     "training.accelerator=cpu", "training.precision=32-true", "training.warmup=1", "training.log_every=5",
 ]  # fmt: skip
 

@@ -48,8 +48,8 @@ def test_what_is_missing_is_named(tmp_path):
 def test_changes_are_yaml_and_reach_any_depth(tmp_path):
     values = overridden(
         content(tmp_path),
-        ["training.steps=7", "training.learning_rate=1e-4", "patches.size=[8, 8]", "loss.include_background=true",
-         "network.arguments.channels=[4, 8]", "data.split.val=0.5"],
+        ["training.steps=7", "training.learning_rate=1e-4", "patches.size=[8, 8]",
+         "loss.include_background=true", "network.arguments.channels=[4, 8]", "data.split.val=0.5"],
     )  # fmt: skip
     recipe = check_recipe(values)
     assert recipe.training.steps == 7 and recipe.training.learning_rate == 1e-4

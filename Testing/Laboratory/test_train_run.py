@@ -22,6 +22,11 @@ def data(tmp_path_factory):
     return data_folder(tmp_path_factory.mktemp("data") / "made-up")
 
 
+def recipe_of(data, training, **sections):
+    """A small recipe for the CPU."""
+    return check_recipe(content(data, training={"accelerator": "cpu", **training}, **sections))
+
+
 def state(run):
     return torch.load(RunFolder(run).last, weights_only=True)
 
@@ -53,9 +58,8 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_was_stopped_ends_with_the_same_weights(data, tmp_path, way):
-    training = {"steps": 5, "learning_rate": 0.01, "checkpoint_every": 100, "log_every": 1, "accelerator": "cpu",
-                **WAYS[way]}  # fmt: skip
-    recipe = check_recipe(content(data, training=training, data={"cache": str(tmp_path / "c")}))
+    training = {"steps": 5, "learning_rate": 0.01, "checkpoint_every": 100, "log_every": 1, **WAYS[way]}
+    recipe = recipe_of(data, training, data={"cache": str(tmp_path / "c")})
     whole = train(recipe, tmp_path / "whole")
     first = train(recipe, tmp_path / "parts", stop=after(2))
     assert (whole.step, first.step, first.stopped) == (5, 2, "asked")
@@ -78,7 +82,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(data, tmp_path, way):
 def test_workers_change_nothing(data, tmp_path):
     weights = []
     for workers in (0, 2):
-        recipe = check_recipe(content(data, training={"steps": 3, "workers": workers, "accelerator": "cpu"}))
+        recipe = recipe_of(data, {"steps": 3, "workers": workers})
         train(recipe, tmp_path / str(workers))
         weights.append(state(tmp_path / str(workers))["state_dict"])
     assert same(*weights)
@@ -88,9 +92,7 @@ def test_a_run_that_validates_in_between_learns_the_same(data, tmp_path):
     weights = []
     for every in (0, 2):
         recipe = check_recipe(
-            content(
-                data, validation={"every": every}, training={"steps": 4, "average": 0.9, "accelerator": "cpu"}
-            )
+            content(data, validation={"every": every}, training={"steps": 4, "average": 0.9})
         )
         found = train(recipe, tmp_path / str(every))
         assert [row.id for row in found.validation] == ["c3", "c4"]
@@ -99,8 +101,8 @@ def test_a_run_that_validates_in_between_learns_the_same(data, tmp_path):
 
 
 def test_a_run_learns_and_its_best_validation_is_kept(data, tmp_path):
-    recipe = check_recipe(content(data, seed=5, training={"steps": 60, "learning_rate": 0.01, "log_every": 10, "accelerator": "cpu"},
-                                  validation={"every": 20}))  # fmt: skip
+    training = {"steps": 60, "learning_rate": 0.01, "log_every": 10}
+    recipe = recipe_of(data, training, seed=5, validation={"every": 20})
     found = train(recipe, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
     losses = run.losses()
@@ -116,18 +118,20 @@ def test_nothing_is_written_outside_the_run(data, tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     before = set(data.rglob("*"))
-    train(check_recipe(content(data, training={"steps": 1, "accelerator": "cpu"})), tmp_path / "run")
+    train(recipe_of(data, {"steps": 1}), tmp_path / "run")
     assert not list((tmp_path / "here").iterdir()) and set(data.rglob("*")) == before
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"cache", "checkpoints", "data.json", "log.jsonl", "recipe.yaml", "split.json", "tensorboard",
-                     "validation.json"}  # fmt: skip
+    assert names == {
+        "cache", "checkpoints", "data.json", "log.jsonl", "recipe.yaml", "split.json", "tensorboard",
+        "validation.json",
+    }  # fmt: skip
     assert not list((tmp_path / "run").rglob("*.part"))
 
 
 def test_tensorboard_has_losses_dice_and_a_picture(data, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    recipe = check_recipe(content(data, training={"steps": 4, "log_every": 2, "accelerator": "cpu"}))
+    recipe = recipe_of(data, {"steps": 4, "log_every": 2})
     train(recipe, tmp_path / "run")
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
@@ -138,7 +142,7 @@ def test_tensorboard_has_losses_dice_and_a_picture(data, tmp_path):
 
 
 def test_the_time_that_is_allowed_ends_a_run_with_a_checkpoint(data, tmp_path):
-    recipe = check_recipe(content(data, training={"steps": 10**6, "minutes": 0.0001, "accelerator": "cpu"}))
+    recipe = recipe_of(data, {"steps": 10**6, "minutes": 0.0001})
     started = time.monotonic()
     found = train(recipe, tmp_path / "run")
     assert found.stopped == "time" and 1 <= found.step < 1000 and time.monotonic() - started < 60
@@ -146,20 +150,20 @@ def test_the_time_that_is_allowed_ends_a_run_with_a_checkpoint(data, tmp_path):
 
 
 def test_a_run_stops_where_the_validation_no_longer_gains(data, tmp_path):
-    training = {"steps": 50, "learning_rate": 1e-12, "early_stopping": 2, "accelerator": "cpu"}
-    found = train(check_recipe(content(data, training=training, validation={"every": 1})), tmp_path / "run")
+    training = {"steps": 50, "learning_rate": 1e-12, "early_stopping": 2}
+    found = train(recipe_of(data, training, validation={"every": 1}), tmp_path / "run")
     assert found.stopped == "no gain" and found.step == 3
 
 
 def test_another_recipe_does_not_go_on_in_a_run(data, tmp_path):
-    train(check_recipe(content(data, training={"steps": 1, "accelerator": "cpu"})), tmp_path / "run")
+    train(recipe_of(data, {"steps": 1}), tmp_path / "run")
     with pytest.raises(InputError, match="another training.learning_rate"):
         train(
-            check_recipe(content(data, training={"steps": 1, "learning_rate": 0.5, "accelerator": "cpu"})),
+            recipe_of(data, {"steps": 1, "learning_rate": 0.5}),
             tmp_path / "run",
         )
     longer = train(
-        check_recipe(content(data, training={"steps": 2, "accelerator": "cpu", "workers": 1})),
+        recipe_of(data, {"steps": 2, "accelerator": "cpu", "workers": 1}),
         tmp_path / "run",
     )
     assert longer.step == 2
@@ -170,7 +174,7 @@ def test_another_recipe_does_not_go_on_in_a_run(data, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_named(data, tmp_path):
-    recipe = check_recipe(content(data, training={"steps": 2, "accelerator": "cpu"}))
+    recipe = recipe_of(data, {"steps": 2})
     train(recipe, tmp_path / "run", stop=after(1))
     RunFolder(tmp_path / "run").last.write_bytes(b"no checkpoint")
     with pytest.raises(InputError, match="last.ckpt is damaged"):
@@ -184,10 +188,10 @@ def test_a_folder_without_data_is_refused_before_anything_is_written(tmp_path):
 
 
 def test_weights_to_start_from_are_taken_as_far_as_they_fit(data, tmp_path):
-    first = check_recipe(content(data, training={"steps": 1, "accelerator": "cpu"}))
+    first = recipe_of(data, {"steps": 1})
     train(first, tmp_path / "first")
-    begun = check_recipe(content(data, structures=["liver"], training={
-        "steps": 1, "learning_rate": 1e-30, "start": str(tmp_path / "first"), "accelerator": "cpu"}))  # fmt: skip
+    training = {"steps": 1, "learning_rate": 1e-30, "start": str(tmp_path / "first")}
+    begun = recipe_of(data, training, structures=["liver"])
     train(begun, tmp_path / "second")
     one, other = (run_weights(RunFolder(tmp_path / name)) for name in ("first", "second"))
     assert torch.equal(one["stem.0.weight"], other["stem.0.weight"])
@@ -203,7 +207,7 @@ def test_layers_learn_at_their_own_rates_and_frozen_ones_not_at_all(data, tmp_pa
         "rates": {"stem": 0, "encoder.0": 0.1},
         "accelerator": "cpu",
     }
-    recipe = check_recipe(content(data, training=training))
+    recipe = recipe_of(data, training)
     start = {name: value.clone() for name, value in SegmentationModule(recipe).network.state_dict().items()}
     groups = rate_groups(recipe.training, SegmentationModule(recipe).network.named_parameters())
     assert sorted(round(group["lr"], 9) for group in groups) == [0.001, 0.01]
@@ -231,9 +235,11 @@ def test_processes_take_turns_at_the_samples():
 @pytest.mark.parametrize(
     ("schedule", "step", "factor"),
     [
-        ("constant", 90, 1.0), ("poly", 0, 1.0), ("poly", 50, 0.5**0.9), ("poly", 100, 0.0), ("cosine", 50, 0.5),
-        ("cosine", 100, 0.0), ("linear-end", 60, 1.0), ("linear-end", 85, 0.5), ("linear-end", 100, 0.0),
-        ("one-cycle", 0, 0.04), ("one-cycle", 30, 1.0), ("one-cycle", 65, 0.500002), ("one-cycle", 100, 4e-6),
+        ("constant", 90, 1.0), ("poly", 0, 1.0), ("poly", 50, 0.5**0.9), ("poly", 100, 0.0),
+        ("cosine", 50, 0.5), ("cosine", 100, 0.0), ("linear-end", 60, 1.0),
+        ("linear-end", 85, 0.5), ("linear-end", 100, 0.0),
+        ("one-cycle", 0, 0.04),
+        ("one-cycle", 30, 1.0), ("one-cycle", 65, 0.500002), ("one-cycle", 100, 4e-6),
     ],
 )  # fmt: skip
 def test_schedules_have_their_published_values(schedule, step, factor):
@@ -258,6 +264,6 @@ def test_the_rate_rises_while_it_warms_up():
 
 
 def test_lightning_says_nothing(data, tmp_path, capfd):
-    train(check_recipe(content(data, training={"steps": 1, "accelerator": "cpu"})), tmp_path / "run")
+    train(recipe_of(data, {"steps": 1}), tmp_path / "run")
     said = capfd.readouterr()
     assert said.out == "" and said.err == ""
