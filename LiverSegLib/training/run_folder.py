@@ -72,7 +72,10 @@ class RunFolder:
             InputError: another recipe was trained there, or the folder holds something else.
             OutputError: it cannot be written.
         """
-        if self.recipe.exists():
+        if self.recipe.exists() and not self.last.exists():  # it never came to a checkpoint: begin anew
+            for file in (self.split, self.log, self.validation, self.best):
+                file.unlink(missing_ok=True)
+        elif self.recipe.exists():
             difference = first_difference(read_recipe(self.recipe), recipe)
             if difference:
                 raise InputError(
