@@ -21,21 +21,25 @@ from .interrupts import CANCELLED
 from .mesh import mesh
 from .models import list_, models, show
 from .models_add import add, remove
+from .networks import networks
 from .segment import segment
 from .series import series
 from .steatosis import steatosis
+from .train import train
 
 COMMANDS = (
     segment,
     steatosis,
     explain_command,
     agree,
-    evaluate,
-    compare,
     series,
     mesh,
     models,
+    train,
     export,
+    evaluate,
+    compare,
+    networks,
     doctor,
 )
 """The subcommands, in the order in which the help lists them."""

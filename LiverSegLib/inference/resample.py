@@ -59,16 +59,20 @@ def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check
 
     Slices are thinned first where they lie more than twice as close as needed, to spare time on long scans.
     """
-    z, y, x = region.box
+    return resample_box(volume.array[region.box], region, check)
+
+
+def resample_box(part: np.ndarray, region: NetworkRegion, check: Optional[Check] = None) -> np.ndarray:
+    """The same of the voxels (z, y, x) in the region's box alone."""
     stride = max(1, int(region.steps[0] // 2)) if region.steps[0] >= 4 else 1
-    first_line = min((stride - 1) // 2, z.stop - z.start - 1)
-    scan = volume.array[z.start + first_line : z.stop : stride, y, x]
+    first_line = min((stride - 1) // 2, len(part) - 1)
+    scan = part[first_line::stride]
     # Kept slice i is the box's slice first_line + i * stride.
     shift = 0.5 - (0.5 + first_line) / stride
     along_z = axis_weights(len(scan), region.steps[0] / stride, region.shape[0], shift)
     along_y, along_x = (
-        AxisWeights(axis_weights(part.stop - part.start, step, count))
-        for part, step, count in zip(region.box[1:], region.steps[1:], region.shape[1:])
+        AxisWeights(axis_weights(before, step, count))
+        for before, step, count in zip(part.shape[1:], region.steps[1:], region.shape[1:])
     )
     found = np.zeros(region.shape, np.float32)
     per_slab = max(1, SLAB_VOXELS // max(1, scan[0].size))

@@ -6,9 +6,9 @@ from typing import Any, Dict, Mapping, Tuple
 from LiverSegLib.labels import LABELS
 from LiverSegLib.models.fields import Rule, is_list, is_number, spelt
 
-LIVERSEG, NNUNET, MONAI = "liverseg", "nnunet", "monai"
-PIPELINES = (LIVERSEG, NNUNET, MONAI)
-"""Whose way from a scan to labels a model was trained for."""
+LIVERSEG, NNUNET, MONAI, LABORATORY = "liverseg", "nnunet", "monai", "laboratory"
+PIPELINES = (LIVERSEG, NNUNET, MONAI, LABORATORY)
+"""Whose way from a scan to labels a model was trained for; "laboratory": one of LiverSeg's own recipes."""
 PARTS = tuple(f"part{number}" for number in range(1, 10))
 """Networks side by side, each for some of the structures (TotalSegmentator); where two claim a voxel, the
 later one has it."""

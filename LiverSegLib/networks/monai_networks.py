@@ -25,14 +25,27 @@ def build(name: str, arguments: Mapping[str, Any]) -> Any:
         ModelError: MONAI is not installed.
         TypeError, ValueError: it cannot be built with these arguments.
     """
-    try:
-        from monai.networks import nets
-    except ImportError as error:
-        raise ModelError(Sentence("model.needs-monai", network=name), str(error)) from error
+    nets = nets_of_monai(name)
     network = getattr(nets, name)(**arguments)
     network.out_channels = int(arguments["out_channels"])
     network.size_multiple = 1  # the bundle says how large tiles are
     return network
+
+
+def nets_of_monai(network: str) -> Any:
+    """The module of MONAI's networks.
+
+    Args:
+        network: which needs it, for the sentence.
+
+    Raises:
+        ModelError: MONAI is not installed.
+    """
+    try:
+        from monai.networks import nets
+    except ImportError as error:
+        raise ModelError(Sentence("model.needs-monai", network=network), str(error)) from error
+    return nets
 
 
 def architectures() -> Dict[str, Callable[..., Any]]:

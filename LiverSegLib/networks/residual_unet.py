@@ -13,8 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LiverSegLib.networks import limits
+from LiverSegLib.networks.architecture import on_padded
+
 NEGATIVE_SLOPE = 0.01
 EPSILON = 1e-5
+MAX_LEVELS = 12
+MAX_BLOCKS = 64
+"""More than any network has that fits a graphics card."""
 
 
 class InstanceNorm(nn.Module):
@@ -105,7 +111,8 @@ class ResidualUNet(nn.Module):
     ) -> None:
         super().__init__()
         blocks = tuple(blocks) if blocks is not None else (1,) * len(channels)
-        _check(dimensions, channels, blocks, fold)
+        limits.ends(in_channels, out_channels, dimensions, (3,))
+        _check(channels, blocks, fold)
         cell = fold**3
         self.fold = fold
         self.out_channels = out_channels
@@ -129,7 +136,12 @@ class ResidualUNet(nn.Module):
             self.head = nn.Conv3d(channels[0] + in_channels * cell, out_channels * cell, 3, 1, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Image (batch, in, z, y, x), each size a multiple of ``size_multiple`` -> logits, same grid."""
+        """Image (batch, in, z, y, x) -> logits, same grid; padded where no multiple of ``size_multiple``."""
+        scores = on_padded(self._on_multiples, image, self.size_multiple)
+        assert torch.is_tensor(scores)
+        return scores
+
+    def _on_multiples(self, image: Tensor) -> Tensor:
         folded = fold_voxels(image, self.fold)
         skips, x = [], self.stem(folded)
         for level in self.encoder:
@@ -164,14 +176,11 @@ def unfold_voxels(x: Tensor, factor: int) -> Tensor:
     return cells.reshape(batch, channels, *(n * factor for n in size))
 
 
-def _check(dimensions: int, channels: Sequence[int], blocks: Sequence[int], fold: int) -> None:
-    if dimensions != 3:
-        raise ValueError(f"dimensions must be 3, not {dimensions!r}")
+def _check(channels: Sequence[int], blocks: Sequence[int], fold: int) -> None:
     if fold not in (1, 2):
         raise ValueError(f"fold must be 1 or 2, not {fold!r}")
-    if not channels or any(int(width) < 1 for width in channels):
-        raise ValueError(f"channels must be positive widths, finest first, not {channels!r}")
-    if len(blocks) != len(channels) or any(int(count) < 1 for count in blocks):
+    limits.widths("channels", list(channels), 1, MAX_LEVELS)
+    if len(blocks) != len(channels) or any(not 1 <= int(count) <= MAX_BLOCKS for count in blocks):
         raise ValueError(
-            f"blocks must give at least one block for each of {len(channels)} levels, not {blocks!r}"
+            f"blocks must give 1 to {MAX_BLOCKS} blocks for each of {len(channels)} levels, not {blocks!r}"
         )

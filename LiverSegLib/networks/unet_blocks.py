@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LiverSegLib.networks.limits import whole
 from LiverSegLib.networks.residual_unet import InstanceNorm
 
 MAX_LEVELS = 12
@@ -158,25 +159,25 @@ def check_levels(
     if not 2 <= levels <= MAX_LEVELS:
         raise ValueError(f"features_per_stage must have 2 to {MAX_LEVELS} levels, not {levels}")
     for name, value in channels.items():
-        _whole(name, value, MAX_WIDTH)
+        whole(name, value, MAX_WIDTH)
     for value in widths:
-        _whole("features_per_stage", value, MAX_WIDTH)
+        whole("features_per_stage", value, MAX_WIDTH)
     axes = {len(edges) if isinstance(edges, (list, tuple)) else 0 for edges in (*kernels, *strides)}
     if len(kernels) != levels or len(strides) != levels or axes not in ({2}, {3}):
         raise ValueError(f"kernel_sizes and strides must have two or three axes on each of {levels} levels")
     for edges in kernels:
         for edge in edges:
-            if _whole("kernel_sizes", edge, MAX_KERNEL) % 2 == 0:
+            if whole("kernel_sizes", edge, MAX_KERNEL) % 2 == 0:
                 raise ValueError(f"kernel_sizes must be odd, not {edge}")
     for steps in strides:
         for step in steps:
-            _whole("strides", step, MAX_STRIDE)
+            whole("strides", step, MAX_STRIDE)
     for name, numbers in counts.items():
         expected = levels - 1 if name.endswith("decoder") else levels
         if len(numbers) != expected:
             raise ValueError(f"{name} must have {expected} numbers, not {len(numbers)}")
         for number in numbers:
-            _whole(name, number, MAX_BLOCKS)
+            whole(name, number, MAX_BLOCKS)
 
 
 def make_style(
@@ -192,9 +193,3 @@ def make_style(
     if not 0 < float(eps) < 1 or not 0 <= float(negative_slope) < 1:
         raise ValueError("eps must be above 0 and negative_slope from 0 on, both below 1")
     return Style(len(kernels[0]), bool(conv_bias), norm, float(eps), float(negative_slope))
-
-
-def _whole(name: str, value: Any, most: int) -> int:
-    if type(value) is not int or not 1 <= value <= most:
-        raise ValueError(f"{name} must be whole numbers from 1 to {most}, not {value!r:.40}")
-    return int(value)

@@ -4,14 +4,14 @@ Everything is drawn from one ``numpy.random.Generator``: the order of the draws 
 """
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.training.lesions import paint_lesions
+from LiverSegLib.training.lesions import Spacing, paint_lesions, relative_steps, steps_mm
 from LiverSegLib.training.pack import LEVELS, WINDOW
 
 HU_PER_LEVEL = (WINDOW[1] - WINDOW[0]) / LEVELS
@@ -53,27 +53,29 @@ class Augmentation:
 def vary_attenuation(
     hu: torch.Tensor,
     label: torch.Tensor,
-    spacing: float,
+    spacing: Spacing,
     how: Augmentation,
     rng: np.random.Generator,
     *,
     lesions: bool,
+    outside: float = WINDOW[0],
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """Return a patch as another scanner, phase or liver might have given it; ``hu`` is used up.
 
     Args:
         hu: float32 (z, y, x) in HU.
         label: uint8 (z, y, x).
-        spacing: isotropic spacing in mm.
+        spacing: in mm.
         how: how often and how strongly.
         rng: the source of all chance.
         lesions: the liver is annotated, so lesions may be painted into it.
+        outside: HU of what lies beyond the field of view.
     """
-    label = _cut_field_of_view(hu, label, how, rng)
-    _shift_organs(hu, label, how, rng)
+    label = _cut_field_of_view(hu, label, how, rng, outside)
+    _shift_organs(hu, label, how, rng, relative_steps(spacing))
     if rng.random() < how.lesions and lesions:
         paint_lesions(hu, label, spacing, rng)
-    hu = _thicken_slices(hu, spacing, how, rng)
+    hu = _thicken_slices(hu, steps_mm(spacing)[0], how, rng)
     hu = _change_kernel(hu, how, rng)
     _change_contrast(hu, how, rng)
     _add_noise(hu, how, rng)
@@ -84,18 +86,27 @@ def tone_curve(how: Augmentation, rng: np.random.Generator) -> Optional[np.ndarr
     """A lookup table over grey levels that takes contrast out of enhanced tissue: a simulated unenhanced
     scan.
     """
-    if rng.random() >= how.unenhanced:
+    points = tone_points(how, rng)
+    if points is None:
         return None
-    knee, slope = rng.uniform(45, 65), rng.uniform(0.1, 0.55)
-    hu = np.arange(256) * HU_PER_LEVEL + WINDOW[0]
-    bent = np.interp(hu, [-160, knee, knee + 130, 240], [-160, knee, knee + 130 * slope, 240])
+    bent = np.interp(np.arange(256) * HU_PER_LEVEL + WINDOW[0], *points)
     return ((bent - WINDOW[0]) / HU_PER_LEVEL).astype(np.float32)
 
 
+def tone_points(
+    how: Augmentation, rng: np.random.Generator
+) -> Optional[Tuple[Sequence[float], Sequence[float]]]:
+    """HU before and after that curve, to interpolate between; None where no curve is drawn."""
+    if rng.random() >= how.unenhanced:
+        return None
+    knee, slope = rng.uniform(45, 65), rng.uniform(0.1, 0.55)
+    return [-160, knee, knee + 130, 240], [-160, knee, knee + 130 * slope, 240]
+
+
 def _cut_field_of_view(
-    hu: torch.Tensor, label: torch.Tensor, how: Augmentation, rng: np.random.Generator
+    hu: torch.Tensor, label: torch.Tensor, how: Augmentation, rng: np.random.Generator, fill: float
 ) -> torch.Tensor:
-    """Blacken what lies beyond a plane or a circle, as narrow fields of view and short scans do."""
+    """Fill what lies beyond a plane or a circle, as narrow fields of view and short scans do."""
     if rng.random() >= how.field_of_view:
         return label
     label = label.clone()
@@ -104,13 +115,13 @@ def _cut_field_of_view(
         centre = rng.uniform(-0.3, 0.3, 2)
         radius = rng.uniform(0.7, 1.1)
         outside = (yy[:, None] - centre[0]) ** 2 + (xx[None] - centre[1]) ** 2 > radius**2
-        hu[:, outside] = WINDOW[0]
+        hu[:, outside] = fill
         label[:, outside] = 0
         return label
     axis = int(rng.integers(3))
     cut = int(hu.shape[axis] * rng.uniform(0.05, 0.35))
     start = 0 if rng.random() < 0.5 else hu.shape[axis] - cut
-    hu.narrow(axis, start, cut).fill_(WINDOW[0])
+    hu.narrow(axis, start, cut).fill_(fill)
     label.narrow(axis, start, cut).fill_(0)
     return label
 
@@ -120,7 +131,9 @@ def _soft_mask(mask: torch.Tensor) -> torch.Tensor:
     return functional.avg_pool3d(mask[None, None].float(), 3, 1, 1)[0, 0]
 
 
-def _shift_organs(hu: torch.Tensor, label: torch.Tensor, how: Augmentation, rng: np.random.Generator) -> None:
+def _shift_organs(
+    hu: torch.Tensor, label: torch.Tensor, how: Augmentation, rng: np.random.Generator, relative: np.ndarray
+) -> None:
     """Change the organs' own attenuation in place: fatty liver, arterial spleen, other tumours."""
     liver, spleen, tumour = 0.0, 0.0, 0.0
     if rng.random() < how.organ_shift:
@@ -136,15 +149,17 @@ def _shift_organs(hu: torch.Tensor, label: torch.Tensor, how: Augmentation, rng:
         if abs(shift) > 1:
             hu.add_(_soft_mask(mask), alpha=float(shift))
     if rng.random() < how.bright_contents:
-        _brighten_contents(hu, label, rng)
+        _brighten_contents(hu, label, rng, relative)
 
 
-def _brighten_contents(hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generator) -> None:
+def _brighten_contents(
+    hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generator, relative: np.ndarray
+) -> None:
     """Oral contrast: one to three bright ellipsoids in soft tissue outside the organs, in place."""
     axes = [torch.arange(n, dtype=torch.float32) for n in hu.shape]
     for _ in range(int(rng.integers(1, 4))):
         centre = rng.uniform(0.1, 0.9, 3) * hu.shape
-        radius = rng.uniform(8, 28, 3)
+        radius = rng.uniform(8, 28, 3) / relative
         z, y, x = (((a - float(c)) / float(r)) ** 2 for a, c, r in zip(axes, centre, radius))
         blob = (z[:, None, None] + y[None, :, None] + x[None, None]) < 1
         blob &= (label == 0) & (hu > -20) & (hu < 120)

@@ -6,7 +6,7 @@ one at which the liver is, over plain patches of the training scans, as large as
 case has a part in it.
 """
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.networks import build_network
 from LiverSegLib.training.pack import PackedCase
 from LiverSegLib.training.patches import label_positions, sample_patch
+from LiverSegLib.training.recipe import Recipe
 
 PATCHES_PER_CASE = 3
 LARGEST_SHIFT = 3.0
@@ -84,17 +85,18 @@ def shift_liver(weights: Dict[str, torch.Tensor], shift: float, channels: int) -
 
 
 def calibrated(
-    state: Dict[str, torch.Tensor], recipe: Dict[str, Any], cases: Sequence[PackedCase]
+    state: Dict[str, torch.Tensor], recipe: Recipe, cases: Sequence[PackedCase]
 ) -> Tuple[Dict[str, torch.Tensor], float]:
     """Return the calibrated weights of a segmenter, and the shift that was taken.
 
     Args:
         state: its averaged weights.
-        recipe: the recipe it was trained by, as its checkpoint holds it.
+        recipe: the recipe it was trained by, with a section ``pack``.
         cases: the scans it was trained on.
     """
-    network = build_network(recipe["network"], recipe["arguments"]).eval()
+    assert recipe.pack is not None
+    network = build_network(recipe.network.name, recipe.network_arguments()).eval()
     network.load_state_dict(state)
-    margins = liver_margins(network, cases, recipe["patch"], recipe["spacing"])
+    margins = liver_margins(network, cases, recipe.patches.size, recipe.pack.spacing)
     shift = unbiased_shift(margins)
-    return shift_liver(state, shift, recipe["arguments"]["out_channels"]), shift
+    return shift_liver(state, shift, recipe.out_channels), shift

@@ -5,7 +5,7 @@ that make them look real, are from Hu et al. 2023, Label-Free Liver Tumor Segmen
 Core, rim, pale vessels, brighter lesions and the numbers are our own.
 """
 
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -27,24 +27,38 @@ SMALLEST_VOXELS = 10
 WARP_CELL_MM = 12.0
 """Size of the dents and bulges of a lesion's surface."""
 
+Spacing = Union[float, Sequence[float]]
+"""mm: one number, or (z, y, x)."""
 
-def paint_lesions(hu: torch.Tensor, label: torch.Tensor, spacing: float, rng: np.random.Generator) -> int:
+
+def steps_mm(spacing: Spacing) -> Tuple[float, ...]:
+    """Spacing (z, y, x) in mm."""
+    return (spacing,) * 3 if isinstance(spacing, (int, float)) else tuple(spacing)
+
+
+def relative_steps(spacing: Spacing) -> np.ndarray:
+    """Spacing (z, y, x) as multiples of that along x."""
+    return np.asarray(steps_mm(spacing), float) / steps_mm(spacing)[2]
+
+
+def paint_lesions(hu: torch.Tensor, label: torch.Tensor, spacing: Spacing, rng: np.random.Generator) -> int:
     """Paint one to four lesions into the liver of a patch, in place; returns how many were painted.
 
     Args:
         hu: float32 (z, y, x) in HU.
         label: uint8 (z, y, x); painted lesions become TUMOUR there.
-        spacing: isotropic spacing in mm.
+        spacing: in mm.
         rng: the source of all chance.
     """
+    step, relative = steps_mm(spacing)[2], relative_steps(spacing)
     painted = 0
     for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.5, 0.25, 0.15, 0.1]))):
-        radius = float(np.exp(rng.uniform(*np.log(RADIUS_MM)))) / spacing
+        radius = float(np.exp(rng.uniform(*np.log(RADIUS_MM)))) / step
         inside = (label == LIVER).flatten().nonzero()[:, 0]
         if not len(inside):
             break
         centre = np.unravel_index(int(inside[rng.integers(len(inside))]), tuple(label.shape))
-        painted += _paint_one(hu, label, np.asarray(centre, float), radius, spacing, rng)
+        painted += _paint_one(hu, label, np.asarray(centre, float), radius, step, relative, rng)
     return painted
 
 
@@ -54,24 +68,29 @@ def _paint_one(
     centre: np.ndarray,
     radius: float,
     spacing: float,
+    relative: np.ndarray,
     rng: np.random.Generator,
 ) -> bool:
-    """Paint one lesion of ``radius`` voxels about ``centre`` (z, y, x), in place; False if none came out."""
-    low = np.maximum(np.floor(centre - 1.9 * radius - 2), 0).astype(int)
-    high = np.minimum(np.ceil(centre + 1.9 * radius + 3), label.shape).astype(int)
+    """Paint one lesion about ``centre`` (z, y, x), in place; False if none came out.
+
+    ``radius`` counts voxels along x, whose spacing is ``spacing`` mm; ``relative`` is that of each axis, as a
+    multiple of it.
+    """
+    low = np.maximum(np.floor(centre - 1.9 * radius / relative - 2), 0).astype(int)
+    high = np.minimum(np.ceil(centre + 1.9 * radius / relative + 3), label.shape).astype(int)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high))
     image, values = hu[box], label[box]
     liver = values == LIVER
     level = _level(image, liver)
     if level is None:
         return False
-    depth = _depth(tuple(values.shape), centre - low, radius, spacing, rng)
+    depth = _depth(tuple(values.shape), centre - low, radius, spacing, relative, rng)
     edge = max(0.35, float(rng.uniform(0.5, 3.0)) / spacing / radius)  # softness, in radii
     blend = torch.sigmoid(depth * 4 / edge) * liver
     mask = liver & (depth > 0)
     if int(mask.sum()) < SMALLEST_VOXELS:
         return False
-    offset = _offset(depth, radius * spacing, spacing, rng)
+    offset = _offset(depth, radius * spacing, spacing, relative, rng)
     # Vessels under the lesion become paler, and added noise replaces what that takes from the liver's own.
     kept = float(rng.uniform(0.25, 0.8))
     noise = _random_like(image, rng) * (float((image[liver] - level).std()) * (1 - kept**2) ** 0.5 * 0.6)
@@ -86,24 +105,35 @@ def _level(image: torch.Tensor, liver: torch.Tensor) -> Optional[float]:
 
 
 def _depth(
-    shape: Tuple[int, ...], centre: np.ndarray, radius: float, spacing: float, rng: np.random.Generator
+    shape: Tuple[int, ...],
+    centre: np.ndarray,
+    radius: float,
+    spacing: float,
+    relative: np.ndarray,
+    rng: np.random.Generator,
 ) -> torch.Tensor:
     """How deep in a warped ellipsoid each voxel (z, y, x) lies, in radii: 0 at its surface."""
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     matrix = turn @ np.diag(np.exp(-rng.normal(0, 0.22, 3))) / radius
-    axes = [torch.arange(n, dtype=torch.float32) - float(c) for n, c in zip(shape, centre)]
+    axes = [
+        (torch.arange(n, dtype=torch.float32) - float(c)) * float(r)
+        for n, c, r in zip(shape, centre, relative)
+    ]
     z, y, x = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None]
     squares = torch.zeros(shape)
     for r in matrix.T:
         squares += (z * float(r[0]) + y * float(r[1]) + x * float(r[2])) ** 2
-    return 1 - squares.sqrt() + _smooth(shape, WARP_CELL_MM / spacing, rng) * float(rng.uniform(0.02, 0.22))
+    dents = _smooth(shape, WARP_CELL_MM / spacing / relative, rng)
+    return 1 - squares.sqrt() + dents * float(rng.uniform(0.02, 0.22))
 
 
-def _offset(depth: torch.Tensor, radius_mm: float, spacing: float, rng: np.random.Generator) -> torch.Tensor:
+def _offset(
+    depth: torch.Tensor, radius_mm: float, spacing: float, relative: np.ndarray, rng: np.random.Generator
+) -> torch.Tensor:
     """What a lesion adds to the liver's HU, given the depth in it."""
     brighter = rng.random() < BRIGHTER_SHARE
     base = float(rng.uniform(*BRIGHTER_HU) if brighter else -rng.uniform(*DARKER_HU))
-    texture = _smooth(tuple(depth.shape), float(rng.uniform(3, 12)) / spacing, rng)
+    texture = _smooth(tuple(depth.shape), float(rng.uniform(3, 12)) / spacing / relative, rng)
     offset = base + texture * float(rng.uniform(0, 14))
     if radius_mm > NECROSIS_FROM_MM and rng.random() < NECROSIS_SHARE:
         core = torch.sigmoid((depth - float(rng.uniform(0.25, 0.7))) * 14)
@@ -115,9 +145,9 @@ def _offset(depth: torch.Tensor, radius_mm: float, spacing: float, rng: np.rando
     return offset
 
 
-def _smooth(shape: Tuple[int, ...], cell: float, rng: np.random.Generator) -> torch.Tensor:
-    """Smooth noise (z, y, x) of about unit SD whose features measure ``cell`` voxels."""
-    coarse = tuple(max(2, int(np.ceil(n / max(1.0, cell))) + 1) for n in shape)
+def _smooth(shape: Tuple[int, ...], cells: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+    """Smooth noise (z, y, x) of about unit SD whose features measure ``cells`` voxels (z, y, x)."""
+    coarse = tuple(max(2, int(np.ceil(n / max(1.0, cell))) + 1) for n, cell in zip(shape, cells))
     values = torch.from_numpy(rng.normal(size=coarse).astype(np.float32))
     return (
         functional.interpolate(values[None, None], size=shape, mode="trilinear", align_corners=True)[0, 0]

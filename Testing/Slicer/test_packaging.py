@@ -73,7 +73,7 @@ def test_lists_are_renewed(tmp_path):
         "LiverSeg/LiverSeg.py",
         "LiverSeg/LiverSegSlicer/new.py",
         "LiverSeg/LiverSegSlicer/__pycache__/new.py",
-        "LiverSegLib/training/losses.py",
+        "LiverSegLib/training/augment.py",
         "LiverSegLib/training/notes.txt",
         "LiverSegLib/labels.py",
         "LiverSegLib/report/style.css",

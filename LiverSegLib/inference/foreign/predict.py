@@ -43,15 +43,18 @@ class TileImage:
         image: (a, b, c) float32.
         labels: (a, b, c) of an earlier stage on the same grid, or None.
         values: the labels that have a channel, in their order.
+        outside: the image's value beyond it.
     """
 
     image: np.ndarray
     labels: Optional[np.ndarray] = None
     values: Tuple[int, ...] = ()
+    outside: float = 0.0
 
     def tile(self, plan: Plan, place: Sequence[slice]) -> np.ndarray:
-        """A tile (channels, a, b, c) at a place in the padded image; padding is 0."""
+        """A tile (channels, a, b, c) at a place in the padded image."""
         tile: np.ndarray = np.zeros((1 + len(self.values), *plan.size), np.float32)
+        tile[0] = self.outside
         inside, source = [], []
         for part, before, length in zip(place, plan.before, self.image.shape):
             first, stop = max(0, part.start - before), min(length, part.stop - before)

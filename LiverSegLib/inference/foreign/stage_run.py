@@ -13,13 +13,14 @@ from LiverSegLib.inference.foreign.geometry import Grids, grids_of
 from LiverSegLib.inference.foreign.image import Resampling, resample_image
 from LiverSegLib.inference.foreign.intensity import Scale, nonzero_mask, scale_for
 from LiverSegLib.inference.foreign.labels import Decision, write_labels
-from LiverSegLib.inference.foreign.layout import Layout, nonzero_box
+from LiverSegLib.inference.foreign.laboratory import laboratory_image, laboratory_region, way_back
+from LiverSegLib.inference.foreign.layout import Layout, network_spacing, nonzero_box
 from LiverSegLib.inference.foreign.load import ForeignStage
 from LiverSegLib.inference.foreign.plan import plan_tiles
 from LiverSegLib.inference.foreign.predict import TileImage, blended_planes
 from LiverSegLib.inference.foreign.previous import resample_labels, with_outside
 from LiverSegLib.models import FirstResampling, Preparation, Stage
-from LiverSegLib.models.rules import MONAI
+from LiverSegLib.models.rules import LABORATORY, MONAI, NNUNET
 from LiverSegLib.sentences import Sentence
 
 PLAIN = Scale(None, None, 0.0, 1.0)
@@ -71,7 +72,7 @@ class StageRun:
     @property
     def _decision(self) -> Decision:
         output = self._stage.output
-        return Decision(output.activation, output.own_values, self.pipeline == MONAI)
+        return Decision(output.activation, output.own_values, self.pipeline != NNUNET)
 
     def labels(
         self, earlier: Optional[Earlier], *, with_probability: bool
@@ -138,16 +139,21 @@ class StageRun:
         a, b, c = (slice(0, count) for count in view.hu.shape)
         box = nonzero_box(view.hu) if preparation.crop == "nonzero" else (a, b, c)
         part = view.hu[box]
-        grids = grids_of(stage, self.pipeline, part.shape, view.spacing)
-        image = self._image(part, grids)
+        if self.pipeline == LABORATORY:
+            region = laboratory_region(part.shape, view.spacing, network_spacing(stage, view.spacing))
+            image, outside = laboratory_image(part, region, stage.intensity, self.check)
+            seen, back = TileImage(image, outside=outside), way_back(region)
+        else:
+            grids = grids_of(stage, self.pipeline, part.shape, view.spacing)
+            image, back = self._image(part, grids), grids.back
+            seen = TileImage(image)
+            if view.earlier is not None:
+                mask = nonzero_mask(part) if preparation.crop == "nonzero" else None
+                marked = with_outside(view.earlier[box], mask)
+                seen = TileImage(image, resample_labels(marked, grids.labels, self.check), values)
         if not np.isfinite(image.sum(dtype=np.float64)):
             raise NotCTError(Sentence("mask.not-finite"))
-        seen = TileImage(image)
-        if view.earlier is not None:
-            mask = nonzero_mask(part) if preparation.crop == "nonzero" else None
-            marked = with_outside(view.earlier[box], mask)
-            seen = TileImage(image, resample_labels(marked, grids.labels, self.check), values)
-        spread = self.pipeline != MONAI
+        spread = self.pipeline == NNUNET
         plan = plan_tiles(image.shape, stage.patch, preparation.tile_step, preparation.blend, spread=spread)
         planes = blended_planes(
             self.network.folds,
@@ -158,7 +164,7 @@ class StageRun:
             poll=self.check,
         )
         sure = None if view.probability is None else view.probability[box]
-        write_labels(planes, grids.back, self._decision, view.labels[box], sure, self.check)
+        write_labels(planes, back, self._decision, view.labels[box], sure, self.check)
 
     def _image(self, part: np.ndarray, grids: Grids) -> np.ndarray:
         """The network's image (a, b, c): nnU-Net scales before it resamples, MONAI after."""

@@ -1,8 +1,6 @@
-"""The data pack, augmentation, partial-label losses, and a trainer that resumes."""
+"""The data pack, its augmentation, partial-label losses, training on a pack, calibration."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,29 +9,18 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from LiverSegLib.errors import InputError, ModelError
+from LiverSegLib.errors import InputError
 from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.models import load_model
 from LiverSegLib.networks import build_network
 from LiverSegLib.training import calibrate
-from LiverSegLib.training import train as trainer_module
 from LiverSegLib.training.augment import Augmentation
-from LiverSegLib.training.export import export_model
-from LiverSegLib.training.losses import class_groups, dice_loss, partial_loss
+from LiverSegLib.training.fit import run_weights, train
+from LiverSegLib.training.losses.partial import class_groups, dice_loss, partial_loss
 from LiverSegLib.training.pack import LEVELS, read_pack, to_levels, write_pack
+from LiverSegLib.training.pack_samples import PackSamples, case_weights
 from LiverSegLib.training.patches import label_positions, sample_patch
-from LiverSegLib.training.recipes import RECIPES, Recipe
-from LiverSegLib.training.train import Trainer, case_weights, train
-
-
-def test_training_needs_nothing_but_torch_and_numpy():
-    program = (
-        "import sys\n"
-        "for name in ('SimpleITK', 'scipy', 'pydicom', 'vtk', 'PIL', 'typer', 'rich', 'safetensors'):\n"
-        "    sys.modules[name] = None\n"
-        "import LiverSegLib.training.train\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+from LiverSegLib.training.recipe import read_recipe
+from LiverSegLib.training.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -180,75 +167,49 @@ def test_dice_loss_counts_tumours_as_liver_too():
     assert float(dice_loss(log_p, label, (1, 3))) > 0.3
 
 
-def small_recipe(**changes):
-    arguments = {
-        "in_channels": 1,
-        "out_channels": 4,
-        "channels": [4, 8],
-        "blocks": [1, 1],
-        "dimensions": 3,
-        "fold": 2,
-    }
-    recipe = Recipe(
-        version="fine",
-        spacing=4.0,
-        patch=(16, 24, 32),
-        network="ResidualUNet",
-        arguments=arguments,
-        steps=6,
-        warmup=1,
-    )
-    return replace(recipe, **changes)
+SMALL = [
+    "network.arguments={channels: [4, 8], blocks: [1, 1], fold: 2}", "pack.spacing=4.0",
+    "patches.size=[16, 24, 32]",
+    "training.accelerator=cpu", "training.precision=32-true", "training.warmup=1", "training.log_every=5",
+]  # fmt: skip
 
 
-def test_training_learns(pack):
-    trainer = Trainer(
-        small_recipe(steps=60, learning_rate=1e-2, augmentation=Augmentation(noise=0)),
-        read_pack(pack, "fine"),
-    )
-    losses = [trainer.train_step() for _ in range(60)]
-    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+def small_recipe(pack, *changes):
+    return read_recipe("bundled-segment", [*SMALL, f"data.folder={pack}", *changes])
 
 
-def test_an_interrupted_run_ends_as_one_that_was_not(pack, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_EVERY", 2)
-    cases = read_pack(pack, "fine")
-    whole = train(small_recipe(), cases, tmp_path / "whole")
-    first = Trainer(small_recipe(), cases)
-    for _ in range(4):
-        first.train_step()
-    (tmp_path / "broken").mkdir()
-    first.save(tmp_path / "broken" / "checkpoint.pt")
-    resumed = train(small_recipe(), cases, tmp_path / "broken")
-    assert resumed.step == whole.step == 6
-    for a, b in zip(whole.average.parameters(), resumed.average.parameters()):
-        assert torch.equal(a, b)
+def after(steps):
+    """A function that asks to stop after so many steps."""
+    count = [0]
+
+    def stop():
+        count[0] += 1
+        return count[0] >= steps
+
+    return stop
 
 
-def test_training_stops_on_time_with_a_checkpoint(pack, tmp_path):
-    stopped = train(small_recipe(steps=10_000), read_pack(pack, "fine"), tmp_path, stop_after_s=0.0)
-    assert stopped.step == 1
-    assert (tmp_path / "checkpoint.pt").is_file()
+def test_training_on_a_pack_learns(pack, tmp_path):
+    recipe = small_recipe(pack, "training.steps=60", "training.learning_rate=0.01", "pack.noise=0")
+    train(recipe, tmp_path / "run")
+    losses = RunFolder(tmp_path / "run").losses()
+    assert np.mean(losses[-2:]) < 0.7 * np.mean(losses[:2])
 
 
-def test_training_can_begin_with_a_trained_network(pack, tmp_path):
-    cases = read_pack(pack, "fine")
-    trained = Trainer(small_recipe(), cases)
-    trained.train_step()
-    weights = trained.network.state_dict()
-    begun = train(small_recipe(steps=0), cases, tmp_path / "new", start=weights)
-    assert all(torch.equal(begun.average.state_dict()[key], value) for key, value in weights.items())
-    with pytest.raises(ModelError, match="do not fit"):
-        train(small_recipe(), cases, tmp_path / "other", start={"no": torch.zeros(1)})
+def test_an_interrupted_run_on_a_pack_ends_as_one_that_was_not(pack, tmp_path):
+    recipe = small_recipe(pack, "training.steps=4")
+    train(recipe, tmp_path / "whole")
+    assert train(recipe, tmp_path / "parts", stop=after(2)).step == 2
+    assert train(recipe, tmp_path / "parts").step == 4
+    whole, parts = (run_weights(RunFolder(tmp_path / name)) for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_the_learning_rate_warms_up_stays_and_falls():
-    trainer = Trainer(small_recipe(steps=100, warmup=10), [])
-    rates = []
-    for trainer.step in range(100):
-        rates.append(trainer.learning_rate())
-    assert rates[0] < rates[9] == rates[50] == small_recipe().learning_rate
-    assert rates[99] < rates[80] < rates[50]
+def test_a_pack_that_is_missing_or_has_other_structures_is_said(pack, tmp_path):
+    with pytest.raises(InputError, match="no pack"):
+        train(small_recipe(tmp_path / "nothing.npz"), tmp_path / "run")
+    with pytest.raises(InputError, match="A pack has the structures"):
+        train(small_recipe(pack, "structures=[spleen, liver]", "loss=ce"), tmp_path / "other")
 
 
 def test_patients_with_many_series_do_not_dominate(pack):
@@ -259,21 +220,10 @@ def test_patients_with_many_series_do_not_dominate(pack):
     assert weights[4] == pytest.approx(2 * weights[0])
 
 
-def test_checkpoints_become_a_model_that_loads(pack, tmp_path):
-    for stage in ("locate", "segment"):
-        recipe = RECIPES[stage]
-        arguments = {**recipe.arguments, "channels": [4, 8], "blocks": [1, 1]}
-        (tmp_path / stage).mkdir()
-        Trainer(replace(recipe, arguments=arguments), []).save(tmp_path / stage / "checkpoint.pt")
-    card = {"name": "small", "version": "1", "description": "for tests", "licence": "none"}
-    manifest = export_model(tmp_path, tmp_path / "small", card)
-    model = load_model(str(tmp_path / "small"))
-    for stage in manifest.stages:
-        network = build_network(stage.network.name, stage.network.arguments)
-        network.load_state_dict(model.state_dict(stage.name))
-    assert manifest.stage("locate").output.channel_labels == (0, 1, 2)
-    with pytest.raises(InputError, match="checkpoint"):
-        export_model(tmp_path / "nothing", tmp_path / "other", card)
+def test_tumors_count_as_liver_for_a_network_that_does_not_tell_them_apart(pack):
+    recipe = read_recipe("bundled-locate", [f"data.folder={pack}", "patches.size=[16, 32, 32]"])
+    sample = PackSamples(read_pack(pack, "coarse"), recipe, 10)[0]
+    assert int(sample["label"].max()) <= 2 and sample["annotated"].shape == (2,)
 
 
 # --- calibration ---

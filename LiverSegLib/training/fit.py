@@ -1,0 +1,254 @@
+"""Train a recipe in a folder, with Lightning; a run that was stopped goes on as if it had not been."""
+
+import contextlib
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from LiverSegLib.errors import InputError, ModelError
+from LiverSegLib.models import load_model
+from LiverSegLib.training.callbacks import BestKeeper, Keeper, Progress, Report, moving_average
+from LiverSegLib.training.loaders import (
+    RunData,
+    StepSampler,
+    load_data,
+    training_loader,
+    validation_loader,
+)
+from LiverSegLib.training.module import SegmentationModule
+from LiverSegLib.training.recipe import Recipe
+from LiverSegLib.training.run_folder import RunFolder, with_changes
+from LiverSegLib.training.validation import CaseDice
+
+FAST_STEPS = 2
+"""Steps of a run that only shows that everything works."""
+
+MakeModule = Callable[[Recipe], SegmentationModule]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        run: its folder.
+        step: steps done, of all calls together.
+        steps: steps that the recipe wants.
+        stopped: why it ended early: "asked", "time", "no gain"; empty if it did not.
+        seconds: that this call took.
+        validation: Dice of each case in the last validation; empty if there was none.
+        facts: what it was trained on (``loaders.RunData``).
+    """
+
+    run: RunFolder
+    step: int
+    steps: int
+    stopped: str
+    seconds: float
+    validation: Tuple[CaseDice, ...]
+    facts: Mapping[str, Any]
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    stop: Optional[Callable[[], bool]] = None,
+    report: Optional[Report] = None,
+    begin: Optional[Callable[[Mapping[str, Any], int], None]] = None,
+    make_module: MakeModule = SegmentationModule,
+    callbacks: Tuple[Callback, ...] = (),
+) -> Outcome:
+    """Train to the recipe's last step, going on from the folder's checkpoint if there is one.
+
+    Args:
+        recipe: what to train.
+        folder: of the run; made if missing. Nothing is written anywhere else.
+        stop: asked after each step; True ends the run with a checkpoint.
+        report: told of each step.
+        begin: told what is trained on, and the step that the run begins at.
+        make_module: for methods that train in another way.
+        callbacks: of Lightning, beside the run's own.
+
+    Raises:
+        InputError: the data cannot be used, or the folder holds another run.
+        ModelError: the network cannot be built, or the weights to start from do not fit.
+        UsageError: the loss does not fit the recipe.
+        OutputError: the folder cannot be written.
+    """
+    run = RunFolder(folder)
+    started = time.monotonic()
+    with _quiet(), _threads(recipe.training.threads):
+        module = make_module(recipe)
+        if not run.last.exists() and recipe.training.start is not None:
+            module.network.load_state_dict(start_weights(module.network, recipe.training.start))
+        run.begin(recipe)
+        data = load_data(recipe, run)
+        run.write_json(run.facts, data.facts)
+        first = saved_step(run)
+        if begin is not None:
+            begin(data.facts, first)
+        keeper = Keeper(run, recipe.training.checkpoint_every, recipe.training.minutes, stop)
+        own = [Progress(run, recipe.training.log_every, report), *callbacks, keeper]
+        if len(data.validation):
+            own.append(BestKeeper(run, recipe.training.early_stopping))
+        if recipe.training.average is not None:
+            own.insert(0, moving_average(recipe.training.average))
+        trainer = make_trainer(recipe, run, own, validates=len(data.validation) > 0)
+        if first < recipe.training.steps:
+            _fit(trainer, module, data, recipe, run)
+        step = max(first, int(trainer.global_step))
+    early = step < recipe.training.steps
+    stopped = keeper.stopped or ("no gain" if early else "")
+    seconds = time.monotonic() - started
+    return Outcome(
+        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, data.facts
+    )
+
+
+def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Recipe, run: RunFolder) -> None:
+    rank, processes = trainer.global_rank, trainer.world_size
+    accumulate = recipe.training.accumulate
+    sampler = StepSampler(
+        recipe.training.batch, lambda: int(trainer.global_step) * accumulate, rank, processes
+    )
+    pin = torch.cuda.is_available() and recipe.training.accelerator != "cpu"
+    trainer.fit(
+        module,
+        training_loader(data.samples, recipe, sampler, pin),
+        validation_loader(data.validation, rank, processes) if len(data.validation) else None,
+        ckpt_path=str(run.last) if run.last.exists() else None,
+        weights_only=True,
+    )
+
+
+def fast_dev_recipe(recipe: Recipe) -> Recipe:
+    """The recipe with two steps and one validation case, to see that everything works."""
+    short = with_changes(recipe, "training", steps=FAST_STEPS, minutes=None, log_every=1, workers=0)
+    return with_changes(short, "validation", every=0, cases=1)
+
+
+def saved_step(run: RunFolder) -> int:
+    """The step of the run's checkpoint; 0 if there is none.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    if not run.last.exists():
+        return 0
+    try:
+        state = torch.load(run.last, map_location="cpu", weights_only=True, mmap=True)
+        return int(state["global_step"])
+    except (RuntimeError, KeyError, OSError, ValueError) as error:
+        raise InputError(f"The checkpoint {run.last} is damaged.", str(error)) from error
+
+
+def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool) -> Trainer:
+    """Lightning's trainer as a recipe wants it."""
+    options = recipe.training
+    every = recipe.validation.every * options.accumulate
+    return Trainer(
+        accelerator=options.accelerator,
+        devices=_devices(recipe),
+        num_nodes=options.nodes,
+        precision=options.precision,
+        max_steps=options.steps,
+        max_epochs=-1,
+        accumulate_grad_batches=options.accumulate,
+        gradient_clip_val=options.gradient_limit,
+        val_check_interval=every if every else 2**31,
+        check_val_every_n_epoch=None,
+        limit_val_batches=None if validates else 0,
+        num_sanity_val_steps=0,
+        log_every_n_steps=options.log_every,
+        logger=TensorBoardLogger(run.path, name="tensorboard", version="", default_hp_metric=False),
+        callbacks=callbacks,
+        default_root_dir=run.path,
+        use_distributed_sampler=False,
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        inference_mode=False,
+    )
+
+
+def start_weights(network: torch.nn.Module, start: str) -> Dict[str, torch.Tensor]:
+    """The network's weights, replaced by those of a model or a run as far as names and shapes are the same.
+
+    Raises:
+        ModelError: nothing fits, or there is no such model.
+        InputError: the run has no checkpoint.
+    """
+    if RunFolder(Path(start)).recipe.is_file():
+        found = run_weights(RunFolder(Path(start)))
+    else:
+        model = load_model(start)
+        stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
+        found = dict(model.state_dict(stage))
+    own = network.state_dict()
+    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise ModelError(f"None of the weights of {start} fit the recipe's network.")
+    return {**own, **{name: value.to(own[name].dtype) for name, value in fitting.items()}}
+
+
+def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
+    """The weights of a run's network: those of the best validation, else of the last checkpoint; averaged
+    ones where the recipe averages.
+
+    Raises:
+        InputError: there is no checkpoint, or it is damaged.
+    """
+    path = run.best if run.best.exists() else run.last
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except FileNotFoundError:
+        raise InputError(f"The run {run.path} has no checkpoint yet.") from None
+    except (RuntimeError, KeyError, OSError, ValueError) as error:
+        raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
+    prefix = "network."
+    return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _devices(recipe: Recipe) -> Any:
+    if recipe.training.devices == "auto" and recipe.training.accelerator == "cpu":
+        return 1
+    if recipe.training.devices == "auto" and not torch.cuda.is_available():
+        return 1
+    return recipe.training.devices
+
+
+@contextlib.contextmanager
+def _threads(count: Optional[int]) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's hints and advertisements from the terminal."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning")
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message=".*num_workers.*")
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

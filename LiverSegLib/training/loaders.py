@@ -1,0 +1,180 @@
+"""From a recipe's data to batches for training, and whole cases for validation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from LiverSegLib.errors import InputError
+from LiverSegLib.training.augmentation.build import Augmentation, build_augmentation
+from LiverSegLib.training.augmentation.picture import WithOriginal
+from LiverSegLib.training.case import Case
+from LiverSegLib.training.data import SampleSet, read_cases, split_cases, whole_case
+from LiverSegLib.training.data.samples import Augments
+from LiverSegLib.training.pack import read_pack
+from LiverSegLib.training.pack_samples import PackSamples
+from LiverSegLib.training.recipe import Recipe
+from LiverSegLib.training.run_folder import RunFolder
+
+ENDLESS = 2**40
+"""Length of a set of samples that are drawn: nothing is ever used up."""
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run is trained and validated on.
+
+    Attributes:
+        samples: item i is the i-th patch.
+        validation: whole prepared cases, by index.
+        facts: for people and for the model card: "cases" and "patients" of each part, "datasets" (name ->
+            training cases), "broken" (id -> why).
+    """
+
+    samples: Dataset
+    validation: "WholeCases"
+    facts: Mapping[str, Any]
+
+
+class WholeCases(Dataset):
+    """Whole prepared cases, each read when it is asked for."""
+
+    def __init__(self, cases: Sequence[Case], recipe: Recipe, cache: Optional[Path]) -> None:
+        self._cases, self._recipe, self._cache = tuple(cases), recipe, cache
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        recipe = self._recipe
+        return whole_case(self._cases[index], recipe.structures, recipe.preparation, self._cache)
+
+
+class StepSampler(Sampler[List[int]]):
+    """Numbers of the samples of each batch, without end.
+
+    Batch b of process r has the samples from ``(b * processes + r) * batch`` on: a run that goes on at a
+    step draws what it would have drawn, with any number of workers.
+
+    Args:
+        batch: samples in a batch.
+        first: called when the first number is asked for; the batch to begin with.
+        rank, processes: which process this is, of how many.
+    """
+
+    def __init__(self, batch: int, first: Callable[[], int], rank: int = 0, processes: int = 1) -> None:
+        self._batch, self._first, self._rank, self._processes = batch, first, rank, processes
+
+    def __iter__(self) -> Iterator[List[int]]:
+        number = self._first()
+        while True:
+            start = (number * self._processes + self._rank) * self._batch
+            yield list(range(start, start + self._batch))
+            number += 1
+
+
+def load_data(recipe: Recipe, run: RunFolder) -> RunData:
+    """Read what a recipe names; nothing but names and headers, but for a pack.
+
+    Raises:
+        InputError: a folder is missing or no case can be used.
+    """
+    if recipe.pack is not None:
+        return _packed(recipe)
+    table = read_cases(recipe.data)
+    split = split_cases(table.cases, recipe.data.split, run.split)
+    train = [case for case in split.train if case.label is not None]
+    cache = Path(recipe.data.cache).expanduser() if recipe.data.cache else run.path / "cache"
+    samples = _samples(recipe, train, cache, _augmentation(recipe))
+    known = set(recipe.structures)
+    validating = [case for case in split.val if case.label is not None and known & set(case.annotated)]
+    validating = validating[: recipe.validation.cases]
+    parts = {"train": train, "validation": validating, "test": split.test, "unlabelled": split.unlabelled}
+    return RunData(samples, WholeCases(validating, recipe, cache), _facts(parts, dict(table.broken)))
+
+
+def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
+    """Samples that keep the patch as it was before it was augmented, for pictures.
+
+    Args:
+        recipe: what would be trained.
+        folder: for prepared cases.
+
+    Raises:
+        InputError: the recipe trains on a pack, or its data cannot be used.
+    """
+    if recipe.pack is not None:
+        raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
+    split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
+    train = [case for case in split.train if case.label is not None]
+    return _samples(recipe, train, folder, WithOriginal(_augmentation(recipe)))
+
+
+def _augmentation(recipe: Recipe) -> Augmentation:
+    return build_augmentation(
+        recipe.augmentation, recipe.dimensions, recipe.structures, recipe.patches.size,
+        intensity=recipe.intensity, spacing=recipe.preparation.spacing,
+    )  # fmt: skip
+
+
+def _samples(recipe: Recipe, cases: Sequence[Case], cache: Path, augmentation: Augments) -> SampleSet:
+    return SampleSet(
+        cases, recipe.structures, recipe.preparation, recipe.patches, augmentation, recipe.seed, ENDLESS,
+        cache,
+    )  # fmt: skip
+
+
+def _packed(recipe: Recipe) -> RunData:
+    assert recipe.pack is not None
+    path = Path(recipe.data.folder).expanduser()
+    if not path.is_file():
+        raise InputError(f"There is no pack {path}; `python -m LiverSegLib.training.pack` makes it.")
+    wanted = None if recipe.data.only is None else set(recipe.data.only)
+    cases = [
+        case
+        for case in read_pack(path, recipe.pack.version)
+        if (wanted is None or case.id in wanted) and case.id not in recipe.data.without
+    ]
+    if not cases:
+        raise InputError(f"The pack {path} holds none of the cases that the recipe names.")
+    facts = {
+        "train": {"cases": len(cases), "patients": len({case.patient for case in cases})},
+        "validation": {"cases": 0, "patients": 0}, "datasets": {path.stem: len(cases)}, "broken": {},
+    }  # fmt: skip
+    return RunData(PackSamples(cases, recipe, ENDLESS), WholeCases((), recipe, None), facts)
+
+
+def _facts(parts: Mapping[str, Sequence[Case]], broken: Dict[str, str]) -> Dict[str, Any]:
+    datasets: Dict[str, int] = {}
+    for case in parts["train"]:
+        datasets[case.dataset] = datasets.get(case.dataset, 0) + 1
+    counts = {
+        part: {"cases": len(cases), "patients": len({(case.dataset, case.patient) for case in cases})}
+        for part, cases in parts.items()
+    }
+    return {**counts, "datasets": datasets, "broken": broken}
+
+
+def training_loader(samples: Dataset, recipe: Recipe, sampler: Sampler[List[int]], pin: bool) -> DataLoader:
+    """Batches of samples, made by ``training.workers`` processes."""
+    workers = recipe.training.workers
+    return DataLoader(
+        samples, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0, pin_memory=pin
+    )
+
+
+def validation_loader(cases: WholeCases, rank: int, processes: int) -> DataLoader:
+    """Whole cases one by one; processes take turns."""
+    return DataLoader(cases, batch_size=None, sampler=_Turns(len(cases), rank, processes))
+
+
+class _Turns(Sampler[int]):
+    def __init__(self, count: int, rank: int, processes: int) -> None:
+        self._numbers: Tuple[int, ...] = tuple(range(rank, count, processes))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)

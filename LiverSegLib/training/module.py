@@ -1,0 +1,184 @@
+"""The network in training, as Lightning drives it: loss, optimizer, figures of batches and validations."""
+
+import itertools
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from LiverSegLib.errors import InputError
+from LiverSegLib.networks import build_network
+from LiverSegLib.training.losses.build import build_loss
+from LiverSegLib.training.recipe import Recipe
+from LiverSegLib.training.run_options import TrainingOptions
+from LiverSegLib.training.schedule import rate_factor
+from LiverSegLib.training.validation import CaseDice, Validator, gathered, mean_dice, structure_means
+
+Batch = Mapping[str, Any]
+"""What :class:`~LiverSegLib.training.data.SampleSet` gives, collated."""
+
+DICE = "validation/dice"
+"""Name of the figure by which the best weights are chosen: the mean over structures of the mean Dice."""
+
+
+class SegmentationModule(LightningModule):
+    """A network, and all that its training and validation need.
+
+    Attributes:
+        recipe: what is trained.
+        network: the network itself; its ``state_dict`` is what a model folder gets.
+        loss: of scores, label and what is annotated.
+        found: the Dice of each case in the last validation.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        torch.manual_seed(recipe.seed)
+        self.network = self.make_network()
+        self.loss = build_loss(
+            recipe.loss, recipe.activation, recipe.structures, _is_deep(recipe.network_arguments())
+        )
+        self.found: Tuple[CaseDice, ...] = ()
+        self._rows: List[CaseDice] = []
+
+    def make_network(self) -> nn.Module:
+        """Build the network of the recipe."""
+        network: nn.Module = build_network(self.recipe.network.name, self.recipe.network_arguments())
+        if self.recipe.training.channels_last:
+            kind = torch.channels_last if self.recipe.dimensions == 2 else torch.channels_last_3d
+            network = network.to(memory_format=kind)
+        return network
+
+    def forward(self, image: Tensor) -> Any:
+        """Logits of an image (batch, channel, spatial axes)."""
+        return self.network(image)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """All chance in a step follows from the seed and its number, so that a run resumes exactly."""
+        seed = np.random.SeedSequence((self.recipe.seed, self.global_step, batch_idx, self.global_rank))
+        torch.manual_seed(int(seed.generate_state(1)[0]))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        image = batch["image"]
+        if self.recipe.training.channels_last:
+            kind = torch.channels_last if image.dim() == 4 else torch.channels_last_3d
+            image = image.contiguous(memory_format=kind)
+        scores = self(image)
+        with torch.autocast(image.device.type, enabled=False):
+            loss: Tensor = self.loss(scores, batch["label"], batch["annotated"])
+        self.log("training/loss", loss, batch_size=len(image))
+        if self.global_step % self.recipe.training.log_every == 0:
+            finest = scores if torch.is_tensor(scores) else scores[0]
+            self._log_batch_dice(finest.detach(), batch)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Segment a whole prepared image as the product would, and compare."""
+        validator = Validator(self.recipe, self.network, self.device)
+        labels = validator.labels(batch["image"].cpu().numpy())
+        self._rows.append(validator.compare(labels, batch))
+        if batch_idx < self.recipe.validation.pictures:
+            self._draw(validator, labels, batch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the validation before."""
+        self._rows = []
+
+    def on_validation_epoch_end(self) -> None:
+        """Log Dice per structure and their mean."""
+        self.found = gathered(self._rows)
+        means = structure_means(self.found)
+        self.log_dict({f"{DICE}/{name}": value for name, value in means.items() if value is not None})
+        mean = mean_dice(means)
+        self.log(DICE, 0.0 if mean is None else mean)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and the learning rate of each step."""
+        options = self.recipe.training
+        optimizer = make_optimizer(options, rate_groups(options, self.network.named_parameters()))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(options, step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _log_batch_dice(self, scores: Tensor, batch: Batch) -> None:
+        """Dice of the batch's patches, per structure that is annotated in all of them."""
+        softmax = self.recipe.activation == "softmax"
+        channels = scores.argmax(1, keepdim=True) if softmax else scores > 0
+        for index, name in enumerate(self.recipe.structures):
+            if not bool(batch["annotated"][:, index].all()):
+                continue
+            drawn = channels == index + 1 if softmax else channels[:, index : index + 1]
+            labelled = batch["label"] == index + 1
+            total = int(drawn.sum()) + int(labelled.sum())
+            if total:
+                self.log(f"training/dice/{name}", 2.0 * int((drawn & labelled).sum()) / total)
+
+    def _draw(self, validator: Validator, labels: np.ndarray, batch: Batch) -> None:
+        """Put a slice with outlines on TensorBoard."""
+        experiment = getattr(self.logger, "experiment", None)
+        if experiment is None or not hasattr(experiment, "add_image"):
+            return
+        picture = validator.picture(labels, batch)
+        if picture is not None:
+            experiment.add_image(f"validation/{batch['id']}", picture, self.global_step, dataformats="HWC")
+
+
+def make_optimizer(options: TrainingOptions, groups: List[Dict[str, Any]]) -> torch.optim.Optimizer:
+    """The optimizer of a recipe over groups of parameters."""
+    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=options.momentum, nesterov=options.nesterov, **shared)
+    if options.optimizer == "adam":
+        return torch.optim.Adam(groups, **shared)
+    return torch.optim.AdamW(groups, **shared)
+
+
+def rate_groups(
+    options: TrainingOptions, parameters: Iterable[Tuple[str, nn.Parameter]]
+) -> List[Dict[str, Any]]:
+    """Groups of parameters with one learning rate each; frozen ones are in none.
+
+    Args:
+        options: ``rates`` maps beginnings of names to factors; the longest that fits counts.
+        parameters: names and parameters of the network.
+
+    Raises:
+        InputError: a beginning fits no parameter, or all are frozen.
+    """
+    named = list(parameters)
+    factors = {name: _factor(options.rates, name) for name, _ in named}
+    for start in options.rates:
+        if not any(name.startswith(start) for name, _ in named):
+            begins = sorted({name.split(".")[0] for name, _ in named})
+            raise InputError(
+                f'training.rates names "{start}", with which no weights begin.', f"They begin with: {begins}"
+            )
+    groups: List[Dict[str, Any]] = []
+    for factor, members in _by_factor(named, factors):
+        for parameter in members:
+            parameter.requires_grad_(factor > 0)
+        if factor > 0:
+            groups.append({"params": members, "lr": options.learning_rate * factor})
+    if not groups:
+        raise InputError("training.rates freezes all weights; nothing is left to train.")
+    return groups
+
+
+def _by_factor(
+    named: List[Tuple[str, nn.Parameter]], factors: Mapping[str, float]
+) -> Iterator[Tuple[float, List[nn.Parameter]]]:
+    ordered = sorted(named, key=lambda item: -factors[item[0]])
+    for factor, members in itertools.groupby(ordered, key=lambda item: factors[item[0]]):
+        yield factor, [parameter for _, parameter in members]
+
+
+def _factor(rates: Mapping[str, float], name: str) -> float:
+    fitting = [start for start in rates if name.startswith(start)]
+    return rates[max(fitting, key=len)] if fitting else 1.0
+
+
+def _is_deep(arguments: Mapping[str, Any]) -> bool:
+    return bool(arguments.get("deep_supervision", False))

@@ -1,0 +1,159 @@
+"""What lies where in the folder of a training run, and whether a recipe may go on in it."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from LiverSegLib.errors import InputError, OutputError
+from LiverSegLib.training.recipe import Recipe, check_recipe, dump_recipe, read_recipe
+
+MAY_CHANGE = {
+    "training": {
+        "steps", "accelerator", "devices", "nodes", "threads", "workers", "minutes", "checkpoint_every",
+        "log_every", "early_stopping",
+    },
+    "validation": {"every", "cases", "pictures"},
+}  # fmt: skip
+"""Keys of sections that may differ when a run goes on; ``export`` and ``description`` may altogether."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe with all its values."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def split(self) -> Path:
+        """Which patients train and which validate."""
+        return self.path / "split.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint that a run goes on from."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the best validation."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def log(self) -> Path:
+        """Step, loss, learning rate and seconds, one JSON object a line."""
+        return self.path / "log.jsonl"
+
+    @property
+    def validation(self) -> Path:
+        """The best validation: step, mean Dice, Dice of each case."""
+        return self.path / "validation.json"
+
+    @property
+    def facts(self) -> Path:
+        """What the run was trained on, for the model card."""
+        return self.path / "data.json"
+
+    def begin(self, recipe: Recipe) -> None:
+        """Make the folder with its recipe, or check that the recipe may go on in it.
+
+        Raises:
+            InputError: another recipe was trained there, or the folder holds something else.
+            OutputError: it cannot be written.
+        """
+        if self.recipe.exists() and not self.last.exists():  # it never came to a checkpoint: begin anew
+            for file in (self.split, self.log, self.validation, self.best):
+                file.unlink(missing_ok=True)
+        elif self.recipe.exists():
+            difference = first_difference(read_recipe(self.recipe), recipe)
+            if difference:
+                raise InputError(
+                    f"The folder {self.path} holds a run with another {difference}. Please choose another "
+                    "folder with --run, or train with the recipe as it was."
+                )
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise InputError(
+                f"The folder {self.path} holds something else than a run; please choose another."
+            )
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            dump_recipe(recipe, self.recipe)
+        except OSError as error:
+            raise OutputError(f"The run cannot be written to {self.path}.", str(error)) from error
+
+    def read_recipe(self) -> Recipe:
+        """The run's recipe.
+
+        Raises:
+            InputError: the folder holds no run.
+        """
+        if not self.recipe.is_file():
+            raise InputError(f"{self.path} holds no training run: there is no recipe.yaml in it.")
+        return read_recipe(self.recipe)
+
+    def write_json(self, path: Path, content: Any) -> None:
+        """Write a file of the run, whole or not at all."""
+        partial = path.with_name(path.name + ".part")
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+
+    def read_json(self, path: Path) -> Optional[Dict[str, Any]]:
+        """A file of the run; None if there is none.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        try:
+            content: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return content
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read.", str(error)) from error
+
+    def losses(self) -> List[float]:
+        """The losses logged, in the order of the steps."""
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [float(json.loads(line)["loss"]) for line in lines if line.strip()]
+
+
+def first_difference(before: Recipe, after: Recipe) -> str:
+    """The first key, as section.key, in which two recipes differ though they may not; empty if none."""
+    old, new = (recipe.model_dump(mode="json") for recipe in (before, after))
+    for section in old:
+        if section in ("export", "description"):
+            continue
+        allowed = MAY_CHANGE.get(section, set())
+        place = _difference(old[section], new[section], allowed)
+        if place is not None:
+            return f"{section}.{place}" if place else section
+    return ""
+
+
+def _difference(old: Any, new: Any, allowed: Sequence[str] = ()) -> Optional[str]:
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return None if old == new else ""
+    for key in dict.fromkeys((*old, *new)):
+        if key not in allowed and old.get(key) != new.get(key):
+            return str(key)
+    return None
+
+
+def with_changes(recipe: Recipe, section: str, **values: Any) -> Recipe:
+    """A recipe with other values in one section."""
+    content = recipe.model_dump(mode="json")
+    content[section] = {**content[section], **values}
+    return check_recipe(content)
