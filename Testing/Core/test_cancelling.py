@@ -221,7 +221,7 @@ def test_a_run_is_cancelled_within_a_tile_and_the_next_does_not_share_the_networ
 
 def test_loading_a_model_is_cancelled(monkeypatch, slow):
     image, _ = phantom.patient()
-    monkeypatch.setattr("LiverSegLib.api.load_model", slow)
+    monkeypatch.setattr("LiverSegLib.api.load_model_for", slow)
     with pytest.raises(CancelledError):
         LiverSegLib.segment(image, cancel=slow.begun.is_set)
     assert not slow.ended.is_set()
