@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import pickle
 import time
 import warnings
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from LiverSegLib.errors import InputError, ModelError
+from LiverSegLib.errors import InputError
 from LiverSegLib.models import load_model
 from LiverSegLib.training.callbacks import BestKeeper, Keeper, Progress, Report, moving_average
 from LiverSegLib.training.loaders import (
@@ -26,6 +27,7 @@ from LiverSegLib.training.loaders import (
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
+from LiverSegLib.training.transfer import Started
 from LiverSegLib.training.validation import CaseDice
 
 FAST_STEPS = 2
@@ -88,9 +90,13 @@ def train(
     started = time.monotonic()
     with _quiet(), _threads(recipe.training.threads):
         module = make_module(recipe)
+        started: Optional[Started] = None
         if not run.last.exists() and recipe.training.start is not None:
-            module.network.load_state_dict(start_weights(module.network, recipe.training.start))
+            options = recipe.training.start
+            started = module.start(start_weights(options.weights), options)
         run.begin(recipe)
+        if started is not None:
+            run.write_json(run.started, started.to_dict())
         data = load_data(recipe, run)
         run.write_json(run.facts, data.facts)
         first = saved_step(run)
@@ -180,24 +186,38 @@ def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, v
     )
 
 
-def start_weights(network: torch.nn.Module, start: str) -> Dict[str, torch.Tensor]:
-    """The network's weights, replaced by those of a model or a run as far as names and shapes are the same.
+def start_weights(start: str) -> Dict[str, torch.Tensor]:
+    """The weights of a model (name or folder), of a run, or of a checkpoint's file, by name.
 
     Raises:
-        ModelError: nothing fits, or there is no such model.
-        InputError: the run has no checkpoint.
+        ModelError: there is no such model.
+        InputError: the run has no checkpoint, or the file holds none.
     """
-    if RunFolder(Path(start)).recipe.is_file():
-        found = run_weights(RunFolder(Path(start)))
-    else:
-        model = load_model(start)
-        stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
-        found = dict(model.state_dict(stage))
-    own = network.state_dict()
-    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
-        raise ModelError(f"None of the weights of {start} fit the recipe's network.")
-    return {**own, **{name: value.to(own[name].dtype) for name, value in fitting.items()}}
+    path = Path(start).expanduser()
+    if RunFolder(path).recipe.is_file():
+        return run_weights(RunFolder(path))
+    if path.is_file():
+        return file_weights(path)
+    model = load_model(start)
+    stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
+    return dict(model.state_dict(stage))
+
+
+def file_weights(path: Path) -> Dict[str, torch.Tensor]:
+    """The weights in a checkpoint of PyTorch: a mapping of names to tensors, or one under ``state_dict``.
+
+    Raises:
+        InputError: the file holds none, or it cannot be read without running code that it holds.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, KeyError, OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} holds no weights that can be read.", str(error)) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else {}
+    found = {str(name): value for name, value in state.items() if torch.is_tensor(value)}
+    if not found:
+        raise InputError(f"{path} holds no weights by name.")
+    return found
 
 
 def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
