@@ -24,6 +24,7 @@ from LiverSegLib.training.loaders import (
     training_loader,
     validation_loader,
 )
+from LiverSegLib.training.methods import registry
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
@@ -66,7 +67,7 @@ def train(
     stop: Optional[Callable[[], bool]] = None,
     report: Optional[Report] = None,
     begin: Optional[Callable[[Mapping[str, Any], int], None]] = None,
-    make_module: MakeModule = SegmentationModule,
+    make_module: MakeModule = registry.make_module,
     callbacks: Tuple[Callback, ...] = (),
 ) -> Outcome:
     """Train to the recipe's last step, going on from the folder's checkpoint if there is one.
@@ -77,7 +78,7 @@ def train(
         stop: asked after each step; True ends the run with a checkpoint.
         report: told of each step.
         begin: told what is trained on, and the step that the run begins at.
-        make_module: for methods that train in another way.
+        make_module: in place of what the recipe's method makes.
         callbacks: of Lightning, beside the run's own.
 
     Raises:
@@ -108,7 +109,9 @@ def train(
             own.append(BestKeeper(run, recipe.training.early_stopping))
         if recipe.training.average is not None:
             own.insert(0, moving_average(recipe.training.average))
-        trainer = make_trainer(recipe, run, own, validates=len(data.validation) > 0)
+        trainer = make_trainer(
+            recipe, run, own, validates=len(data.validation) > 0, by_hand=not module.automatic_optimization
+        )
         if first < recipe.training.steps:
             _fit(trainer, module, data, recipe, run)
         step = max(first, int(trainer.global_step))
@@ -157,8 +160,18 @@ def saved_step(run: RunFolder) -> int:
         raise InputError(f"The checkpoint {run.last} is damaged.", str(error)) from error
 
 
-def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool) -> Trainer:
-    """Lightning's trainer as a recipe wants it."""
+def make_trainer(
+    recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool, by_hand: bool = False
+) -> Trainer:
+    """Lightning's trainer as a recipe wants it.
+
+    Args:
+        recipe: what is trained.
+        run: its folder.
+        callbacks: all of the run's.
+        validates: whether there are cases to validate on.
+        by_hand: whether the module steps its optimizers itself; it then limits gradients itself too.
+    """
     options = recipe.training
     every = recipe.validation.every * options.accumulate
     return Trainer(
@@ -169,7 +182,7 @@ def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, v
         max_steps=options.steps,
         max_epochs=-1,
         accumulate_grad_batches=options.accumulate,
-        gradient_clip_val=options.gradient_limit,
+        gradient_clip_val=None if by_hand else options.gradient_limit,
         val_check_interval=every if every else 2**31,
         check_val_every_n_epoch=None,
         limit_val_batches=None if validates else 0,

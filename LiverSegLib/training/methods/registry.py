@@ -1,0 +1,50 @@
+"""The methods by name: which cases they take, which samples, and what trains on them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Dict
+
+from torch.utils.data import Dataset
+
+from LiverSegLib.training.data import Split
+from LiverSegLib.training.methods.parts import Parts, labelled_parts, labelled_samples
+from LiverSegLib.training.module import SegmentationModule
+from LiverSegLib.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train.
+
+    Attributes:
+        module: makes what Lightning drives; only its ``network`` is exported.
+        parts: of a recipe and its split, the cases that are used, and for what.
+        samples: of a recipe, these cases and the folder for prepared ones, the training set: item ``i``
+            depends on the seed and ``i`` alone.
+    """
+
+    module: Callable[[Recipe], SegmentationModule] = SegmentationModule
+    parts: Callable[[Recipe, Split], Parts] = labelled_parts
+    samples: Callable[[Recipe, Parts, Path], Dataset] = labelled_samples
+
+
+METHODS: Dict[str, Method] = {
+    "supervised": Method(),
+}
+"""Name of ``options.MethodOptions`` -> method."""
+
+
+def method_of(recipe: Recipe) -> Method:
+    """The method that a recipe is trained by."""
+    return METHODS[recipe.method.name]
+
+
+def make_module(recipe: Recipe) -> SegmentationModule:
+    """What Lightning drives for a recipe.
+
+    Raises:
+        InputError: the recipe asks for what its method cannot do.
+        ModelError: a network cannot be built.
+        UsageError: the loss does not fit the recipe.
+    """
+    return method_of(recipe).module(recipe)
