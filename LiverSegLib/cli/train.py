@@ -93,13 +93,13 @@ def train(
     console.show(*_table(outcome), *_next(outcome, recipe, changes or [], folder, run is not None))
 
 
-def require_training() -> None:
-    """Say which packages are missing, if any.
+def require_training(*more: str) -> None:
+    """Say which packages are missing, if any, of those that training needs and ``more``.
 
     Raises:
         LiverSegError: some are.
     """
-    missing = [name for name in ("torch", *LIBRARIES) if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("torch", *LIBRARIES, *more) if importlib.util.find_spec(name) is None]
     if missing:
         raise LiverSegError(
             f"Training needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}: "
@@ -158,6 +158,10 @@ def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -
         plan.add_row(part.capitalize(), f"{count['cases']} cases of {count['patients']} patients")
     if facts["broken"]:
         plan.add_row("Broken", f"{len(facts['broken'])} cases, left out")
+    if recipe.method.name != "supervised":
+        plan.add_row("Method", recipe.method.name)
+    if "start" in facts:
+        plan.add_row("Start", facts["start"])
     size = " x ".join(map(str, recipe.patches.size))
     plan.add_row("Network", f"{recipe.network.name}, patches of {size}, batch {training.batch}")
     plan.add_row("Loss", recipe.loss.mix)

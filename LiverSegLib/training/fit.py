@@ -28,6 +28,7 @@ from LiverSegLib.training.methods import registry
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
+from LiverSegLib.training.run_options import StartOptions
 from LiverSegLib.training.transfer import Started
 from LiverSegLib.training.validation import CaseDice
 
@@ -91,18 +92,17 @@ def train(
     started = time.monotonic()
     with _quiet(), _threads(recipe.training.threads):
         module = make_module(recipe)
-        started: Optional[Started] = None
-        if not run.last.exists() and recipe.training.start is not None:
-            options = recipe.training.start
-            started = module.start(start_weights(options.weights), options)
+        told = None if run.last.exists() else _start(module, recipe.training.start)
         run.begin(recipe)
-        if started is not None:
-            run.write_json(run.started, started.to_dict())
+        if told is not None:
+            run.write_json(run.started, told.to_dict())
         data = load_data(recipe, run)
-        run.write_json(run.facts, data.facts)
+        begun = run.read_json(run.started)
+        facts = data.facts if begun is None else {**data.facts, "start": begun["summary"]}
+        run.write_json(run.facts, facts)
         first = saved_step(run)
         if begin is not None:
-            begin(data.facts, first)
+            begin(facts, first)
         keeper = Keeper(run, recipe.training.checkpoint_every, recipe.training.minutes, stop)
         own = [Progress(run, recipe.training.log_every, report), *callbacks, keeper]
         if len(data.validation):
@@ -119,8 +119,13 @@ def train(
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
     return Outcome(
-        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, data.facts
+        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts
     )
+
+
+def _start(module: SegmentationModule, options: Optional[StartOptions]) -> Optional[Started]:
+    """Begin with other weights where the recipe wants it; what became of them."""
+    return None if options is None else module.start(start_weights(options.weights), options)
 
 
 def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Recipe, run: RunFolder) -> None:
@@ -247,7 +252,7 @@ def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
         raise InputError(f"The run {run.path} has no checkpoint yet.") from None
     except (RuntimeError, KeyError, OSError, ValueError) as error:
         raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
-    prefix = "network."
+    prefix = registry.method_of(run.read_recipe()).judged + "."
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
 
 

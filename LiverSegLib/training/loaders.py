@@ -44,8 +44,10 @@ class WholeCases(Dataset):
         return len(self._cases)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        recipe = self._recipe
-        return whole_case(self._cases[index], recipe.structures, recipe.preparation, self._cache)
+        case = self._cases[index]
+        recipe = self._recipe.for_modality(case.modality)
+        sample = whole_case(case, recipe.structures, recipe.preparation, self._cache)
+        return {**sample, "modality": case.modality}
 
 
 class StepSampler(Sampler[List[int]]):
@@ -136,7 +138,8 @@ def _facts(parts: Parts, broken: Dict[str, str]) -> Dict[str, Any]:
         part: {"cases": len(cases), "patients": len({(case.dataset, case.patient) for case in cases})}
         for part, cases in counted.items()
     }
-    return {**counts, "datasets": datasets, "broken": broken}
+    modalities = {case.id: case.modality for case in parts.validation}
+    return {**counts, "datasets": datasets, "broken": broken, "modalities": modalities}
 
 
 def training_loader(samples: Dataset, recipe: Recipe, sampler: Sampler[List[int]], pin: bool) -> DataLoader:

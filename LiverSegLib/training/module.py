@@ -62,6 +62,10 @@ class SegmentationModule(LightningModule):
                 module.eval()
         return self
 
+    def on_fit_start(self) -> None:
+        """Lightning leaves every layer in the mode that it finds it in."""
+        self.train()
+
     def make_network(self) -> nn.Module:
         """Build the network of the recipe."""
         network: nn.Module = build_network(self.recipe.network.name, self.recipe.network_arguments())
@@ -86,10 +90,7 @@ class SegmentationModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        image = batch["image"]
-        if self.recipe.training.channels_last:
-            kind = torch.channels_last if image.dim() == 4 else torch.channels_last_3d
-            image = image.contiguous(memory_format=kind)
+        image = self.in_memory_order(batch["image"])
         scores = self(image)
         with torch.autocast(image.device.type, enabled=False):
             loss: Tensor = self.loss(scores, batch["label"], batch["annotated"])
@@ -98,6 +99,13 @@ class SegmentationModule(LightningModule):
             finest = scores if torch.is_tensor(scores) else scores[0]
             self._log_batch_dice(finest.detach(), batch)
         return loss
+
+    def in_memory_order(self, image: Tensor) -> Tensor:
+        """An image as ``training.channels_last`` wants it in memory."""
+        if not self.recipe.training.channels_last:
+            return image
+        kind = torch.channels_last if image.dim() == 4 else torch.channels_last_3d
+        return image.contiguous(memory_format=kind)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Segment a whole prepared image as the product would, and compare."""

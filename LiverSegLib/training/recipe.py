@@ -19,6 +19,7 @@ from LiverSegLib.training.augmentation.options import AugmentationOptions
 from LiverSegLib.training.data import DataOptions, PatchOptions, PreparationOptions
 from LiverSegLib.training.losses.options import LossOptions
 from LiverSegLib.training.methods.options import MethodOptions, SupervisedOptions
+from LiverSegLib.training.methods.semi_options import ModalitiesOptions
 from LiverSegLib.training.options import Options
 from LiverSegLib.training.pack_options import PackOptions
 from LiverSegLib.training.run_options import ExportOptions, NetworkOptions, TrainingOptions, ValidationOptions
@@ -31,7 +32,10 @@ DIMENSIONS_ARGUMENT: Dict[str, Optional[str]] = {
 }  # fmt: skip
 """Networks that call the argument ``dimensions`` otherwise, or tell it by their kernels."""
 
-SHORT_FOR = {"loss": "mix", "method": "name"}
+SEARCH = "search-"
+"""What the names of searches begin with, which lie beside the ready recipes."""
+
+SHORT_FOR = {"loss": "mix", "method": "name", "start": "weights"}
 """Sections that a text may stand for, and the key that it is short for."""
 
 
@@ -91,6 +95,20 @@ class Recipe(Options):
             return self.pack.intensity
         return self.preparation.intensity.for_manifest()
 
+    def for_modality(self, name: str) -> "Recipe":
+        """The recipe for images of one modality: its preparation, and no variation that needs HU but for CT.
+
+        It is the same recipe unless the method tells modalities apart.
+        """
+        if not isinstance(self.method, ModalitiesOptions):
+            return self
+        return self.changed(
+            method={},
+            preparation=self.method.preparations.get(name, self.preparation),
+            augmentation=self.augmentation if name == "CT" else self.augmentation.changed(ct=None),
+            export=self.export.changed(modality=name if name in ("CT", "MR") else "other"),
+        )
+
     def network_arguments(self) -> Dict[str, Any]:
         """The network's arguments with channels and dimensions filled in."""
         filled = {"in_channels": 1, **self.network.arguments, "out_channels": self.out_channels}
@@ -100,7 +118,7 @@ class Recipe(Options):
 
 def ready_recipes() -> Dict[str, Path]:
     """Name -> file of the recipes that come with LiverSeg."""
-    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml")) if not path.stem.startswith(SEARCH)}
 
 
 def read_recipe(name_or_file: Union[str, "os.PathLike[str]"], overrides: Sequence[str] = ()) -> Recipe:
@@ -163,18 +181,28 @@ def overridden(content: Mapping[str, Any], overrides: Sequence[str]) -> Dict[str
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise InputError(f'The value in "{override}" is not valid YAML.', str(error)) from error
-        part = result
-        for key in keys[:-1]:
-            inner = part.get(key)
-            if inner is None:
-                inner = part[key] = {}
-            elif isinstance(inner, str) and key in SHORT_FOR:
-                inner = part[key] = {SHORT_FOR[key]: inner}
-            if not isinstance(inner, dict):
-                raise InputError(f'"{place}" leads nowhere: {key} is a value, no section.')
-            part = inner
-        part[keys[-1]] = value
+        set_value(result, place, value)
     return result
+
+
+def set_value(content: Dict[str, Any], place: str, value: Any) -> None:
+    """Change one of a recipe's plain values in place; sections that are not there are made.
+
+    Raises:
+        InputError: the place leads through something that has no keys.
+    """
+    keys = place.split(".")
+    part = content
+    for key in keys[:-1]:
+        inner = part.get(key)
+        if inner is None:
+            inner = part[key] = {}
+        elif isinstance(inner, str) and key in SHORT_FOR:
+            inner = part[key] = {SHORT_FOR[key]: inner}
+        if not isinstance(inner, dict):
+            raise InputError(f'"{place}" leads nowhere: {key} is a value, no section.')
+        part = inner
+    part[keys[-1]] = value
 
 
 def check_recipe(content: Mapping[str, Any]) -> Recipe:

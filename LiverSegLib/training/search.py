@@ -119,7 +119,7 @@ def search(
     """
     _begin(options, content, folder)
     with _alone(folder), _quiet():
-        study = open_study(options, folder)
+        study = open_study(options, content, folder)
         retry_unfinished(study)
         stopped = False
         while len(finished(study)) < options.trials:
@@ -142,12 +142,12 @@ def search(
         return SearchOutcome(folder, tuple(rows(study, folder)), options.trials, best, stopped)
 
 
-def open_study(options: SearchOptions, folder: Path) -> Study:
+def open_study(options: SearchOptions, content: Mapping[str, Any], folder: Path) -> Study:
     """The study in a search's folder, made if it is not there."""
     return optuna.create_study(
         study_name=options.name,
         storage=optuna.storages.RDBStorage(f"sqlite:///{(folder / 'study.sqlite3').absolute()}"),
-        pruner=_pruner(options),
+        pruner=_pruner(options, check_recipe(with_values(content, options.trial))),
         direction="maximize",
         load_if_exists=True,
     )
@@ -337,25 +337,26 @@ def _check_failures(study: Study) -> None:
         raise InputError(f"The first {len(over)} trials all failed; the last one: {reason}")
 
 
-def _pruner(options: SearchOptions) -> optuna.pruners.BasePruner:
+def _pruner(options: SearchOptions, recipe: Recipe) -> optuna.pruners.BasePruner:
     if options.prune == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=options.startup)
     if options.prune == "hyperband":
-        return optuna.pruners.HyperbandPruner()
+        steps = recipe.training.steps
+        first = min(recipe.validation.every or steps, steps)
+        return optuna.pruners.HyperbandPruner(min_resource=first, max_resource=steps)
     return optuna.pruners.NopPruner()
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold a lock that ends with the process, however it ends."""
-    connection = sqlite3.connect(str(folder / "lock.sqlite3"), timeout=0, isolation_level=None)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
+    with contextlib.closing(sqlite3.connect(str(folder / "lock.sqlite3"), timeout=0)) as connection:
+        connection.isolation_level = None
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise InputError(f"Another search runs in {folder}.", str(error)) from error
         yield
-    except sqlite3.OperationalError as error:
-        raise InputError(f"Another search runs in {folder}.", str(error)) from error
-    finally:
-        connection.close()
 
 
 @contextlib.contextmanager

@@ -10,15 +10,13 @@ from LiverSegLib.errors import InputError
 from LiverSegLib.training.options import Options
 from LiverSegLib.training.recipe import (
     RECIPES,
+    SEARCH,
     Recipe,
     check_recipe,
     overridden,
     recipe_file,
-    with_value,
+    set_value,
 )
-
-SEARCH = "search-"
-"""What the names of ready searches begin with; the other files beside them are recipes."""
 
 
 class Range(Options):
@@ -136,7 +134,7 @@ def with_values(content: Mapping[str, Any], values: Mapping[str, Any]) -> Dict[s
     """A recipe's plain values with others, ``section.key`` -> value."""
     result = overridden(content, ())
     for key, value in values.items():
-        with_value(result, key, value)
+        set_value(result, key, value)
     return result
 
 

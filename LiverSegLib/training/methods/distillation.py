@@ -40,6 +40,7 @@ class DistillationModule(SegmentationModule):
 
     def on_fit_start(self) -> None:
         """Bring the teacher to where the student is."""
+        super().on_fit_start()
         self._teacher[0].network.to(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -86,7 +87,7 @@ def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
     stage = stages.get(options.stage or model.manifest.result_stages[-1].name)
     if stage is None:
         raise InputError(f"The model {model.name} has no stage {options.stage}; it has {', '.join(stages)}.")
-    names = {name: int(index) for index, name in stage.output.channels}
+    names = {name: index for index, name in enumerate(stage.output.channels)}
     wanted = ["background", *recipe.structures]
     missing = [name for name in wanted if name not in names]
     if missing or len(names) != len(wanted) or stage.output.activation != "softmax":
@@ -97,8 +98,10 @@ def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
     own = None if spacing is None else tuple(step or 0.0 for step in spacing)
     if own is None or any(abs(a - b) > SAME_SPACING_MM for a, b in zip(own, stage.spacing)):
         raise InputError(f"The teacher {model.name} sees {stage.spacing} mm; the recipe prepares {spacing}.")
-    if stage.intensity != recipe.intensity:
-        raise InputError(f"The teacher {model.name} sees other gray values than the recipe prepares.")
-    network: nn.Module = build_network(stage.network, stage.arguments)
+    if stage.intensity.to_dict() != recipe.intensity.to_dict() or (
+        stage.orientation != recipe.preparation.orientation
+    ):
+        raise InputError(f"The teacher {model.name} sees other gray values, or another orientation, than the recipe prepares.")
+    network: nn.Module = build_network(stage.network.name, stage.network.arguments)
     network.load_state_dict({k: v.float() for k, v in model.state_dict(stage.name).items()})
     return Teacher(network.eval().requires_grad_(False), [names[name] for name in wanted])

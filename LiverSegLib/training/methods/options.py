@@ -4,6 +4,11 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Field
 
+from LiverSegLib.training.methods.semi_options import (
+    DistillationOptions,
+    MeanTeacherOptions,
+    ModalitiesOptions,
+)
 from LiverSegLib.training.options import Options
 
 
@@ -21,7 +26,7 @@ def _named(value: Any) -> Any:
 
 
 MethodOptions = Annotated[
-    Union[SupervisedOptions],
+    Union[SupervisedOptions, MeanTeacherOptions, ModalitiesOptions, DistillationOptions],
     Field(discriminator="name"),
     BeforeValidator(_named),
 ]

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from LiverSegLib.training.augmentation.build import Augmentation, build_augmentation
@@ -33,6 +34,33 @@ class Parts:
     test: Tuple[Case, ...] = ()
     unlabelled: Tuple[Case, ...] = ()
     images: Tuple[Case, ...] = ()
+
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ModelPart:
+    """One of the models that a run becomes.
+
+    Attributes:
+        modality: what it is for, where a run becomes several; else empty.
+        recipe: as if it alone had been trained.
+        weights: of the judged network's weights, those of this model.
+    """
+
+    modality: str
+    recipe: Recipe
+    weights: Callable[[Weights], Weights]
+
+
+def one_model(recipe: Recipe) -> Tuple[ModelPart, ...]:
+    """The plain way: the network as it is."""
+    return (ModelPart("", recipe, _as_they_are),)
+
+
+def _as_they_are(weights: Weights) -> Weights:
+    return weights
 
 
 def labelled_parts(recipe: Recipe, split: Split) -> Parts:

@@ -2,12 +2,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Tuple
 
 from torch.utils.data import Dataset
 
 from LiverSegLib.training.data import Split
-from LiverSegLib.training.methods.parts import Parts, labelled_parts, labelled_samples
+from LiverSegLib.training.methods.distillation import DistillationModule
+from LiverSegLib.training.methods.mean_teacher import (
+    MeanTeacherModule,
+    mean_teacher_parts,
+    mean_teacher_samples,
+)
+from LiverSegLib.training.methods.modalities import (
+    ModalitiesModule,
+    modality_models,
+    modality_parts,
+    modality_samples,
+)
+from LiverSegLib.training.methods.parts import ModelPart, Parts, labelled_parts, labelled_samples, one_model
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.recipe import Recipe
 
@@ -17,19 +29,26 @@ class Method:
     """One way to train.
 
     Attributes:
-        module: makes what Lightning drives; only its ``network`` is exported.
+        module: makes what Lightning drives.
         parts: of a recipe and its split, the cases that are used, and for what.
         samples: of a recipe, these cases and the folder for prepared ones, the training set: item ``i``
             depends on the seed and ``i`` alone.
+        judged: name of the module's network that is validated and exported (``SegmentationModule.judged``).
+        models: the models that a run of a recipe becomes.
     """
 
     module: Callable[[Recipe], SegmentationModule] = SegmentationModule
     parts: Callable[[Recipe, Split], Parts] = labelled_parts
     samples: Callable[[Recipe, Parts, Path], Dataset] = labelled_samples
+    judged: str = "network"
+    models: Callable[[Recipe], Tuple[ModelPart, ...]] = one_model
 
 
 METHODS: Dict[str, Method] = {
     "supervised": Method(),
+    "mean-teacher": Method(MeanTeacherModule, mean_teacher_parts, mean_teacher_samples, "teacher"),
+    "modalities": Method(ModalitiesModule, modality_parts, modality_samples, models=modality_models),
+    "distillation": Method(DistillationModule),
 }
 """Name of ``options.MethodOptions`` -> method."""
 
