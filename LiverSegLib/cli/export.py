@@ -82,9 +82,7 @@ def _export_run(console: Console, run: Path, target: Path) -> None:
     made = export_models(RunFolder(run), target)
     files = {path: [path / stage.weights for stage in manifest.stages] for path, manifest in made.items()}
     written = [file for path, weights in files.items() for file in (path / "model.json", *weights)]
-    console.answer(
-        {"folder": str(target.absolute()), "files": [str(file.absolute()) for file in written]}
-    )
+    console.answer({"folder": str(target.absolute()), "files": [str(file.absolute()) for file in written]})
     for path, manifest in made.items():
         console.show(_model_facts(path, manifest, files[path]))
 

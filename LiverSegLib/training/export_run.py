@@ -185,8 +185,7 @@ def accuracy_table(run: RunFolder, recipe: Recipe, modality: str = "") -> Option
     of_it = (run.read_json(run.facts) or {}).get("modalities", {})
     cases = [row for row in best["cases"] if not modality or of_it.get(row["id"]) == modality]
     rows: List[Dict[str, Any]] = [
-        {"case": row["id"], **{f"Dice, {name}": _rounded(row.get(name)) for name in names}}
-        for row in cases
+        {"case": row["id"], **{f"Dice, {name}": _rounded(row.get(name)) for name in names}} for row in cases
     ]
     means: Dict[str, Any] = {"case": "mean"}
     for name in names:

@@ -118,9 +118,7 @@ def train(
     early = step < recipe.training.steps
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
-    return Outcome(
-        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts
-    )
+    return Outcome(run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts)
 
 
 def _start(module: SegmentationModule, options: Optional[StartOptions]) -> Optional[Started]:
@@ -218,7 +216,7 @@ def start_weights(start: str) -> Dict[str, torch.Tensor]:
         return file_weights(path)
     model = load_model(start)
     stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
-    return dict(model.state_dict(stage))
+    return {name: v for name, v in model.state_dict(stage).items() if torch.is_tensor(v)}
 
 
 def file_weights(path: Path) -> Dict[str, torch.Tensor]:

@@ -39,7 +39,9 @@ class SegmentationModule(LightningModule):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.network = self.make_network()
-        rate_groups(recipe.training, self.network.named_parameters())  # freezes, before processes share weights
+        rate_groups(
+            recipe.training, self.network.named_parameters()
+        )  # freezes, before processes share weights
         self.loss = build_loss(
             recipe.loss, recipe.activation, recipe.structures, _is_deep(recipe.network_arguments())
         )
@@ -68,11 +70,12 @@ class SegmentationModule(LightningModule):
 
     def make_network(self) -> nn.Module:
         """Build the network of the recipe."""
-        network: nn.Module = build_network(self.recipe.network.name, self.recipe.network_arguments())
+        network: Any = build_network(self.recipe.network.name, self.recipe.network_arguments())
         if self.recipe.training.channels_last:
             kind = torch.channels_last if self.recipe.dimensions == 2 else torch.channels_last_3d
             network = network.to(memory_format=kind)
-        return network
+        built: nn.Module = network
+        return built
 
     @property
     def judged(self) -> nn.Module:
@@ -162,12 +165,14 @@ class SegmentationModule(LightningModule):
 
 def make_optimizer(options: TrainingOptions, groups: List[Dict[str, Any]]) -> torch.optim.Optimizer:
     """The optimizer of a recipe over groups of parameters."""
-    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
+    rate, decay = options.learning_rate, options.weight_decay
     if options.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=options.momentum, nesterov=options.nesterov, **shared)
+        return torch.optim.SGD(
+            groups, lr=rate, weight_decay=decay, momentum=options.momentum, nesterov=options.nesterov
+        )
     if options.optimizer == "adam":
-        return torch.optim.Adam(groups, **shared)
-    return torch.optim.AdamW(groups, **shared)
+        return torch.optim.Adam(groups, lr=rate, weight_decay=decay)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
 
 
 def rate_groups(

@@ -237,7 +237,9 @@ def _try(
     try:
         recipe = trial_recipe(options, content, values)
         run.path.parent.mkdir(parents=True, exist_ok=True)
-        outcome = train(_shared_cache(recipe, folder), run.path, stop=stop, report=report, callbacks=(pruning,))
+        outcome = train(
+            _shared_cache(recipe, folder), run.path, stop=stop, report=report, callbacks=(pruning,)
+        )
         best = run.read_json(run.validation)
         if best is None and outcome.stopped != "asked":
             raise InputError("A search judges by validation, and there is no case to validate on.")
@@ -285,9 +287,7 @@ def _run_name(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("run", f"{trial.number:04d}"))
 
 
-def _write(
-    study: Study, options: SearchOptions, content: Mapping[str, Any], folder: Path
-) -> Optional[Path]:
+def _write(study: Study, options: SearchOptions, content: Mapping[str, Any], folder: Path) -> Optional[Path]:
     """Write ``results.csv``, and ``best.yaml`` once a trial is complete; the file of the latter."""
     found = rows(study, folder)
     keys = keys_of(options)
@@ -313,16 +313,23 @@ def _write(
 def _begin(options: SearchOptions, content: Mapping[str, Any], folder: Path) -> None:
     """Make the folder, or check that it holds this search."""
     file = folder / "search.json"
-    wanted = {"search": options.model_dump(mode="json"), "recipe": check_recipe(content).model_dump(mode="json")}
+    wanted = {
+        "search": options.model_dump(mode="json"),
+        "recipe": check_recipe(content).model_dump(mode="json"),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if file.exists():
             before = json.loads(file.read_text(encoding="utf-8"))
             old = check_search(before["search"]).changed(trials=options.trials)
             if old != options or before["recipe"] != json.loads(json.dumps(wanted["recipe"])):
-                raise InputError(f"The folder {folder} holds another search; please choose another with --run.")
+                raise InputError(
+                    f"The folder {folder} holds another search; please choose another with --run."
+                )
         elif any(folder.iterdir()):
-            raise InputError(f"The folder {folder} holds something else than a search; please choose another.")
+            raise InputError(
+                f"The folder {folder} holds something else than a search; please choose another."
+            )
         partial = folder / "search.json.part"
         partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
         os.replace(partial, file)

@@ -90,7 +90,9 @@ def test_a_finished_search_runs_nothing_and_a_longer_one_only_what_is_new(recipe
 def test_values_that_were_tried_are_not_trained_again(recipe, tmp_path):
     options = options_of(recipe, space={"network.arguments.block": ["plain"]}, trials=3)
     steps = []
-    found = search(options, base_content(options), tmp_path / "s", report=lambda *about: steps.append(about[0]))
+    found = search(
+        options, base_content(options), tmp_path / "s", report=lambda *about: steps.append(about[0])
+    )
     assert steps == [1, 2] and len({row.dice for row in found.rows}) == 1
     assert [row.note for row in found.rows] == ["", "same values as trial 0", "same values as trial 0"]
 
@@ -104,7 +106,11 @@ def test_trials_that_are_worse_are_pruned_and_recorded(recipe, tmp_path, monkeyp
     found = search(options, base_content(options), tmp_path / "s")
     assert [row.state for row in found.rows] == ["complete", "pruned"]
     pruned = found.rows[1]
-    assert pruned.dice == pytest.approx(0.1) and pruned.step == 1 and saved_step(RunFolder(Path(pruned.run))) <= 2
+    assert (
+        pruned.dice == pytest.approx(0.1)
+        and pruned.step == 1
+        and saved_step(RunFolder(Path(pruned.run))) <= 2
+    )
     assert "pruned" in (tmp_path / "s" / "results.csv").read_text()
     assert found.best is not None
 
@@ -125,7 +131,9 @@ def test_a_search_that_is_stopped_goes_on_with_the_trial(recipe, tmp_path):
     found = search(options, base_content(options), tmp_path / "s", stop=lambda: next(asked, True))
     assert found.stopped and found.rows == () and found.best is None
     steps = []
-    found = search(options, base_content(options), tmp_path / "s", report=lambda *about: steps.append(about[0]))
+    found = search(
+        options, base_content(options), tmp_path / "s", report=lambda *about: steps.append(about[0])
+    )
     assert not found.stopped and len(found.rows) == 1 and steps[0] > 1 and steps[-1] == 4
     study = study_of(options, tmp_path / "s")
     states = [trial.state for trial in study.trials]

@@ -187,6 +187,12 @@ def test_a_folder_without_data_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run" / "log.jsonl").exists()
 
 
+def test_a_run_that_never_came_to_a_checkpoint_begins_anew_with_another_recipe(data, tmp_path):
+    with pytest.raises(InputError):
+        train(check_recipe(content(tmp_path / "missing")), tmp_path / "run")
+    assert train(recipe_of(data, {"steps": 1}), tmp_path / "run").step == 1
+
+
 def test_weights_to_start_from_are_taken_as_far_as_they_fit(data, tmp_path):
     first = recipe_of(data, {"steps": 1})
     train(first, tmp_path / "first")

@@ -34,7 +34,9 @@ class DistillationModule(SegmentationModule):
         super().__init__(recipe)
         assert isinstance(recipe.method, DistillationOptions)
         if recipe.activation != "softmax":
-            raise UsageError("The method distillation compares probabilities of a softmax: activation: softmax.")
+            raise UsageError(
+                "The method distillation compares probabilities of a softmax: activation: softmax."
+            )
         self.options = recipe.method
         self._teacher = [read_teacher(recipe, recipe.method)]  # in a list: no part of the module
 
@@ -101,7 +103,9 @@ def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
     if stage.intensity.to_dict() != recipe.intensity.to_dict() or (
         stage.orientation != recipe.preparation.orientation
     ):
-        raise InputError(f"The teacher {model.name} sees other gray values, or another orientation, than the recipe prepares.")
+        raise InputError(
+            f"The teacher {model.name} sees other gray values, or another orientation, than the recipe prepares."
+        )
     network: nn.Module = build_network(stage.network.name, stage.network.arguments)
     network.load_state_dict({k: v.float() for k, v in model.state_dict(stage.name).items()})
     return Teacher(network.eval().requires_grad_(False), [names[name] for name in wanted])

@@ -126,7 +126,9 @@ class ModalitiesModule(SegmentationModule):
             self.log(f"training/loss/{name}", losses[-1], batch_size=len(part["image"]))
         distance = knowledge_distance(knowledge)
         loss = torch.stack(losses).mean()
-        self.log_dict({"training/loss": loss, "training/distillation": distance}, batch_size=len(part["image"]))
+        self.log_dict(
+            {"training/loss": loss, "training/distillation": distance}, batch_size=len(part["image"])
+        )
         return loss + self.options.weight * distance
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
