@@ -104,8 +104,11 @@ def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
         raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
     split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
     train = method_of(recipe).parts(recipe, split).train
-    augmentation = WithOriginal(recipe_augmentation(recipe))
-    return patch_samples(recipe, train, folder, augmentation=augmentation)
+    shown = recipe.for_modality(train[0].modality) if train else recipe
+    if shown is not recipe:  # each modality has its own preparation; the first one is shown
+        train = tuple(case for case in train if case.modality == train[0].modality)
+    augmentation = WithOriginal(recipe_augmentation(shown))
+    return patch_samples(shown, train, folder, augmentation=augmentation)
 
 
 def _packed(recipe: Recipe) -> RunData:

@@ -59,8 +59,8 @@ class TrainingOptions(Options):
     average: Optional[float] = Field(default=None, gt=0, lt=1)
     """Decay of the exponential moving average of the weights, which is validated and exported."""
     rates: Dict[str, float] = Field(default_factory=dict)
-    """Beginning of parameters' names, or pattern with ``*``, -> factor of their learning rate; 0 freezes them,
-    and the statistics of a frozen batch norm with it. The longest that fits counts."""
+    """Beginning of parameters' names, or pattern with ``*``, -> factor of their learning rate; 0 freezes them
+    and the statistics of their batch norms. The longest that fits counts."""
     start: Optional[StartOptions] = None
     """Weights to begin with."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"

@@ -4,7 +4,6 @@ The validation cases choose the best recipe, so its Dice on them is too high by 
 """
 
 import contextlib
-import csv
 import json
 import os
 import sqlite3
@@ -12,15 +11,14 @@ import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 import optuna
 import torch
-import yaml
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from LiverSegLib.errors import InputError, LiverSegError, OutputError
 from LiverSegLib.training.callbacks import Report
@@ -36,44 +34,12 @@ from LiverSegLib.training.search_options import (
     trial_recipe,
     with_values,
 )
+from LiverSegLib.training.search_results import TrialRow, finished, rows, run_name, write_results
 
 FAILURES = 3
 """So many trials that fail before any succeeds end the search."""
-STATES = {
-    TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running", TrialState.WAITING: "waiting",
-}  # fmt: skip
-BEST_NOTE = (
-    "# Chosen by a search among its trials by the Dice of the validation cases, so that Dice is too high by",
-    "# choice: judge this recipe on cases that took no part in the search.",
-)
 Begin = Callable[[int, int, Mapping[str, Any]], None]
 """Called before each trial with its number from 1 on, how many are wanted, and its values."""
-
-
-@dataclass(frozen=True)
-class TrialRow:
-    """What became of a trial.
-
-    Attributes:
-        number: in the study.
-        state: "complete", "pruned", "failed", "running" or "waiting".
-        dice: mean Dice of the best validation, of a pruned trial the last one; None if there was none.
-        step: of the last validation.
-        seconds: of its training; 0 of a trial whose values had been tried before.
-        values: key -> value.
-        run: folder of its run.
-        note: why it failed, or which trial had the same values.
-    """
-
-    number: int
-    state: str
-    dice: Optional[float]
-    step: int
-    seconds: float
-    values: Mapping[str, Any]
-    run: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -136,9 +102,9 @@ def search(
             if not _try(study, trial, options, content, values, folder, stop, report):
                 stopped = True
                 break
-            _write(study, options, content, folder)
+            write_results(study, options, content, folder)
             _check_failures(study)
-        best = _write(study, options, content, folder)
+        best = write_results(study, options, content, folder)
         return SearchOutcome(folder, tuple(rows(study, folder)), options.trials, best, stopped)
 
 
@@ -165,16 +131,10 @@ def retry_unfinished(study: Study) -> None:
                 state=TrialState.WAITING,
                 params=trial.params,
                 distributions=trial.distributions,
-                user_attrs={"run": _run_name(trial), **trial.user_attrs},
+                user_attrs={"run": run_name(trial), **trial.user_attrs},
                 intermediate_values=trial.intermediate_values,
             )
         )
-
-
-def finished(study: Study) -> List[FrozenTrial]:
-    """Trials that are over: complete, pruned or failed for a reason; not those that were interrupted."""
-    over = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    return [t for t in study.get_trials(states=over) if t.state != TrialState.FAIL or "error" in t.user_attrs]
 
 
 def suggested(trial: Trial, options: SearchOptions) -> Dict[str, Any]:
@@ -227,7 +187,7 @@ def _try(
     same = [t for t in finished(study) if t.params == trial.params and t.state != TrialState.FAIL]
     if same:
         trial.set_user_attr("same_as", same[0].number)
-        trial.set_user_attr("run", _run_name(same[0]))
+        trial.set_user_attr("run", run_name(same[0]))
         for step, value in same[0].intermediate_values.items():
             trial.report(value, step)
         study.tell(trial, same[0].value if same[0].state == TrialState.COMPLETE else None, same[0].state)
@@ -263,51 +223,6 @@ def _shared_cache(recipe: Recipe, folder: Path) -> Recipe:
     if recipe.data.cache is not None:
         return recipe
     return recipe.changed(data=recipe.data.changed(cache=str((folder / "cache").absolute())))
-
-
-def rows(study: Study, folder: Path) -> List[TrialRow]:
-    """The finished trials: complete ones by their Dice, then the pruned, then the failed."""
-    order = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    found = sorted(finished(study), key=lambda t: (order.index(t.state), -(t.value or 0.0), t.number))
-    return [_row(trial, folder) for trial in found]
-
-
-def _row(trial: FrozenTrial, folder: Path) -> TrialRow:
-    attributes = trial.user_attrs
-    same = attributes.get("same_as")
-    values = {key: json.loads(v) if isinstance(v, str) else v for key, v in trial.params.items()}
-    note = str(attributes.get("error", "")) or ("" if same is None else f"same values as trial {same}")
-    return TrialRow(
-        trial.number, STATES[trial.state], trial.value, trial.last_step or 0,
-        float(attributes.get("seconds", 0)), values, str(folder / "trials" / _run_name(trial)), note,
-    )  # fmt: skip
-
-
-def _run_name(trial: FrozenTrial) -> str:
-    return str(trial.user_attrs.get("run", f"{trial.number:04d}"))
-
-
-def _write(study: Study, options: SearchOptions, content: Mapping[str, Any], folder: Path) -> Optional[Path]:
-    """Write ``results.csv``, and ``best.yaml`` once a trial is complete; the file of the latter."""
-    found = rows(study, folder)
-    keys = keys_of(options)
-    lines: List[List[Any]] = [["trial", "state", "dice", "step", "seconds", *keys, "run", "note"]]
-    for row in found:
-        dice = "" if row.dice is None else f"{row.dice:.4f}"
-        values = [json.dumps(row.values[key]) if key in row.values else "" for key in keys]
-        lines.append([row.number, row.state, dice, row.step, row.seconds, *values, row.run, row.note])
-    partial = folder / "results.csv.part"
-    with open(partial, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(lines)
-    os.replace(partial, folder / "results.csv")
-    if not found or found[0].state != "complete":
-        return None
-    recipe = check_recipe(with_values(content, found[0].values))
-    text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
-    partial = folder / "best.yaml.part"
-    partial.write_text("\n".join((*BEST_NOTE, text)), encoding="utf-8")
-    os.replace(partial, folder / "best.yaml")
-    return folder / "best.yaml"
 
 
 def _begin(options: SearchOptions, content: Mapping[str, Any], folder: Path) -> None:

@@ -62,7 +62,8 @@ class SearchOptions(Options):
     """How trials are ended early: below the median of the others at the same step, or by Hyperband (Li et al.
     2018, arXiv:1603.06560)."""
     startup: int = Field(default=5, ge=1)
-    """Trials drawn at random, and not pruned by the median, before the others guide (TPE, Bergstra et al. 2011)."""
+    """Trials that are drawn at random, and not pruned by the median, before the others guide (TPE: Bergstra
+    et al. 2011)."""
 
     @model_validator(mode="after")
     def _each_key_once(self) -> "SearchOptions":

@@ -1,4 +1,4 @@
-"""Weights of another network to begin with: what fits by name and shape is taken, and what did not is told."""
+"""Weights of another network to begin with: what fits by name and shape is taken, the rest is told."""
 
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase

@@ -108,7 +108,8 @@ def test_two_views_share_their_place_and_differ_in_gray_values(data):
     size = views.enlarged((16, 16, 16))
     image = torch.randn(1, *size).cumsum(1).cumsum(2).cumsum(3)
     sample = {"image": image, "label": torch.zeros(1, *size, dtype=torch.uint8),
-              "annotated": torch.zeros(3, dtype=torch.bool), "spacing": torch.tensor([5.0, 5.0, 8.0]), "id": "x"}  # fmt: skip
+              "annotated": torch.zeros(3, dtype=torch.bool), "id": "x",
+              "spacing": torch.tensor([5.0, 5.0, 8.0])}  # fmt: skip
     found = views(sample, np.random.default_rng(3))
     one, two = found["image"], found["second_image"]
     assert one.shape == two.shape == (1, 16, 16, 16) and not torch.equal(one, two)
@@ -213,7 +214,7 @@ def test_a_step_on_one_modality_leaves_the_norms_of_the_other(data, norm):
     module(torch.randn(2, 1, 16, 16, 16)).square().mean().backward()
     optimizer.step()
     end = module.network.state_dict()
-    ct = of_one(before, 0).keys() - {n for n in before}
+    ct = of_one(before, 0).keys() - set(before)
     assert ct, "the network has no separate norms"
     for name, value in end.items():
         if ".of_modality.0." in name:

@@ -134,7 +134,7 @@ def test_a_ready_recipe_learns_resumes_is_exported_and_segments(name, data, tmp_
 
 
 def begin_with(name, data, folder) -> List[str]:
-    """What makes a recipe begin with another network where it wants one: a run of the recipe that it names."""
+    """What makes a recipe begin with another network where it wants one: a run of the recipe named."""
     start = read_recipe(name).training.start
     if start is None:
         return []

@@ -1,4 +1,4 @@
-"""A search: trials are judged by validation, kept in a file, never run twice, and go on where they were killed."""
+"""A search: trials are judged by validation, kept in a file, never run twice, and go on after a kill."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from LiverSegLib.training import search as module
 from LiverSegLib.training.fit import saved_step
 from LiverSegLib.training.recipe import read_recipe, ready_recipes
 from LiverSegLib.training.run_folder import RunFolder
-from LiverSegLib.training.search import Pruning, finished, open_study, retry_unfinished, search
+from LiverSegLib.training.search import Pruning, open_study, retry_unfinished, search
 from LiverSegLib.training.search_options import (
     base_content,
     check_search,
@@ -26,6 +26,7 @@ from LiverSegLib.training.search_options import (
     ready_searches,
     trial_recipe,
 )
+from LiverSegLib.training.search_results import finished
 
 ROOT = Path(__file__).resolve().parents[2]
 

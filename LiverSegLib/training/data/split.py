@@ -69,7 +69,7 @@ def _divided(cases: Sequence[Case], options: SplitOptions) -> Dict[str, str]:
         says_so = {dataset for (dataset, _), where in stated.items() if where == part}
         ours = [patient for patient in order if patient[0] not in says_so]
         left = [patient for patient in ours if patient not in parts]
-        parts.update({patient: part for patient in left[: _count(len(ours), share)]})
+        parts.update(dict.fromkeys(left[: _count(len(ours), share)], part))
     return {case.id: _part(case, parts.get(_patient(case), "train")) for case in cases}
 
 

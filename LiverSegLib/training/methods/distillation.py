@@ -104,7 +104,7 @@ def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
         stage.orientation != recipe.preparation.orientation
     ):
         raise InputError(
-            f"The teacher {model.name} sees other gray values, or another orientation, than the recipe prepares."
+            f"The teacher {model.name} sees other gray values or another orientation than the recipe has."
         )
     network: nn.Module = build_network(stage.network.name, stage.network.arguments)
     network.load_state_dict({k: v.float() for k, v in model.state_dict(stage.name).items()})

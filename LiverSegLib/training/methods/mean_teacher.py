@@ -35,7 +35,8 @@ UNLABELLED = "unlabelled"
 SEED = 1
 """Added to the recipe's seed for the unlabelled patches."""
 CERTAIN_FROM = 0.75
-"""Share of the largest entropy below which a voxel counts at first; it rises to 1 with the weight (Yu et al.)."""
+"""Share of the largest entropy up to which a voxel counts at first; it rises to 1 with the weight (Yu et
+al.)."""
 DROPOUTS = (nn.Dropout, nn.Dropout2d, nn.Dropout3d)
 
 
