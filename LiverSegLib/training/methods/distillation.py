@@ -107,5 +107,6 @@ def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
             f"The teacher {model.name} sees other gray values or another orientation than the recipe has."
         )
     network: nn.Module = build_network(stage.network.name, stage.network.arguments)
-    network.load_state_dict({k: v.float() for k, v in model.state_dict(stage.name).items()})
+    weights = model.state_dict(stage.name).items()
+    network.load_state_dict({name: value.float() for name, value in weights if torch.is_tensor(value)})
     return Teacher(network.eval().requires_grad_(False), [names[name] for name in wanted])
