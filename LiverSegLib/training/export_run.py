@@ -14,6 +14,7 @@ from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.models import Manifest, write_model
 from LiverSegLib.models.rules import LABORATORY, LIVERSEG
 from LiverSegLib.training.fit import run_weights, saved_step
+from LiverSegLib.training.methods.registry import method_of
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
 from LiverSegLib.training.validation import pipeline_of
@@ -34,10 +35,16 @@ def export_run(run: RunFolder, folder: Path) -> Manifest:
         folder: where the model goes; an older model there is replaced.
 
     Raises:
-        InputError: the run has no checkpoint yet, or its recipe asks for what a model cannot say.
+        InputError: the run has no checkpoint yet, its network does not segment, or its recipe asks for what a
+            model cannot say.
         OutputError: the folder cannot be written.
     """
     recipe = run.read_recipe()
+    if not method_of(recipe).segments:
+        raise InputError(
+            f"{run.path} was trained by the method {recipe.method.name}, whose network does not segment: "
+            "there is no model to export. `liverseg paint` paints with it."
+        )
     if recipe.network_arguments()["in_channels"] != 1:
         raise InputError("A network that takes several channels cannot be exported: scans have one.")
     weights = as_arrays(run_weights(run), recipe.export.weights)

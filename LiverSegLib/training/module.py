@@ -132,8 +132,8 @@ def make_optimizer(options: TrainingOptions, groups: List[Dict[str, Any]]) -> to
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=options.momentum, nesterov=options.nesterov, **shared)
     if options.optimizer == "adam":
-        return torch.optim.Adam(groups, **shared)
-    return torch.optim.AdamW(groups, **shared)
+        return torch.optim.Adam(groups, betas=options.betas, **shared)
+    return torch.optim.AdamW(groups, betas=options.betas, **shared)
 
 
 def rate_groups(

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Field
 
+from LiverSegLib.training.methods.adversarial_options import CganOptions, CycleGanOptions, GanOptions
 from LiverSegLib.training.options import Options
 
 
@@ -21,7 +22,7 @@ def _named(value: Any) -> Any:
 
 
 MethodOptions = Annotated[
-    Union[SupervisedOptions],
+    Union[SupervisedOptions, GanOptions, CganOptions, CycleGanOptions],
     Field(discriminator="name"),
     BeforeValidator(_named),
 ]

@@ -7,6 +7,9 @@ from typing import Callable, Dict
 from torch.utils.data import Dataset
 
 from LiverSegLib.training.data import Split
+from LiverSegLib.training.methods.cgan import CganModule, cgan_parts, cgan_samples
+from LiverSegLib.training.methods.cyclegan import CycleGanModule, cyclegan_parts, cyclegan_samples
+from LiverSegLib.training.methods.gan import GanModule, gan_parts, gan_samples
 from LiverSegLib.training.methods.parts import Parts, labelled_parts, labelled_samples
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.recipe import Recipe
@@ -21,15 +24,20 @@ class Method:
         parts: of a recipe and its split, the cases that are used, and for what.
         samples: of a recipe, these cases and the folder for prepared ones, the training set: item ``i``
             depends on the seed and ``i`` alone.
+        segments: whether the module's network segments; else there is no model to export.
     """
 
     module: Callable[[Recipe], SegmentationModule] = SegmentationModule
     parts: Callable[[Recipe, Split], Parts] = labelled_parts
     samples: Callable[[Recipe, Parts, Path], Dataset] = labelled_samples
+    segments: bool = True
 
 
 METHODS: Dict[str, Method] = {
     "supervised": Method(),
+    "gan": Method(GanModule, gan_parts, gan_samples),
+    "cgan": Method(CganModule, cgan_parts, cgan_samples, segments=False),
+    "cyclegan": Method(CycleGanModule, cyclegan_parts, cyclegan_samples),
 }
 """Name of ``options.MethodOptions`` -> method."""
 
