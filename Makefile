@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-correct train clean distclean
+	bench-cancel bench-correct bench-training recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -112,6 +112,12 @@ train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours o
 	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
 	  --card LiverSegLib/training/default-card.json
 	@$(BIN)/liverseg export Resources/Models/default
+
+recipes: $(READY_TEST) ## every ready recipe end to end on made-up scans: train, resume, export, segment
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 -p no:cacheprovider Testing/Laboratory/test_recipes.py $(PYTEST)
+
+bench-training: $(READY_TRAIN) ## steps a second of the trainer beside a bare loop over random tensors: STEPS=N THREADS=N
+	@$(BIN)/python Testing/Benchmarks/training.py $(if $(STEPS),--steps $(STEPS)) $(if $(THREADS),--threads $(THREADS))
 
 clean: ## remove what tests, benchmarks and the demonstration left
 	@rm -rf $(DEMO) benchmark-output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*

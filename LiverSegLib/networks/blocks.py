@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from LiverSegLib.networks.residual_unet import InstanceNorm
 
-CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
-TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-DROPOUT = {2: nn.Dropout2d, 3: nn.Dropout3d}
+CONVOLUTION: Dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED: Dict[int, Any] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+BATCH_NORM: Dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+DROPOUT: Dict[int, Any] = {2: nn.Dropout2d, 3: nn.Dropout3d}
 NORMS = ("batch", "instance", "group")
 GROUPS = 8
 """Groups of a group norm, or the largest smaller number that divides the channels (Wu and He 2018,

@@ -195,6 +195,7 @@ ARCHITECTURES: Tuple[Architecture, ...] = (
         build=dense_unet_65,
         dimensions=(2, 3),
         paper=PAPER,
-        note=NOTE + "published in three dimensions, without sums with the encoder's features.",
+        note=NOTE
+        + "published in three dimensions; the authors' code has no sums with the encoder's features there.",
     ),
 )

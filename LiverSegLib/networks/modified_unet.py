@@ -64,9 +64,10 @@ class ModifiedUNet(AnySizeNetwork):
 
     As published: the U-Net of 2015, and in each skip a residual path (deconvolution and activation of the
     pooled features, subtracted from the skip) and convolutions after it; for small objects the residual path
-    is not incorporated. Deviates: convolutions keep the size and have a norm; whether an object is small is
-    estimated at each place by a learned weight (``objects`` "any"), or chosen for the whole network; the
-    published description gives no formula for it that carries over to other data. Three dimensions are ours.
+    is not incorporated. Ours: convolutions keep the size and have a norm; one convolution on each skip unless
+    told otherwise; whether objects are small is estimated at each place by a learned weight (``objects``
+    "any"), or chosen for the whole network; three dimensions. Its numbers of layers were not compared with
+    the publication's.
 
     Args:
         in_channels, out_channels: of the image and of the logits.
@@ -128,6 +129,7 @@ ARCHITECTURES: Tuple[Architecture, ...] = (
         build=ModifiedUNet,
         dimensions=(2, 3),
         paper="Seo et al. 2020, doi:10.1109/TMI.2019.2948320",
-        note="Norms and size-keeping convolutions; a learned weight says where objects are small.",
+        note="Norms and size-keeping convolutions; one convolution on each skip; a learned weight says where "
+        "objects are small.",
     ),
 )

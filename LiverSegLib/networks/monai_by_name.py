@@ -180,7 +180,8 @@ class OwnSizes(nn.Module):
         levels, step = [], [1] * (image.dim() - 2)
         for number, level in enumerate(torch.unbind(scores, 1)):
             step = [have * more for have, more in zip(step, self.strides[number])]
-            levels.append(level[(..., *(slice(None, None, n) for n in step))])
+            every: Tuple[Any, ...] = (..., *(slice(None, None, n) for n in step))
+            levels.append(level[every])
         return levels
 
 

@@ -4,7 +4,7 @@ MONAI has no class with this layout: in each level of the way down the second co
 channels, before the pooling, to avoid a bottleneck.
 """
 
-from typing import List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture, Scores, on_padded
 
-CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
-TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-POOLING = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
-BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+CONVOLUTION: Dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED: Dict[int, Any] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+POOLING: Dict[int, Any] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+BATCH_NORM: Dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 class UNet3D(nn.Module):

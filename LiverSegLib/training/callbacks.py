@@ -26,7 +26,8 @@ def moving_average(decay: float) -> WeightAveraging:
         done = int(count) + 1
         keep = min(decay, done / (done + FIRST_STEPS))
         floating = [(a, c) for a, c in zip(averaged, current) if a.is_floating_point()]
-        torch._foreach_lerp_([a for a, _ in floating], [c for _, c in floating], 1 - keep)
+        if floating:  # PyTorch calls this for each type of tensor; counters of batch norm are whole numbers
+            torch._foreach_lerp_([a for a, _ in floating], [c for _, c in floating], 1 - keep)
         for whole, value in ((a, c) for a, c in zip(averaged, current) if not a.is_floating_point()):
             whole.copy_(value)
 

@@ -205,7 +205,9 @@ def start_weights(network: torch.nn.Module, start: str) -> Dict[str, torch.Tenso
     else:
         model = load_model(start)
         stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
-        found = dict(model.state_dict(stage))
+        found = {
+            name: value for name, value in model.state_dict(stage).items() if isinstance(value, torch.Tensor)
+        }
     own = network.state_dict()
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
     if not fitting:

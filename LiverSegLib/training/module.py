@@ -46,11 +46,12 @@ class SegmentationModule(LightningModule):
 
     def make_network(self) -> nn.Module:
         """Build the network of the recipe."""
-        network: nn.Module = build_network(self.recipe.network.name, self.recipe.network_arguments())
+        network: Any = build_network(self.recipe.network.name, self.recipe.network_arguments())
         if self.recipe.training.channels_last:
             kind = torch.channels_last if self.recipe.dimensions == 2 else torch.channels_last_3d
             network = network.to(memory_format=kind)
-        return network
+        built: nn.Module = network
+        return built
 
     def forward(self, image: Tensor) -> Any:
         """Logits of an image (batch, channel, spatial axes)."""
@@ -128,12 +129,14 @@ class SegmentationModule(LightningModule):
 
 def make_optimizer(options: TrainingOptions, groups: List[Dict[str, Any]]) -> torch.optim.Optimizer:
     """The optimizer of a recipe over groups of parameters."""
-    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
+    rate, decay = options.learning_rate, options.weight_decay
     if options.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=options.momentum, nesterov=options.nesterov, **shared)
+        return torch.optim.SGD(
+            groups, lr=rate, weight_decay=decay, momentum=options.momentum, nesterov=options.nesterov
+        )
     if options.optimizer == "adam":
-        return torch.optim.Adam(groups, betas=options.betas, **shared)
-    return torch.optim.AdamW(groups, betas=options.betas, **shared)
+        return torch.optim.Adam(groups, lr=rate, weight_decay=decay, betas=options.betas)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay, betas=options.betas)
 
 
 def rate_groups(

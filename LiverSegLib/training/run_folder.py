@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional
 
 from LiverSegLib.errors import InputError, OutputError
 from LiverSegLib.training.recipe import Recipe, check_recipe, dump_recipe, read_recipe
@@ -72,7 +72,10 @@ class RunFolder:
             InputError: another recipe was trained there, or the folder holds something else.
             OutputError: it cannot be written.
         """
-        if self.recipe.exists():
+        if self.recipe.exists() and not self.last.exists():  # it never came to a checkpoint: begin anew
+            for file in (self.split, self.log, self.validation, self.best):
+                file.unlink(missing_ok=True)
+        elif self.recipe.exists():
             difference = first_difference(read_recipe(self.recipe), recipe)
             if difference:
                 raise InputError(
@@ -140,7 +143,7 @@ def first_difference(before: Recipe, after: Recipe) -> str:
     return ""
 
 
-def _difference(old: Any, new: Any, allowed: Sequence[str] = ()) -> Optional[str]:
+def _difference(old: Any, new: Any, allowed: Collection[str] = ()) -> Optional[str]:
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return None if old == new else ""
     for key in dict.fromkeys((*old, *new)):

@@ -1,23 +1,15 @@
 """Augmentation: image and label move together, chance is the generator's, each variation does its part."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
+from made_samples import PATCHES, STRUCTURES, WINDOW, build, options, sample
 
-from LiverSegLib.errors import InputError, OutputError, UsageError
-from LiverSegLib.models import Intensity
+from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.training.augmentation import AugmentationOptions, build_augmentation
-from LiverSegLib.training.augmentation.ct import hu_scale
 from LiverSegLib.training.augmentation.geometry import cut_middle
-from LiverSegLib.training.augmentation.options import CtOptions, Variation, nothing_varies
-from LiverSegLib.training.augmentation.picture import WithOriginal, show_augmentation
+from LiverSegLib.training.augmentation.options import Variation
 
-STRUCTURES = ("liver", "spleen", "liver tumour")
-WINDOW = Intensity(scheme="window", window=(-160.0, 240.0), scale=(-1.0, 1.0))
-PATCHES = ((32, 40), (24, 32, 28))
 ALWAYS = {
     "rotation": {"probability": 1.0},
     "tilt": {"probability": 1.0},
@@ -26,30 +18,6 @@ ALWAYS = {
     "elastic": {"probability": 1.0, "range": (2.0, 4.0), "cell_mm": 25.0},
 }
 """Every movement in every sample."""
-
-
-def options(**changes):
-    """Nothing varies but what is named."""
-    return AugmentationOptions.model_validate({**nothing_varies(), **changes})
-
-
-def build(patch, how, **more):
-    return build_augmentation(how, len(patch), STRUCTURES, patch, **more)
-
-
-def sample(size, spacing=(1.0, 1.0, 1.0), seed=0):
-    """A patient of noise about 50 HU, prepared with WINDOW; liver, spleen and a tumour are blocks of it."""
-    generator = torch.Generator().manual_seed(seed)
-    hu = 50 + 10 * torch.randn(1, *size, generator=generator)
-    label = torch.zeros(1, *size, dtype=torch.uint8)
-    inside = [slice(n // 6, -(n // 6)) for n in size[:-1]]
-    label[(0, *inside, slice(2, size[-1] // 2))] = 1
-    label[(0, *inside, slice(size[-1] // 2 + 2, -2))] = 2
-    label[(0, *[slice(n // 2, n // 2 + 3) for n in size[:-1]], slice(6, 9))] = 3
-    return {
-        "image": (hu - 40) / 200, "label": label, "annotated": torch.tensor([True, True, False]),
-        "spacing": torch.tensor(spacing), "id": "made-up",
-    }  # fmt: skip
 
 
 def marked(size, at, spacing=(1.0, 1.0, 1.0)):
@@ -253,127 +221,6 @@ def test_channels_vary_alike():
     assert spread.std() < 1e-4
 
 
-def ct(patch, made, seed=0, spacing=(1.5, 1.5, 1.5), intensity=WINDOW, structures=STRUCTURES, **chances):
-    """A sample varied by CT variations alone; its image in HU."""
-    off = dict.fromkeys(CtOptions.model_fields, 0.0)
-    how = options(ct={**off, **chances})
-    vary = build_augmentation(how, len(patch), structures, patch, intensity=intensity)
-    after = vary(made, np.random.default_rng(seed))
-    return hu_scale(intensity).to_hu(after["image"]), after["label"]
-
-
-@pytest.mark.parametrize("patch", PATCHES, ids=("2D", "3D"))
-def test_ct_variations_change_the_organs_they_name(patch):
-    made = sample(patch, (1.5, 1.5, 1.5))
-    hu, label = made["image"] * 200 + 40, made["label"]
-    same, _ = ct(patch, made)
-    assert torch.allclose(same, hu, atol=1e-3)
-
-    fatty, after = ct(patch, made, fatty=1.0)
-    assert (fatty - hu)[label == 1].mean() < -10 and (fatty - hu)[label == 2].mean().abs() < 3
-    assert torch.equal(after, label)
-
-    made["image"] = made["image"] + 0.5  # enhanced: 150 HU
-    unenhanced, _ = ct(patch, made, unenhanced=1.0)
-    assert unenhanced.mean() < 130
-
-    arterial, _ = ct(patch, made, arterial=1.0, seed=1)
-    assert (arterial - made["image"] * 200 - 40)[label == 2].mean() > 2
-
-    smooth, _ = ct(patch, made, kernel=1.0, seed=1)
-    assert not torch.equal(smooth, made["image"] * 200 + 40)
-
-    cut, after = ct(patch, made, field_of_view=1.0)
-    gone = cut[0] <= -159.9
-    assert gone.any() and not after[0][gone].any() and after[0][~gone].any()
-
-
-def test_thick_slices_are_averaged_along_z():
-    made = sample((32, 16, 16), (1.0, 1.0, 1.0))
-    thick, _ = ct((32, 16, 16), made, thick_slices=1.0)
-    hu = made["image"] * 200 + 40
-    assert thick.diff(dim=1).std() < 0.6 * hu.diff(dim=1).std()
-    flat = sample((32, 32))
-    assert torch.allclose(ct((32, 32), flat, thick_slices=1.0)[0], flat["image"] * 200 + 40, atol=1e-3)
-
-
-@pytest.mark.parametrize("size", ((64, 64), (40, 48, 48)), ids=("2D", "3D"))
-def test_lesions_are_painted_into_the_liver_and_labelled(size):
-    made = sample(size, (1.0, 1.0, 1.0))
-    made["label"][made["label"] == 3] = 1
-    hu = made["image"] * 200 + 40
-    found = 0
-    for seed in range(5):
-        after, label = ct(size, made, seed=seed, lesions=1.0)
-        lesion = label == 3
-        assert (made["label"][lesion] == 1).all() and torch.equal(label[~lesion], made["label"][~lesion])
-        found += int(lesion.any())
-        if lesion.any():
-            assert (after - hu)[lesion].abs().mean() > (after - hu)[made["label"] == 2].abs().mean()
-        others = {"left kidney": 0.0}
-        unlabelled = ct(size, made, seed=seed, lesions=1.0, structures=("liver", "spleen", *others))
-        assert torch.equal(unlabelled[1], made["label"]) and torch.equal(unlabelled[0], after)
-    assert found >= 4
-    made["annotated"] = torch.tensor([False, True, False])
-    assert torch.equal(ct(size, made, lesions=1.0)[1], made["label"])
-
-
-def test_lesions_are_as_round_where_slices_are_thick():
-    size = (20, 90, 90)
-    made = sample(size, (1.0, 1.0, 5.0))
-    made["label"][:] = 1
-    ratios = []
-    for seed in range(12):
-        label = ct(size, made, seed=seed, lesions=1.0)[1][0]
-        places = (label == 3).nonzero().float()
-        if len(places) > 500:
-            spread = places.std(0) * torch.tensor([5.0, 1.0, 1.0])
-            ratios.append(float(spread[0] / spread[2]))
-    assert len(ratios) >= 4 and 0.6 < np.median(ratios) < 1.6
-
-
-def test_structures_in_another_order_keep_their_values():
-    made = sample((16, 16, 16))
-    made["label"] = torch.tensor([0, 3, 1, 2], dtype=torch.uint8)[made["label"].long()]
-    order = ("spleen", "liver tumour", "liver")
-    made["annotated"] = torch.tensor([True, True, True])
-    hu = made["image"] * 200 + 40
-    fatty, label = ct((16, 16, 16), made, fatty=1.0, structures=order)
-    assert torch.equal(label, made["label"])
-    assert (fatty - hu)[label == 3].mean() < -10 and (fatty - hu)[label == 1].mean().abs() < 3
-
-
-@pytest.mark.parametrize(
-    "intensity",
-    [
-        WINDOW,
-        Intensity(scheme="window", window=(-100.0, 300.0)),
-        Intensity(scheme="ct-percentile", clip=(-50.0, 200.0), mean=90.0, std=30.0),
-        Intensity(scheme="none"),
-    ],
-    ids=("window", "window 0 to 1", "ct-percentile", "none"),
-)
-def test_hu_come_back_from_prepared_values(intensity):
-    from LiverSegLib.inference.foreign.intensity import scale_for
-
-    hu = np.linspace(-400, 600, 64, dtype=np.float32).reshape(4, 4, 4)
-    prepared = torch.from_numpy(scale_for(intensity, hu, lambda: None).apply(hu, (slice(None),) * 3))
-    scale = hu_scale(intensity)
-    low, high = scale.low or -1e9, scale.high or 1e9
-    assert torch.allclose(scale.to_hu(prepared), torch.from_numpy(hu).clamp(low, high), atol=0.01)
-    assert torch.allclose(scale.from_hu(torch.from_numpy(hu)), prepared, atol=1e-4)
-
-
-def test_ct_variations_without_hu_are_refused():
-    for intensity in (None, Intensity(scheme="zscore")):
-        with pytest.raises(UsageError, match="augmentation.ct"):
-            build((8, 8), AugmentationOptions(ct={}), intensity=intensity)
-    two = sample((8, 8))
-    two["image"] = torch.cat([two["image"]] * 2)
-    with pytest.raises(InputError, match="one channel"):
-        ct((8, 8), two)
-
-
 def test_what_does_not_fit_is_refused():
     with pytest.raises(UsageError, match="axes"):
         build_augmentation(AugmentationOptions(), 3, STRUCTURES, (8, 8))
@@ -392,48 +239,3 @@ def test_every_part_can_be_named_alone():
     off = AugmentationOptions.model_validate("none")
     parts = [getattr(off, name) for name in AugmentationOptions.model_fields]
     assert all(not part.probability for part in parts if isinstance(part, Variation)) and off.ct is None
-
-
-class Shown:
-    """Three samples of the bundled scan, with their originals; blocks stand for labels."""
-
-    def __init__(self, vary, size):
-        path = Path(__file__).resolve().parents[2] / "Resources" / "SampleData" / "hcc013-portal.nii.gz"
-        hu = torch.from_numpy(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(np.float32))
-        room = [int(n) - m for n, m in zip(hu.shape[3 - len(size) :], size)]
-        assert min(room) >= 0
-        hu = hu[hu.shape[0] // 2] if len(size) == 2 else hu
-        self.image = cut_middle(((hu.clamp(-160, 240) - 40) / 200)[None], size)
-        self.vary = vary
-
-    def __len__(self):
-        return 3
-
-    def __getitem__(self, index):
-        made = {**sample(self.image.shape[1:]), "image": self.image, "id": f"case {index}"}
-        return self.vary(made, np.random.default_rng(index))
-
-
-@pytest.mark.parametrize("patch", ((64, 80), (8, 48, 64)), ids=("2D", "3D"))
-def test_a_picture_shows_patches_before_and_after(patch, tmp_path):
-    from matplotlib.image import imread
-
-    vary = WithOriginal(build(patch, options(flip_left_right=1.0)))
-    shown = Shown(vary, vary.enlarged(patch))
-    first = shown[0]
-    assert torch.equal(first["original_image"].flip(len(patch)), first["image"])
-    path = show_augmentation(shown, tmp_path / "new" / "samples.png", 5, structures=STRUCTURES)
-    picture = imread(path)[..., :3]
-    assert picture.shape[1] > 3 * 300 and picture.max() > 0.9
-    liver = np.array([221, 130, 101]) / 255
-    assert (np.abs(picture - liver).max(2) < 0.02).sum() > 500  # outlines in the label's color
-    assert [each.name for each in path.parent.iterdir()] == ["samples.png"]
-
-
-def test_a_picture_that_cannot_be_written_says_so(tmp_path):
-    vary = WithOriginal(build((16, 16), options()))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError):
-        show_augmentation(Shown(vary, (16, 16)), tmp_path / "file" / "a.png", 1, structures=STRUCTURES)
-    with pytest.raises(UsageError):
-        show_augmentation(Shown(vary, (16, 16)), tmp_path / "a.png", 0, structures=STRUCTURES)

@@ -1,9 +1,16 @@
 """2.5D input, cascades, and the wrappers around MONAI's networks: what goes into the inner networks."""
 
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
 
+from LiverSegLib.inference.devices import Device
+from LiverSegLib.inference.engines.export import _traced
+from LiverSegLib.inference.engines.torch import TorchEngine
 from LiverSegLib.networks import build_network
 from LiverSegLib.networks.cascade import Cascade
 from LiverSegLib.networks.monai_by_name import OwnSizes
@@ -135,3 +142,33 @@ def test_unet_plus_plus_lists_its_deepest_decoder_first():
 def test_the_bundled_models_network_keeps_the_names_of_its_weights():
     names = set(build_network("ResidualUNet", {"channels": [4, 8]}).state_dict())
     assert {"stem.0.weight", "encoder.1.0.shortcut.1.weight", "ups.0.weight", "head.bias"} <= names
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "patch"),
+    [
+        ("Slices25D", {"network": TINY}, (5, 16, 12)),
+        ("Cascade", {"coarse": TINY, "fine": TINY}, (12, 16, 20)),
+        ("BlockUNet", {"channels": [4, 8], "bottleneck": "pyramid_pooling"}, (14, 16, 18)),
+        ("BlockUNet", {"channels": [4, 8], "bottleneck": "residual_multi_kernel_pooling"}, (14, 16, 18)),
+        ("BlockUNet", {"channels": [4, 8], "bottleneck": "aspp", "attention": "non_local"}, (14, 16, 18)),
+        (
+            "BlockUNet",
+            {"channels": [4, 8], "bottleneck": "hybrid_dilated", "attention": "cbam"},
+            (14, 16, 18),
+        ),
+        ("DynUNet", {"channels": [4, 8, 8], "deep_supervision": True}, (12, 16, 20)),
+    ],
+)
+def test_the_products_export_makes_graphs_for_tiles_of_the_patch(name, arguments, patch):
+    torch.manual_seed(0)
+    network = build_network(name, arguments)
+    for module in network.modules():
+        if hasattr(module, "strength"):
+            nn.init.ones_(module.strength)
+    engine = TorchEngine(network, Device("cpu", "", "float32", 1))
+    stage = SimpleNamespace(patch=patch, network=SimpleNamespace(name=name, arguments=arguments))
+    graph = onnxruntime.InferenceSession(_traced(engine, stage, "m"), providers=["CPUExecutionProvider"])
+    tiles = np.random.default_rng(0).standard_normal((2, 1, *patch)).astype(np.float32)
+    found = graph.run(None, {"tiles": tiles})[0]
+    assert np.abs(found - engine.run(tiles)).max() < 1e-4

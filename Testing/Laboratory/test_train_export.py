@@ -29,14 +29,14 @@ PLANAR = {
         "n_conv_per_stage": [1, 1], "n_conv_per_stage_decoder": [1],
     },
 }  # fmt: skip
-TRAINED = {"steps": 40, "learning_rate": 0.01, "log_every": 30, "accelerator": "cpu"}
+TRAINED = {"steps": 60, "batch": 2, "learning_rate": 0.01, "log_every": 30, "accelerator": "cpu"}
 ZSCORE = {"scheme": "zscore", "clip": [-200, 300]}
 
 KINDS = {
     "3d-window": {"training": {**TRAINED, "average": 0.8}},
     "2d-zscore": {
         "network": PLANAR, "patches": {"size": [24, 24]},
-        "preparation": {"spacing": None, "intensity": ZSCORE}, "training": {**TRAINED, "batch": 4},
+        "preparation": {"spacing": None, "intensity": ZSCORE}, "training": {**TRAINED, "batch": 8},
     },
     "sigmoid": {"activation": "sigmoid", "loss": "bce + dice", "training": TRAINED},
     "nnunet-way": {
@@ -75,7 +75,6 @@ def test_the_product_finds_what_the_validation_found(data, tmp_path, kind):
     networks = load_foreign(model, choose_devices("cpu"))
     case = load_data(recipe, run).validation[0]
     expected = validator_of(recipe, run).labels(case["image"].numpy())
-    assert len(np.unique(expected)) >= 3, "a network that finds nothing proves nothing"
 
     path = data / "c3.nii.gz"
     found = find_structures(networks, sitk.ReadImage(str(path)), lambda share: None).structures.labels
@@ -83,7 +82,8 @@ def test_the_product_finds_what_the_validation_found(data, tmp_path, kind):
         found = found[:, ::-1, ::-1]
     assert found.shape == expected.shape
     assert (found != expected).mean() < 1e-4
-    assert json.loads(run.validation.read_text())["dice"] > 0.3
+    livers = [row["liver"] for row in json.loads(run.validation.read_text())["cases"]]
+    assert min(livers) > 0.5, "a network that finds nothing proves nothing"
 
     result = Segmenter(model=str(tmp_path / "model"), device="cpu").segment(str(path))
     liver = np.isin(expected[:, ::-1, ::-1] if recipe.preparation.orientation == "RAS" else expected, (1, 3))
@@ -93,7 +93,7 @@ def test_the_product_finds_what_the_validation_found(data, tmp_path, kind):
 
 def test_another_spacing_than_the_networks_comes_back_to_the_scans_voxels(data, tmp_path):
     recipe, run = trained(data, tmp_path / "run", preparation={"spacing": [7.0, 6.0, 9.0]},
-                          training={**TRAINED, "steps": 100})  # fmt: skip
+                          training=TRAINED)  # fmt: skip
     export_run(run, tmp_path / "model")
     networks = load_foreign(load_model(str(tmp_path / "model")), choose_devices("cpu"))
     scan = sitk.ReadImage(str(data / "c3.nii.gz"))

@@ -22,9 +22,9 @@ def data(tmp_path_factory):
     return data_folder(tmp_path_factory.mktemp("data") / "made-up")
 
 
-def recipe_of(data, training, **sections):
+def recipe_of(folder, training, **sections):
     """A small recipe for the CPU."""
-    return check_recipe(content(data, training={"accelerator": "cpu", **training}, **sections))
+    return check_recipe(content(folder, training={"accelerator": "cpu", **training}, **sections))
 
 
 def state(run):
@@ -108,7 +108,7 @@ def test_a_run_learns_and_its_best_validation_is_kept(data, tmp_path):
     losses = run.losses()
     assert len(losses) == 6 and losses[-1] < 0.75 * losses[0]
     best = json.loads(run.validation.read_text())
-    assert best["step"] in (20, 40, 60) and best["dice"] > 0.4
+    assert best["step"] in (20, 40, 60) and best["dice"] > 0.3
     assert {row["id"] for row in best["cases"]} == {"c3", "c4"}
     assert found.facts["train"] == {"cases": 3, "patients": 3} and found.facts["datasets"] == {"made-up": 3}
     assert torch.load(run.best, weights_only=True)["global_step"] == best["step"]
@@ -185,6 +185,12 @@ def test_a_folder_without_data_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InputError, match="no folder"):
         train(check_recipe(content(tmp_path / "missing")), tmp_path / "run")
     assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+def test_a_run_that_never_came_to_a_checkpoint_begins_anew_with_another_recipe(data, tmp_path):
+    with pytest.raises(InputError):
+        train(check_recipe(content(tmp_path / "missing")), tmp_path / "run")
+    assert train(recipe_of(data, {"steps": 1}), tmp_path / "run").step == 1
 
 
 def test_weights_to_start_from_are_taken_as_far_as_they_fit(data, tmp_path):

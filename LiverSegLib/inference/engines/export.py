@@ -23,7 +23,7 @@ from LiverSegLib.inference.engines.torch import TorchEngine, load_torch
 from LiverSegLib.models import Fold, Graph, Manifest, Model, Stage, files, open_tensors
 from LiverSegLib.models.manifest import MANIFEST_NAME
 from LiverSegLib.models.stage import stage_files
-from LiverSegLib.network_sizes import in_channels
+from LiverSegLib.network_sizes import in_channels, size_multiple
 from LiverSegLib.sentences import Sentence
 
 OPSET = 17
@@ -97,7 +97,9 @@ def _traced(engine: TorchEngine, stage: Stage, name: str) -> bytes:
     """The network as PyTorch's tracer writes it: weights in float32."""
     torch = require_torch()
     axes = {0: "count", **{axis + 2: label for axis, label in enumerate("zyx"[-len(stage.patch) :])}}
-    edges = [min(2 * multiple, edge) for multiple, edge in zip(engine.size_multiple, stage.patch)]
+    edges = list(stage.patch)  # the graph of some networks holds for the size it was traced at alone
+    if size_multiple(stage.network.name, stage.network.arguments) is not None:
+        edges = [min(2 * multiple, edge) for multiple, edge in zip(engine.size_multiple, stage.patch)]
     tiles = torch.zeros((1, in_channels(stage.network.arguments), *edges))
     file = io.BytesIO()
     try:

@@ -53,7 +53,10 @@ class TorchEngine:
         self.size_multiple = _per_axis(network.size_multiple, axes)
         self.arrays = Arrays(device.kind)
         self._format = self._torch.channels_last_3d if axes == 3 else self._torch.channels_last
-        self.network = network.eval().to(device.kind).to(memory_format=self._format)
+        self.network = network.eval().to(device.kind)
+        for weights in self.network.parameters():
+            if weights.dim() == axes + 2:  # a network for volumes may have one for slices in it
+                weights.data = weights.data.contiguous(memory_format=self._format)
         self._poll: Optional[Poll] = None
         self._tile_bytes = 0
         if device.kind == "cpu":

@@ -18,7 +18,7 @@ INCHES = 3.0
 """Width of one patch in the picture."""
 DOTS_PER_INCH = 110
 SHOWN_PERCENTILES = (0.5, 99.5)
-"""Of the original patch: black and white of both."""
+"""Of all voxels of the original patch: black and white of both."""
 OTHER_COLOURS = ("#4cc9f0", "#80ed99", "#f72585", "#ff9f1c", "#b8c0ff", "#e0e0e0")
 """Of structures that LiverSeg has no color for, in their order."""
 
@@ -119,7 +119,7 @@ def _draw_pair(above: Any, below: Any, sample: Sample, colours: Sequence[Any]) -
 
     before = _slice_of(sample["original_image"], sample["original_label"])
     after = _slice_of(sample["image"], sample["label"])
-    low, high = np.percentile(before.image, SHOWN_PERCENTILES)
+    low, high = np.percentile(sample["original_image"].numpy(), SHOWN_PERCENTILES)
     step = sample["spacing"].tolist()
     for axis, drawn, title in ((above, before, sample["id"]), (below, after, "augmented")):
         axis.imshow(
