@@ -19,13 +19,16 @@ from .mesh import mesh
 from .models import list_, models, show
 from .models_add import add, remove
 from .networks import networks
+from .paint import paint
 from .search import search
 from .segment import segment
 from .series import series
 from .steatosis import steatosis
 from .train import train
 
-COMMANDS = (segment, steatosis, agree, series, mesh, models, train, search, export, networks, doctor)
+COMMANDS = (
+    segment, steatosis, agree, series, mesh, models, train, search, export, paint, networks, doctor,
+)  # fmt: skip
 """The subcommands, in the order in which the help lists them."""
 MODEL_COMMANDS: Dict[str, Callable[..., None]] = {"list": list_, "show": show, "add": add, "remove": remove}
 """What follows `liverseg models`."""

@@ -53,10 +53,16 @@ def export_run(run: RunFolder, folder: Path, modality: str = "") -> Manifest:
         modality: which of the run's models, where its method makes one for each modality.
 
     Raises:
-        InputError: the run has no checkpoint yet, or its recipe asks for what a model cannot say.
+        InputError: the run has no checkpoint yet, its network does not segment, or its recipe asks for what a
+            model cannot say.
         OutputError: the folder cannot be written.
     """
     whole = run.read_recipe()
+    if not method_of(whole).segments:
+        raise InputError(
+            f"{run.path} was trained by the method {whole.method.name}, whose network does not segment: "
+            "there is no model to export. `liverseg paint` paints with it."
+        )
     parts = {part.modality: part for part in method_of(whole).models(whole)}
     if modality not in parts:
         raise InputError(f"The run makes a model for each of {', '.join(parts)}; please say which.")

@@ -64,7 +64,7 @@ class SegmentationModule(LightningModule):
                 module.eval()
         return self
 
-    def on_fit_start(self) -> None:
+    def on_train_start(self) -> None:
         """Lightning leaves every layer in the mode that it finds it in."""
         self.train()
 
@@ -171,8 +171,8 @@ def make_optimizer(options: TrainingOptions, groups: List[Dict[str, Any]]) -> to
             groups, lr=rate, weight_decay=decay, momentum=options.momentum, nesterov=options.nesterov
         )
     if options.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=rate, weight_decay=decay)
-    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
+        return torch.optim.Adam(groups, lr=rate, weight_decay=decay, betas=options.betas)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay, betas=options.betas)
 
 
 def rate_groups(

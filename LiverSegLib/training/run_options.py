@@ -49,6 +49,8 @@ class TrainingOptions(Options):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    betas: Tuple[float, float] = (0.9, 0.999)
+    """Of Adam and AdamW; adversarial training often takes (0.5, 0.999)."""
     nesterov: bool = False
     schedule: Literal["poly", "cosine", "one-cycle", "linear-end", "constant"] = "constant"
     warmup: int = Field(default=0, ge=0)

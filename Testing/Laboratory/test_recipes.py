@@ -18,6 +18,7 @@ from LiverSegLib.models import load_model
 from LiverSegLib.training.export_run import export_run
 from LiverSegLib.training.fit import run_weights, train
 from LiverSegLib.training.loaders import load_data
+from LiverSegLib.training.methods.painting import write_painted
 from LiverSegLib.training.methods.registry import method_of
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.pack import write_pack
@@ -33,10 +34,21 @@ SMALL: Dict[str, List[str]] = {
     "DenseUNet167": ["patches.size=[32, 32]"],
     "VNet": ["network.arguments={features: [4, 8], encoder_convolutions: [1, 1], decoder_convolutions: [1]}"],
     "UNet3D": ["network.arguments={channels: [8, 16]}"],
-    "BlockUNet": ["network.arguments.channels=[4, 8]"],
+    "BlockUNet": ["network.arguments={channels: [4, 8]}"],
     "ResidualUNet": ["network.arguments={channels: [4, 8], blocks: [1, 1], fold: 2}"],
 }  # fmt: skip
 """Network -> changes that make it quick; the dense ones are what they are, on small patches."""
+WINDOW = "{scheme: window, window: [-160, 240], scale: [-1, 1]}"
+SMALL_METHOD: Dict[str, List[str]] = {
+    "gan": ["data.without=[]", "method.unlabelled=0", "method.begin=1"],
+    "cgan": ["data.without=[]"],
+    "cyclegan": [
+        "data.more=[]", "method.source=CT", "method.target=CT",
+        f"method.source_preparation={{spacing: null, intensity: {WINDOW}}}",
+        "method.generator={name: BlockUNet, arguments: {channels: [4, 8]}}",
+    ],
+}  # fmt: skip
+"""Method -> changes: the made-up scans are all labelled, and all CT."""
 QUICK = "unet3d-subvolumes"
 """The recipe that is tried with the other tests."""
 
@@ -71,11 +83,12 @@ def small(name, data, *more) -> Recipe:
     else:
         size = "[32, 32]" if recipe.dimensions == 2 else "[16, 16, 16]"
         changes += [f"data.folder={data}", "data.layout=project", f"patches.size={size}"]
-        window = "{scheme: window, window: [-160, 240], scale: [-1, 1]}"
         spacing = "null" if recipe.dimensions == 2 else "[5.0, 5.0, 8.0]"
-        changes += [f"preparation.spacing={spacing}", f"preparation.intensity={window}", "validation.cases=1"]
+        changes += [f"preparation.spacing={spacing}", f"preparation.intensity={WINDOW}", "validation.cases=1"]
     if recipe.method.name in MORE:
         changes.append(f"data.more={MORE[recipe.method.name].format(data.parent)}")
+    if recipe.method.name in SMALL_METHOD:
+        changes += [*SMALL_METHOD[recipe.method.name], "method.discriminator={channels: 4, layers: 2}"]
     return read_recipe(name, [*changes, *SMALL[recipe.network.name], *more])
 
 
@@ -111,6 +124,9 @@ def test_a_ready_recipe_learns_resumes_is_exported_and_segments(name, data, tmp_
     ]
     assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
 
+    if not method_of(recipe).segments:
+        assert len(write_painted(run, tmp_path / "painted", 2)) == 2
+        return
     cases = {case["id"]: case for case in load_data(recipe, run).validation}
     for part in method_of(recipe).models(recipe):
         manifest = export_run(run, tmp_path / f"model{part.modality}", part.modality)

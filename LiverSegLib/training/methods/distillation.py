@@ -42,7 +42,6 @@ class DistillationModule(SegmentationModule):
 
     def on_fit_start(self) -> None:
         """Bring the teacher to where the student is."""
-        super().on_fit_start()
         self._teacher[0].network.to(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Field
 
+from LiverSegLib.training.methods.adversarial_options import CganOptions, CycleGanOptions, GanOptions
 from LiverSegLib.training.methods.semi_options import (
     DistillationOptions,
     MeanTeacherOptions,
@@ -26,7 +27,15 @@ def _named(value: Any) -> Any:
 
 
 MethodOptions = Annotated[
-    Union[SupervisedOptions, MeanTeacherOptions, ModalitiesOptions, DistillationOptions],
+    Union[
+        SupervisedOptions,
+        GanOptions,
+        CganOptions,
+        CycleGanOptions,
+        MeanTeacherOptions,
+        ModalitiesOptions,
+        DistillationOptions,
+    ],
     Field(discriminator="name"),
     BeforeValidator(_named),
 ]

@@ -7,7 +7,10 @@ from typing import Callable, Dict, Tuple
 from torch.utils.data import Dataset
 
 from LiverSegLib.training.data import Split
+from LiverSegLib.training.methods.cgan import CganModule, cgan_parts, cgan_samples
+from LiverSegLib.training.methods.cyclegan import CycleGanModule, cyclegan_parts, cyclegan_samples
 from LiverSegLib.training.methods.distillation import DistillationModule
+from LiverSegLib.training.methods.gan import GanModule, gan_parts, gan_samples
 from LiverSegLib.training.methods.mean_teacher import (
     MeanTeacherModule,
     mean_teacher_parts,
@@ -33,6 +36,7 @@ class Method:
         parts: of a recipe and its split, the cases that are used, and for what.
         samples: of a recipe, these cases and the folder for prepared ones, the training set: item ``i``
             depends on the seed and ``i`` alone.
+        segments: whether the module's network segments; else there is no model to export.
         judged: name of the module's network that is validated and exported (``SegmentationModule.judged``).
         models: the models that a run of a recipe becomes.
     """
@@ -40,13 +44,17 @@ class Method:
     module: Callable[[Recipe], SegmentationModule] = SegmentationModule
     parts: Callable[[Recipe, Split], Parts] = labelled_parts
     samples: Callable[[Recipe, Parts, Path], Dataset] = labelled_samples
+    segments: bool = True
     judged: str = "network"
     models: Callable[[Recipe], Tuple[ModelPart, ...]] = one_model
 
 
 METHODS: Dict[str, Method] = {
     "supervised": Method(),
-    "mean-teacher": Method(MeanTeacherModule, mean_teacher_parts, mean_teacher_samples, "teacher"),
+    "gan": Method(GanModule, gan_parts, gan_samples),
+    "cgan": Method(CganModule, cgan_parts, cgan_samples, segments=False),
+    "cyclegan": Method(CycleGanModule, cyclegan_parts, cyclegan_samples),
+    "mean-teacher": Method(MeanTeacherModule, mean_teacher_parts, mean_teacher_samples, judged="teacher"),
     "modalities": Method(ModalitiesModule, modality_parts, modality_samples, models=modality_models),
     "distillation": Method(DistillationModule),
 }
