@@ -1,12 +1,12 @@
 """What painted cases bring a segmenter: the same network trained with and without them, on the same patients.
 
-    python Testing/Benchmarks/painted.py DATA OUT [--seeds N] [--steps N] [--painter-steps N] [KEY=VALUE ...]
+    python Testing/Benchmarks/painted.py DATA OUT [--seeds N] [--steps N] [--painter-steps N]
 
 DATA is a folder with dataset.json. In OUT a painter is trained on its training patients (the recipe
-cgan-paint-ct) and paints cases from their label maps, once; then for each seed a segmenter is trained with the
-real cases alone and one with the painted ones beside them, for as many steps, and judged on the validation
-patients, whom neither painter nor segmenter has seen. What is done already is not done again, and a run that was
-stopped goes on.
+cgan-paint-ct) and paints cases from their label maps, once. Then for each seed a segmenter is trained with
+the real cases alone and one with the painted ones beside them, for as many steps, and both are judged on the
+validation patients, whom neither painter nor segmenter has seen. What is done already is not done again, and
+a run that was stopped goes on.
 
 It prints the mean Dice of both, and their difference: for each patient the mean over its scans and all seeds.
 The patients are the sample, not scans or seeds; the spread over the seeds says how much chance there is.
@@ -37,9 +37,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--count", type=int, default=20, help="painted cases")
     parser.add_argument("--painter-steps", type=int, default=20000)
-    parser.add_argument("--painter", action="append", default=[], metavar="KEY=VALUE", help="of its recipe")
+    for name in ("--painter", "--segmenter"):
+        parser.add_argument(name, action="append", default=[], metavar="KEY=VALUE", help="of its recipe")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("changes", nargs="*", help="of the segmenter's recipe, as section.key=value")
     options = parser.parse_args(arguments)
     rows = measure(options)
     found = [compared(rows, structure) for structure in sorted({row["structure"] for row in rows})]
@@ -82,7 +82,7 @@ def trained(options: argparse.Namespace, arm: str, seed: int, painted: Path) -> 
     more = f"[{{folder: {painted}, layout: project}}]" if arm == "painted" else "[]"
     recipe = read_recipe(SEGMENTER, [
         "method={name: supervised}", f"data.folder={options.data}", f"data.cache={options.out / 'cache'}",
-        "validation.every=0", "validation.cases=null", f"training.steps={options.steps}", *options.changes,
+        "validation.every=0", "validation.cases=null", f"training.steps={options.steps}", *options.segmenter,
         f"seed={seed}", f"data.more={more}",
     ])  # fmt: skip
     run = RunFolder(options.out / f"{arm}-{seed}")

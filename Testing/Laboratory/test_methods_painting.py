@@ -128,3 +128,43 @@ def test_the_painter_is_told_structures_and_tissues_and_no_texture(data):
 def test_without_tissues_the_painter_is_told_the_structures_alone(data):
     painter = make_module(recipe_of(data, "cgan", {"tissues": []})).painter
     assert painter.condition_channels == 2 and PLANAR["structures"] == ["liver", "liver tumour"]
+
+
+@pytest.mark.slow
+def test_the_benchmark_trains_both_and_goes_on(data, tmp_path, capsys):
+    from Benchmarks.painted import main as benchmark
+
+    small = ["network.arguments={channels: [4, 8]}", "patches.size=[24, 32]", "data.without=[]",
+             "preparation.spacing=null", "training.batch=1", "training.accelerator=cpu"]  # fmt: skip
+    segmenter = [word for change in small for word in ("--segmenter", change)]
+    painter = [word for change in [*small, "method.discriminator={channels: 4, layers: 2}"]
+               for word in ("--painter", change)]  # fmt: skip
+    command = [str(data), str(tmp_path / "out"), "--seeds", "1", "--steps", "1", "--painter-steps", "1",
+               "--count", "1", "--json", *painter, *segmenter]  # fmt: skip
+    benchmark(command)
+    found = json.loads(capsys.readouterr().out)
+    assert {(row["arm"], row["patient"]) for row in found["rows"]} == {
+        (arm, patient) for arm in ("real", "painted") for patient in ("p3", "p4")
+    }
+    assert (tmp_path / "out" / "painted" / "dataset.json").is_file()
+    facts = RunFolder(tmp_path / "out" / "painted-0").read_json(
+        RunFolder(tmp_path / "out" / "painted-0").facts
+    )
+    assert facts["datasets"]["painted by cgan-paint-ct"] == 1
+    benchmark(command)
+    assert json.loads(capsys.readouterr().out) == found, "it was trained again"
+
+
+def test_the_benchmark_pairs_patients():
+    from Benchmarks.painted import compared
+
+    rows = [
+        {"arm": arm, "seed": seed, "patient": patient, "case": patient, "structure": "liver", "dice": dice}
+        for arm, seed, patient, dice in [
+            ("real", 0, "a", 0.5), ("painted", 0, "a", 0.7), ("real", 1, "a", 0.5), ("painted", 1, "a", 0.5),
+            ("real", 0, "b", 0.6), ("painted", 0, "b", 0.6), ("real", 1, "b", 0.4), ("painted", 1, "b", 0.6),
+        ]
+    ]  # fmt: skip
+    result = compared(rows, "liver")
+    assert result["difference_by_patient"] == pytest.approx([0.1, 0.1])
+    assert result["difference_by_seed"] == pytest.approx([0.1, 0.1]) and result["real"] == pytest.approx(0.5)
