@@ -79,7 +79,7 @@ class CycleGanOptions(Options):
     """Modality to segment; no label of its cases is looked at in training."""
     source_preparation: PreparationOptions = PreparationOptions()
     """How cases of ``source`` are prepared."""
-    generator: NetworkOptions
+    generator: NetworkOptions = NetworkOptions(name="BlockUNet", arguments={"channels": [16, 32, 64, 64]})
     """The two networks that translate."""
     generator_rate: float = Field(default=2e-4, gt=0)
     """Their learning rate, with the discriminators' betas."""
