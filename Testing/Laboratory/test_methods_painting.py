@@ -16,6 +16,7 @@ from LiverSegLib.training.fit import train
 from LiverSegLib.training.loaders import load_data
 from LiverSegLib.training.methods.painting import load_painter, painted_case, write_painted
 from LiverSegLib.training.methods.registry import make_module
+from LiverSegLib.training.recipe import dump_recipe
 from LiverSegLib.training.run_folder import RunFolder
 
 
@@ -91,6 +92,15 @@ def test_a_run_of_another_method_paints_nothing(data, run, tmp_path):
         write_painted(RunFolder(tmp_path / "run"), tmp_path / "painted", 1)
     with pytest.raises(InputError, match="no model to export"):
         export_run(run, tmp_path / "model")
+
+
+def test_the_command_says_that_a_painter_paints(data, tmp_path, capsys):
+    recipe = tmp_path / "painter.yaml"
+    dump_recipe(recipe_of(data, "cgan", training={"steps": 1}), recipe)
+    assert main(["train", str(recipe), "--run", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "Method" in said and "cgan" in said and "liverseg paint" in said
+    assert "ce + dice" not in said and "liverseg export" not in said
 
 
 def test_the_command_paints(run, tmp_path, capsys):
