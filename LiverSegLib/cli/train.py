@@ -158,8 +158,6 @@ def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -
         plan.add_row(part.capitalize(), f"{count['cases']} cases of {count['patients']} patients")
     if facts["broken"]:
         plan.add_row("Broken", f"{len(facts['broken'])} cases, left out")
-    if recipe.method.name != "supervised":
-        plan.add_row("Method", recipe.method.name)
     if "start" in facts:
         plan.add_row("Start", facts["start"])
     size = " x ".join(map(str, recipe.patches.size))
