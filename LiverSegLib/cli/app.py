@@ -22,6 +22,8 @@ from .mesh import mesh
 from .models import list_, models, show
 from .models_add import add, remove
 from .networks import networks
+from .paint import paint
+from .search import search
 from .segment import segment
 from .series import series
 from .steatosis import steatosis
@@ -36,7 +38,9 @@ COMMANDS = (
     mesh,
     models,
     train,
+    search,
     export,
+    paint,
     evaluate,
     compare,
     networks,

@@ -1,13 +1,16 @@
 """``liverseg export``: a model of a training run; or a model's graphs, for engines other than PyTorch."""
 
 from pathlib import Path
-from typing import Annotated, Any, Dict, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Optional
 
 import typer
 
 from ..errors import UsageError
 from .console import Console, Facts
 from .options import Json
+
+if TYPE_CHECKING:
+    from ..models import Manifest
 
 Folder = Annotated[
     Optional[Path],
@@ -73,17 +76,23 @@ def _export_run(console: Console, run: Path, target: Path) -> None:
     from .train import require_training
 
     require_training()
-    from ..training.export_run import export_run
+    from ..training.export_run import export_models
     from ..training.run_folder import RunFolder
 
-    manifest = export_run(RunFolder(run), target)
+    made = export_models(RunFolder(run), target)
+    files = {path: [path / stage.weights for stage in manifest.stages] for path, manifest in made.items()}
+    written = [file for path, weights in files.items() for file in (path / "model.json", *weights)]
+    console.answer({"folder": str(target.absolute()), "files": [str(file.absolute()) for file in written]})
+    for path, manifest in made.items():
+        console.show(_model_facts(path, manifest, files[path]))
+
+
+def _model_facts(target: Path, manifest: "Manifest", files: List[Path]) -> Facts:
     folder = target.absolute()
-    files = [str(folder / stage.weights) for stage in manifest.stages]
-    console.answer({"folder": str(folder), "files": [str(folder / "model.json"), *files]})
     facts = Facts()
     facts.add_row("Model", f"{manifest.name} {manifest.version}")
     facts.add_row("Folder", str(folder))
-    size = sum(Path(file).stat().st_size for file in files)
+    size = sum(file.stat().st_size for file in files)
     facts.add_row("Weights", f"{size / 1e6:.1f} MB")
     if manifest.accuracy is not None:
         means = {key: value for key, value in manifest.accuracy.table[-1].items() if key != "case"}
@@ -91,4 +100,4 @@ def _export_run(console: Console, run: Path, target: Path) -> None:
         facts.add_row("Mean Dice", shown)
     facts.add_row("Use it", f"liverseg segment SCAN --model {target}")
     facts.add_row("Graphs", f"liverseg export {target}")
-    console.show(facts)
+    return facts

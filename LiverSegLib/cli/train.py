@@ -93,13 +93,13 @@ def train(
     console.show(*_table(outcome), *_next(outcome, recipe, changes or [], folder, run is not None))
 
 
-def require_training() -> None:
-    """Say which packages are missing, if any.
+def require_training(*more: str) -> None:
+    """Say which packages are missing, if any, of those that training needs and ``more``.
 
     Raises:
         LiverSegError: some are.
     """
-    missing = [name for name in ("torch", *LIBRARIES) if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("torch", *LIBRARIES, *more) if importlib.util.find_spec(name) is None]
     if missing:
         raise LiverSegError(
             f"Training needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}: "
@@ -158,13 +158,25 @@ def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -
         plan.add_row(part.capitalize(), f"{count['cases']} cases of {count['patients']} patients")
     if facts["broken"]:
         plan.add_row("Broken", f"{len(facts['broken'])} cases, left out")
+    if "start" in facts:
+        plan.add_row("Start", facts["start"])
     size = " x ".join(map(str, recipe.patches.size))
     plan.add_row("Network", f"{recipe.network.name}, patches of {size}, batch {training.batch}")
-    plan.add_row("Loss", recipe.loss.mix)
+    if recipe.method.name != "supervised":
+        plan.add_row("Method", recipe.method.name)
+    if _segments(recipe):
+        plan.add_row("Loss", recipe.loss.mix)
     plan.add_row("Optimizer", f"{training.optimizer}, rate {training.learning_rate:g}, {training.schedule}")
     going_on = f", going on at {step}" if step else ""
     plan.add_row("Steps", f"{training.steps}{going_on}")
     return plan
+
+
+def _segments(recipe: "Recipe") -> bool:
+    """Whether the recipe's network segments, so that there will be a model."""
+    from ..training.methods.registry import method_of
+
+    return method_of(recipe).segments
 
 
 def _content(outcome: "Outcome") -> Dict[str, Any]:
@@ -207,7 +219,10 @@ def _next(outcome: "Outcome", recipe: str, changes: List[str], folder: Path, nam
     if outcome.stopped in ("asked", "time"):
         where = ["--run", str(folder)] if named else []
         facts.add_row("Go on", " ".join(["liverseg train", recipe, *changes, *where]))
-    facts.add_row("Export", f"liverseg export {folder} MODEL")
+    if _segments(outcome.run.read_recipe()):
+        facts.add_row("Export", f"liverseg export {folder} MODEL")
+    else:
+        facts.add_row("Paint", f"liverseg paint {folder} FOLDER")
     facts.add_row("Curves", f"tensorboard --logdir {folder / 'tensorboard'}")
     facts.add_row("", Text("For research use only.", style="dim"))
     return [facts]

@@ -14,6 +14,7 @@ from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.models import Manifest, write_model
 from LiverSegLib.models.rules import LABORATORY, LIVERSEG
 from LiverSegLib.training.fit import run_weights, saved_step
+from LiverSegLib.training.methods.registry import method_of
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
 from LiverSegLib.training.validation import pipeline_of
@@ -26,22 +27,51 @@ KEPT_SPACING = {(False, False, False): "no", (False, False, True): "z", (True, T
 """Axes (x, y, z) along which the recipe keeps the scan's spacing -> what a manifest calls it."""
 
 
-def export_run(run: RunFolder, folder: Path) -> Manifest:
+def export_models(run: RunFolder, folder: Path) -> Dict[Path, Manifest]:
+    """Write the models that a run has trained so far: one, or one for each modality in a folder of its name.
+
+    Args:
+        run: its folder.
+        folder: where the model goes, or the models' folders.
+
+    Returns:
+        Folder -> what was written there.
+
+    Raises:
+        InputError, OutputError: as ``export_run``.
+    """
+    names = [part.modality for part in method_of(run.read_recipe()).models(run.read_recipe())]
+    return {folder / name: export_run(run, folder / name, name) for name in names}
+
+
+def export_run(run: RunFolder, folder: Path, modality: str = "") -> Manifest:
     """Write the model that a run has trained so far: the weights of its best validation, else its last ones.
 
     Args:
         run: its folder.
         folder: where the model goes; an older model there is replaced.
+        modality: which of the run's models, where its method makes one for each modality.
 
     Raises:
-        InputError: the run has no checkpoint yet, or its recipe asks for what a model cannot say.
+        InputError: the run has no checkpoint yet, its network does not segment, or its recipe asks for what a
+            model cannot say.
         OutputError: the folder cannot be written.
     """
-    recipe = run.read_recipe()
+    whole = run.read_recipe()
+    if not method_of(whole).segments:
+        raise InputError(
+            f"{run.path} was trained by the method {whole.method.name}, whose network does not segment: "
+            "there is no model to export. `liverseg paint` paints with it."
+        )
+    parts = {part.modality: part for part in method_of(whole).models(whole)}
+    if modality not in parts:
+        raise InputError(f"The run makes a model for each of {', '.join(parts)}; please say which.")
+    recipe = parts[modality].recipe
     if recipe.network_arguments()["in_channels"] != 1:
         raise InputError("A network that takes several channels cannot be exported: scans have one.")
-    weights = as_arrays(run_weights(run), recipe.export.weights)
-    content = {**card(run, recipe), "stages": [stage_content(recipe, saved_step(run))]}
+    weights = as_arrays(parts[modality].weights(run_weights(run)), recipe.export.weights)
+    content = {**card(run, recipe, modality), "recipe": whole.model_dump(mode="json", exclude={"export"})}
+    content = {**content, "stages": [stage_content(recipe, saved_step(run))]}
     return write_model(folder, content, {"segment": weights})
 
 
@@ -113,13 +143,13 @@ def _space(recipe: Recipe) -> Dict[str, Any]:
     }
 
 
-def card(run: RunFolder, recipe: Recipe) -> Dict[str, Any]:
+def card(run: RunFolder, recipe: Recipe, modality: str = "") -> Dict[str, Any]:
     """The manifest's entries beside the stages."""
     options = recipe.export
     own = recipe.pack is not None
     content: Dict[str, Any] = {
         "format_version": 1 if own else 2,
-        "name": options.name or recipe.name,
+        "name": (options.name or recipe.name) + (f"-{modality.lower()}" if modality else ""),
         "version": options.version,
         "description": options.description or recipe.description or f"Trained by the recipe {recipe.name}.",
         "licence": options.licence,
@@ -133,7 +163,7 @@ def card(run: RunFolder, recipe: Recipe) -> Dict[str, Any]:
         "recipe": recipe.model_dump(mode="json", exclude={"export"}),
         "made_with": {name: importlib.metadata.version(name) for name in VERSIONS},
     }
-    accuracy = accuracy_table(run, recipe)
+    accuracy = accuracy_table(run, recipe, modality)
     return content if accuracy is None else {**content, "accuracy": accuracy}
 
 
@@ -152,19 +182,20 @@ def training_data(run: RunFolder, recipe: Recipe) -> List[Dict[str, Any]]:
     return rows
 
 
-def accuracy_table(run: RunFolder, recipe: Recipe) -> Optional[Dict[str, Any]]:
-    """Dice of each validation case and their means; None where the run has not validated."""
+def accuracy_table(run: RunFolder, recipe: Recipe, modality: str = "") -> Optional[Dict[str, Any]]:
+    """Dice of each validation case (of a modality) and their means; None where the run has not validated."""
     best = run.read_json(run.validation)
     if best is None:
         return None
     names = recipe.structures
+    of_it = (run.read_json(run.facts) or {}).get("modalities", {})
+    cases = [row for row in best["cases"] if not modality or of_it.get(row["id"]) == modality]
     rows: List[Dict[str, Any]] = [
-        {"case": row["id"], **{f"Dice, {name}": _rounded(row.get(name)) for name in names}}
-        for row in best["cases"]
+        {"case": row["id"], **{f"Dice, {name}": _rounded(row.get(name)) for name in names}} for row in cases
     ]
     means: Dict[str, Any] = {"case": "mean"}
     for name in names:
-        known = [row[name] for row in best["cases"] if row.get(name) is not None]
+        known = [row[name] for row in cases if row.get(name) is not None]
         means[f"Dice, {name}"] = _rounded(float(np.mean(known))) if known else None
     post = ", ".join(recipe.validation.largest_component)
     kept = f", of {post} the largest connected part alone" if post else ""

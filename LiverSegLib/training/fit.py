@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import pickle
 import time
 import warnings
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from LiverSegLib.errors import InputError, ModelError
+from LiverSegLib.errors import InputError
 from LiverSegLib.models import load_model
 from LiverSegLib.training.callbacks import BestKeeper, Keeper, Progress, Report, moving_average
 from LiverSegLib.training.loaders import (
@@ -23,9 +24,12 @@ from LiverSegLib.training.loaders import (
     training_loader,
     validation_loader,
 )
+from LiverSegLib.training.methods import registry
 from LiverSegLib.training.module import SegmentationModule
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
+from LiverSegLib.training.run_options import StartOptions
+from LiverSegLib.training.transfer import Started
 from LiverSegLib.training.validation import CaseDice
 
 FAST_STEPS = 2
@@ -64,7 +68,7 @@ def train(
     stop: Optional[Callable[[], bool]] = None,
     report: Optional[Report] = None,
     begin: Optional[Callable[[Mapping[str, Any], int], None]] = None,
-    make_module: MakeModule = SegmentationModule,
+    make_module: MakeModule = registry.make_module,
     callbacks: Tuple[Callback, ...] = (),
 ) -> Outcome:
     """Train to the recipe's last step, going on from the folder's checkpoint if there is one.
@@ -75,7 +79,7 @@ def train(
         stop: asked after each step; True ends the run with a checkpoint.
         report: told of each step.
         begin: told what is trained on, and the step that the run begins at.
-        make_module: for methods that train in another way.
+        make_module: in place of what the recipe's method makes.
         callbacks: of Lightning, beside the run's own.
 
     Raises:
@@ -88,30 +92,38 @@ def train(
     started = time.monotonic()
     with _quiet(), _threads(recipe.training.threads):
         module = make_module(recipe)
-        if not run.last.exists() and recipe.training.start is not None:
-            module.network.load_state_dict(start_weights(module.network, recipe.training.start))
+        told = None if run.last.exists() else _start(module, recipe.training.start)
         run.begin(recipe)
+        if told is not None:
+            run.write_json(run.started, told.to_dict())
         data = load_data(recipe, run)
-        run.write_json(run.facts, data.facts)
+        begun = run.read_json(run.started)
+        facts = data.facts if begun is None else {**data.facts, "start": begun["summary"]}
+        run.write_json(run.facts, facts)
         first = saved_step(run)
         if begin is not None:
-            begin(data.facts, first)
+            begin(facts, first)
         keeper = Keeper(run, recipe.training.checkpoint_every, recipe.training.minutes, stop)
         own = [Progress(run, recipe.training.log_every, report), *callbacks, keeper]
         if len(data.validation):
             own.append(BestKeeper(run, recipe.training.early_stopping))
         if recipe.training.average is not None:
             own.insert(0, moving_average(recipe.training.average))
-        trainer = make_trainer(recipe, run, own, validates=len(data.validation) > 0)
+        trainer = make_trainer(
+            recipe, run, own, validates=len(data.validation) > 0, by_hand=not module.automatic_optimization
+        )
         if first < recipe.training.steps:
             _fit(trainer, module, data, recipe, run)
         step = max(first, int(trainer.global_step))
     early = step < recipe.training.steps
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
-    return Outcome(
-        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, data.facts
-    )
+    return Outcome(run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts)
+
+
+def _start(module: SegmentationModule, options: Optional[StartOptions]) -> Optional[Started]:
+    """Begin with other weights where the recipe wants it; what became of them."""
+    return None if options is None else module.start(start_weights(options.weights), options)
 
 
 def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Recipe, run: RunFolder) -> None:
@@ -151,8 +163,18 @@ def saved_step(run: RunFolder) -> int:
         raise InputError(f"The checkpoint {run.last} is damaged.", str(error)) from error
 
 
-def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool) -> Trainer:
-    """Lightning's trainer as a recipe wants it."""
+def make_trainer(
+    recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool, by_hand: bool = False
+) -> Trainer:
+    """Lightning's trainer as a recipe wants it.
+
+    Args:
+        recipe: what is trained.
+        run: its folder.
+        callbacks: all of the run's.
+        validates: whether there are cases to validate on.
+        by_hand: whether the module steps its optimizers itself; it then limits gradients itself too.
+    """
     options = recipe.training
     every = recipe.validation.every * options.accumulate
     return Trainer(
@@ -163,7 +185,7 @@ def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, v
         max_steps=options.steps,
         max_epochs=-1,
         accumulate_grad_batches=options.accumulate,
-        gradient_clip_val=options.gradient_limit,
+        gradient_clip_val=None if by_hand else options.gradient_limit,
         val_check_interval=every if every else 2**31,
         check_val_every_n_epoch=None,
         limit_val_batches=None if validates else 0,
@@ -180,26 +202,38 @@ def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, v
     )
 
 
-def start_weights(network: torch.nn.Module, start: str) -> Dict[str, torch.Tensor]:
-    """The network's weights, replaced by those of a model or a run as far as names and shapes are the same.
+def start_weights(start: str) -> Dict[str, torch.Tensor]:
+    """The weights of a model (name or folder), of a run, or of a checkpoint's file, by name.
 
     Raises:
-        ModelError: nothing fits, or there is no such model.
-        InputError: the run has no checkpoint.
+        ModelError: there is no such model.
+        InputError: the run has no checkpoint, or the file holds none.
     """
-    if RunFolder(Path(start)).recipe.is_file():
-        found = run_weights(RunFolder(Path(start)))
-    else:
-        model = load_model(start)
-        stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
-        found = {
-            name: value for name, value in model.state_dict(stage).items() if isinstance(value, torch.Tensor)
-        }
-    own = network.state_dict()
-    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
-        raise ModelError(f"None of the weights of {start} fit the recipe's network.")
-    return {**own, **{name: value.to(own[name].dtype) for name, value in fitting.items()}}
+    path = Path(start).expanduser()
+    if RunFolder(path).recipe.is_file():
+        return run_weights(RunFolder(path))
+    if path.is_file():
+        return file_weights(path)
+    model = load_model(start)
+    stage = "segment" if model.manifest is None else model.manifest.result_stages[-1].name
+    return {name: v for name, v in model.state_dict(stage).items() if torch.is_tensor(v)}
+
+
+def file_weights(path: Path) -> Dict[str, torch.Tensor]:
+    """The weights in a checkpoint of PyTorch: a mapping of names to tensors, or one under ``state_dict``.
+
+    Raises:
+        InputError: the file holds none, or it cannot be read without running code that it holds.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, KeyError, OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} holds no weights that can be read.", str(error)) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else {}
+    found = {str(name): value for name, value in state.items() if torch.is_tensor(value)}
+    if not found:
+        raise InputError(f"{path} holds no weights by name.")
+    return found
 
 
 def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
@@ -216,7 +250,7 @@ def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
         raise InputError(f"The run {run.path} has no checkpoint yet.") from None
     except (RuntimeError, KeyError, OSError, ValueError) as error:
         raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
-    prefix = "network."
+    prefix = registry.method_of(run.read_recipe()).judged + "."
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
 
 

@@ -7,18 +7,15 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.training.augmentation.build import Augmentation, build_augmentation
 from LiverSegLib.training.augmentation.picture import WithOriginal
 from LiverSegLib.training.case import Case
 from LiverSegLib.training.data import SampleSet, read_cases, split_cases, whole_case
-from LiverSegLib.training.data.samples import Augments
+from LiverSegLib.training.methods.parts import ENDLESS, Parts, patch_samples, recipe_augmentation
+from LiverSegLib.training.methods.registry import method_of
 from LiverSegLib.training.pack import read_pack
 from LiverSegLib.training.pack_samples import PackSamples
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
-
-ENDLESS = 2**40
-"""Length of a set of samples that are drawn: nothing is ever used up."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,10 @@ class WholeCases(Dataset):
         return len(self._cases)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        recipe = self._recipe
-        return whole_case(self._cases[index], recipe.structures, recipe.preparation, self._cache)
+        case = self._cases[index]
+        recipe = self._recipe.for_modality(case.modality)
+        sample = whole_case(case, recipe.structures, recipe.preparation, self._cache)
+        return {**sample, "modality": case.modality}
 
 
 class StepSampler(Sampler[List[int]]):
@@ -84,14 +83,11 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
         return _packed(recipe)
     table = read_cases(recipe.data)
     split = split_cases(table.cases, recipe.data.split, run.split)
-    train = [case for case in split.train if case.label is not None]
+    method = method_of(recipe)
+    parts = method.parts(recipe, split)
     cache = Path(recipe.data.cache).expanduser() if recipe.data.cache else run.path / "cache"
-    samples = _samples(recipe, train, cache, _augmentation(recipe))
-    known = set(recipe.structures)
-    validating = [case for case in split.val if case.label is not None and known & set(case.annotated)]
-    validating = validating[: recipe.validation.cases]
-    parts = {"train": train, "validation": validating, "test": split.test, "unlabelled": split.unlabelled}
-    return RunData(samples, WholeCases(validating, recipe, cache), _facts(parts, dict(table.broken)))
+    samples = method.samples(recipe, parts, cache)
+    return RunData(samples, WholeCases(parts.validation, recipe, cache), _facts(parts, dict(table.broken)))
 
 
 def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
@@ -107,22 +103,12 @@ def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
     if recipe.pack is not None:
         raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
     split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
-    train = [case for case in split.train if case.label is not None]
-    return _samples(recipe, train, folder, WithOriginal(_augmentation(recipe)))
-
-
-def _augmentation(recipe: Recipe) -> Augmentation:
-    return build_augmentation(
-        recipe.augmentation, recipe.dimensions, recipe.structures, recipe.patches.size,
-        intensity=recipe.intensity, spacing=recipe.preparation.spacing,
-    )  # fmt: skip
-
-
-def _samples(recipe: Recipe, cases: Sequence[Case], cache: Path, augmentation: Augments) -> SampleSet:
-    return SampleSet(
-        cases, recipe.structures, recipe.preparation, recipe.patches, augmentation, recipe.seed, ENDLESS,
-        cache,
-    )  # fmt: skip
+    train = method_of(recipe).parts(recipe, split).train
+    shown = recipe.for_modality(train[0].modality) if train else recipe
+    if shown is not recipe:  # each modality has its own preparation; the first one is shown
+        train = tuple(case for case in train if case.modality == train[0].modality)
+    augmentation = WithOriginal(recipe_augmentation(shown))
+    return patch_samples(shown, train, folder, augmentation=augmentation)
 
 
 def _packed(recipe: Recipe) -> RunData:
@@ -145,15 +131,18 @@ def _packed(recipe: Recipe) -> RunData:
     return RunData(PackSamples(cases, recipe, ENDLESS), WholeCases((), recipe, None), facts)
 
 
-def _facts(parts: Mapping[str, Sequence[Case]], broken: Dict[str, str]) -> Dict[str, Any]:
+def _facts(parts: Parts, broken: Dict[str, str]) -> Dict[str, Any]:
     datasets: Dict[str, int] = {}
-    for case in parts["train"]:
+    for case in (*parts.train, *parts.images):
         datasets[case.dataset] = datasets.get(case.dataset, 0) + 1
+    named = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    counted = {**named, "unlabelled": parts.unlabelled, **({"images": parts.images} if parts.images else {})}
     counts = {
         part: {"cases": len(cases), "patients": len({(case.dataset, case.patient) for case in cases})}
-        for part, cases in parts.items()
+        for part, cases in counted.items()
     }
-    return {**counts, "datasets": datasets, "broken": broken}
+    modalities = {case.id: case.modality for case in parts.validation}
+    return {**counts, "datasets": datasets, "broken": broken, "modalities": modalities}
 
 
 def training_loader(samples: Dataset, recipe: Recipe, sampler: Sampler[List[int]], pin: bool) -> DataLoader:

@@ -12,8 +12,9 @@ from LiverSegLib.errors import InputError
 from LiverSegLib.networks import build_network
 from LiverSegLib.training.losses.build import build_loss
 from LiverSegLib.training.recipe import Recipe
-from LiverSegLib.training.run_options import TrainingOptions
+from LiverSegLib.training.run_options import StartOptions, TrainingOptions
 from LiverSegLib.training.schedule import rate_factor
+from LiverSegLib.training.transfer import Started, begin_with, fits
 from LiverSegLib.training.validation import CaseDice, Validator, gathered, mean_dice, structure_means
 
 Batch = Mapping[str, Any]
@@ -38,11 +39,34 @@ class SegmentationModule(LightningModule):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.network = self.make_network()
+        rate_groups(
+            recipe.training, self.network.named_parameters()
+        )  # freezes, before processes share weights
         self.loss = build_loss(
             recipe.loss, recipe.activation, recipe.structures, _is_deep(recipe.network_arguments())
         )
         self.found: Tuple[CaseDice, ...] = ()
         self._rows: List[CaseDice] = []
+
+    def start(self, found: Mapping[str, Tensor], options: StartOptions) -> Started:
+        """Begin with other weights, as far as they fit.
+
+        Raises:
+            ModelError: nothing fits.
+        """
+        return begin_with(self.network, found, options)
+
+    def train(self, mode: bool = True) -> "SegmentationModule":
+        """As PyTorch's, but that norms with frozen weights keep their statistics."""
+        super().train(mode)
+        for name, module in self.network.named_modules():
+            if hasattr(module, "running_mean") and _factor(self.recipe.training.rates, f"{name}.weight") == 0:
+                module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Lightning leaves every layer in the mode that it finds it in."""
+        self.train()
 
     def make_network(self) -> nn.Module:
         """Build the network of the recipe."""
@@ -52,6 +76,11 @@ class SegmentationModule(LightningModule):
             network = network.to(memory_format=kind)
         built: nn.Module = network
         return built
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated; ``methods.registry`` names it, for it is exported too."""
+        return self.network
 
     def forward(self, image: Tensor) -> Any:
         """Logits of an image (batch, channel, spatial axes)."""
@@ -64,10 +93,7 @@ class SegmentationModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch."""
-        image = batch["image"]
-        if self.recipe.training.channels_last:
-            kind = torch.channels_last if image.dim() == 4 else torch.channels_last_3d
-            image = image.contiguous(memory_format=kind)
+        image = self.in_memory_order(batch["image"])
         scores = self(image)
         with torch.autocast(image.device.type, enabled=False):
             loss: Tensor = self.loss(scores, batch["label"], batch["annotated"])
@@ -77,9 +103,19 @@ class SegmentationModule(LightningModule):
             self._log_batch_dice(finest.detach(), batch)
         return loss
 
+    def in_memory_order(self, image: Tensor) -> Tensor:
+        """An image as ``training.channels_last`` wants it in memory."""
+        if not self.recipe.training.channels_last:
+            return image
+        kind = torch.channels_last if image.dim() == 4 else torch.channels_last_3d
+        return image.contiguous(memory_format=kind)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Segment a whole prepared image as the product would, and compare."""
-        validator = Validator(self.recipe, self.network, self.device)
+        self.validate_whole(Validator(self.recipe, self.judged, self.device), batch, batch_idx)
+
+    def validate_whole(self, validator: Validator, batch: Batch, batch_idx: int) -> None:
+        """Segment and compare an image, and draw it if it is one of the first."""
         labels = validator.labels(batch["image"].cpu().numpy())
         self._rows.append(validator.compare(labels, batch))
         if batch_idx < self.recipe.validation.pictures:
@@ -135,8 +171,8 @@ def make_optimizer(options: TrainingOptions, groups: List[Dict[str, Any]]) -> to
             groups, lr=rate, weight_decay=decay, momentum=options.momentum, nesterov=options.nesterov
         )
     if options.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=rate, weight_decay=decay)
-    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
+        return torch.optim.Adam(groups, lr=rate, weight_decay=decay, betas=options.betas)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=decay, betas=options.betas)
 
 
 def rate_groups(
@@ -145,7 +181,7 @@ def rate_groups(
     """Groups of parameters with one learning rate each; frozen ones are in none.
 
     Args:
-        options: ``rates`` maps beginnings of names to factors; the longest that fits counts.
+        options: ``rates`` maps beginnings of names, or patterns, to factors; the longest that fits counts.
         parameters: names and parameters of the network.
 
     Raises:
@@ -154,7 +190,7 @@ def rate_groups(
     named = list(parameters)
     factors = {name: _factor(options.rates, name) for name, _ in named}
     for start in options.rates:
-        if not any(name.startswith(start) for name, _ in named):
+        if not any(fits(start, name) for name, _ in named):
             begins = sorted({name.split(".")[0] for name, _ in named})
             raise InputError(
                 f'training.rates names "{start}", with which no weights begin.', f"They begin with: {begins}"
@@ -179,7 +215,7 @@ def _by_factor(
 
 
 def _factor(rates: Mapping[str, float], name: str) -> float:
-    fitting = [start for start in rates if name.startswith(start)]
+    fitting = [start for start in rates if fits(start, name)]
     return rates[max(fitting, key=len)] if fitting else 1.0
 
 

@@ -18,6 +18,8 @@ from LiverSegLib.models import Intensity
 from LiverSegLib.training.augmentation.options import AugmentationOptions
 from LiverSegLib.training.data import DataOptions, PatchOptions, PreparationOptions
 from LiverSegLib.training.losses.options import LossOptions
+from LiverSegLib.training.methods.options import MethodOptions, SupervisedOptions
+from LiverSegLib.training.methods.semi_options import ModalitiesOptions
 from LiverSegLib.training.options import Options
 from LiverSegLib.training.pack_options import PackOptions
 from LiverSegLib.training.run_options import ExportOptions, NetworkOptions, TrainingOptions, ValidationOptions
@@ -29,6 +31,12 @@ DIMENSIONS_ARGUMENT: Dict[str, Optional[str]] = {
     "monai": "spatial_dims", "PlainConvUNet": None, "ResidualEncoderUNet": None
 }  # fmt: skip
 """Networks that call the argument ``dimensions`` otherwise, or tell it by their kernels."""
+
+SEARCH = "search-"
+"""What the names of searches begin with, which lie beside the ready recipes."""
+
+SHORT_FOR = {"loss": "mix", "method": "name", "start": "weights"}
+"""Sections that a text may stand for, and the key that it is short for."""
 
 
 class Recipe(Options):
@@ -48,6 +56,8 @@ class Recipe(Options):
     patches: PatchOptions
     augmentation: AugmentationOptions = Field(default_factory=AugmentationOptions)
     loss: LossOptions = Field(default_factory=LossOptions)
+    method: MethodOptions = Field(default_factory=SupervisedOptions)
+    """The way of training; ``methods.registry`` has them by name."""
     training: TrainingOptions
     validation: ValidationOptions = Field(default_factory=ValidationOptions)
     export: ExportOptions = Field(default_factory=ExportOptions)
@@ -58,6 +68,8 @@ class Recipe(Options):
             raise ValueError("structures names one of them twice")
         if (self.data.layout == "pack") != (self.pack is not None):
             raise ValueError('the section pack belongs to the layout "pack", and to no other')
+        if self.pack is not None and self.method.name != "supervised":
+            raise ValueError(f"the method {self.method.name} trains on data sets, not on a pack")
         for key in ("dimensions", "spatial_dims"):
             if self.network.arguments.get(key, self.dimensions) != self.dimensions:
                 raise ValueError(f"patches.size has {self.dimensions} axes, unlike network.arguments.{key}")
@@ -83,6 +95,20 @@ class Recipe(Options):
             return self.pack.intensity
         return self.preparation.intensity.for_manifest()
 
+    def for_modality(self, name: str) -> "Recipe":
+        """The recipe for images of one modality: its preparation, and no variation that needs HU but for CT.
+
+        It is the same recipe unless the method tells modalities apart.
+        """
+        if not isinstance(self.method, ModalitiesOptions):
+            return self
+        return self.changed(
+            method={},
+            preparation=self.method.preparations.get(name, self.preparation),
+            augmentation=self.augmentation if name == "CT" else self.augmentation.changed(ct=None),
+            export=self.export.changed(modality=name if name in ("CT", "MR") else "other"),
+        )
+
     def network_arguments(self) -> Dict[str, Any]:
         """The network's arguments with channels and dimensions filled in."""
         filled = {"in_channels": 1, **self.network.arguments, "out_channels": self.out_channels}
@@ -92,7 +118,7 @@ class Recipe(Options):
 
 def ready_recipes() -> Dict[str, Path]:
     """Name -> file of the recipes that come with LiverSeg."""
-    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml")) if not path.stem.startswith(SEARCH)}
 
 
 def read_recipe(name_or_file: Union[str, "os.PathLike[str]"], overrides: Sequence[str] = ()) -> Recipe:
@@ -155,18 +181,28 @@ def overridden(content: Mapping[str, Any], overrides: Sequence[str]) -> Dict[str
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise InputError(f'The value in "{override}" is not valid YAML.', str(error)) from error
-        part = result
-        for key in keys[:-1]:
-            inner = part.get(key)
-            if inner is None:
-                inner = part[key] = {}
-            elif isinstance(inner, str) and key == "loss":  # the text of a mix is short for this
-                inner = part[key] = {"mix": inner}
-            if not isinstance(inner, dict):
-                raise InputError(f'"{place}" leads nowhere: {key} is a value, no section.')
-            part = inner
-        part[keys[-1]] = value
+        set_value(result, place, value)
     return result
+
+
+def set_value(content: Dict[str, Any], place: str, value: Any) -> None:
+    """Change one of a recipe's plain values in place; sections that are not there are made.
+
+    Raises:
+        InputError: the place leads through something that has no keys.
+    """
+    keys = place.split(".")
+    part = content
+    for key in keys[:-1]:
+        inner = part.get(key)
+        if inner is None:
+            inner = part[key] = {}
+        elif isinstance(inner, str) and key in SHORT_FOR:
+            inner = part[key] = {SHORT_FOR[key]: inner}
+        if not isinstance(inner, dict):
+            raise InputError(f'"{place}" leads nowhere: {key} is a value, no section.')
+        part = inner
+    part[keys[-1]] = value
 
 
 def check_recipe(content: Mapping[str, Any]) -> Recipe:
@@ -198,12 +234,15 @@ def _copy(value: Any) -> Any:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     """What is wrong with a recipe, of one of pydantic's errors."""
-    keys = [str(key) for key in error["loc"]]
+    keys = _keys(error["loc"])
     place = ".".join(keys)
+    if error["type"] == "union_tag_invalid":
+        tag, known = error["ctx"]["tag"], error["ctx"]["expected_tags"]
+        return f"The recipe's {place} cannot be {tag!r}: it should be {known}."
     if error["type"] == "extra_forbidden":
         section = ".".join(keys[:-1])
         where = f"The recipe's section {section}" if section else "The recipe"
-        known = _known_keys(keys[:-1])
+        known = _known_keys([str(key) for key in error["loc"][:-1]])
         near = difflib.get_close_matches(keys[-1], known, 1, 0.4)
         hint = f' Did you mean "{near[0]}"?' if near else f" It has: {', '.join(known)}."
         return f'{where} has no key "{keys[-1]}".{hint}'
@@ -217,19 +256,28 @@ def _sentence(error: Mapping[str, Any]) -> str:
     return f"The recipe's {place} cannot be {error['input']!r}: {allowed[:1].lower() + allowed[1:]}."
 
 
+def _keys(place: Sequence[Union[str, int]]) -> List[str]:
+    """The keys that lead to a place; pydantic puts the method's name between the section and its key."""
+    keys = [str(key) for key in place]
+    return keys[:1] + keys[2:] if keys[:1] == ["method"] else keys
+
+
 def _known_keys(place: Sequence[str]) -> List[str]:
     """The keys of the section at a place; none where nothing is known of it."""
-    section: Optional[Type[BaseModel]] = Recipe
+    sections: List[Type[BaseModel]] = [Recipe]
     for key in place:
-        if section is None:
-            return []
-        found = section.model_fields.get(key)
-        section = None if found is None else _section_class(found.annotation)
-    return [] if section is None else list(section.model_fields)
+        named = [section for section in sections if _method_name(section) == key]
+        found = [section.model_fields[key] for section in sections if key in section.model_fields]
+        sections = named or [kind for field in found for kind in _sections(field.annotation)]
+    return list(dict.fromkeys(key for section in sections for key in section.model_fields))
 
 
-def _section_class(annotation: Any) -> Optional[Type[BaseModel]]:
-    for kind in (annotation, *get_args(annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+def _method_name(section: Type[BaseModel]) -> Any:
+    field = section.model_fields.get("name")
+    return None if field is None else field.default
+
+
+def _sections(annotation: Any) -> List[Type[BaseModel]]:
+    """The sections that a key may hold; several where they are told apart by name."""
+    kinds = [annotation, *get_args(annotation)]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

@@ -65,6 +65,11 @@ class RunFolder:
         """What the run was trained on, for the model card."""
         return self.path / "data.json"
 
+    @property
+    def started(self) -> Path:
+        """Which weights were taken from what ``training.start`` names, and which were not."""
+        return self.path / "start.json"
+
     def begin(self, recipe: Recipe) -> None:
         """Make the folder with its recipe, or check that the recipe may go on in it.
 

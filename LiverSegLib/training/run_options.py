@@ -21,6 +21,15 @@ class NetworkOptions(Options):
         return arguments
 
 
+class StartOptions(Options):
+    """Weights to begin with, as far as names and shapes fit. A text stands for ``weights`` alone."""
+
+    weights: str
+    """A model (name or folder), a run's folder, or a checkpoint of PyTorch."""
+    skip: Tuple[str, ...] = ()
+    """Beginnings of names, or patterns with ``*``, of weights that begin at random all the same."""
+
+
 class TrainingOptions(Options):
     """How weights are learnt.
 
@@ -40,6 +49,8 @@ class TrainingOptions(Options):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    betas: Tuple[float, float] = (0.9, 0.999)
+    """Of Adam and AdamW; adversarial training often takes (0.5, 0.999)."""
     nesterov: bool = False
     schedule: Literal["poly", "cosine", "one-cycle", "linear-end", "constant"] = "constant"
     warmup: int = Field(default=0, ge=0)
@@ -50,9 +61,10 @@ class TrainingOptions(Options):
     average: Optional[float] = Field(default=None, gt=0, lt=1)
     """Decay of the exponential moving average of the weights, which is validated and exported."""
     rates: Dict[str, float] = Field(default_factory=dict)
-    """Beginning of parameters' names -> factor of their learning rate; 0 freezes them."""
-    start: Optional[str] = None
-    """Weights to begin with: a model (name or folder), or a run's folder."""
+    """Beginning of parameters' names, or pattern with ``*``, -> factor of their learning rate; 0 freezes them
+    and the statistics of their batch norms. The longest that fits counts."""
+    start: Optional[StartOptions] = None
+    """Weights to begin with."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     channels_last: bool = False
     """Memory order in which convolutions are often faster, with slightly other rounding."""
@@ -69,6 +81,11 @@ class TrainingOptions(Options):
     log_every: int = Field(default=50, ge=1)
     early_stopping: Optional[int] = Field(default=None, ge=1)
     """Stop after so many validations without a better one."""
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"weights": value} if isinstance(value, str) else value
 
 
 class ValidationOptions(Options):

@@ -33,17 +33,23 @@ def scan(shape: Tuple[int, int, int], spacing: Sequence[float], seed: int) -> Tu
 
 def data_folder(
     folder: Path, shape: Tuple[int, int, int] = (16, 32, 32), spacing: Sequence[float] = (5.0, 5.0, 8.0),
-    train: int = 3, val: int = 2, annotated: Sequence[str] = STRUCTURES,
+    train: int = 3, val: int = 2, annotated: Sequence[str] = STRUCTURES, first: int = 0, modality: str = "CT",
 ) -> Path:  # fmt: skip
-    """Write a data set in the layout with dataset.json."""
+    """Write a data set in the layout with dataset.json, its cases numbered from ``first`` on.
+
+    MR is dark where CT is bright.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     cases = []
-    for index in range(train + val):
+    for index in range(first, first + train + val):
         image, label = scan(shape, spacing, index)
+        if modality == "MR":
+            image = sitk.Cast(120 - 0.3 * sitk.Cast(image, sitk.sitkFloat32), sitk.sitkInt16)
         sitk.WriteImage(image, str(folder / f"c{index}.nii.gz"))
         sitk.WriteImage(label, str(folder / f"c{index}_label.nii.gz"))
         cases.append({
-            "id": f"c{index}", "patient": f"p{index}", "split": "train" if index < train else "val",
+            "id": f"c{index}", "patient": f"p{index}", "split": "train" if index < first + train else "val",
+            "modality": modality,
             "image": f"c{index}.nii.gz", "label": f"c{index}_label.nii.gz", "annotated": list(annotated),
         })  # fmt: skip
     (folder / "dataset.json").write_text(json.dumps({"cases": cases}))

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -194,6 +194,20 @@ def test_a_saved_split_is_followed_and_a_changed_data_set_noticed(tmp_path: Path
     file.write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="holds no split"):
         split_cases(cases, SplitOptions(), file)
+
+
+def test_a_data_set_that_states_no_split_is_divided_beside_one_that_does(tmp_path: Path) -> None:
+    stated = tuple(case_like(f"a{k}", "a", "val" if k < 2 else "train") for k in range(6))
+    silent = tuple(case_like(f"b{k}", "b", None) for k in range(10))
+    split = split_cases((*stated, *silent), SplitOptions(val=0.2, test=0.1))
+    assert [case.id for case in split.val if case.dataset == "a"] == ["a0", "a1"]
+    assert sum(case.dataset == "b" for case in split.val) == 2
+    assert [case.dataset for case in split.test] == ["b"], "what is stated to train stays there"
+
+
+def case_like(name: str, dataset: str, split: Optional[str]) -> Case:
+    """A labelled case of a patient of its own; its files are never read."""
+    return Case(name, name, (Path(name),), Path(name), ("liver",), ((1, "liver"),), "CT", dataset, split)
 
 
 def test_a_split_that_the_data_set_states_is_followed(tmp_path: Path) -> None:

@@ -64,14 +64,12 @@ def _divided(cases: Sequence[Case], options: SplitOptions) -> Dict[str, str]:
     labelled = {_patient(case) for case in cases if _is_labelled(case)}
     free = sorted(labelled - set(stated))
     order = [free[k] for k in np.random.default_rng(options.seed).permutation(len(free))]
-    counts = [_count(len(order), share, len(stated)) for share in (options.val, options.test)]
-    if options.given and "val" in stated.values():
-        counts[0] = 0
-    if options.given and "test" in stated.values():
-        counts[1] = 0
     parts = dict(stated)
-    for place, patient in enumerate(order):
-        parts[patient] = "val" if place < counts[0] else "test" if place < sum(counts) else "train"
+    for part, share in (("val", options.val), ("test", options.test)):
+        says_so = {dataset for (dataset, _), where in stated.items() if where == part}
+        ours = [patient for patient in order if patient[0] not in says_so]
+        left = [patient for patient in ours if patient not in parts]
+        parts.update(dict.fromkeys(left[: _count(len(ours), share)], part))
     return {case.id: _part(case, parts.get(_patient(case), "train")) for case in cases}
 
 
@@ -101,7 +99,7 @@ def _is_labelled(case: Case) -> bool:
     return case.label is not None or bool(case.annotated)
 
 
-def _count(patients: int, share: float, stated: int) -> int:
+def _count(patients: int, share: float) -> int:
     """How many of ``patients`` a share is: at least one of two where a share is wanted."""
     wanted = round(patients * share)
     return max(wanted, 1) if share > 0 and patients > 1 else wanted
