@@ -7,6 +7,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError, WorkerError
+from LiverSegLib.images.modality import CT
 from LiverSegLib.worker import explain_messages, scratch
 
 from .scene import parts, segments, volumes
@@ -63,6 +64,7 @@ def explainSteps(segmentationNode: Any, number: int, run: Run) -> Steps:
                 lesion=number,
                 centre=tuple(lesion["centre_lps_mm"]),
                 model=modelOf(summary),
+                modality=parts.modalityOfResult(segmentationNode) or CT,
             )
             reply = yield Ask(request, begin=0.1, end=0.95, words=explainWords)
             heat = yield from _readHeat(reply, scan.folder.parent)

@@ -50,7 +50,7 @@ def organs_section(measurements: Measurements, places: Places) -> str:
     heads = ("Structure", "Volume (ml)", *(("Mean (HU)", "SD (HU)", "Median (HU)") if has_hu else ()))
     said = "; liver attenuation is that of the parenchyma without them." if has_hu else "."
     body = table(
-        f"Liver volume includes tumors{said}",
+        f"Liver volume includes tumors{said}" if measurements.organ("tumour").segmented else "",
         (*heads, "Cut off by the border of the scan"),
         [_row(organ, has_hu) for organ in measurements.organs],
         last_is_text=True,

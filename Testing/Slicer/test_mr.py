@@ -126,6 +126,7 @@ def test_the_result_of_an_mr_has_no_hu_and_says_what_was_validated(hand, mrModel
         assert hand.text(f"{name}ValueLabel") == "not segmented by this model"
     assert hand.text("burdenValueLabel") == "–" and hand.text("liverValueLabel").startswith("768.0 ml")
     assert hand.text("lesionsTitleLabel") == "This model does not draw liver tumors"
+    assert hand.text("liverNameLabel") == "Liver" and "included" not in hand.tip("liverNameLabel")
     note = hand.text("resultModelLabel")
     assert "on CT only" in note and "CHAOS T1 in-phase, 4 patients" in note and "healthy donors" in note
     if hand.widget("fattySection").collapsed:
@@ -159,6 +160,6 @@ def test_lesions_of_an_mr_have_a_dash_for_hu_and_its_window_stays(hand, mrModel)
     cells = hand.widget("lesionsTable")
     assert {cells.item(row, cells.columnCount() - 1).text() for row in range(2)} == {"–"}
     measurements = parts.summaryOf(segmentationNode)["measurements"]
-    assert "\t–\n" in numbersText(measurements)
+    assert "\t–\n" in numbersText(measurements) and hand.text("liverNameLabel") == "Liver with tumors"
     views.showResult(volumeNode, segmentationNode)
     assert volumeNode.GetDisplayNode().GetWindow() == 900

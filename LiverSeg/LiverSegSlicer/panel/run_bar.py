@@ -118,6 +118,10 @@ class RunBar:
         if self._ticket is ticket:
             self._run = run
 
+    def isPanelShown(self) -> bool:
+        """Whether the user sees the panel: while another module is shown, views are not to change."""
+        return self._link.isOpen()
+
     def askFirst(self, mayUse: Callable[[Dict[str, Any]], bool]) -> None:
         """Segment only if this says so of the options of the run."""
         self._mayUse = mayUse
