@@ -105,6 +105,26 @@ def test_the_panel_takes_an_mr_by_the_users_word_and_its_model(hand, mrModel):
     assert (hand.logic.options[-1]["model"], hand.logic.options[-1]["modality"]) == ("mr", "MR")
 
 
+def test_what_the_model_for_mr_needs_is_offered(hand, mrModel, monkeypatch):
+    """Not what the one for CT needs, which is still the one chosen in Advanced."""
+    from panel_doubles import OPENVINO_ALONE
+
+    from LiverSegSlicer.panel import engine_section
+
+    def needs(model, state):
+        return "It runs in PyTorch only." if model == "mr" else ""
+
+    monkeypatch.setattr(engine_section, "needsTorch", needs)
+    hand.logic.engine = OPENVINO_ALONE
+    mrScan()
+    hand.panel.enter()
+    hand.settle()
+    assert not hand.seen("installWidget")
+    choose(hand, "MR")
+    assert hand.seen("installWidget") and "PyTorch" in hand.text("installButton")
+    assert not hand.enabled("segmentButton")
+
+
 def test_without_a_model_for_mr_the_run_says_so(scene, tmp_path, monkeypatch):
     from LiverSegSlicer.jobs import SegmentOptions, segmentSteps
 
