@@ -31,7 +31,7 @@ class Why:
     guide: Any
 
 
-def explainSteps(segmentationNode: Any, number: int, run: Run) -> Steps:
+def explainSteps(segmentationNode: Any, number: int, device: str, run: Run) -> Steps:
     """Explain a lesion of a result; the result is a :class:`Why`.
 
     Raises:
@@ -65,6 +65,7 @@ def explainSteps(segmentationNode: Any, number: int, run: Run) -> Steps:
                 centre=tuple(lesion["centre_lps_mm"]),
                 model=modelOf(summary),
                 modality=parts.modalityOfResult(segmentationNode) or CT,
+                device=device,
             )
             reply = yield Ask(request, begin=0.1, end=0.95, words=explainWords)
             heat = yield from _readHeat(reply, scan.folder.parent)

@@ -163,6 +163,7 @@ def test_who_has_gone_elsewhere_finds_the_views_as_they_were(hand, window, scan,
 
 def test_hide_after_the_map_was_taken_away_by_hand_starts_nothing(hand, window, result):
     ask(hand)
+    assert hand.logic.explainedOn == "auto"
     runs = len(hand.logic.runs)
     for node in composites():
         node.SetForegroundVolumeID(None)
@@ -174,8 +175,10 @@ def test_hide_after_the_map_was_taken_away_by_hand_starts_nothing(hand, window, 
 def test_what_ends_while_a_lesion_is_explained(hand, scan, result, end):
     import slicer
 
+    hand.panel.parameters.device = "cpu"
     hand.clickRow("lesionsTable", 0)
     hand.click("lesionWhyButton")
+    assert hand.logic.explainedOn == "cpu"
     if end == "scene":
         slicer.mrmlScene.Clear(False)
     elif end == "panel":

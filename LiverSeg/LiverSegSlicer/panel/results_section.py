@@ -255,9 +255,7 @@ def _modelText(segmentationNode: Any, measurements: Measurements) -> str:
     if model is None:
         said = _("The model {name} is not on this computer, nor what it was validated on.").format(name=name)
     else:
-        said = _("What the model {name} was validated on: {validated}").format(
-            name=name, validated=model.validated()
-        )
+        said = _("Model {name}: {validated}").format(name=name, validated=model.validated())
     return f"{sentence(measurements['note'])}\n{said}"
 
 

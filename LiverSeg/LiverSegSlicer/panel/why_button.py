@@ -93,6 +93,7 @@ class WhyButton:
                 self._logic.explainLesionAsync,
                 state.segmentationNode,
                 self._lesion,
+                device=state.parameters.device if state.parameters is not None else "auto",
             )
 
     def _onExplained(self, why: Why) -> None:
