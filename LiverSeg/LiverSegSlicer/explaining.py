@@ -7,6 +7,7 @@ import numpy as np
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError, WorkerError
+from LiverSegLib.images.modality import CT
 from LiverSegLib.worker import explain_messages, scratch
 
 from .scene import parts, segments, volumes
@@ -30,7 +31,7 @@ class Why:
     guide: Any
 
 
-def explainSteps(segmentationNode: Any, number: int, run: Run) -> Steps:
+def explainSteps(segmentationNode: Any, number: int, device: str, run: Run) -> Steps:
     """Explain a lesion of a result; the result is a :class:`Why`.
 
     Raises:
@@ -63,6 +64,8 @@ def explainSteps(segmentationNode: Any, number: int, run: Run) -> Steps:
                 lesion=number,
                 centre=tuple(lesion["centre_lps_mm"]),
                 model=modelOf(summary),
+                modality=parts.modalityOfResult(segmentationNode) or CT,
+                device=device,
             )
             reply = yield Ask(request, begin=0.1, end=0.95, words=explainWords)
             heat = yield from _readHeat(reply, scan.folder.parent)

@@ -112,14 +112,20 @@ class Logic:
         steps = partial(measureSteps, segmentationNode)
         return Run(self.worker, steps, completed=completed, givesWay=True).start()
 
-    def explainLesion(self, segmentationNode: Any, number: int, progress: Optional[Progress] = None) -> Why:
+    def explainLesion(
+        self,
+        segmentationNode: Any,
+        number: int,
+        progress: Optional[Progress] = None,
+        device: str = "auto",
+    ) -> Why:
         """Explain why the model drew lesion ``number`` of a result: ``node`` is a heat map on a part of the
-        scan's grid, which no view shows yet. Needs PyTorch.
+        scan's grid, which no view shows yet. Needs PyTorch; ``device`` is "auto", "cpu", "cuda" or "mps".
 
         Raises:
             LiverSegError: With a sentence; the scene is as it was.
         """
-        return self._wait(partial(explainSteps, segmentationNode, number), progress)
+        return self._wait(partial(explainSteps, segmentationNode, number, device), progress)
 
     def explainLesionAsync(
         self,
@@ -127,9 +133,10 @@ class Logic:
         number: int,
         completed: Optional[Completed] = None,
         progress: Optional[Progress] = None,
+        device: str = "auto",
     ) -> Run:
         """The same in the background; ``completed(why, error)`` is called once."""
-        return self._start(partial(explainSteps, segmentationNode, number), progress, completed)
+        return self._start(partial(explainSteps, segmentationNode, number, device), progress, completed)
 
     def refine(
         self,

@@ -15,7 +15,18 @@ from ..sentences import Sentence
 from .console import Console, files_table
 from .interrupts import Interrupts
 from .mesh import read_segmentation
-from .options import Device, DeviceName, Json, Model, Quiet, Series, Source, Threads
+from .options import (
+    Device,
+    DeviceName,
+    Json,
+    Modality,
+    ModalityName,
+    Model,
+    Quiet,
+    Series,
+    Source,
+    Threads,
+)
 from .progress import ProgressBar
 from .segment import limit_threads
 
@@ -30,6 +41,10 @@ Lesions = List[Tuple[int, Tuple[float, float, float]]]
 
 SEGMENT_SHARE = 0.5
 """Share of the progress bar that segmenting gets, where there is no result yet."""
+
+
+DEFAULT = "default"
+"""The model where none is named."""
 
 
 class StructureName(str, Enum):
@@ -87,8 +102,9 @@ def explain(
     structure: Structure = StructureName.tumor,
     layer: LayerName = "decoder",
     series: Series = None,
+    modality: Modality = ModalityName.auto,
     device: Device = DeviceName.auto,
-    model: Model = "default",
+    model: Model = DEFAULT,
     threads: Threads = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -117,11 +133,15 @@ def explain(
     console = Console(json=json_, quiet=quiet, debug=context.obj)
     label = next(value for value, info in LABELS.items() if info.key == KEYS[structure])
     how: Dict[str, Any] = {"model": model, "device": device.value, "threads": threads or 0}
+    if model == DEFAULT and result is not None:
+        how["model"] = model_of_result(result, structure)
     with Interrupts() as interrupts, reserve(folder) as reservation:
         with ProgressBar(console.aside, shown=not quiet) as bar:
             bar(0.0, "read", "Reading the scan")
             limit_threads(threads)
-            scan = while_checking(lambda ask: read_scan(source, series), interrupts.check)
+            said = modality.value
+            scan = while_checking(lambda ask: read_scan(source, series, modality=said), interrupts.check)
+            how["modality"] = scan.kind
             refuse_another_scan(folder, lambda: ScanIdentity(scan.name, scan.fingerprint))
             begin = SEGMENT_SHARE if result is None and point is None else 0.0
             target, labels = _target(scan, point, lesion or 0, result, label, how, bar, interrupts)
@@ -210,6 +230,20 @@ def earlier_result(folder: Path, scan: "Scan") -> "Tuple[np.ndarray, Lesions]":
     labels = read_segmentation(folder / Path(name).name)
     check_same_grid(labels, scan.image)
     return sitk.GetArrayFromImage(labels), found
+
+
+def model_of_result(folder: Path, structure: StructureName) -> str:
+    """Name of the model that drew a structure of an earlier result; "default" where the result does not say.
+
+    >>> model_of_result(Path("nowhere"), StructureName.tumor)
+    'default'
+    """
+    try:
+        provenance = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))["provenance"]
+        second = provenance.get("tumour_model") if structure == StructureName.tumor else None
+        return str((second or provenance["model"])["name"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return DEFAULT
 
 
 def _segmented(

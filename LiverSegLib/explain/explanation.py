@@ -11,7 +11,8 @@ from LiverSegLib.errors import CancelledError, DeviceError, LiverSegError, Model
 from LiverSegLib.explain.targets import ORGANS, Target
 from LiverSegLib.explain.tiles import Tile, foreign_tile, own_tile
 from LiverSegLib.images.grid import Grid
-from LiverSegLib.models import Model, Stage, load_model
+from LiverSegLib.images.modality import CT
+from LiverSegLib.models import Model, Stage, load_model_for
 from LiverSegLib.models.rules import LIVERSEG
 from LiverSegLib.models.rules import SEGMENT as SEGMENT_STAGE
 from LiverSegLib.progress import Cancel, Progress, memory_errors
@@ -48,6 +49,7 @@ class Explanation:
         layer: whose features were weighed.
         probability: what the network gives the target's voxels, on average, for the structure.
         model: name and version.
+        modality: of the scan, "CT" or "MR".
     """
 
     target: Target
@@ -56,6 +58,7 @@ class Explanation:
     layer: str
     probability: float
     model: str
+    modality: str = CT
 
     @property
     def guide(self) -> Sentence:
@@ -71,6 +74,7 @@ def explain(
     target: Target,
     *,
     model: str = "default",
+    modality: str = CT,
     device: str = "auto",
     layer: str = USUAL_LAYER,
     labels: Optional[np.ndarray] = None,
@@ -84,9 +88,10 @@ def explain(
     The model's network runs in PyTorch on one tile around the place, whatever engine segments.
 
     Args:
-        image: the scan, HU.
+        image: the scan, CT in HU.
         target: what is asked about.
-        model: name of a model in the store, or a folder.
+        model: name of a model in the store, or a folder; "default" is the one for the modality.
+        modality: of the scan, "CT" or "MR".
         device: "auto", "cpu", "cuda" or "mps".
         layer: "encoder" (the coarsest), "decoder" (the last before the scores) or a layer's own name.
         labels: (z, y, x) of the scan, for models that see an organ's surroundings alone.
@@ -96,8 +101,9 @@ def explain(
         cancel: whether the user cancelled.
 
     Raises:
-        DeviceError: PyTorch is missing. ModelError: the model cannot be used, does not draw the structure, or
-            sees labels of an earlier network of its. UsageError: there is no such layer.
+        DeviceError: PyTorch is missing. ModelError: the model cannot be used, is for another modality, does
+            not draw the structure, or sees labels of an earlier network of its. UsageError: there is no such
+            layer.
         CancelledError: the user cancelled.
     """
     from LiverSegLib.inference.devices import choose_devices, require_torch
@@ -106,10 +112,13 @@ def explain(
         require_torch()
     except DeviceError as error:
         raise DeviceError(Sentence("explain.no-torch"), error.details) from error
-    found = load_model(model)
+    found = load_model_for(model, modality)
+    if found.manifest is not None and found.manifest.modality != modality:
+        words = {"modality": found.manifest.modality, "scan": modality}
+        raise ModelError(Sentence("model.other-modality", name=found.name, **words))
     stage, channel = stage_for(found, target.label)
     devices = choose_devices(device, engine="torch", precision="float32", threads=threads)
-    asked = _Asked(image, target, found, stage, channel, layer, labels, guided)
+    asked = _Asked(image, modality, target, found, stage, channel, layer, labels, guided)
 
     def work(ask: Ask) -> Explanation:
         with memory_errors(Sentence("explain.memory")):
@@ -155,6 +164,7 @@ class _Run:
 @dataclass(frozen=True)
 class _Asked:
     image: sitk.Image
+    modality: str
     target: Target
     model: Model
     stage: Stage
@@ -233,6 +243,7 @@ def _compute(asked: _Asked, device: "Device", run: _Run) -> Explanation:
         layer,
         float(chances.mean()),
         f"{asked.model.name} {manifest.version if manifest is not None else ''}".strip(),
+        asked.modality,
     )
 
 

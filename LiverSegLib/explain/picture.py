@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 
 from LiverSegLib.explain.explanation import Explanation
 from LiverSegLib.images.grid import Grid
+from LiverSegLib.images.modality import CT
+from LiverSegLib.images.signal import like_hu
 from LiverSegLib.report.planes import PatientView
 
 HEIGHT = 480
@@ -22,7 +24,14 @@ HEAT = ((0.0, (0, 0, 0)), (0.35, (150, 0, 90)), (0.7, (240, 90, 20)), (1.0, (255
 
 
 def picture(explanation: Explanation, image: sitk.Image) -> Image.Image:
-    """The axial slice through the target, Grad-CAM at left and guided backpropagation at right."""
+    """The axial slice through the target, Grad-CAM at left and guided backpropagation at right.
+
+    Args:
+        explanation: of the scan.
+        image: the scan, CT in HU.
+    """
+    if explanation.modality != CT:
+        image = Grid.of(image).image(like_hu(sitk.GetArrayViewFromImage(image)))
     maps = [map_ for map_ in (explanation.grad_cam, explanation.guided) if map_ is not None]
     panels = [_panel(map_, explanation, image) for map_ in maps]
     width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)

@@ -14,11 +14,12 @@ from LiverSegLib.inference.foreign.axis_map import CORNERS, AxisMap
 from LiverSegLib.inference.foreign.geometry import grids_of
 from LiverSegLib.inference.foreign.image import Resampling, resample_image
 from LiverSegLib.inference.foreign.intensity import Scale, scale_for
-from LiverSegLib.inference.foreign.layout import Layout, nonzero_box
+from LiverSegLib.inference.foreign.laboratory import laboratory_image
+from LiverSegLib.inference.foreign.layout import Layout, network_spacing, nonzero_box
 from LiverSegLib.inference.locate import MAX_TILT_DEGREES
 from LiverSegLib.inference.resample import NetworkRegion, normalise, to_network
 from LiverSegLib.models import Intensity, Preparation, Stage
-from LiverSegLib.models.rules import MONAI
+from LiverSegLib.models.rules import LABORATORY, MONAI
 from LiverSegLib.sentences import Sentence
 
 PLAIN = Scale(None, None, 0.0, 1.0)
@@ -45,7 +46,7 @@ def own_tile(image: sitk.Image, stage: Stage, point: Point, multiple: Sequence[i
     """A tile of a stage of LiverSeg's own models, as the scan is cut when it is segmented.
 
     Args:
-        image: the scan, HU.
+        image: the scan, CT in HU.
         stage: of the model.
         point: in its middle, LPS mm; near the scan's border the tile moves inwards.
         multiple: of what numbers its edges must be multiples (z, y, x).
@@ -77,7 +78,7 @@ def foreign_tile(
 
     Args:
         image, stage, point, check: as in :func:`own_tile`.
-        pipeline: "nnunet" or "monai".
+        pipeline: "nnunet", "monai" or "laboratory".
         labels: (z, y, x) of the scan, values of :mod:`LiverSegLib.labels`, for models that see an organ's
             surroundings alone; without it they see the whole scan.
 
@@ -105,6 +106,11 @@ def foreign_tile(
         view, spacing = _mapped(view, maps), tuple(wanted)
     box = nonzero_box(hu) if preparation.crop == "nonzero" else view.box
     part, view = hu[box], view.crop(box)
+    patch = (1, *stage.patch) if len(stage.patch) == 2 else tuple(stage.patch)
+    if pipeline == LABORATORY:
+        region = NetworkRegion.over(view, view.box, network_spacing(stage, spacing)[::-1])
+        values, beyond = laboratory_image(part, region, stage.intensity, check)
+        return _cut(values, region.grid, point, patch, beyond)
     way = grids_of(stage, pipeline, part.shape, spacing).way
     order = preparation.image_order
     if pipeline != MONAI:
@@ -112,10 +118,14 @@ def foreign_tile(
     else:
         raw = resample_image(part, way, PLAIN.apply, order, check)
         values = scale_for(stage.intensity, raw, check).apply(raw, view.box)
-    view = _mapped(view, way.maps)
-    patch = (1, *stage.patch) if len(stage.patch) == 2 else tuple(stage.patch)
-    cut = _around(view.indices([point])[0][::-1], patch, view.shape)
-    return _padded(np.ascontiguousarray(values[cut]), view.crop(cut), patch, 0.0)
+    return _cut(values, _mapped(view, way.maps), point, patch, 0.0)
+
+
+def _cut(values: np.ndarray, grid: Grid, point: Point, patch: Sequence[int], beyond: float) -> Tile:
+    """A tile of an image (a, b, c) with a point in its middle, filled up with ``beyond`` where the image is
+    smaller."""
+    cut = _around(grid.indices([point])[0][::-1], patch, grid.shape)
+    return _padded(np.ascontiguousarray(values[cut]), grid.crop(cut), patch, beyond)
 
 
 def _around(middle: np.ndarray, counts: Sequence[int], shape: Sequence[int]) -> Box:

@@ -29,7 +29,7 @@ def write_explanation(
     Args:
         folder: made if missing; may hold a result.
         explanation: of the scan.
-        image: the scan, HU.
+        image: the scan, CT in HU.
         name: of the scan.
         provenance: what the index says of the input.
 

@@ -54,15 +54,28 @@ class NetworkRegion:
         return z, y, x
 
 
-def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check] = None) -> np.ndarray:
+def to_network(
+    volume: PatientScan,
+    region: NetworkRegion,
+    check: Optional[Check] = None,
+    *,
+    limits: Optional[Tuple[float, float]] = HU_LIMITS,
+) -> np.ndarray:
     """Resample the box to the network's grid: float32 HU (z, y, x), anti-aliased where it gets coarser.
 
     Slices are thinned first where they lie more than twice as close as needed, to spare time on long scans.
+    Values are clipped to ``limits`` before; None for values that are no HU.
     """
-    return resample_box(volume.array[region.box], region, check)
+    return resample_box(volume.array[region.box], region, check, limits=limits)
 
 
-def resample_box(part: np.ndarray, region: NetworkRegion, check: Optional[Check] = None) -> np.ndarray:
+def resample_box(
+    part: np.ndarray,
+    region: NetworkRegion,
+    check: Optional[Check] = None,
+    *,
+    limits: Optional[Tuple[float, float]] = HU_LIMITS,
+) -> np.ndarray:
     """The same of the voxels (z, y, x) in the region's box alone."""
     stride = max(1, int(region.steps[0] // 2)) if region.steps[0] >= 4 else 1
     first_line = min((stride - 1) // 2, len(part) - 1)
@@ -80,7 +93,8 @@ def resample_box(part: np.ndarray, region: NetworkRegion, check: Optional[Check]
         if check:
             check()
         slab = scan[first : first + per_slab].astype(np.float32, order="C")
-        np.clip(slab, *HU_LIMITS, out=slab)
+        if limits is not None:
+            np.clip(slab, *limits, out=slab)
         planes = along_x.along_x(along_y.along_y(slab))
         weights = along_z[:, first : first + per_slab]
         used = np.flatnonzero(weights.any(1))  # the network's slices in which these have a part

@@ -28,7 +28,8 @@ def lesions_section(measurements: Measurements, figures: Sequence[Figure], left_
     """
     lesions, has_hu = measurements.lesions, measurements.modality == CT
     if not measurements.organ("tumour").segmented:
-        return section("Lesions", '<p class="empty">The model draws no lesions: nothing is said of them.</p>')
+        said = "This model does not segment liver tumors, so no lesions were looked for."
+        return section("Lesions", f'<p class="empty">{said}</p>')
     if not lesions:
         said = "No lesion was found. Small or faint lesions can be missed; this does not rule out disease."
         if left_out:

@@ -32,11 +32,12 @@ def key_numbers(measurements: Measurements, facts: ClinicalFacts, places: Places
     phase = measurements.phase or "unknown"
     reason = str(facts.phase.reason if facts.phase else "") or "estimated from the image"
     percent = NONE if burden is None else f"{plain(burden, 1)} <small>%</small>"
+    of_what = "of the liver volume" if tumour.segmented else "Tumors are not segmented."
     cards = [
         _volume_card(liver, LIVER, "tumors included" if tumour.segmented else "", places),
         _volume_card(spleen, SPLEEN, "", places),
         _volume_card(tumour, TUMOUR, lesions, places),
-        _card("Tumor burden", percent, "of the liver volume" if tumour.segmented else "", places[BURDEN]),
+        _card("Tumor burden", percent, of_what, places[BURDEN]),
     ]
     if measurements.modality == CT:
         cards.append(_card("Contrast phase", escape(PHASES.get(phase, phase)), reason, (), word=True))
@@ -50,7 +51,7 @@ def organs_section(measurements: Measurements, places: Places) -> str:
     heads = ("Structure", "Volume (ml)", *(("Mean (HU)", "SD (HU)", "Median (HU)") if has_hu else ()))
     said = "; liver attenuation is that of the parenchyma without them." if has_hu else "."
     body = table(
-        f"Liver volume includes tumors{said}",
+        f"Liver volume includes tumors{said}" if measurements.organ("tumour").segmented else "",
         (*heads, "Cut off by the border of the scan"),
         [_row(organ, has_hu) for organ in measurements.organs],
         last_is_text=True,

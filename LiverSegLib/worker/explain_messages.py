@@ -11,8 +11,9 @@ class Explain:
     """Explain a lesion by Grad-CAM: ``voxels`` and ``grid`` as in ``measure``, ``labels`` (uint8 .npy) in
     ``box``, (z0, z1, y0, y1, x0, x1) of the scan's array, ends excluded.
 
-    ``lesion``: its number. ``centre``: LPS mm, as it was measured. ``model``: that drew it, and ``device`` to
-    compute on. Answered by ``progress``, then by ``explained`` or ``error``.
+    ``lesion``: its number. ``centre``: LPS mm, as it was measured. ``model``: that drew it, on a scan of this
+    ``modality``, "CT" or "MR"; and ``device`` to compute on. Answered by ``progress``, then by
+    ``explained`` or ``error``.
     """
 
     type: ClassVar[str] = "explain"
@@ -25,6 +26,7 @@ class Explain:
     centre: Tuple[float, ...]
     model: str = "default"
     device: str = "auto"
+    modality: str = "CT"
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def explain(request: Explain, context: TaskContext) -> Explained:
         image,
         target,
         model=request.model,
+        modality=request.modality,
         device=request.device,
         labels=labels,
         guided=False,

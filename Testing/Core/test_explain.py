@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from PIL import Image
 from test_foreign_runs import stage as foreign_stage
 from torch import nn
 from torch.nn import functional
@@ -28,9 +29,11 @@ from LiverSegLib.explain.tiles import foreign_tile, own_tile
 from LiverSegLib.explain.writing import write_explanation
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.inference import devices
+from LiverSegLib.inference.foreign.laboratory import laboratory_image, laboratory_region
+from LiverSegLib.inference.foreign.layout import Layout
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.measure import measure
-from LiverSegLib.models import FirstResampling, Preparation, load_model, write_model
+from LiverSegLib.models import FirstResampling, Intensity, Preparation, load_model, write_model
 
 TARGET = np.array([10.0, -5.0, 8.0])
 CAUSE = TARGET + [10.0, 6.0, 0.0]
@@ -287,6 +290,10 @@ def test_the_command_explains_a_lesion_of_an_earlier_result(model, ct, tmp_path,
     how = ["explain", str(ct), "--result", str(result), "--model", str(model)]
     assert main([*how, "--lesion", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["explanation"]["lesion"] == 1
+    provenance = {"model": {"name": "elsewhere"}, "tumour_model": {"name": str(model)}}
+    (result / "measurements.json").write_text(json.dumps({**content, "provenance": provenance}))
+    assert main([*how[:-2], "--lesion", "1", "--json"]) == 0  # the model that drew it
+    assert json.loads(capsys.readouterr().out)["explanation"]["model"] == "planted 1"
     assert (result / "explain.png").exists()
     assert main([*how, "--lesion", "2"]) == InputError.exit_code
     assert "no lesion 2" in capsys.readouterr().err
@@ -305,3 +312,45 @@ def test_the_command_says_what_it_lacks(ct, tmp_path, monkeypatch, capsys, words
     monkeypatch.chdir(tmp_path)
     assert main(["explain", str(ct), *words]) == UsageError.exit_code
     assert said in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_a_tile_of_the_laboratorys_models_is_a_part_of_what_they_segment():
+    """Also of an MR, whose values run higher than those of CT."""
+    image = ramp(FLIPPED, 2) * 200
+    middle = tuple(Grid.of(image).points([(12, 13, 10)])[0].tolist())
+    stage = foreign_stage(preparation=Preparation(), intensity=Intensity("zscore"))
+    tile = foreign_tile(image, stage, "laboratory", middle, None, lambda: None)
+    layout = Layout.of(image, stage)
+    array = layout.apply(sitk.GetArrayViewFromImage(image))
+    region = laboratory_region(array.shape, layout.spacing, (4.0, 3.0, 3.0))
+    whole, _ = laboratory_image(array, region, stage.intensity, lambda: None)
+    views = np.lib.stride_tricks.sliding_window_view(whole, tile.values.shape)
+    assert np.isclose(views, tile.values, atol=1e-5).all((3, 4, 5)).any()
+    spread = sitk.GetArrayFromImage(image).std()
+    factor = spread / 200
+    z, y, x = np.indices(tile.grid.shape).reshape(3, -1)
+    place = tile.grid.points(np.stack([x, y, z], 1))[:, 2].reshape(tile.grid.shape)
+    inner = (slice(2, -2),) * 3
+    offset = (tile.values * factor - place)[inner]
+    assert np.ptp(offset) < 0.5, "the highest values are not cut off"
+
+
+def test_an_mr_is_explained_with_the_model_for_mr_and_shown_in_its_own_window(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(networks.ARCHITECTURES, "Planted", Planted)
+    monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / "models"))
+    folder = written(tmp_path / "models" / "mr")
+    manifest = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**manifest, "name": "mr", "modality": "MR"}))
+    path, out = tmp_path / "mr.nii.gz", tmp_path / "out"
+    values = sitk.GetArrayFromImage(scan()).astype(np.int16) + 900
+    values[0] += np.arange(values[0].size, dtype=np.int16).reshape(values[0].shape) % 90
+    sitk.WriteImage(Grid.of(scan()).image(values), str(path))
+    how = ["explain", str(path), "--at", "-10,5,8", "-o", str(out), "--json"]
+    assert main(how) != 0 and "--modality MR" in capsys.readouterr().out
+    assert main([*how, "--modality", "MR"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["explanation"]["model"] == "mr 1" and content["provenance"]["input"]["modality"] == "MR"
+    shown = np.asarray(Image.open(out / "explain.png").convert("L"))[40:, :300]
+    assert 60 < shown.mean() < 200, "neither all black nor all white"
+    with pytest.raises(ModelError, match="this scan is CT"):
+        explain(scan(), target(), model=str(folder))

@@ -244,6 +244,7 @@ class TestResults:
         page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
         assert "tumors on MR" in page and "MR slice at the largest liver area" in page
         assert "measured on CT only" in page and "Not segmented by this model." in page
+        assert "no lesions were looked for" in page and "includes tumors" not in page
         for word in (
             "(HU)",
             "Contrast phase",

@@ -81,6 +81,15 @@ def test_the_networks_image_is_that_of_the_products_own_models(
     assert made.spacing == spacing
 
 
+def test_an_mr_of_high_values_is_seen_as_one_of_low_values() -> None:
+    """Values of MR have no unit: none is cut off as those beyond the range of CT are."""
+    low = sitk.Clamp(real(np.eye(3)), sitk.sitkFloat32, -100, 300)
+    how = PreparationOptions(spacing=(4.0, 3.0, 6.0), intensity=IntensityOptions(scheme="zscore"))
+    label = np.zeros(low.GetSize()[::-1], np.uint8)
+    seen = [prepare([image], label, how, structures=1, crop=False).image for image in (low, low * 40)]
+    assert np.allclose(*seen, atol=1e-4)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_intensities_are_those_of_models_of_other_programs(scheme: str) -> None:
     image = real(np.eye(3))

@@ -148,6 +148,7 @@ class FakeLogic(LiverSegLogic):
         LiverSegLogic.__init__(self)
         self.fakeWorker = FakeWorker()
         self.runs = []
+        self.explainedOn = None
         self.background = []
         self.options = []
         self.engine = ENGINE_OK
@@ -189,7 +190,9 @@ class FakeLogic(LiverSegLogic):
         results.updateMeasurements(segmentationNode, summary)
         return segmentationNode
 
-    def explainLesionAsync(self, segmentationNode, number, completed=None, progress=None):
+    def explainLesionAsync(self, segmentationNode, number, completed=None, progress=None, device="auto"):
+        self.explainedOn = device
+
         def work():
             return Why(makeWhy(segmentationNode, number, *madeUpHeat()), Sentence("explain.memory"))
 

@@ -105,6 +105,26 @@ def test_the_panel_takes_an_mr_by_the_users_word_and_its_model(hand, mrModel):
     assert (hand.logic.options[-1]["model"], hand.logic.options[-1]["modality"]) == ("mr", "MR")
 
 
+def test_what_the_model_for_mr_needs_is_offered(hand, mrModel, monkeypatch):
+    """Not what the one for CT needs, which is still the one chosen in Advanced."""
+    from panel_doubles import OPENVINO_ALONE
+
+    from LiverSegSlicer.panel import engine_section
+
+    def needs(model, state):
+        return "It runs in PyTorch only." if model == "mr" else ""
+
+    monkeypatch.setattr(engine_section, "needsTorch", needs)
+    hand.logic.engine = OPENVINO_ALONE
+    mrScan()
+    hand.panel.enter()
+    hand.settle()
+    assert not hand.seen("installWidget")
+    choose(hand, "MR")
+    assert hand.seen("installWidget") and "PyTorch" in hand.text("installButton")
+    assert not hand.enabled("segmentButton")
+
+
 def test_without_a_model_for_mr_the_run_says_so(scene, tmp_path, monkeypatch):
     from LiverSegSlicer.jobs import SegmentOptions, segmentSteps
 
@@ -126,6 +146,7 @@ def test_the_result_of_an_mr_has_no_hu_and_says_what_was_validated(hand, mrModel
         assert hand.text(f"{name}ValueLabel") == "not segmented by this model"
     assert hand.text("burdenValueLabel") == "–" and hand.text("liverValueLabel").startswith("768.0 ml")
     assert hand.text("lesionsTitleLabel") == "This model does not draw liver tumors"
+    assert hand.text("liverNameLabel") == "Liver" and "included" not in hand.tip("liverNameLabel")
     note = hand.text("resultModelLabel")
     assert "on CT only" in note and "CHAOS T1 in-phase, 4 patients" in note and "healthy donors" in note
     if hand.widget("fattySection").collapsed:
@@ -159,6 +180,6 @@ def test_lesions_of_an_mr_have_a_dash_for_hu_and_its_window_stays(hand, mrModel)
     cells = hand.widget("lesionsTable")
     assert {cells.item(row, cells.columnCount() - 1).text() for row in range(2)} == {"–"}
     measurements = parts.summaryOf(segmentationNode)["measurements"]
-    assert "\t–\n" in numbersText(measurements)
+    assert "\t–\n" in numbersText(measurements) and hand.text("liverNameLabel") == "Liver with tumors"
     views.showResult(volumeNode, segmentationNode)
     assert volumeNode.GetDisplayNode().GetWindow() == 900

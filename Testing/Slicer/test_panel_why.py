@@ -7,6 +7,8 @@ import pytest
 from logic_doubles import addVolume, command, leftFiles
 from panel_doubles import ENGINE_OK, OPENVINO_ALONE, madeUpHeat
 
+from LiverSegLib.errors import InputChangedError
+
 pytest_plugins = ["panel_fixtures"]
 
 
@@ -35,23 +37,16 @@ def ask(hand, row=1):
 
 
 def test_the_map_lies_over_the_scan_and_one_more_click_brings_back_what_was_there(hand, window, scan, result):
-    import slicer
-
     from LiverSegSlicer.scene.why import whyOf
 
-    hers = slicer.util.addVolumeFromArray(np.zeros((4, 4, 4), np.int16), name="PET")
-    hand.settle(0.3)
-    hand.chooseScan(scan)
-    for node in composites():
-        node.SetForegroundVolumeID(hers.GetID())
-        node.SetForegroundOpacity(0.25)
+    before = underPet(hand, scan)
     ask(hand)
     map_ = whyOf(result)
     assert overlays() == {(map_.GetID(), 0.5)}
     assert map_.GetName() == "Why: lesion 2" and hand.text("lesionWhyButton") == "Hide"
     assert "memory" in hand.text("messageLabel")
     hand.click("lesionWhyButton")
-    assert overlays() == {(hers.GetID(), 0.25)} and hand.text("lesionWhyButton") == "Why?"
+    assert overlays() == before and hand.text("lesionWhyButton") == "Why?"
 
 
 def test_the_map_is_where_the_core_says_and_filed_with_the_result(hand, result):
@@ -98,6 +93,105 @@ def test_why_says_what_it_lacks(hand, scan, result):
     hand.panel.enter()
     assert not hand.seen("lesionWhyButton") or not hand.enabled("lesionWhyButton")
     assert slicer.mrmlScene.IsNodePresent(scan)
+
+
+def underPet(hand, scan):
+    """Another volume lies over the scan, faintly."""
+    import slicer
+
+    hers = slicer.util.addVolumeFromArray(np.zeros((4, 4, 4), np.int16), name="PET")
+    hand.settle(0.3)
+    hand.chooseScan(scan)
+    for node in composites():
+        node.SetForegroundVolumeID(hers.GetID())
+        node.SetForegroundOpacity(0.25)
+    return {(hers.GetID(), 0.25)}
+
+
+def test_nothing_is_left_of_a_map_that_is_deleted_nor_of_one_whose_result_is(hand, window, scan, result):
+    import slicer
+
+    from LiverSegSlicer.scene.why import whyOf
+
+    before = underPet(hand, scan)
+    ask(hand)
+    assert overlays() != before
+    slicer.mrmlScene.RemoveNode(whyOf(result))
+    hand.settle()
+    assert overlays() == before and hand.text("lesionWhyButton") == "Why?"
+    ask(hand)
+    slicer.mrmlScene.RemoveNode(result)
+    hand.settle()
+    assert overlays() == before
+
+
+def test_a_new_run_takes_the_map_of_the_earlier_one_away(hand, window, scan, result):
+    from LiverSegSlicer.scene.why import whyOf
+
+    before = underPet(hand, scan)
+    ask(hand)
+    assert overlays() != before
+    assert hand.segment() is result and whyOf(result) is None and overlays() == before
+
+
+def test_a_scan_that_comes_is_not_covered_by_the_map_of_another(hand, window, scan, result):
+    from panel_doubles import madeUpScan
+
+    before = underPet(hand, scan)
+    ask(hand)
+    assert overlays() != before
+    other = madeUpScan("Other")
+    hand.settle(0.3)
+    assert hand.panel.parameters.inputVolume is other and overlays() == before
+
+
+def test_who_has_gone_elsewhere_finds_the_views_as_they_were(hand, window, scan, result):
+    from LiverSegSlicer.scene.why import isWhyShown, whyOf
+
+    hand.clickRow("lesionsTable", 0)
+    hand.click("lesionWhyButton")
+    hand.panel.exit()
+    before = overlays()
+    hand.logic.run.finish()
+    hand.settle()
+    assert overlays() == before and not isWhyShown(whyOf(result))
+    assert "foreground of a slice view" in hand.text("messageLabel")
+    hand.panel.enter()
+    hand.settle()
+    assert hand.text("lesionWhyButton") == "Why?"
+
+
+def test_hide_after_the_map_was_taken_away_by_hand_starts_nothing(hand, window, result):
+    ask(hand)
+    assert hand.logic.explainedOn == "auto"
+    runs = len(hand.logic.runs)
+    for node in composites():
+        node.SetForegroundVolumeID(None)
+    hand.click("lesionWhyButton")
+    assert len(hand.logic.runs) == runs and hand.text("lesionWhyButton") == "Why?"
+
+
+@pytest.mark.parametrize("end", ["scene", "map's scan", "panel"])
+def test_what_ends_while_a_lesion_is_explained(hand, scan, result, end):
+    import slicer
+
+    hand.panel.parameters.device = "cpu"
+    hand.clickRow("lesionsTable", 0)
+    hand.click("lesionWhyButton")
+    assert hand.logic.explainedOn == "cpu"
+    if end == "scene":
+        slicer.mrmlScene.Clear(False)
+    elif end == "panel":
+        hand.panel.close()
+    else:
+        slicer.mrmlScene.RemoveNode(scan)
+    hand.settle()
+    run = hand.logic.run
+    assert run.cancelled == (end == "panel")
+    run.finish(InputChangedError("The scan was removed."))
+    hand.settle()
+    if end != "panel":
+        assert "removed" in hand.text("messageLabel")
 
 
 @pytest.fixture

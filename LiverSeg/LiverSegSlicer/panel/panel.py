@@ -11,6 +11,7 @@ from ..acceptance import checkReview
 from ..parameters import Preferences, segmentOptions
 from ..scene.review import wasAccepted
 from ..scene.volumes import modalityOf
+from ..work.models import modelThatRuns
 from .advanced_section import AdvancedSection
 from .correct_section import CorrectSection
 from .engine_section import EngineSection
@@ -138,12 +139,12 @@ class Panel:
         if self._closed or not self._link.isOpen():
             return
         parameters, segmentationNode = self.parameters, self._link.chosenResult()
-        if parameters is not None:
-            self._engine.lookAt(parameters.model, parameters.tumorModel)
         checkReview(segmentationNode)  # it may have been changed while nobody watched
         volumeNode = parameters.inputVolume if parameters is not None else None
         measurements = readMeasurements(segmentationNode)
         ofScan = modalityOf(volumeNode, parameters.modality if parameters is not None else None)
+        if parameters is not None:
+            self._engine.lookAt(modelThatRuns(parameters.model, ofScan), parameters.tumorModel)
         state = PanelState(
             parameters=parameters,
             volumeNode=volumeNode,

@@ -183,6 +183,10 @@ class ResultsSection:
         """Show the volumes and their warnings; return these."""
         organs = {organ["key"]: organ for organ in measurements["organs"]}
         said: List[str] = []
+        self._ui.liverNameLabel.setText(liverName(organs))
+        tip = _("Volume of the liver, tumors included.") if isSegmented(organs["tumour"]) else ""
+        for label in (self._ui.liverNameLabel, self._ui.liverValueLabel):
+            label.toolTip = tip or _("Volume of the liver; this model does not draw tumors.")
         for key, digits in _DIGITS.items():
             self._showNumber(key, volumeText(organs[key], digits), organs[key]["warnings"])
             said += organs[key]["warnings"]
@@ -229,6 +233,11 @@ def _reasonForNoResults(state: PanelState) -> str:
     return _("Not segmented yet. Press Segment: volumes and lesions appear here.")
 
 
+def liverName(organs: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the liver's volume is called: with its tumors only if the model draws them."""
+    return _("Liver with tumors") if isSegmented(organs["tumour"]) else _("Liver")
+
+
 def volumeText(organ: Mapping[str, Any], digits: int) -> str:
     """Volume of an organ in ml, or that the model does not draw it."""
     if not isSegmented(organ):
@@ -246,9 +255,7 @@ def _modelText(segmentationNode: Any, measurements: Measurements) -> str:
     if model is None:
         said = _("The model {name} is not on this computer, nor what it was validated on.").format(name=name)
     else:
-        said = _("What the model {name} was validated on: {validated}").format(
-            name=name, validated=model.validated()
-        )
+        said = _("Model {name}: {validated}").format(name=name, validated=model.validated())
     return f"{sentence(measurements['note'])}\n{said}"
 
 
@@ -267,7 +274,7 @@ def numbersText(measurements: Mapping[str, Any], found: Sequence[Mapping[str, An
     burden = measurements["tumour_burden_percent"]
     rows: List[Sequence[str]] = [
         (_("Structure"), _("Volume (ml)")),
-        (_("Liver with tumors"), _clipboardVolume(organs["liver"], 1)),
+        (liverName(organs), _clipboardVolume(organs["liver"], 1)),
         (_("Spleen"), _clipboardVolume(organs["spleen"], 1)),
         (_("Liver tumors"), _clipboardVolume(organs["tumour"], 2)),
         *((row["name"], f"{row['volume_ml']:.2f}") for row in found),

@@ -1,14 +1,13 @@
 """The button Segment, which is Cancel while something runs, with the progress below it."""
 
 import time
-from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Dict, Optional, Set
 
 import qt
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import CancelledError, ModelError
+from LiverSegLib.errors import CancelledError
 from LiverSegLib.images.modality import MR
 from LiverSegLib.inference.devices import ENGINES
 
@@ -20,7 +19,7 @@ from ..scene.parts import resultFor, summaryOf
 from ..scene.volumes import modalityOf
 from ..sentences import sentence
 from ..slots import guarded
-from ..work.models import modelFor
+from ..work.models import modelThatRuns
 from .message_line import MessageLine
 from .panel_state import PanelState
 from .scene_link import SceneLink
@@ -118,6 +117,10 @@ class RunBar:
         if self._ticket is ticket:
             self._run = run
 
+    def isPanelShown(self) -> bool:
+        """Whether the user sees the panel: while another module is shown, views are not to change."""
+        return self._link.isOpen()
+
     def askFirst(self, mayUse: Callable[[Dict[str, Any]], bool]) -> None:
         """Segment only if this says so of the options of the run."""
         self._mayUse = mayUse
@@ -167,8 +170,7 @@ class RunBar:
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
         if modalityOf(volumeNode, parameters.modality) == MR:
             options["modality"] = MR
-            with suppress(ModelError):  # the run says that there is none
-                options["model"] = modelFor(options["model"], MR)
+            options["model"] = modelThatRuns(options["model"], MR)
         if not self._mayUse(options):
             return
         done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))

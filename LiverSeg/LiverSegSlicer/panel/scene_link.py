@@ -130,6 +130,8 @@ class SceneLink(VTKObservationMixin):
             self._seen = {_key(node) for node in scans}
             volumeNode = None if isKept else _scanToChoose(current, scans, new, preferResult=isNews)
             if volumeNode is not None:
+                if volumeNode is not current:
+                    why.hideEveryWhy()  # it was made of the scan before
                 parameters.inputVolume = volumeNode
                 if not isNews:
                     self._onNewScan()
@@ -277,6 +279,9 @@ class SceneLink(VTKObservationMixin):
             return
         if self.parameters is not None and node is self.parameters.inputVolume:
             self.parameters.inputVolume = None  # else the selector moves on to the next scan
+        whyNode = why.whyOf(node) if node.IsA("vtkMRMLSegmentationNode") else node
+        if why.isWhy(whyNode):
+            why.hideWhy(whyNode)  # what lay over the scan before it comes back
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeRemoved(self, _caller, _event, node) -> None:

@@ -33,6 +33,7 @@ class WhyButton:
         self._message = message
         self._state: Optional[PanelState] = None
         self._lesion: Optional[int] = None
+        self._hides = False
         self._button.connect("clicked(bool)", guarded(self._onClicked))
 
     def show(self, state: PanelState) -> None:
@@ -49,7 +50,8 @@ class WhyButton:
         state = self._state
         if state is None:
             return
-        if isWhyShown(self._shownNode()):
+        self._hides = isWhyShown(self._shownNode())
+        if self._hides:
             self._button.setText(_("Hide"))
             self._button.enabled = True
             self._button.toolTip = _("Takes the heat map away; what lay over the scan before comes back.")
@@ -80,8 +82,9 @@ class WhyButton:
 
     def _onClicked(self) -> None:
         state, whyNode = self._state, self._shownNode()
-        if isWhyShown(whyNode):
-            hideWhy(whyNode)
+        if self._hides:  # the button says Hide; somebody may have taken the map away in another way
+            if isWhyShown(whyNode):
+                hideWhy(whyNode)
             self._draw()
         elif state is not None and self._lesion is not None and not self._reason(state):
             self._runBar.start(
@@ -90,8 +93,13 @@ class WhyButton:
                 self._logic.explainLesionAsync,
                 state.segmentationNode,
                 self._lesion,
+                device=state.parameters.device if state.parameters is not None else "auto",
             )
 
     def _onExplained(self, why: Why) -> None:
-        showWhy(why.node)
-        self._message.tell(sentence(why.guide))
+        """Show the map, unless the user has gone to another module, scan or result meanwhile."""
+        if self._runBar.isPanelShown() and why.node is self._shownNode() and showWhy(why.node):
+            self._message.tell(sentence(why.guide))
+        else:
+            text = _("{map} is ready; show it as the foreground of a slice view.")
+            self._message.tell(text.format(map=why.node.GetName()))

@@ -26,6 +26,7 @@ from .structures import addStructures, structureRows, styleStructures, tableOf
 from .tables import fillLesionsTable, fillVolumesTable
 from .views import styleSegmentation
 from .volumes import volumeGrid
+from .why import removeWhy
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def applyResult(
         or wasAccepted(replace)
     ):
         return _add(volumeNode, result)
+    removeWhy(replace)  # its lesion is one of the earlier run
     # The node itself, its name and its place in lists stay.
     with slicer.util.NodeModify(replace):
         _fill(replace, volumeNode, result)

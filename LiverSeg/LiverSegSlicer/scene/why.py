@@ -83,6 +83,14 @@ def hideWhy(whyNode: "slicer.vtkMRMLScalarVolumeNode") -> None:
     whyNode.RemoveAttribute(_EARLIER)
 
 
+def removeWhy(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
+    """Remove the map of a result, if there is one."""
+    whyNode = whyOf(segmentationNode)
+    if whyNode is not None:
+        hideWhy(whyNode)
+        slicer.mrmlScene.RemoveNode(whyNode)
+
+
 def whyOf(
     segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"],
 ) -> Optional["slicer.vtkMRMLScalarVolumeNode"]:

@@ -131,6 +131,14 @@ def modelFor(name: str, modality: str) -> str:
     return name if modality == CT or name != DEFAULT else load_model_for(name, modality).name
 
 
+def modelThatRuns(name: str, modality: str) -> str:
+    """Return the same; the name as it is where there is no model for MR, or several: the run says so."""
+    try:
+        return modelFor(name, modality)
+    except ModelError:
+        return name
+
+
 def addSteps(source: str, configuration: Optional[str], run: Run) -> Steps:
     """Have the worker add a model; the result is its name.
 
