@@ -1,6 +1,5 @@
 """``liverseg networks``: the networks of the laboratory, their papers and what they cost, as text or JSON."""
 
-import importlib.util
 from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Optional, Tuple
 
 import typer
@@ -9,6 +8,7 @@ from rich.text import Text
 from ..errors import LiverSegError, ModelError, UsageError
 from .console import Console, Facts, numbers_table
 from .options import Json
+from .packages import require_packages
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def networks(
     size = parse_patch(patch)
     if size is not None and dimensions not in (None, len(size)):
         raise UsageError(f"A network of {dimensions} dimensions needs a patch of {dimensions} numbers.")
-    _require_torch()
+    require_packages(("torch",))
     axes = len(size) if size is not None else dimensions
     console = Console(json=json_, debug=context.obj)
     with ProgressBar(console.aside, shown=not json_) as bar:
@@ -84,13 +84,6 @@ def parse_patch(text: Optional[str]) -> Optional[Tuple[int, ...]]:
             f"A patch is two or three whole numbers from 8 to {LARGEST_EDGE}, as 96,96,96, not {text!r:.40}."
         )
     return tuple(int(word) for word in words)
-
-
-def _require_torch() -> None:
-    if importlib.util.find_spec("torch") is None:
-        raise LiverSegError(
-            'The laboratory needs PyTorch and MONAI: pip install "liverseg[train]".', "torch is missing"
-        )
 
 
 def _chosen(name: Optional[str], axes: Optional[int]) -> "List[Tuple[Architecture, int]]":

@@ -94,8 +94,16 @@ def match_cases(predictions: Mapping[str, CaseFile], references: Mapping[str, Ca
     A single prediction and a single reference belong together whatever their names.
 
     Raises:
-        InputError: no case is in both.
+        InputError: no case is in both, or a prediction is the very file of its reference.
     """
+    matched = _by_name(predictions, references)
+    for reference, prediction in matched.pairs:
+        if os.path.realpath(reference.path) == os.path.realpath(prediction.path):
+            raise InputError(f"{prediction.path} is given as prediction and as reference.")
+    return matched
+
+
+def _by_name(predictions: Mapping[str, CaseFile], references: Mapping[str, CaseFile]) -> Matched:
     if len(predictions) == 1 and len(references) == 1:
         (prediction,), (reference,) = predictions.values(), references.values()
         return Matched(((reference, prediction),), (), ())
@@ -230,12 +238,14 @@ def _of_index(index: Path, entries: List[Dict[str, Any]], split: Optional[str]) 
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
             raise InputError(f"{index} has a case without an id.")
-        if "label" not in entry or (split is not None and entry.get("split") != split):
+        if not isinstance(entry.get("label"), str) or (split is not None and entry.get("split") != split):
             continue
+        if entry["id"] in found:
+            raise InputError(f'{index} has the case "{entry["id"]}" twice.')
         annotated, image = entry.get("annotated"), entry.get("image")
         found[entry["id"]] = CaseFile(
             entry["id"],
-            index.parent / str(entry["label"]),
+            index.parent / entry["label"],
             None if annotated is None else tuple(str(name) for name in annotated),
             index.parent / image if isinstance(image, str) else None,
         )
@@ -247,4 +257,5 @@ def _of_index(index: Path, entries: List[Dict[str, Any]], split: Optional[str]) 
 
 def _some(cases: Mapping[str, CaseFile]) -> str:
     names = sorted(cases)
-    return ", ".join(f'"{name}"' for name in names[:3]) + (", ..." if len(names) > 3 else "")
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f'"{name}"' for name in names[:3]) + more

@@ -6,7 +6,7 @@ from typing import Any, List, Mapping
 from .agreement import BlandAltman
 from .compare_results import MetricComparison, ResultComparison
 from .comparison import Comparison
-from .difference_plot import difference_plot
+from .difference_plot import GRID, INK, LIMITS, POINTS, SOFT, difference_plot
 from .html import definitions_table, note, number, on_screen, page, section, table, warning_box, with_own_ids
 from .tables import versions
 
@@ -35,6 +35,12 @@ DEFINITIONS = {
     ),
     "Limits of agreement": "Mean difference of the volumes ± 1.96 SD (Bland and Altman 1999).",
 }
+
+COLOURS = {
+    INK: "var(--ink)", SOFT: "var(--soft)", GRID: "var(--line)", POINTS: "var(--accent)",
+    LIMITS: "var(--warn)", "#ffffff": "var(--paper)",
+}  # fmt: skip
+"""Colors of the plots -> what the page makes of them, in its light and dark look."""
 
 
 def compare_page(found: ResultComparison, about: Mapping[str, Any]) -> str:
@@ -130,6 +136,8 @@ def _volumes(found: ResultComparison, item: Comparison) -> str:
     names = (found.first, found.second)
     drawing = difference_plot(item, names)
     element = with_own_ids(drawing[drawing.index("<svg") :], f"volume-{item.quantity.key.replace(' ', '-')}")
+    for colour, variable in COLOURS.items():
+        element = element.replace(colour, variable)
     return f'<div class="wide">{element}</div>{note(limits_sentence(item.bland_altman))}'
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 860, 540
 """Size of the picture in pixels. At 72 of them an inch, matplotlib's points are pixels."""
-LEFT, RIGHT, TOP, BOTTOM = 92, 190, 64, 70
+LEFT, RIGHT, TOP, BOTTOM = 92, 214, 64, 70
 """Margins around the axes in pixels; the right one holds the lines' names."""
 CAPTION_HEIGHT = 30.0
 """Pixels that a line's name and value need, one above the other."""

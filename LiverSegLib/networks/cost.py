@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from LiverSegLib.errors import ModelError
 from LiverSegLib.networks.laboratory import LABORATORY, NEEDS_MEMORY, build_laboratory, parameters_of
 
 BYTES_PER_WEIGHT = 16
@@ -58,7 +59,8 @@ def cost_of(
         arguments: beside channels and dimensions; the network's usual ones if not given.
 
     Raises:
-        ModelError: the network cannot be built, or a Python package that it needs is missing.
+        ModelError: the network cannot be built, a Python package that it needs is missing, or the patch is
+            too small for it.
     """
     size = tuple(patch or DEFAULT_PATCHES[dimensions])
     given = dict(LABORATORY[name].arguments if arguments is None else arguments)
@@ -67,13 +69,18 @@ def cost_of(
     given.update(in_channels=1, out_channels=2, dimensions=dimensions)
     network = _without_memory(name, given)
     image = torch.zeros(1, 1, *size, device="meta")
-    voxels = image.numel()
+    parameters = parameters_of(network)
+    try:
+        kept = saved_bytes(network.train(), image)
+    except ValueError as error:  # batch norm of a single voxel
+        patch_words = " x ".join(map(str, size))
+        raise ModelError(f"{name} cannot be trained on a patch of {patch_words}.", str(error)) from error
     return Cost(
         dimensions=dimensions,
         patch=size,
-        parameters=parameters_of(network),
-        flops_per_voxel=_flops(network.eval(), image) / voxels,
-        training_bytes=BYTES_PER_WEIGHT * parameters_of(network) + saved_bytes(network.train(), image),
+        parameters=parameters,
+        flops_per_voxel=_flops(network.eval().requires_grad_(False), image) / image.numel(),
+        training_bytes=BYTES_PER_WEIGHT * parameters + kept,
     )
 
 
@@ -86,6 +93,7 @@ def _without_memory(name: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _flops(network: Any, image: Tensor) -> int:
+    """Of a network whose weights need no gradient: the counter looks for one in what is a view of them."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         network(image)

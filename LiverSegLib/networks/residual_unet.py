@@ -18,6 +18,8 @@ from LiverSegLib.networks.architecture import on_padded
 
 NEGATIVE_SLOPE = 0.01
 EPSILON = 1e-5
+MOST_IN_TURN = 4
+"""Larger batches, slices of a volume say, are normalised at once: a call for each costs more than a copy."""
 MAX_LEVELS = 12
 MAX_BLOCKS = 64
 """More than any network has that fits a graphics card."""
@@ -43,6 +45,8 @@ class InstanceNorm(nn.Module):
             return functional.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
         if x.shape[0] == 1:
             return self._normalise(x)
+        if x.shape[0] > MOST_IN_TURN and x[0, 0].numel() > 1:
+            return functional.instance_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
         return torch.cat([self._normalise(sample) for sample in x.split(1)])
 
     def _normalise(self, x: Tensor) -> Tensor:

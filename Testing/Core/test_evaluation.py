@@ -304,6 +304,22 @@ def test_missing_and_extra_cases_are_listed(tmp_path):
     assert found.missing == ("a",) and found.extra == ("c",)
 
 
+def test_references_given_as_predictions_are_refused(tmp_path):
+    touch(tmp_path / "a" / "one.nii"), touch(tmp_path / "a" / "two.nii")
+    with pytest.raises(InputError, match="one.nii is given as prediction and as reference"):
+        match_cases(find_cases(tmp_path / "a"), find_cases(tmp_path / "a"))
+
+
+def test_a_data_set_without_labels_or_with_a_case_twice_is_refused(tmp_path):
+    for cases, said in (
+        ([{"id": "p", "label": None}], "no case with a label"),
+        ([{"id": "p", "label": "a.nii"}, {"id": "p", "label": "b.nii"}], '"p" twice'),
+    ):
+        (tmp_path / "dataset.json").write_text(json.dumps({"cases": cases}))
+        with pytest.raises(InputError, match=said):
+            find_cases(tmp_path)
+
+
 def test_nothing_to_match_is_said(tmp_path):
     touch(tmp_path / "a" / "one.nii"), touch(tmp_path / "a" / "two.nii"), touch(tmp_path / "b" / "three.nii")
     with pytest.raises(InputError, match='"one", "two" against "three"'):

@@ -18,7 +18,7 @@ SMALL: Dict[str, Dict[str, Any]] = {
     "UNetPlusPlus": {"channels": FIVE},
     "DynUNet": {"channels": [4, 8, 12, 12]},
     "SegResNet": {"width": 8, "blocks_down": [1, 1, 1], "blocks_up": [1, 1]},
-    "UNETR": {"image_size": 48, "width": 4, "hidden_size": 24, "heads": 2},
+    "UNETR": {"image_size": 32, "width": 4, "hidden_size": 24, "heads": 2},
     "SwinUNETR": {"width": 12, "depths": [1, 1, 1, 1], "window": 3},
     "ModifiedUNet": {"features": [4, 6, 8]},
     "VNet": {
@@ -41,11 +41,11 @@ SMALL: Dict[str, Dict[str, Any]] = {
         "fine": {"name": "DynUNet", "arguments": {"channels": [4, 8, 12], "deep_supervision": True}},
     },
 }
-SIZES: Dict[int, Tuple[int, ...]] = {2: (33, 29), 3: (17, 25, 22)}
+SIZES: Dict[int, Tuple[int, ...]] = {2: (31, 29), 3: (13, 25, 22)}
 """Odd sizes: no multiple of any network's."""
 EXPORTED: Dict[int, Tuple[int, ...]] = {2: (48, 48), 3: (16, 32, 32)}
 """Multiples of 16, as tiles are; of every network's, for those that say so in ``EXPORTED_AT``."""
-EXPORTED_AT: Dict[str, int] = {"UNETR": 48, "SwinUNETR": 64}
+EXPORTED_AT: Dict[str, int] = {"UNETR": 32, "SwinUNETR": 64}
 """Edge of the tiles of networks that need larger ones."""
 DEEP: List[str] = ["BlockUNet", "UNetPlusPlus", "DynUNet", "NestedUNet", "Cascade"]
 """Networks with deep supervision."""

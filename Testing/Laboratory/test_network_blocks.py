@@ -18,6 +18,7 @@ from LiverSegLib.networks.attention import (
 )
 from LiverSegLib.networks.blocks import BLOCKS, Dense, Inception, RecurrentLayer, Residual, Separable, Style
 from LiverSegLib.networks.bottlenecks import BOTTLENECKS, HybridDilated, means_of_cells
+from LiverSegLib.networks.residual_unet import InstanceNorm
 
 FLAT, SOLID = Style(2, "instance"), Style(3, "instance")
 PIECES = [{"block": name} for name in BLOCKS]
@@ -266,3 +267,9 @@ def test_pooling_bottlenecks_take_a_single_voxel():
     for name in ("pyramid_pooling", "residual_multi_kernel_pooling"):
         block = BOTTLENECKS[name](Style(3, "group"), 4)
         assert block(torch.rand(1, 4, 1, 2, 1)).shape == (1, 4, 1, 2, 1)
+
+
+@pytest.mark.parametrize("size", [(3, 4), (1, 1)])
+def test_a_large_batch_is_normalised_image_by_image(size):
+    norm, images = InstanceNorm(2), torch.randn(6, 2, *size)
+    assert torch.allclose(norm(images), torch.cat([norm(image[None]) for image in images]), atol=1e-5)

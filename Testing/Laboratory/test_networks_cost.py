@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from LiverSegLib.cli import main
+from LiverSegLib.cli import main, packages
 from LiverSegLib.cli import networks as command
 from LiverSegLib.errors import ModelError, UsageError
 from LiverSegLib.networks import LABORATORY, build_network, cost
@@ -112,8 +112,14 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(few, capsys, words, senten
     assert sentence in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_patch_as_small_as_the_deepest_levels_cell_is_counted_or_refused():
+    assert cost_of("KiUNet", 2, (8, 8)).flops_per_voxel > 0
+    with pytest.raises(ModelError, match="UNet3D cannot be trained on a patch of 8 x 8 x 8"):
+        cost_of("UNet3D", 3, (8, 8, 8))
+
+
 def test_without_pytorch_a_sentence_names_the_extra(monkeypatch, capsys):
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages.importlib.util, "find_spec", lambda name: None)
     assert main(["networks"]) == 1
     assert 'pip install "liverseg[train]"' in " ".join(capsys.readouterr().err.split())
 
