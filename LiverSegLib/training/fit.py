@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import pickle
 import time
 import warnings
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from LiverSegLib.errors import InputError, ModelError
 from LiverSegLib.models import load_model
 from LiverSegLib.training.callbacks import BestKeeper, Keeper, Progress, Report, moving_average
+from LiverSegLib.training.checkpoint_files import CheckpointFiles
 from LiverSegLib.training.loaders import (
     RunData,
     StepSampler,
@@ -24,10 +26,13 @@ from LiverSegLib.training.loaders import (
     validation_loader,
 )
 from LiverSegLib.training.module import SegmentationModule
+from LiverSegLib.training.processes import is_first_process
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
 from LiverSegLib.training.validation import CaseDice
 
+DAMAGED = (RuntimeError, KeyError, TypeError, OSError, ValueError, EOFError, pickle.UnpicklingError)
+"""What reading a checkpoint raises that is no whole one."""
 FAST_STEPS = 2
 """Steps of a run that only shows that everything works."""
 
@@ -45,7 +50,7 @@ class Outcome:
         stopped: why it ended early: "asked", "time", "no gain"; empty if it did not.
         seconds: that this call took.
         validation: Dice of each case in the last validation; empty if there was none.
-        facts: what it was trained on (``loaders.RunData``).
+        facts: what it was trained on (``loaders.RunData``), with the cases that turned out to be broken.
     """
 
     run: RunFolder
@@ -79,6 +84,7 @@ def train(
         callbacks: of Lightning, beside the run's own.
 
     Raises:
+        KeyboardInterrupt: somebody did not wait for the end of a step.
         InputError: the data cannot be used, or the folder holds another run.
         ModelError: the network cannot be built, or the weights to start from do not fit.
         UsageError: the loss does not fit the recipe.
@@ -90,11 +96,15 @@ def train(
         module = make_module(recipe)
         if not run.last.exists() and recipe.training.start is not None:
             module.network.load_state_dict(start_weights(module.network, recipe.training.start))
-        run.begin(recipe)
+        first_process = is_first_process()
+        if first_process:
+            run.begin(recipe)
         data = load_data(recipe, run)
-        run.write_json(run.facts, data.facts)
         first = saved_step(run)
-        if begin is not None:
+        if first_process:
+            run.write_json(run.facts, data.facts)
+            run.cut_log(first)
+        if begin is not None and first_process:
             begin(data.facts, first)
         keeper = Keeper(run, recipe.training.checkpoint_every, recipe.training.minutes, stop)
         own = [Progress(run, recipe.training.log_every, report), *callbacks, keeper]
@@ -104,14 +114,24 @@ def train(
             own.insert(0, moving_average(recipe.training.average))
         trainer = make_trainer(recipe, run, own, validates=len(data.validation) > 0)
         if first < recipe.training.steps:
-            _fit(trainer, module, data, recipe, run)
+            try:
+                _fit(trainer, module, data, recipe, run)
+            except SystemExit:  # what Lightning makes of Ctrl-C, and of SIGTERM even after a checkpoint
+                if not keeper.stopped or saved_step(run) < trainer.global_step:
+                    raise KeyboardInterrupt from None
+        facts = {**data.facts, "broken": {**data.facts["broken"], **_broken(data, module)}}
+        if first_process:
+            run.write_json(run.facts, facts)
         step = max(first, int(trainer.global_step))
     early = step < recipe.training.steps
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
-    return Outcome(
-        run, step, recipe.training.steps, stopped if early else "", seconds, module.found, data.facts
-    )
+    return Outcome(run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts)
+
+
+def _broken(data: RunData, module: SegmentationModule) -> Dict[str, str]:
+    """Id and reason of the cases that turned out to be broken when they were first read."""
+    return {**dict(getattr(data.samples, "broken", ())), **module.broken}
 
 
 def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Recipe, run: RunFolder) -> None:
@@ -131,8 +151,10 @@ def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Re
 
 
 def fast_dev_recipe(recipe: Recipe) -> Recipe:
-    """The recipe with two steps and one validation case, to see that everything works."""
-    short = with_changes(recipe, "training", steps=FAST_STEPS, minutes=None, log_every=1, workers=0)
+    """The recipe with two steps, one process and one validation case, to see that everything works."""
+    short = with_changes(
+        recipe, "training", steps=FAST_STEPS, minutes=None, log_every=1, workers=0, devices=1, nodes=1
+    )
     return with_changes(short, "validation", every=0, cases=1)
 
 
@@ -142,13 +164,20 @@ def saved_step(run: RunFolder) -> int:
     Raises:
         InputError: it is damaged.
     """
-    if not run.last.exists():
-        return 0
+    return checkpoint_step(run.last) if run.last.exists() else 0
+
+
+def checkpoint_step(path: Path) -> int:
+    """The step at which a checkpoint was written.
+
+    Raises:
+        InputError: it is damaged, or there is none.
+    """
     try:
-        state = torch.load(run.last, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return int(state["global_step"])
-    except (RuntimeError, KeyError, OSError, ValueError) as error:
-        raise InputError(f"The checkpoint {run.last} is damaged.", str(error)) from error
+    except DAMAGED as error:
+        raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
 
 
 def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool) -> Trainer:
@@ -171,6 +200,7 @@ def make_trainer(recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, v
         log_every_n_steps=options.log_every,
         logger=TensorBoardLogger(run.path, name="tensorboard", version="", default_hp_metric=False),
         callbacks=callbacks,
+        plugins=[CheckpointFiles()],
         default_root_dir=run.path,
         use_distributed_sampler=False,
         enable_checkpointing=True,
@@ -209,12 +239,12 @@ def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
     Raises:
         InputError: there is no checkpoint, or it is damaged.
     """
-    path = run.best if run.best.exists() else run.last
+    path = run.weights
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     except FileNotFoundError:
         raise InputError(f"The run {run.path} has no checkpoint yet.") from None
-    except (RuntimeError, KeyError, OSError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
     prefix = "network."
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}

@@ -14,6 +14,7 @@ from LiverSegLib.training.data import SampleSet, read_cases, split_cases, whole_
 from LiverSegLib.training.data.samples import Augments
 from LiverSegLib.training.pack import read_pack
 from LiverSegLib.training.pack_samples import PackSamples
+from LiverSegLib.training.processes import is_first_process
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
 
@@ -47,8 +48,12 @@ class WholeCases(Dataset):
         return len(self._cases)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        recipe = self._recipe
-        return whole_case(self._cases[index], recipe.structures, recipe.preparation, self._cache)
+        """A whole case; of one that cannot be used its ``id`` and, as ``broken``, why."""
+        recipe, case = self._recipe, self._cases[index]
+        try:
+            return whole_case(case, recipe.structures, recipe.preparation, self._cache)
+        except InputError as error:
+            return {"id": case.id, "broken": str(error)}
 
 
 class StepSampler(Sampler[List[int]]):
@@ -78,13 +83,16 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
     """Read what a recipe names; nothing but names and headers, but for a pack.
 
     Raises:
-        InputError: a folder is missing or no case can be used.
+        InputError: a folder is missing, no case can be used, or none that is trained on annotates one of the
+            structures.
     """
     if recipe.pack is not None:
         return _packed(recipe)
     table = read_cases(recipe.data)
-    split = split_cases(table.cases, recipe.data.split, run.split)
+    file = run.split if is_first_process() or run.split.exists() else None  # of several, one process writes
+    split = split_cases(table.cases, recipe.data.split, file)
     train = [case for case in split.train if case.label is not None]
+    check_structures(recipe, train)
     cache = Path(recipe.data.cache).expanduser() if recipe.data.cache else run.path / "cache"
     samples = _samples(recipe, train, cache, _augmentation(recipe))
     known = set(recipe.structures)
@@ -92,6 +100,15 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
     validating = validating[: recipe.validation.cases]
     parts = {"train": train, "validation": validating, "test": split.test, "unlabelled": split.unlabelled}
     return RunData(samples, WholeCases(validating, recipe, cache), _facts(parts, dict(table.broken)))
+
+
+def check_structures(recipe: Recipe, train: Sequence[Case]) -> None:
+    """Raise InputError for a structure that no case annotates: nothing would teach it."""
+    there = sorted({name for case in train for name in case.annotated})
+    for name in recipe.structures:
+        if train and name not in there:
+            known = ", ".join(there) or "nothing"
+            raise InputError(f'No case that is trained on annotates "{name}". They annotate: {known}.')
 
 
 def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
@@ -108,6 +125,7 @@ def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
         raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
     split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
     train = [case for case in split.train if case.label is not None]
+    check_structures(recipe, train)
     return _samples(recipe, train, folder, WithOriginal(_augmentation(recipe)))
 
 
@@ -170,8 +188,10 @@ def validation_loader(cases: WholeCases, rank: int, processes: int) -> DataLoade
 
 
 class _Turns(Sampler[int]):
+    """Each process has a case at least, for all of them wait for each other: some cases may be done twice."""
+
     def __init__(self, count: int, rank: int, processes: int) -> None:
-        self._numbers: Tuple[int, ...] = tuple(range(rank, count, processes))
+        self._numbers: Tuple[int, ...] = tuple(range(rank % count, count, processes))
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._numbers)

@@ -30,7 +30,9 @@ class SegmentationModule(LightningModule):
         recipe: what is trained.
         network: the network itself; its ``state_dict`` is what a model folder gets.
         loss: of scores, label and what is annotated.
-        found: the Dice of each case in the last validation.
+        found: the Dice of each case in the last validation; empty if somebody asked to stop meanwhile.
+        broken: id and reason of the validation cases that could not be read.
+        stops_validation: whether the rest of the validation is left out.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -42,6 +44,8 @@ class SegmentationModule(LightningModule):
             recipe.loss, recipe.activation, recipe.structures, _is_deep(recipe.network_arguments())
         )
         self.found: Tuple[CaseDice, ...] = ()
+        self.broken: Dict[str, str] = {}
+        self.stops_validation = False
         self._rows: List[CaseDice] = []
 
     def make_network(self) -> nn.Module:
@@ -79,6 +83,10 @@ class SegmentationModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Segment a whole prepared image as the product would, and compare."""
+        if "broken" in batch:
+            self.broken[batch["id"]] = batch["broken"]
+        if self.stops_validation or "broken" in batch:
+            return
         validator = Validator(self.recipe, self.network, self.device)
         labels = validator.labels(batch["image"].cpu().numpy())
         self._rows.append(validator.compare(labels, batch))
@@ -91,7 +99,9 @@ class SegmentationModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log Dice per structure and their mean."""
-        self.found = gathered(self._rows)
+        self.found = () if self.stops_validation else gathered(self._rows)
+        if not self.found:
+            return
         means = structure_means(self.found)
         self.log_dict({f"{DICE}/{name}": value for name, value in means.items() if value is not None})
         mean = mean_dice(means)
