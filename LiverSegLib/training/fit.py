@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from LiverSegLib.errors import InputError, ModelError
+from LiverSegLib.errors import InputError, LiverSegError, ModelError
 from LiverSegLib.models import load_model
 from LiverSegLib.training.callbacks import BestKeeper, Keeper, Progress, Report, moving_average
 from LiverSegLib.training.checkpoint_files import CheckpointFiles
@@ -33,6 +33,8 @@ from LiverSegLib.training.validation import CaseDice
 
 DAMAGED = (RuntimeError, KeyError, TypeError, OSError, ValueError, EOFError, pickle.UnpicklingError)
 """What reading a checkpoint raises that is no whole one."""
+FROM_LOADER = "Caught "
+"""How the text of an error begins that PyTorch brings from a process of the loader."""
 FAST_STEPS = 2
 """Steps of a run that only shows that everything works."""
 
@@ -119,6 +121,8 @@ def train(
             except SystemExit:  # what Lightning makes of Ctrl-C, and of SIGTERM even after a checkpoint
                 if not keeper.stopped or saved_step(run) < trainer.global_step:
                     raise KeyboardInterrupt from None
+            except LiverSegError as error:
+                raise _in_plain_words(error) from error
         facts = {**data.facts, "broken": {**data.facts["broken"], **_broken(data, module)}}
         if first_process:
             run.write_json(run.facts, facts)
@@ -127,6 +131,14 @@ def train(
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
     return Outcome(run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts)
+
+
+def _in_plain_words(error: LiverSegError) -> LiverSegError:
+    """An error of ours as it was raised: of one in a process of the loader PyTorch makes a traceback."""
+    text = str(error)
+    if not text.startswith(FROM_LOADER):
+        return error
+    return type(error)(text.rstrip().splitlines()[-1].partition(": ")[2], text)
 
 
 def _broken(data: RunData, module: SegmentationModule) -> Dict[str, str]:

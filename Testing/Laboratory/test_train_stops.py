@@ -71,6 +71,18 @@ def test_broken_cases_of_both_parts_are_left_out_and_named(tmp_path):
     assert RunFolder(tmp_path / "run").read_json(RunFolder(tmp_path / "run").facts) == found.facts
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_broken_cases_that_are_too_many_are_said_in_one_sentence(tmp_path, workers):
+    folder = data_folder(tmp_path / "data", train=3, val=1)
+    for name in ("c0", "c1"):
+        label = sitk.ReadImage(str(folder / f"{name}_label.nii.gz")) + 50
+        sitk.WriteImage(label, str(folder / f"{name}_label.nii.gz"))
+    recipe = check_recipe(content(folder, training={"steps": 9, "workers": workers}))
+    with pytest.raises(InputError) as found:
+        train(recipe, tmp_path / "run")
+    assert str(found.value).startswith("2 of 3 cases") and "\n" not in str(found.value)
+
+
 def test_a_structure_that_no_case_annotates_is_refused(data, tmp_path):
     with pytest.raises(InputError, match='annotates "livr"'):
         train(recipe_of(data, 1, structures=["livr", "spleen"]), tmp_path / "run")
