@@ -3,12 +3,12 @@
 import importlib.util
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional, Set
 
 import typer
 from rich.text import Text
 
-from ..errors import LiverSegError, UsageError
+from ..errors import CancelledError, LiverSegError, UsageError
 from .console import Console, Facts, numbers_table
 from .interrupts import Interrupts
 from .options import Json
@@ -28,6 +28,13 @@ WHY = {
     "no gain": "Stopped early: the validation did not get better.",
 }
 """Why a run ended before its last step, in words."""
+
+
+class Interrupted(LiverSegError):
+    """The user did not wait for the end of a step."""
+
+    exit_code = CancelledError.exit_code
+    code = CancelledError.code
 
 
 def train(
@@ -73,6 +80,7 @@ def train(
         return
     if recipe is None:
         raise UsageError("Please name a recipe; `liverseg train --list` names the ready ones.")
+    from ..training.processes import is_first_process
     from ..training.recipe import read_recipe
 
     chosen = read_recipe(recipe, changes or ())
@@ -89,6 +97,8 @@ def train(
             console.show(*_table(outcome), Text("Everything works; nothing was kept.", style="green"))
         return
     outcome = _train(console, chosen, folder)
+    if not is_first_process():  # of several processes, one speaks
+        return
     console.answer({"run": str(folder.absolute()), **_content(outcome)})
     console.show(*_table(outcome), *_next(outcome, recipe, changes or [], folder, run is not None))
 
@@ -134,19 +144,35 @@ def _show_augmentation(console: Console, recipe: "Recipe", folder: Path, count: 
 
 
 def _train(console: Console, recipe: "Recipe", folder: Path) -> "Outcome":
+    from ..training.fit import saved_step
     from ..training.fit import train as fit
+    from ..training.processes import is_first_process
+    from ..training.run_folder import RunFolder
+
+    told: Set[str] = set()
+
+    def tell_broken(broken: Mapping[str, str]) -> None:
+        console.warn([f"The case {name} is left out: {broken[name]}" for name in broken if name not in told])
+        told.update(broken)
 
     def begin(facts: Mapping[str, Any], step: int) -> None:
         console.show(_plan(recipe, folder, facts, step))
-        broken = [f"The case {name} is left out: {reason}" for name, reason in facts["broken"].items()]
-        console.warn(broken)
+        tell_broken(facts["broken"])
 
     with Interrupts() as interrupts, ProgressBar(console.aside, shown=not console.json) as bar:
 
         def report(step: int, steps: int, loss: float) -> None:
             bar(step / steps, "training", f"Step {step} of {steps}, loss {loss:.3f}")
 
-        return fit(recipe, folder, stop=interrupts.requested, report=report, begin=begin)
+        try:
+            outcome = fit(recipe, folder, stop=interrupts.requested, report=report, begin=begin)
+        except KeyboardInterrupt:
+            step = saved_step(RunFolder(folder))
+            kept = f"the run goes on from step {step}" if step else "there is no checkpoint yet"
+            raise Interrupted(f"Stopped in the middle of a step; {kept}.") from None
+    if is_first_process():
+        tell_broken(outcome.facts["broken"])
+    return outcome
 
 
 def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -> Facts:

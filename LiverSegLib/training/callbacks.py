@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, WeightAveraging
 from torch import Tensor
 
+from LiverSegLib.errors import write_failure
 from LiverSegLib.training.module import DICE, SegmentationModule
 from LiverSegLib.training.run_folder import RunFolder
 
@@ -50,26 +51,30 @@ class Progress(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Report, and write a line every so many steps."""
-        if not trainer.is_global_zero:
-            return
         step = trainer.global_step
         loss = float(outputs["loss"] if isinstance(outputs, dict) else outputs)
         loss *= trainer.accumulate_grad_batches  # Lightning divides it
         self._sum, self._count = self._sum + loss, self._count + 1
-        if self._report is not None:
+        if self._report is not None and trainer.is_global_zero:
             self._report(step, int(trainer.max_steps), loss)
         last = step >= trainer.max_steps
         if (step % self._every == 0 or last) and self._count >= trainer.accumulate_grad_batches:
-            self._write(step, float(trainer.optimizers[0].param_groups[0]["lr"]))
+            mean = torch.tensor(self._sum / self._count, device=pl_module.device)
+            self._sum, self._count = 0.0, 0
+            loss = float(trainer.strategy.reduce(mean, reduce_op="mean"))  # of all processes
+            if trainer.is_global_zero:
+                self._write(step, loss, float(trainer.optimizers[0].param_groups[0]["lr"]))
 
-    def _write(self, step: int, rate: float) -> None:
+    def _write(self, step: int, loss: float, rate: float) -> None:
         record: Dict[str, Any] = {
-            "step": step, "loss": round(self._sum / self._count, 6), "learning_rate": rate,
+            "step": step, "loss": round(loss, 6), "learning_rate": rate,
             "seconds": round(time.monotonic() - self._started, 2),
         }  # fmt: skip
-        self._sum, self._count = 0.0, 0
-        with open(self._run.log, "a", encoding="utf-8") as log:
-            log.write(json.dumps(record) + "\n")
+        try:
+            with open(self._run.log, "a", encoding="utf-8") as log:
+                log.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise write_failure(error, self._run.path) from error
 
 
 class Keeper(Checkpoint):
@@ -97,12 +102,31 @@ class Keeper(Checkpoint):
         self.stopped = self._reason(trainer)
         step = trainer.global_step
         done = step >= trainer.max_steps
-        if step % self._every == 0 or done or self.stopped:
+        validates = step * trainer.accumulate_grad_batches % trainer.val_check_interval == 0
+        if step % self._every == 0 or validates or done or self.stopped:
             trainer.save_checkpoint(self._run.last)
         if self.stopped and not done:
             trainer.limit_val_batches = 0  # a run that is stopped does not validate first
         if self.stopped or done:
             trainer.should_stop = True  # which makes Lightning validate, where it may
+
+    def on_validation_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Leave out the rest of a validation in which somebody asks to stop.
+
+        Several processes finish it, for they would not all stop at the same case.
+        """
+        if trainer.world_size > 1 or self.stopped or not isinstance(pl_module, SegmentationModule):
+            return
+        self.stopped = self._reason(trainer)
+        if self.stopped:
+            pl_module.stops_validation = trainer.should_stop = True
 
     def _reason(self, trainer: Trainer) -> str:
         asked = self._stop is not None and self._stop()

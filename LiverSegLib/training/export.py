@@ -17,7 +17,7 @@ from LiverSegLib.errors import InputError
 from LiverSegLib.models import Manifest, write_model
 from LiverSegLib.training.calibrate import calibrated
 from LiverSegLib.training.export_run import as_arrays, stage_content
-from LiverSegLib.training.fit import run_weights, saved_step
+from LiverSegLib.training.fit import checkpoint_step, run_weights
 from LiverSegLib.training.pack import read_pack
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
@@ -57,9 +57,8 @@ def export_bundled(runs: Path, folder: Path, card: Dict[str, Any], pack: Optiona
     for name in STAGES:
         run = RunFolder(runs / name)
         recipe = run.read_recipe()
-        stage = bundled_stage(name, recipe)
-        stage["training"]["steps"] = saved_step(run)
-        state = run_weights(run)
+        stage, state = bundled_stage(name, recipe), run_weights(run)
+        stage["training"]["steps"] = checkpoint_step(run.weights)
         if pack is not None and name == "segment":
             state, shift = calibrated(state, recipe, read_pack(pack, "fine"))
             stage["training"]["liver_shift"] = round(shift, 3)

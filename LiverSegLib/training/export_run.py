@@ -13,7 +13,7 @@ from LiverSegLib.errors import InputError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.models import Manifest, write_model
 from LiverSegLib.models.rules import LABORATORY, LIVERSEG
-from LiverSegLib.training.fit import run_weights, saved_step
+from LiverSegLib.training.fit import checkpoint_step, run_weights
 from LiverSegLib.training.methods.registry import method_of
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
@@ -71,7 +71,7 @@ def export_run(run: RunFolder, folder: Path, modality: str = "") -> Manifest:
         raise InputError("A network that takes several channels cannot be exported: scans have one.")
     weights = as_arrays(parts[modality].weights(run_weights(run)), recipe.export.weights)
     content = {**card(run, recipe, modality), "recipe": whole.model_dump(mode="json", exclude={"export"})}
-    content = {**content, "stages": [stage_content(recipe, saved_step(run))]}
+    content = {**content, "stages": [stage_content(recipe, checkpoint_step(run.weights))]}
     return write_model(folder, content, {"segment": weights})
 
 
@@ -85,9 +85,12 @@ def as_arrays(weights: Mapping[str, torch.Tensor], kind: str) -> Dict[str, np.nd
     for name, value in weights.items():
         array = value.detach().cpu().float().numpy() if value.is_floating_point() else value.cpu().numpy()
         if value.is_floating_point():
-            array = array.astype(kind)
             if not np.isfinite(array).all():
-                raise InputError(f"The weights {name} are not finite as {kind}; the run has diverged.")
+                raise InputError(f"The weights {name} are not finite: the run has diverged.")
+            with np.errstate(over="ignore"):
+                array = array.astype(kind)
+            if not np.isfinite(array).all():
+                raise InputError(f"The weights {name} are too large for {kind}: set export.weights=float32.")
         arrays[name] = array
     return arrays
 

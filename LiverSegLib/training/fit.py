@@ -14,9 +14,10 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from LiverSegLib.errors import InputError
+from LiverSegLib.errors import InputError, LiverSegError
 from LiverSegLib.models import load_model
 from LiverSegLib.training.callbacks import BestKeeper, Keeper, Progress, Report, moving_average
+from LiverSegLib.training.checkpoint_files import CheckpointFiles
 from LiverSegLib.training.loaders import (
     RunData,
     StepSampler,
@@ -26,12 +27,17 @@ from LiverSegLib.training.loaders import (
 )
 from LiverSegLib.training.methods import registry
 from LiverSegLib.training.module import SegmentationModule
+from LiverSegLib.training.processes import is_first_process
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
 from LiverSegLib.training.run_options import StartOptions
 from LiverSegLib.training.transfer import Started
 from LiverSegLib.training.validation import CaseDice
 
+DAMAGED = (RuntimeError, KeyError, TypeError, OSError, ValueError, EOFError, pickle.UnpicklingError)
+"""What reading a checkpoint raises that is no whole one."""
+FROM_LOADER = "Caught "
+"""How the text of an error begins that PyTorch brings from a process of the loader."""
 FAST_STEPS = 2
 """Steps of a run that only shows that everything works."""
 
@@ -49,7 +55,7 @@ class Outcome:
         stopped: why it ended early: "asked", "time", "no gain"; empty if it did not.
         seconds: that this call took.
         validation: Dice of each case in the last validation; empty if there was none.
-        facts: what it was trained on (``loaders.RunData``).
+        facts: what it was trained on (``loaders.RunData``), with the cases that turned out to be broken.
     """
 
     run: RunFolder
@@ -83,6 +89,7 @@ def train(
         callbacks: of Lightning, beside the run's own.
 
     Raises:
+        KeyboardInterrupt: somebody did not wait for the end of a step.
         InputError: the data cannot be used, or the folder holds another run.
         ModelError: the network cannot be built, or the weights to start from do not fit.
         UsageError: the loss does not fit the recipe.
@@ -93,16 +100,20 @@ def train(
     with _quiet(), _threads(recipe.training.threads):
         module = make_module(recipe)
         told = None if run.last.exists() else _start(module, recipe.training.start)
-        run.begin(recipe)
-        if told is not None:
-            run.write_json(run.started, told.to_dict())
+        first_process = is_first_process()
+        if first_process:
+            run.begin(recipe)
+            if told is not None:
+                run.write_json(run.started, told.to_dict())
         data = load_data(recipe, run)
         begun = run.read_json(run.started)
-        facts = data.facts if begun is None else {**data.facts, "start": begun["summary"]}
-        run.write_json(run.facts, facts)
+        known = data.facts if begun is None else {**data.facts, "start": begun["summary"]}
         first = saved_step(run)
-        if begin is not None:
-            begin(facts, first)
+        if first_process:
+            run.write_json(run.facts, known)
+            run.cut_log(first)
+        if begin is not None and first_process:
+            begin(known, first)
         keeper = Keeper(run, recipe.training.checkpoint_every, recipe.training.minutes, stop)
         own = [Progress(run, recipe.training.log_every, report), *callbacks, keeper]
         if len(data.validation):
@@ -113,7 +124,16 @@ def train(
             recipe, run, own, validates=len(data.validation) > 0, by_hand=not module.automatic_optimization
         )
         if first < recipe.training.steps:
-            _fit(trainer, module, data, recipe, run)
+            try:
+                _fit(trainer, module, data, recipe, run)
+            except SystemExit:  # what Lightning makes of Ctrl-C, and of SIGTERM even after a checkpoint
+                if not keeper.stopped or saved_step(run) < trainer.global_step:
+                    raise KeyboardInterrupt from None
+            except LiverSegError as error:
+                raise _in_plain_words(error) from error
+        facts = {**known, "broken": {**data.facts["broken"], **_broken(data, module)}}
+        if first_process:
+            run.write_json(run.facts, facts)
         step = max(first, int(trainer.global_step))
     early = step < recipe.training.steps
     stopped = keeper.stopped or ("no gain" if early else "")
@@ -124,6 +144,19 @@ def train(
 def _start(module: SegmentationModule, options: Optional[StartOptions]) -> Optional[Started]:
     """Begin with other weights where the recipe wants it; what became of them."""
     return None if options is None else module.start(start_weights(options.weights), options)
+
+
+def _in_plain_words(error: LiverSegError) -> LiverSegError:
+    """An error of ours as it was raised: of one in a process of the loader PyTorch makes a traceback."""
+    text = str(error)
+    if not text.startswith(FROM_LOADER):
+        return error
+    return type(error)(text.rstrip().splitlines()[-1].partition(": ")[2], text)
+
+
+def _broken(data: RunData, module: SegmentationModule) -> Dict[str, str]:
+    """Id and reason of the cases that turned out to be broken when they were first read."""
+    return {**dict(getattr(data.samples, "broken", ())), **module.broken}
 
 
 def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Recipe, run: RunFolder) -> None:
@@ -143,8 +176,10 @@ def _fit(trainer: Trainer, module: SegmentationModule, data: RunData, recipe: Re
 
 
 def fast_dev_recipe(recipe: Recipe) -> Recipe:
-    """The recipe with two steps and one validation case, to see that everything works."""
-    short = with_changes(recipe, "training", steps=FAST_STEPS, minutes=None, log_every=1, workers=0)
+    """The recipe with two steps, one process and one validation case, to see that everything works."""
+    short = with_changes(
+        recipe, "training", steps=FAST_STEPS, minutes=None, log_every=1, workers=0, devices=1, nodes=1
+    )
     return with_changes(short, "validation", every=0, cases=1)
 
 
@@ -154,13 +189,20 @@ def saved_step(run: RunFolder) -> int:
     Raises:
         InputError: it is damaged.
     """
-    if not run.last.exists():
-        return 0
+    return checkpoint_step(run.last) if run.last.exists() else 0
+
+
+def checkpoint_step(path: Path) -> int:
+    """The step at which a checkpoint was written.
+
+    Raises:
+        InputError: it is damaged, or there is none.
+    """
     try:
-        state = torch.load(run.last, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return int(state["global_step"])
-    except (RuntimeError, KeyError, OSError, ValueError) as error:
-        raise InputError(f"The checkpoint {run.last} is damaged.", str(error)) from error
+    except DAMAGED as error:
+        raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
 
 
 def make_trainer(
@@ -193,6 +235,7 @@ def make_trainer(
         log_every_n_steps=options.log_every,
         logger=TensorBoardLogger(run.path, name="tensorboard", version="", default_hp_metric=False),
         callbacks=callbacks,
+        plugins=[CheckpointFiles()],
         default_root_dir=run.path,
         use_distributed_sampler=False,
         enable_checkpointing=True,
@@ -243,12 +286,12 @@ def run_weights(run: RunFolder) -> Dict[str, torch.Tensor]:
     Raises:
         InputError: there is no checkpoint, or it is damaged.
     """
-    path = run.best if run.best.exists() else run.last
+    path = run.weights
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     except FileNotFoundError:
         raise InputError(f"The run {run.path} has no checkpoint yet.") from None
-    except (RuntimeError, KeyError, OSError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
     prefix = registry.method_of(run.read_recipe()).judged + "."
     return {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}

@@ -14,6 +14,7 @@ from LiverSegLib.training.methods.parts import ENDLESS, Parts, patch_samples, re
 from LiverSegLib.training.methods.registry import method_of
 from LiverSegLib.training.pack import read_pack
 from LiverSegLib.training.pack_samples import PackSamples
+from LiverSegLib.training.processes import is_first_process
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
 
@@ -44,9 +45,13 @@ class WholeCases(Dataset):
         return len(self._cases)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
+        """A whole case; of one that cannot be used its ``id`` and, as ``broken``, why."""
         case = self._cases[index]
         recipe = self._recipe.for_modality(case.modality)
-        sample = whole_case(case, recipe.structures, recipe.preparation, self._cache)
+        try:
+            sample = whole_case(case, recipe.structures, recipe.preparation, self._cache)
+        except InputError as error:
+            return {"id": case.id, "broken": str(error)}
         return {**sample, "modality": case.modality}
 
 
@@ -77,17 +82,29 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
     """Read what a recipe names; nothing but names and headers, but for a pack.
 
     Raises:
-        InputError: a folder is missing or no case can be used.
+        InputError: a folder is missing, no case can be used, or none that is trained on annotates one of the
+            structures.
     """
     if recipe.pack is not None:
         return _packed(recipe)
     table = read_cases(recipe.data)
-    split = split_cases(table.cases, recipe.data.split, run.split)
+    file = run.split if is_first_process() or run.split.exists() else None  # of several, one process writes
+    split = split_cases(table.cases, recipe.data.split, file)
     method = method_of(recipe)
     parts = method.parts(recipe, split)
+    check_structures(recipe, parts.train)
     cache = Path(recipe.data.cache).expanduser() if recipe.data.cache else run.path / "cache"
     samples = method.samples(recipe, parts, cache)
     return RunData(samples, WholeCases(parts.validation, recipe, cache), _facts(parts, dict(table.broken)))
+
+
+def check_structures(recipe: Recipe, train: Sequence[Case]) -> None:
+    """Raise InputError for a structure that no case annotates: nothing would teach it."""
+    there = sorted({name for case in train for name in case.annotated})
+    for name in recipe.structures:
+        if train and name not in there:
+            known = ", ".join(there) or "nothing"
+            raise InputError(f'No case that is trained on annotates "{name}". They annotate: {known}.')
 
 
 def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
@@ -104,6 +121,7 @@ def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
         raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
     split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
     train = method_of(recipe).parts(recipe, split).train
+    check_structures(recipe, train)
     shown = recipe.for_modality(train[0].modality) if train else recipe
     if shown is not recipe:  # each modality has its own preparation; the first one is shown
         train = tuple(case for case in train if case.modality == train[0].modality)
@@ -159,8 +177,10 @@ def validation_loader(cases: WholeCases, rank: int, processes: int) -> DataLoade
 
 
 class _Turns(Sampler[int]):
+    """Each process has a case at least, for all of them wait for each other: some cases may be done twice."""
+
     def __init__(self, count: int, rank: int, processes: int) -> None:
-        self._numbers: Tuple[int, ...] = tuple(range(rank, count, processes))
+        self._numbers: Tuple[int, ...] = tuple(range(rank % count, count, processes))
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._numbers)

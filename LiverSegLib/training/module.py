@@ -31,7 +31,9 @@ class SegmentationModule(LightningModule):
         recipe: what is trained.
         network: the network itself; its ``state_dict`` is what a model folder gets.
         loss: of scores, label and what is annotated.
-        found: the Dice of each case in the last validation.
+        found: the Dice of each case in the last validation; empty if somebody asked to stop meanwhile.
+        broken: id and reason of the validation cases that could not be read.
+        stops_validation: whether the rest of the validation is left out.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -46,6 +48,8 @@ class SegmentationModule(LightningModule):
             recipe.loss, recipe.activation, recipe.structures, _is_deep(recipe.network_arguments())
         )
         self.found: Tuple[CaseDice, ...] = ()
+        self.broken: Dict[str, str] = {}
+        self.stops_validation = False
         self._rows: List[CaseDice] = []
 
     def start(self, found: Mapping[str, Tensor], options: StartOptions) -> Started:
@@ -112,7 +116,14 @@ class SegmentationModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Segment a whole prepared image as the product would, and compare."""
-        self.validate_whole(Validator(self.recipe, self.judged, self.device), batch, batch_idx)
+        if self.can_validate(batch):
+            self.validate_whole(Validator(self.recipe, self.judged, self.device), batch, batch_idx)
+
+    def can_validate(self, batch: Batch) -> bool:
+        """Whether a case could be read and nobody stops the run; a broken one is kept for the run's facts."""
+        if "broken" in batch:
+            self.broken[batch["id"]] = batch["broken"]
+        return not self.stops_validation and "broken" not in batch
 
     def validate_whole(self, validator: Validator, batch: Batch, batch_idx: int) -> None:
         """Segment and compare an image, and draw it if it is one of the first."""
@@ -127,7 +138,9 @@ class SegmentationModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log Dice per structure and their mean."""
-        self.found = gathered(self._rows)
+        self.found = () if self.stops_validation else gathered(self._rows)
+        if not self.found:
+            return
         means = structure_means(self.found)
         self.log_dict({f"{DICE}/{name}": value for name, value in means.items() if value is not None})
         mean = mean_dice(means)

@@ -27,6 +27,8 @@ from LiverSegLib.training.run_options import ExportOptions, NetworkOptions, Trai
 RECIPES = Path(__file__).resolve().parents[2] / "Resources" / "Recipes"
 """Where the ready recipes lie."""
 
+ONE_PIECE = ("liver", "spleen")
+"""Structures of which each result of LiverSeg has the largest connected part alone (``masks/cleanup.py``)."""
 DIMENSIONS_ARGUMENT: Dict[str, Optional[str]] = {
     "monai": "spatial_dims", "PlainConvUNet": None, "ResidualEncoderUNet": None
 }  # fmt: skip
@@ -76,6 +78,11 @@ class Recipe(Options):
         for name in self.validation.largest_component:
             if name not in self.structures:
                 raise ValueError(f"validation.largest_component names {name}, which is no structure")
+            if name not in ONE_PIECE:
+                raise ValueError(
+                    f"validation.largest_component takes {' and '.join(ONE_PIECE)}, which LiverSeg keeps in "
+                    f"one piece, but not {name}"
+                )
         return self
 
     @property

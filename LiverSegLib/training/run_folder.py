@@ -51,6 +51,11 @@ class RunFolder:
         return self.checkpoints / "best.ckpt"
 
     @property
+    def weights(self) -> Path:
+        """The checkpoint that is exported: the best, or the last where nothing was validated."""
+        return self.best if self.best.exists() else self.last
+
+    @property
     def log(self) -> Path:
         """Step, loss, learning rate and seconds, one JSON object a line."""
         return self.path / "log.jsonl"
@@ -127,12 +132,22 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read.", str(error)) from error
 
+    def cut_log(self, step: int) -> None:
+        """Leave the lines of the log up to a step: a run that was killed repeats those after it."""
+        lines = [line for line in self._log_lines() if _step_of(line) <= step]
+        if self.log.exists():
+            partial = self.log.with_name(self.log.name + ".part")
+            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            os.replace(partial, self.log)
+
     def losses(self) -> List[float]:
         """The losses logged, in the order of the steps."""
-        if not self.log.exists():
-            return []
-        lines = self.log.read_text(encoding="utf-8").splitlines()
-        return [float(json.loads(line)["loss"]) for line in lines if line.strip()]
+        return [float(json.loads(line)["loss"]) for line in self._log_lines()]
+
+    def _log_lines(self) -> List[str]:
+        """The lines of the log that are whole."""
+        text = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        return [line for line in text.splitlines() if _step_of(line) >= 0]
 
 
 def first_difference(before: Recipe, after: Recipe) -> str:
@@ -155,6 +170,14 @@ def _difference(old: Any, new: Any, allowed: Collection[str] = ()) -> Optional[s
         if key not in allowed and old.get(key) != new.get(key):
             return str(key)
     return None
+
+
+def _step_of(line: str) -> int:
+    """The step of a line of the log; -1 of one that is not whole."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return -1
 
 
 def with_changes(recipe: Recipe, section: str, **values: Any) -> Recipe:

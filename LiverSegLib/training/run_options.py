@@ -99,7 +99,8 @@ class ValidationOptions(Options):
     """Share of a tile that its neighbour covers again, in the exported model too."""
     blend: Literal["gaussian", "constant"] = "gaussian"
     largest_component: Tuple[str, ...] = ()
-    """Structures of which only the largest connected part counts."""
+    """Liver (with its tumors) or spleen, of which only the largest connected part counts: every result of
+    LiverSeg has it alone."""
     pictures: int = Field(default=1, ge=0)
     """Cases of which a slice is drawn for TensorBoard."""
 

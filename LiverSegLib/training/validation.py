@@ -90,7 +90,7 @@ class Validator:
         if len(image) != 1:
             raise InputError(f"The product segments images of one channel; this one has {len(image)}.")
         only = np.ascontiguousarray(image[0], np.float32)
-        seen = TileImage(only, outside=self._outside(only))
+        seen = TileImage(only, outside=outside_value(self.recipe.preparation, only))
         found = np.zeros(image.shape[1:], np.uint8)
         with torch.no_grad():
             planes = blended_planes(
@@ -100,14 +100,8 @@ class Validator:
                 channel, _ = self._decision.decide(self._decision.prepared(plane))
                 found[index] = self._decision.labels(channel)
         for name in self.recipe.validation.largest_component:
-            keep_largest(found, self.recipe.structures.index(name) + 1)
+            keep_largest(found, self.values_of(name))
         return found
-
-    def _outside(self, image: np.ndarray) -> float:
-        """What the network sees beyond a prepared image."""
-        if pipeline_of(self.recipe) == NNUNET:
-            return 0.0
-        return outside_value(self.recipe.preparation, image)
 
     def compare(self, labels: np.ndarray, batch: Mapping[str, Any]) -> CaseDice:
         """Dice of each structure that the case annotates; a liver counts with its tumours."""
@@ -143,9 +137,9 @@ def dice(found: np.ndarray, truth: np.ndarray) -> Optional[float]:
     return 2.0 * int((found & truth).sum()) / total if total else None
 
 
-def keep_largest(labels: np.ndarray, value: int) -> None:
-    """Leave the largest connected part (faces, edges and corners) of a label, in place."""
-    parts, count = ndimage.label(labels == value, np.ones((3, 3, 3)))
+def keep_largest(labels: np.ndarray, values: Sequence[int]) -> None:
+    """Leave the largest connected part (faces, edges and corners) of some labels together, in place."""
+    parts, count = ndimage.label(np.isin(labels, values), np.ones((3, 3, 3)))
     if count > 1:
         sizes = np.bincount(parts.ravel())
         sizes[0] = 0
@@ -174,7 +168,7 @@ def gathered(rows: Sequence[CaseDice]) -> Tuple[CaseDice, ...]:
         everyone: List[Any] = [None] * torch.distributed.get_world_size()
         torch.distributed.all_gather_object(everyone, found)
         found = [row for part in everyone for row in part]
-    return tuple(sorted(found, key=lambda row: row.id))
+    return tuple(sorted({row.id: row for row in found}.values(), key=lambda row: row.id))
 
 
 def _outlined(gray: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -48,6 +48,23 @@ def test_a_wrong_key_ends_before_anything_is_written(recipe, tmp_path, capsys):
     assert 'Did you mean "steps"?' in said and not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("steps", [0, 2])
+def test_one_who_does_not_wait_is_told_where_the_run_goes_on(recipe, tmp_path, monkeypatch, capsys, steps):
+    from LiverSegLib.training import fit
+
+    call = ["train", str(recipe), "training.steps=2", "--run", str(tmp_path / "run")]
+    if steps:
+        assert main(call) == 0
+
+    def interrupted(*_: object) -> None:
+        raise SystemExit(1)  # Lightning's answer to Ctrl-C
+
+    monkeypatch.setattr(fit, "_fit", interrupted)
+    assert main([*call, "training.steps=4"]) == 130
+    said = " ".join(capsys.readouterr().err.split())
+    assert ("goes on from step 2" if steps else "there is no checkpoint yet") in said
+
+
 def test_a_trial_keeps_nothing(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(recipe), "--fast-dev-run"]) == 0

@@ -164,7 +164,7 @@ def test_the_largest_part_is_kept():
     labels[:, :2, :2] = labels[2, 2, 2] = 1  # touches at a corner
     labels[0, 0, 5:7] = 1
     labels[1, 3, 7] = 2
-    keep_largest(labels, 1)
+    keep_largest(labels, [1])
     assert (labels == 1).sum() == 13 and (labels == 2).sum() == 1
 
 

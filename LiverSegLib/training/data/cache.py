@@ -25,7 +25,7 @@ from LiverSegLib.training.data.options import PreparationOptions
 from LiverSegLib.training.data.prepare import Prepared, prepare
 from LiverSegLib.training.data.reading import case_files, read_case
 
-VERSION = 1
+VERSION = 2
 """Raised when what is stored, or how it is prepared, changes."""
 KEPT_MB = 256.0
 """Memory that a process keeps small cases in; a large one, which is mapped, counts as MAPPED_MB."""

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from LiverSegLib.images.grid import Box, Grid, bounding_box, grow_box
 from LiverSegLib.images.patient_order import PatientScan
-from LiverSegLib.images.resample import AIR_HU
+from LiverSegLib.inference.foreign import laboratory
 from LiverSegLib.inference.foreign.image import new_shape, resample_image, resampling, separate_axis
 from LiverSegLib.inference.foreign.intensity import Scale, scale_for
 from LiverSegLib.inference.foreign.laboratory import limits_of
@@ -37,8 +37,7 @@ class Prepared:
         image: float32 (channel, z, y, x).
         label: uint8 (z, y, x), 0 background, k the k-th structure.
         spacing: mm (x, y, z).
-        outside: value for each channel of what lies beyond the image: air for CT, 0 where the scheme is
-            "zscore", else the channel's lowest value.
+        outside: value for each channel of what lies beyond the image, as the product pads it.
     """
 
     image: np.ndarray
@@ -99,13 +98,9 @@ def wanted_spacing(how: PreparationOptions, own: Sequence[float]) -> Triple:
 
 
 def outside_value(how: PreparationOptions, channel: np.ndarray) -> float:
-    """What the network is to see beyond a channel (z, y, x); see :class:`Prepared`."""
-    scheme = how.intensity.scheme
-    if scheme == "zscore":
-        return 0.0
-    if scheme == "none":
-        return float(channel.min())
-    return float(_scaled(np.full((1, 1, 1), AIR_HU, np.float32), how)[0, 0, 0])
+    """What the network is to see beyond a prepared channel (z, y, x): 0 as models of nnU-Net, else as
+    ``inference/foreign/laboratory`` has it."""
+    return 0.0 if how.way == "nnunet" else laboratory.outside_value(how.intensity.for_manifest(), channel)
 
 
 def _box(scans: Sequence[PatientScan], label: np.ndarray, how: PreparationOptions, *, crop: bool) -> Box:

@@ -101,6 +101,8 @@ class CganModule(ByHandModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Paint some slices of a case and measure how far they are from the real ones."""
+        if not self.can_validate(batch):
+            return
         image, label = (torch.as_tensor(batch[key]).to(self.device) for key in ("image", "label"))
         places = np.unique(
             np.linspace(0, image.shape[1] - 1, VALIDATION_SLICES + 2)[1:-1].round().astype(int)

@@ -133,6 +133,8 @@ class ModalitiesModule(SegmentationModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Segment a whole image with the norms of its modality, and compare."""
+        if not self.can_validate(batch):
+            return
         name = batch["modality"]
         choose(self.network, self.names.index(name))
         validator = Validator(self.recipe.for_modality(name), self.network, self.device)
