@@ -50,6 +50,7 @@ def test_the_phase_of_the_sample_is_recognised(sample):
     assert sample.provenance["phase"]["phase"] == "portal"
 
 
+@pytest.mark.slow
 def test_a_scan_stored_in_another_order_gives_the_same_mask(sample, segmenter):
     turned = sitk.PermuteAxes(sitk.Flip(sample.image, [True, False, True], False), [1, 2, 0])
     back = sitk.DICOMOrient(segmenter.segment(turned).labels, "LPS")
@@ -57,6 +58,7 @@ def test_a_scan_stored_in_another_order_gives_the_same_mask(sample, segmenter):
     assert np.array_equal(sitk.GetArrayFromImage(back), sitk.GetArrayFromImage(straight))
 
 
+@pytest.mark.slow
 def test_unenhanced_10_mm_slices(thick_scan, segmenter):
     result = segmenter.segment(thick_scan)
     assert result.measurements.organ("liver").volume_ml > 500

@@ -256,7 +256,7 @@ def blotches(seed):
 @given(
     st.integers(0, 10**9), st.booleans(), st.sampled_from([0.0, 0.05, 1.0]), st.sampled_from([0.0, 0.5, 5.0])
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_cleaning_twice_is_cleaning_once(seed, with_probability, minimum_lesion_ml, maximum_hole_ml):
     labels, voxel_ml, rng = blotches(seed)
     options = {"minimum_lesion_ml": minimum_lesion_ml, "maximum_hole_ml": maximum_hole_ml}

@@ -337,7 +337,7 @@ def end_of(process, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as a POSIX terminal sends them")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_while_segmenting_ends_the_work_with_one_sentence(tmp_path, number):
     process = start(tmp_path, steps=3000, wait_for="stage segment")
     asked_at = time.monotonic()

@@ -329,7 +329,10 @@ def run_cli(plan, *arguments):
     )
 
 
-@pytest.mark.parametrize("stage", ["read", "segment", "done", "write"])
+@pytest.mark.parametrize(
+    "stage",
+    ["read", *(pytest.param(stage, marks=pytest.mark.slow) for stage in ("segment", "done", "write"))],
+)
 def test_ctrl_c_at_each_stage_of_the_command(old_set, scan_file, stage):
     before = contents(old_set)
     done = run_cli({"signal_at": stage}, "segment", scan_file, "-o", old_set)

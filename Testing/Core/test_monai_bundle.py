@@ -284,7 +284,7 @@ def test_a_configuration_in_yaml_is_read_like_one_in_json(bundle, monkeypatch, t
         ("a: !!python/object/apply:os.system ['true']", "plain values"),
         ("[1, 2]", "must be an object"),
         ("1: 2", "must be an object"),
-        ("a: [" + "[" * 5000, "plain values"),
+        ("a: [" + "[" * 5000, "nested deeper"),
         ("a: {", "plain values"),
     ],
 )

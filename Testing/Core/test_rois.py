@@ -93,7 +93,7 @@ def patients(draw_value):
     return labels, chosen
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(patients())
 def test_rois_lie_inside_apart_and_away_from_lesions_on_any_scan(patient):
     labels, chosen = patient

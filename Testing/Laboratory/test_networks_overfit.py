@@ -40,6 +40,7 @@ def dice_of(scores, label):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # minutes, where the processors are shared
 @pytest.mark.parametrize("name", list(LABORATORY))
 def test_a_network_learns_one_real_crop_by_heart(name, crop):
     if name in ("UNETR", "SwinUNETR") and importlib.util.find_spec("einops") is None:

@@ -6,6 +6,8 @@ from LiverSegLib.errors import ModelCorruptError, ModelError
 from LiverSegLib.models.files import MAX_TEXT_BYTES, PathLike, read_within
 from LiverSegLib.sentences import Sentence
 
+MAX_DEPTH = 40
+
 
 def read_yaml_object(path: PathLike, name: str) -> Dict[str, Any]:
     """The mapping in a YAML file.
@@ -25,8 +27,14 @@ def read_yaml_object(path: PathLike, name: str) -> Dict[str, Any]:
     data = read_within(path, MAX_TEXT_BYTES)
     try:
         text = data.decode("utf-8")
-        if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise _wrong(name, "aliases (*name) are not read")
+        depth = 0
+        for event in yaml.parse(text, yaml.SafeLoader):
+            if isinstance(event, yaml.events.AliasEvent):
+                raise _wrong(name, "aliases (*name) are not read")
+            depth += isinstance(event, yaml.events.CollectionStartEvent)
+            depth -= isinstance(event, yaml.events.CollectionEndEvent)
+            if depth > MAX_DEPTH:  # what is deeper takes PyYAML minutes
+                raise _wrong(name, f"it is nested deeper than {MAX_DEPTH} levels")
         values = yaml.safe_load(text)
     except (UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise _wrong(name, "it is no YAML of plain values", str(error)) from error
