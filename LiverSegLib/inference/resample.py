@@ -62,8 +62,14 @@ def to_network(volume: PatientScan, region: NetworkRegion, check: Optional[Check
     return resample_box(volume.array[region.box], region, check)
 
 
-def resample_box(part: np.ndarray, region: NetworkRegion, check: Optional[Check] = None) -> np.ndarray:
-    """The same of the voxels (z, y, x) in the region's box alone."""
+def resample_box(
+    part: np.ndarray,
+    region: NetworkRegion,
+    check: Optional[Check] = None,
+    limits: Optional[Tuple[float, float]] = HU_LIMITS,
+) -> np.ndarray:
+    """The same of the voxels (z, y, x) in the region's box alone, their values cut off at limits; None for
+    values that are no HU."""
     stride = max(1, int(region.steps[0] // 2)) if region.steps[0] >= 4 else 1
     first_line = min((stride - 1) // 2, len(part) - 1)
     scan = part[first_line::stride]
@@ -80,7 +86,8 @@ def resample_box(part: np.ndarray, region: NetworkRegion, check: Optional[Check]
         if check:
             check()
         slab = scan[first : first + per_slab].astype(np.float32, order="C")
-        np.clip(slab, *HU_LIMITS, out=slab)
+        if limits is not None:
+            np.clip(slab, *limits, out=slab)
         planes = along_x.along_x(along_y.along_y(slab))
         weights = along_z[:, first : first + per_slab]
         used = np.flatnonzero(weights.any(1))  # the network's slices in which these have a part

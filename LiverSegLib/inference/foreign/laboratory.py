@@ -4,7 +4,7 @@ coarser, then scaled; beyond the image lies air.
 Training prepares its images by the same functions (``training/data``).
 """
 
-from typing import Callable, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from LiverSegLib.images.resample import AIR_HU
 from LiverSegLib.inference.foreign.axis_map import AxisMap
 from LiverSegLib.inference.foreign.image import Resampling
 from LiverSegLib.inference.foreign.intensity import scale_for
-from LiverSegLib.inference.resample import NetworkRegion, resample_box
+from LiverSegLib.inference.resample import HU_LIMITS, NetworkRegion, resample_box
 from LiverSegLib.models import Intensity
 
 Check = Callable[[], None]
@@ -37,12 +37,18 @@ def laboratory_region(
 def laboratory_image(
     part: np.ndarray, region: NetworkRegion, intensity: Intensity, check: Check
 ) -> Tuple[np.ndarray, float]:
-    """The network's image (z, y, x), float32, of a part of a scan in HU, and the value of what lies beyond
+    """The network's image (z, y, x), float32, of a part of a scan, and the value of what lies beyond
     it."""
-    image = resample_box(part, region, check)
+    image = resample_box(part, region, check, value_limits(intensity))
     beyond = outside_value(intensity, image)
     z, y, x = (slice(0, count) for count in image.shape)
     return scale_for(intensity, image, check).apply(image, (z, y, x)), beyond
+
+
+def value_limits(intensity: Intensity) -> Optional[Tuple[float, float]]:
+    """Where values are cut off before an image is resampled: HU as in any CT; None where the scheme takes
+    values of any unit, as those of MR, which may be far larger."""
+    return None if intensity.scheme in ("zscore", "none") else HU_LIMITS
 
 
 def outside_value(intensity: Intensity, image: np.ndarray) -> float:

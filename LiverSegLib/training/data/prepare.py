@@ -16,7 +16,7 @@ from LiverSegLib.inference.foreign import laboratory
 from LiverSegLib.inference.foreign.image import new_shape, resample_image, resampling, separate_axis
 from LiverSegLib.inference.foreign.intensity import Scale, scale_for
 from LiverSegLib.inference.foreign.layout import nonzero_box
-from LiverSegLib.inference.resample import NetworkRegion, to_network
+from LiverSegLib.inference.resample import NetworkRegion, resample_box, to_network
 from LiverSegLib.labels import BACKGROUND
 from LiverSegLib.models.stage import Preparation
 from LiverSegLib.training.data.options import PreparationOptions
@@ -117,8 +117,9 @@ def _box(scans: Sequence[PatientScan], label: np.ndarray, how: PreparationOption
 
 def _as_liverseg(scan: PatientScan, box: Box, spacing: Triple, how: PreparationOptions) -> np.ndarray:
     """Resampled, then scaled: float32 (z, y, x)."""
-    image = to_network(scan, NetworkRegion.over(scan.grid, box, spacing))
-    return _scaled(image, how)
+    limits = laboratory.value_limits(how.intensity.for_manifest())
+    region = NetworkRegion.over(scan.grid, box, spacing)
+    return _scaled(resample_box(scan.array[region.box], region, None, limits), how)
 
 
 def _as_nnunet(part: np.ndarray, own: Triple, spacing: Triple, how: PreparationOptions) -> np.ndarray:
