@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.inference.foreign.intensity import scale_for
+from LiverSegLib.inference.foreign.laboratory import laboratory_image, laboratory_region
 from LiverSegLib.inference.resample import NetworkRegion, normalise, to_network
+from LiverSegLib.models import Intensity
 from LiverSegLib.training.data import (
     DataOptions,
     IntensityOptions,
@@ -203,3 +205,14 @@ def test_options_out_of_range_are_refused() -> None:
     ):
         with pytest.raises(ValidationError):
             kind.model_validate(values)
+
+
+def test_values_of_mr_are_not_cut_off_as_hu_are():
+    values = np.arange(2 * 4 * 4, dtype=np.float32).reshape(2, 4, 4) * 500  # up to 15,500
+    image = sitk.GetImageFromArray(values)
+    how = PreparationOptions(intensity=IntensityOptions(scheme="zscore"))
+    prepared = prepare([image], np.zeros(values.shape, np.uint8), how, structures=1, crop=False).image[0]
+    assert np.allclose(prepared, (values - values.mean()) / values.std(), atol=1e-4)
+    region = laboratory_region(values.shape, (1, 1, 1), (1, 1, 1))
+    found, _ = laboratory_image(values, region, Intensity("zscore"), lambda: None)
+    assert np.allclose(found, prepared, atol=1e-5)

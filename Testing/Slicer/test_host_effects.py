@@ -10,6 +10,8 @@ from PySide6.QtTest import QTest
 from SlicerHost import view_mouse
 from SlicerHost.pythonqt import unwrap
 
+pytestmark = pytest.mark.slow  # of the stand-in itself, which changes seldom
+
 pytest_plugins = ["editor_fixtures"]
 
 

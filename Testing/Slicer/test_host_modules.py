@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # of the stand-in itself, which changes seldom
+
 MODULE = """
 import slicer
 import vtk

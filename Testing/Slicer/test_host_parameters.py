@@ -6,6 +6,8 @@ from typing import Annotated
 
 import pytest
 
+pytestmark = pytest.mark.slow  # of the stand-in itself, which changes seldom
+
 
 class Device(enum.Enum):
     AUTO = "auto"

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow  # of the stand-in itself, which changes seldom
+
 
 def test_a_process_is_read_line_by_line_with_integers_in_its_signals(host):
     import qt

@@ -8,6 +8,8 @@ from editor_samples import VOXEL, only, voxels
 
 from SlicerHost import view_mouse
 
+pytestmark = pytest.mark.slow  # of the stand-in itself, which changes seldom
+
 pytest_plugins = ["editor_fixtures"]
 
 

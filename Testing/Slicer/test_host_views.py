@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PySide6 import QtGui
 
+pytestmark = pytest.mark.slow  # of the stand-in itself, which changes seldom
+
 HALF = 20
 """Half the edge of the test's cube, in voxels."""
 

@@ -15,7 +15,6 @@ from LiverSegLib.images.patient_order import PatientScan
 from LiverSegLib.inference.foreign import laboratory
 from LiverSegLib.inference.foreign.image import new_shape, resample_image, resampling, separate_axis
 from LiverSegLib.inference.foreign.intensity import Scale, scale_for
-from LiverSegLib.inference.foreign.laboratory import limits_of
 from LiverSegLib.inference.foreign.layout import nonzero_box
 from LiverSegLib.inference.resample import NetworkRegion, to_network
 from LiverSegLib.labels import BACKGROUND
@@ -118,7 +117,7 @@ def _box(scans: Sequence[PatientScan], label: np.ndarray, how: PreparationOption
 
 def _as_liverseg(scan: PatientScan, box: Box, spacing: Triple, how: PreparationOptions) -> np.ndarray:
     """Resampled, then scaled: float32 (z, y, x)."""
-    limits = limits_of(how.intensity.for_manifest())
+    limits = laboratory.limits_of(how.intensity.for_manifest())
     image = to_network(scan, NetworkRegion.over(scan.grid, box, spacing), limits=limits)
     return _scaled(image, how)
 
