@@ -31,7 +31,8 @@ DEFORMATION: Dict[str, Any] = {
 }
 """How label maps of training cases are made new: as ``augmentation`` of a recipe, for whole cases."""
 AIR_HU = -1000
-"""Written where the painter shows air at the lower end of its window."""
+AIR_SHARE = 0.05
+"""Written where the painter shows values in the lowest share of its window, below which it sees nothing."""
 
 Done = Callable[[int, int], None]
 """Called after each case with how many are done, and how many there will be."""
@@ -141,9 +142,8 @@ def painted_case(painter: Painter, recipe: Recipe, case: Case, rng: np.random.Ge
             noise = painter.noise(condition) if noise is None else noise  # one for all slices of a case
             planes.append(painter.paint(condition, noise)[0, 0])
     hu = painter.hu.to_hu(torch.stack(planes)).round().numpy()
-    lowest = painter.hu.low
-    if lowest is not None:
-        hu[hu <= lowest + painter.hu.factor * 0.02] = AIR_HU
+    if painter.hu.low is not None and painter.hu.high is not None:
+        hu[hu <= painter.hu.low + AIR_SHARE * (painter.hu.high - painter.hu.low)] = AIR_HU
     x, y, z = (float(step) for step in sample["spacing"])
     return Painted(hu.astype(np.int16), label[0].numpy(), (x, y, z), case)
 
