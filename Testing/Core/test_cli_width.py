@@ -92,6 +92,7 @@ def test_series_fit_and_can_be_copied(tmp_path, eighty, monkeypatch, capsys):
     assert f"--series {uid}" in [line.strip() for line in lines]
 
 
+@pytest.mark.slow
 def test_doctor_fits(tmp_path, eighty, probe_once, monkeypatch, capsys):
     monkeypatch.setattr("LiverSegLib.cli.checks.probe", probe_once)
     folder = tmp_path / LONG_FOLDER

@@ -137,6 +137,7 @@ class TestSegmenting:
         node = make().segment(addVolume(), mirror=True, minimumLesionMl=0.5, structures=["aorta"])
         options = summaryOf(node)["provenance"]["options"]
         wanted = {"mirror": True, "minimum_lesion_ml": 0.5, "series": None, "structures": ["aorta"]}
+        wanted["modality"] = None
         assert options == wanted
 
     def test_structures_come_as_segments_with_surfaces(self, make):
@@ -281,7 +282,7 @@ class TestTheWorkerFails:
         assert node is None and error.code == "worker"
         assert worksAgain(host, logic, volumeNode)
 
-    @pytest.mark.parametrize("blocking", [False, True])
+    @pytest.mark.parametrize("blocking", [False, pytest.param(True, marks=pytest.mark.slow)])
     @pytest.mark.parametrize(
         "argv, sentence",
         [

@@ -3,6 +3,8 @@
 import pytest
 from steatosis_patients import chooseRow, move, names, roisOf, rowOf, waitForNumbers
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["steatosis_fixtures"]
 
 
