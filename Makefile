@@ -50,10 +50,10 @@ test: $(READY_TEST) $(SYSTEM) ## the tests but the slow ones, with coverage
 
 test-all: $(READY_TEST) $(SYSTEM) ## all tests, with coverage
 	@$(BIN)/python Testing/tools/run_tests.py $(PYTEST)
-	@$(BIN)/python -m pytest Testing/Laboratory -n logical --maxprocesses 8 --dist worksteal $(PYTEST)
+	@$(BIN)/python Testing/tools/run_tests.py --laboratory $(PYTEST)
 
 test-lab: $(READY_TEST) ## the laboratory's tests: networks, losses, data, training, evaluation
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/Laboratory -n logical --maxprocesses 8 --dist worksteal -m "not slow" $(PYTEST)
+	@$(BIN)/python Testing/tools/run_tests.py --laboratory -m "not slow" $(PYTEST)
 
 test-models: $(READY_MODELS) ## other people's models against nnU-Net's own predictor, some minutes
 	@$(VENV_MODELS)/bin/python -m pytest -s -p no:cacheprovider Testing/Core/test_nnunet_parity.py $(PYTEST)

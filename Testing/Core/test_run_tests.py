@@ -21,7 +21,8 @@ def halves(monkeypatch):
 
     def coverage(command, *arguments, **_options):
         package = arguments[0].partition("=")[2].partition("/")[0]
-        limit = int(arguments[1].partition("=")[2]) if "--fail-under" in str(arguments) else 0
+        limits = [text for text in arguments if text.startswith("--fail-under")]
+        limit = int(limits[0].partition("=")[2]) if limits else 0
         percent = found.get(package, (0, 0))[1]
         return subprocess.CompletedProcess(command, 2 if percent < limit else 0, f"{percent}\n")
 
@@ -39,6 +40,18 @@ def test_both_halves_are_summed_up(halves, capsys):
         "Slicer module: 8 passed, 1 skipped in 61 s; 91 % of the lines of LiverSeg covered (at least 85 %)",
         "All is well.",
     ]
+
+
+def test_the_laboratory_is_run_by_itself_and_counts_its_own_files(halves, monkeypatch, capsys):
+    asked, coverage = [], run_tests.coverage
+    monkeypatch.setattr(run_tests, "coverage", lambda *a, **o: asked.append(a) or coverage(*a, **o))
+    assert run_tests.main(["--laboratory", "-k", "losses"]) == 0
+    assert halves["ran"] == [("LiverSegLib", "-k", "losses")]
+    assert "laboratory: 8 passed" in capsys.readouterr().out
+    included = next(text for text in asked[-1] if text.startswith("--include="))
+    assert "LiverSegLib/training/*" in included and "LiverSegLib/*" not in included.split("=")[1].split(",")
+    assert run_tests.main([]) == 0
+    assert any(text.startswith("--omit=") and "training" in text for call in asked for text in call)
 
 
 @pytest.mark.parametrize("package", ["LiverSegLib", "LiverSeg"])

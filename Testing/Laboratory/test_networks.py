@@ -70,6 +70,10 @@ def on_meta(name: str, **arguments: Any) -> Any:
         return LABORATORY[name].build(**arguments).to("meta")
 
 
+NORMED_AWAY = {"AttentionUNet": "psi.0.conv.bias"}
+"""Biases of MONAI's that a norm takes away again: their gradient is 0 but for rounding."""
+
+
 def image_of(dimensions: int, batch: int = 2) -> torch.Tensor:
     return torch.randn(
         batch, 1, *small_networks.SIZES[dimensions], generator=torch.Generator().manual_seed(1)
@@ -92,7 +96,8 @@ def test_training_takes_images_of_odd_size_and_reaches_every_parameter(name, dim
     gradients = {key: weights.grad for key, weights in network.named_parameters()}
     assert [key for key, gradient in gradients.items() if gradient is None] == []
     assert [key for key, gradient in gradients.items() if not torch.isfinite(gradient).all()] == []
-    assert [key for key, gradient in gradients.items() if not gradient.any()] == []
+    still = [key for key, gradient in gradients.items() if not gradient.any()]
+    assert [key for key in still if not key.endswith(NORMED_AWAY.get(name, " "))] == []
 
 
 @every_network
