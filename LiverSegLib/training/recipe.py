@@ -24,8 +24,7 @@ from LiverSegLib.training.options import Options
 from LiverSegLib.training.pack_options import PackOptions
 from LiverSegLib.training.run_options import ExportOptions, NetworkOptions, TrainingOptions, ValidationOptions
 
-RECIPES = Path(__file__).resolve().parents[2] / "Resources" / "Recipes"
-"""Where the ready recipes lie."""
+PACKAGE = Path(__file__).resolve().parents[1]
 
 ONE_PIECE = ("liver", "spleen")
 """Structures of which each result of LiverSeg has the largest connected part alone (``masks/cleanup.py``)."""
@@ -123,9 +122,19 @@ class Recipe(Options):
         return filled if key is None else {**filled, key: self.dimensions}
 
 
+def recipes_folder(package: Path = PACKAGE) -> Path:
+    """``Resources/Recipes`` inside the package, as pip installs it, or beside it, as in a checkout."""
+    inside = package / "Resources" / "Recipes"
+    return inside if inside.is_dir() else package.parent / "Resources" / "Recipes"
+
+
 def ready_recipes() -> Dict[str, Path]:
     """Name -> file of the recipes that come with LiverSeg."""
-    return {path.stem: path for path in sorted(RECIPES.glob("*.yaml")) if not path.stem.startswith(SEARCH)}
+    return {
+        path.stem: path
+        for path in sorted(recipes_folder().glob("*.yaml"))
+        if not path.stem.startswith(SEARCH)
+    }
 
 
 def read_recipe(name_or_file: Union[str, "os.PathLike[str]"], overrides: Sequence[str] = ()) -> Recipe:

@@ -9,12 +9,12 @@ from pydantic import Field, ValidationError, model_validator
 from LiverSegLib.errors import InputError
 from LiverSegLib.training.options import Options
 from LiverSegLib.training.recipe import (
-    RECIPES,
     SEARCH,
     Recipe,
     check_recipe,
     overridden,
     recipe_file,
+    recipes_folder,
     set_value,
 )
 
@@ -77,7 +77,7 @@ class SearchOptions(Options):
 
 def ready_searches() -> Dict[str, Path]:
     """Name -> file of the searches that come with LiverSeg."""
-    return {path.stem: path for path in sorted(RECIPES.glob(f"{SEARCH}*.yaml"))}
+    return {path.stem: path for path in sorted(recipes_folder().glob(f"{SEARCH}*.yaml"))}
 
 
 def read_search(name_or_file: str) -> SearchOptions:

@@ -102,3 +102,13 @@ def test_ready_recipes_are_valid(name):
     recipe = read_recipe(name)
     assert recipe.name == name and recipe.description
     assert path.read_text(encoding="utf-8").startswith("# "), "a ready recipe says whose it is"
+
+
+def test_ready_recipes_lie_in_the_package_that_pip_installs_or_beside_it(tmp_path):
+    from LiverSegLib.training.recipe import recipes_folder
+
+    package = tmp_path / "LiverSegLib"
+    assert recipes_folder(package) == tmp_path / "Resources" / "Recipes"
+    inside = package / "Resources" / "Recipes"
+    inside.mkdir(parents=True)
+    assert recipes_folder(package) == inside
