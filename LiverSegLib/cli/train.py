@@ -1,6 +1,5 @@
 """``liverseg train``: train a recipe, and go on with a run that was stopped."""
 
-import importlib.util
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional, Set
@@ -12,6 +11,7 @@ from ..errors import CancelledError, LiverSegError, UsageError
 from .console import Console, Facts, numbers_table
 from .interrupts import Interrupts
 from .options import Json
+from .packages import require_packages
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -109,12 +109,7 @@ def require_training(*more: str) -> None:
     Raises:
         LiverSegError: some are.
     """
-    missing = [name for name in ("torch", *LIBRARIES, *more) if importlib.util.find_spec(name) is None]
-    if missing:
-        raise LiverSegError(
-            f"Training needs the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}: "
-            'pip install "liverseg[train]".'
-        )
+    require_packages(("torch", *LIBRARIES, *more), what="Training")
 
 
 def _list(console: Console) -> None:

@@ -5,17 +5,16 @@ from typing import List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture
 from LiverSegLib.networks.parts import (
     AnySizeNetwork,
     DoubleConv,
     Layers,
     check_ends,
-    choice,
     numbers,
     slices_of,
     stacked,
-    whole,
 )
 from LiverSegLib.networks.unet_blocks import MAX_KERNEL, MAX_WIDTH
 
@@ -136,13 +135,13 @@ class ConvLSTMUNet(AnySizeNetwork):
         norm: str = "instance",
     ) -> None:
         check_ends(in_channels, out_channels)
-        choice("dimensions", dimensions, (3,))
-        choice("place", place, PLACES)
+        limits.one_of("dimensions", dimensions, (3,))
+        limits.one_of("place", place, PLACES)
         widths = numbers("features", features, MAX_WIDTH)
-        if whole("kernel", kernel, 1, MAX_KERNEL) % 2 == 0:
+        if limits.whole("kernel", kernel, MAX_KERNEL) % 2 == 0:
             raise ValueError(f"kernel must be odd, not {kernel}")
         if hidden is not None:
-            whole("hidden", hidden, 1, MAX_WIDTH)
+            limits.whole("hidden", hidden, MAX_WIDTH)
         layers = Layers(2, norm)
         edge = 2 ** (len(widths) - 1)
         super().__init__(out_channels, (1, edge, edge))

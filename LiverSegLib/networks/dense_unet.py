@@ -6,16 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture
-from LiverSegLib.networks.parts import (
-    AnySizeNetwork,
-    ConvNormAct,
-    Layers,
-    check_ends,
-    fraction,
-    numbers,
-    whole,
-)
+from LiverSegLib.networks.parts import AnySizeNetwork, ConvNormAct, Layers, check_ends, numbers
 from LiverSegLib.networks.unet_blocks import MAX_BLOCKS, MAX_LEVELS, MAX_WIDTH
 
 BOTTLENECK = 4
@@ -126,10 +119,10 @@ class DenseUNet(AnySizeNetwork):
         check_ends(in_channels, out_channels)
         kind = Layers(dimensions, norm)
         counts = numbers("layers", layers, MAX_BLOCKS, count=(2, MAX_LEVELS - 2))
-        whole("stem", stem, 2, MAX_WIDTH)
-        whole("growth", growth, 1, MAX_WIDTH // BOTTLENECK)
-        share = fraction("dropout", dropout)
-        whole("stem and growth of all layers", stem + growth * sum(counts), 1, MAX_WIDTH)
+        limits.whole("stem", stem, MAX_WIDTH, 2)
+        limits.whole("growth", growth, MAX_WIDTH // BOTTLENECK)
+        share = limits.share("dropout", dropout)
+        limits.whole("stem and growth of all layers", stem + growth * sum(counts), MAX_WIDTH)
         steps = [_transition_stride(kind)] * (len(counts) - 1)
         multiples = tuple(4 * factor ** len(steps) for factor in _transition_stride(kind))
         super().__init__(out_channels, multiples)

@@ -5,6 +5,7 @@ from typing import Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture, Scores
 from LiverSegLib.networks.dense_unet import LAYERS_65, LAYERS_167, DenseUNet
 from LiverSegLib.networks.parts import (
@@ -12,9 +13,8 @@ from LiverSegLib.networks.parts import (
     ConvNormAct,
     Layers,
     check_ends,
-    choice,
-    fraction,
     on_slices,
+    with_neighbours,
 )
 
 NEIGHBOURS = (1, 3, 5, 7)
@@ -62,9 +62,9 @@ class HybridDenseUNet(AnySizeNetwork):
         deep_supervision: bool = False,
     ) -> None:
         check_ends(in_channels, out_channels)
-        choice("dimensions", dimensions, (3,))
-        choice("neighbours", neighbours, NEIGHBOURS)
-        share = fraction("dropout", dropout)
+        limits.one_of("dimensions", dimensions, (3,))
+        limits.one_of("neighbours", neighbours, NEIGHBOURS)
+        share = limits.share("dropout", dropout)
         slices = DenseUNet(
             in_channels=in_channels * neighbours, out_channels=out_channels, dimensions=2, layers=layers_2d,
             growth=growth_2d, stem=stem_2d, dropout=dropout, norm=norm,
@@ -93,22 +93,6 @@ class HybridDenseUNet(AnySizeNetwork):
         deep = self.volume.decoded(torch.cat([image, first], 1))
         fused = self.fusion(flat + deep)
         return [fused, first] if self.deep_supervision and self.training else fused
-
-
-def with_neighbours(volume: Tensor, count: int) -> Tensor:
-    """Each slice's neighbors as its channels; beyond the ends the end slices are repeated.
-
-    Args:
-        volume: (batch, c, z, y, x).
-        count: odd number of slices, the middle one included.
-
-    Returns:
-        (batch, count * c, z, y, x).
-    """
-    half, depth = count // 2, int(volume.shape[2])
-    above, below = volume[:, :, :1], volume[:, :, -1:]
-    longer = torch.cat([above] * half + [volume] + [below] * half, 2)
-    return torch.cat([longer[:, :, start : start + depth] for start in range(count)], 1)
 
 
 ARCHITECTURES: Tuple[Architecture, ...] = (

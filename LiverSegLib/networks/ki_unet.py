@@ -4,8 +4,9 @@ from typing import List, Optional, Sequence, Tuple
 
 from torch import Tensor, nn
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture
-from LiverSegLib.networks.parts import AnySizeNetwork, Layers, check_ends, numbers, scaled, whole
+from LiverSegLib.networks.parts import AnySizeNetwork, Layers, check_ends, numbers, scaled
 from LiverSegLib.networks.unet_blocks import MAX_WIDTH
 
 MAX_ENLARGEMENTS = 4
@@ -121,7 +122,7 @@ class KiUNet(AnySizeNetwork):
         layers = Layers(dimensions, norm)
         given = FEATURES[dimensions] if features is None else features
         widths = numbers("features", given, MAX_WIDTH, count=(1, MAX_ENLARGEMENTS))
-        stride = dimensions - 1 if stem_stride is None else whole("stem_stride", stem_stride, 1, 2)
+        stride = dimensions - 1 if stem_stride is None else limits.whole("stem_stride", stem_stride, 2)
         super().__init__(out_channels, (stride * 2 ** len(widths),) * dimensions)
         self.layers, self.stride = layers, stride
         self.stem = nn.Identity() if stride == 1 else layers.convolution(in_channels, in_channels, 3, 2, 1)

@@ -6,17 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture
-from LiverSegLib.networks.parts import (
-    AnySizeNetwork,
-    ConvNormAct,
-    DoubleConv,
-    Layers,
-    check_ends,
-    choice,
-    numbers,
-    whole,
-)
+from LiverSegLib.networks.parts import AnySizeNetwork, ConvNormAct, DoubleConv, Layers, check_ends, numbers
 from LiverSegLib.networks.unet_blocks import MAX_BLOCKS, MAX_WIDTH
 
 OBJECTS = ("any", "large", "small")
@@ -94,8 +86,8 @@ class ModifiedUNet(AnySizeNetwork):
     ) -> None:
         check_ends(in_channels, out_channels)
         widths = numbers("features", features, MAX_WIDTH)
-        whole("skip_convolutions", skip_convolutions, 0, MAX_BLOCKS)
-        choice("objects", objects, OBJECTS)
+        limits.whole("skip_convolutions", skip_convolutions, MAX_BLOCKS, 0)
+        limits.one_of("objects", objects, OBJECTS)
         layers = Layers(dimensions, norm)
         super().__init__(out_channels, (2 ** (len(widths) - 1),) * dimensions)
         self.pool = layers.max_pooling(2)

@@ -5,8 +5,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture, Scores
-from LiverSegLib.networks.parts import AnySizeNetwork, DoubleConv, Layers, check_ends, numbers, whole
+from LiverSegLib.networks.parts import AnySizeNetwork, DoubleConv, Layers, check_ends, numbers
 from LiverSegLib.networks.unet_blocks import MAX_WIDTH
 
 
@@ -46,7 +47,7 @@ class NestedUNet(AnySizeNetwork):
         layers = Layers(dimensions, norm)
         widths = numbers("features", features, MAX_WIDTH)
         most = len(widths) - 1
-        depth = most if pruned_level is None else whole("pruned_level", pruned_level, 1, most)
+        depth = most if pruned_level is None else limits.whole("pruned_level", pruned_level, most)
         super().__init__(out_channels, (2**most,) * dimensions)
         self.arguments: Dict[str, Any] = {
             "in_channels": in_channels, "out_channels": out_channels, "dimensions": dimensions,

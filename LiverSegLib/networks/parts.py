@@ -1,13 +1,16 @@
-"""What the networks of several papers have in common: layers for two or three dimensions, blocks, limits."""
+"""What the networks of several papers have in common: layers for two or three dimensions, blocks, slices."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Callable, Sequence, Tuple, Type, Union
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from LiverSegLib.networks.architecture import Scores, on_padded
+from LiverSegLib.networks.limits import one_of, whole
 from LiverSegLib.networks.residual_unet import InstanceNorm
 from LiverSegLib.networks.unet_blocks import MAX_KERNEL, MAX_LEVELS, MAX_STRIDE, MAX_WIDTH
 
@@ -39,8 +42,8 @@ class Layers:
     def __post_init__(self) -> None:
         if self.axes not in (2, 3):
             raise ValueError(f"dimensions must be 2 or 3, not {self.axes!r:.40}")
-        choice("norm", self.norm, NORMS)
-        choice("activation", self.activation, ACTIVATIONS)
+        one_of("norm", self.norm, NORMS)
+        one_of("activation", self.activation, ACTIVATIONS)
 
     @property
     def convolution(self) -> Type[Any]:
@@ -105,7 +108,7 @@ class DoubleConv(nn.Sequential):
         )
 
 
-class AnySizeNetwork(nn.Module):
+class AnySizeNetwork(nn.Module, ABC):
     """A network whose image is padded to multiples of ``multiples``, and its logits cut back.
 
     A class of this sort says in ``scores`` what becomes of the padded image.
@@ -126,9 +129,9 @@ class AnySizeNetwork(nn.Module):
         """Image (batch, channel, spatial axes) of any size -> logits of that size."""
         return on_padded(self.scores, image, self.multiples)
 
+    @abstractmethod
     def scores(self, image: Tensor) -> Scores:
         """The logits of an image whose edges are multiples of ``multiples``."""
-        raise NotImplementedError
 
 
 def on_slices(network: Callable[[Tensor], Tensor], volume: Tensor) -> Tensor:
@@ -154,29 +157,25 @@ def stacked(slices: Tensor, depth: int) -> Tensor:
     return slices.unflatten(0, (-1, depth)).permute(0, 2, 1, 3, 4)
 
 
+def with_neighbours(volume: Tensor, count: int) -> Tensor:
+    """Each slice's neighbors as its channels; beyond the ends the end slices are repeated.
+
+    Args:
+        volume: (batch, c, z, y, x).
+        count: odd number of slices, the middle one included.
+
+    Returns:
+        (batch, count * c, z, y, x).
+    """
+    half, depth = count // 2, int(volume.shape[2])
+    above, below = volume[:, :, :1], volume[:, :, -1:]
+    longer = torch.cat([above] * half + [volume] + [below] * half, 2)
+    return torch.cat([longer[:, :, start : start + depth] for start in range(count)], 1)
+
+
 def scaled(image: Tensor, factor: float, layers: Layers) -> Tensor:
     """(batch, c, spatial axes) linearly interpolated to ``factor`` times its size."""
     return functional.interpolate(image, scale_factor=factor, mode=layers.linear, align_corners=False)
-
-
-def choice(name: str, value: Any, choices: Sequence[Any]) -> None:
-    """Raise ValueError unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, not {value!r:.40}")
-
-
-def whole(name: str, value: Any, least: int, most: int) -> int:
-    """``value``, if it is a whole number from ``least`` to ``most``; otherwise ValueError."""
-    if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value!r:.40}")
-    return int(value)
-
-
-def fraction(name: str, value: Any) -> float:
-    """``value``, if it is a number from 0 to below 1; otherwise ValueError."""
-    if type(value) not in (int, float) or not 0 <= value < 1:
-        raise ValueError(f"{name} must be a number from 0 to below 1, not {value!r:.40}")
-    return float(value)
 
 
 def numbers(
@@ -186,13 +185,13 @@ def numbers(
     if not isinstance(values, (list, tuple)) or not count[0] <= len(values) <= count[1]:
         amount = str(count[0]) if count[0] == count[1] else f"{count[0]} to {count[1]}"
         raise ValueError(f"{name} must be a list of {amount} numbers, not {values!r:.40}")
-    return tuple(whole(name, value, 1, most) for value in values)
+    return tuple(whole(name, value, most) for value in values)
 
 
 def check_ends(in_channels: int, out_channels: int) -> None:
     """Raise ValueError unless a network can have so many channels at its ends."""
-    whole("in_channels", in_channels, 1, MAX_WIDTH)
-    whole("out_channels", out_channels, 1, MAX_WIDTH)
+    whole("in_channels", in_channels, MAX_WIDTH)
+    whole("out_channels", out_channels, MAX_WIDTH)
 
 
 def kernels_and_strides(kernels: Any, strides: Any, steps: int, axes: int) -> Tuple[Tuple[Any, Any], ...]:

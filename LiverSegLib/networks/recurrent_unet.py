@@ -5,8 +5,9 @@ from typing import Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture
-from LiverSegLib.networks.parts import AnySizeNetwork, Layers, check_ends, numbers, whole
+from LiverSegLib.networks.parts import AnySizeNetwork, Layers, check_ends, numbers
 from LiverSegLib.networks.unet_blocks import MAX_WIDTH
 
 MAX_STEPS = 16
@@ -89,7 +90,7 @@ class R2UNet(AnySizeNetwork):
         check_ends(in_channels, out_channels)
         layers = Layers(dimensions, norm)
         widths = numbers("features", features, MAX_WIDTH)
-        whole("steps", steps, 0, MAX_STEPS)
+        limits.whole("steps", steps, MAX_STEPS, 0)
         super().__init__(out_channels, (2 ** (len(widths) - 1),) * dimensions)
         self.pool = layers.max_pooling(2)
         pairs = zip((in_channels, *widths[:-1]), widths)

@@ -4,7 +4,7 @@ As Han 2017 (arXiv:1704.07239) for the LiTS challenge: slices that lie side by s
 two-dimensional network, which labels the middle one.
 """
 
-from typing import Any, List, Mapping, Tuple
+from typing import Any, Mapping, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture, Scores
 from LiverSegLib.networks.inner import build_inner, check_inner, multiple_of
+from LiverSegLib.networks.parts import slices_of, stacked, with_neighbours
 
 SLICES_AT_ONCE = 16
 """Slices that the network labels side by side outside of training, which bounds its memory."""
@@ -53,36 +54,17 @@ class Slices25D(nn.Module):
 
     def forward(self, volume: Tensor) -> Scores:
         """Volume (batch, in, z, y, x) of any size -> logits (batch, out, z, y, x), or a list of them."""
-        batch, depth = volume.shape[0], volume.shape[2]
-        images = with_neighbours(volume, self.slices)
+        depth = int(volume.shape[2])
+        images = slices_of(with_neighbours(volume, self.slices))
         scores = self._in_parts(images)
         if torch.is_tensor(scores):
-            return _as_volume(scores, batch, depth)
-        return [_as_volume(level, batch, depth) for level in scores]
+            return stacked(scores, depth)
+        return [stacked(level, depth) for level in scores]
 
     def _in_parts(self, images: Tensor) -> Scores:
         if self.training or torch.jit.is_tracing():
             return self.network(images)
         return torch.cat([self.network(part) for part in images.split(SLICES_AT_ONCE)])
-
-
-def with_neighbours(volume: Tensor, slices: int) -> Tensor:
-    """(batch, c, z, y, x) -> (batch * z, c * slices, y, x): each slice between its neighbours, in order of z.
-
-    The channels of a slice stay together: those of the lowest neighbour come first.
-    """
-    batch, channels, depth, height, width = volume.shape
-    reach = slices // 2
-    ends = [volume[:, :, :1]] * reach, [volume[:, :, -1:]] * reach
-    padded = torch.cat([*ends[0], volume, *ends[1]], 2)
-    beside: List[Tensor] = [padded[:, :, offset : offset + depth] for offset in range(slices)]
-    stacked = torch.stack(beside, 1).permute(0, 3, 1, 2, 4, 5)  # batch, z, neighbour, channel, y, x
-    return stacked.reshape(batch * depth, slices * channels, height, width)
-
-
-def _as_volume(scores: Tensor, batch: int, depth: int) -> Tensor:
-    """(batch * z, out, y, x) -> (batch, out, z, y, x)."""
-    return scores.reshape(batch, depth, *scores.shape[1:]).transpose(1, 2)
 
 
 ARCHITECTURES: Tuple[Architecture, ...] = (

@@ -6,16 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from LiverSegLib.networks import limits
 from LiverSegLib.networks.architecture import Architecture, Scores
 from LiverSegLib.networks.parts import (
     AnySizeNetwork,
     ConvNormAct,
     Layers,
     check_ends,
-    fraction,
     kernels_and_strides,
     numbers,
-    whole,
 )
 from LiverSegLib.networks.unet_blocks import MAX_BLOCKS, MAX_KERNEL, MAX_WIDTH, size_multiple
 
@@ -122,9 +121,9 @@ class VNet(AnySizeNetwork):
             "decoder_convolutions", decoder_convolutions, MAX_BLOCKS, count=(levels - 1, levels - 1)
         )
         steps = kernels_and_strides(kernel_sizes, strides, levels - 1, dimensions)
-        if whole("convolution_kernel", convolution_kernel, 1, MAX_KERNEL) % 2 == 0:
+        if limits.whole("convolution_kernel", convolution_kernel, MAX_KERNEL) % 2 == 0:
             raise ValueError(f"convolution_kernel must be odd, not {convolution_kernel}")
-        share = fraction("dropout", dropout)
+        share = limits.share("dropout", dropout)
         super().__init__(out_channels, size_multiple([stride for _, stride in steps]))
         self.deep_supervision = deep_supervision
         first = ConvNormAct(layers, in_channels, widths[0], convolution_kernel)

@@ -14,7 +14,8 @@ from LiverSegLib.inference.engines.torch import TorchEngine
 from LiverSegLib.networks import build_network
 from LiverSegLib.networks.cascade import Cascade
 from LiverSegLib.networks.monai_by_name import OwnSizes
-from LiverSegLib.networks.slices import SLICES_AT_ONCE, Slices25D, with_neighbours
+from LiverSegLib.networks.parts import slices_of, with_neighbours
+from LiverSegLib.networks.slices import SLICES_AT_ONCE, Slices25D
 
 TINY = {"name": "BlockUNet", "arguments": {"channels": [4, 6]}}
 DEEP = {"name": "BlockUNet", "arguments": {"channels": [4, 6, 8], "deep_supervision": True}}
@@ -34,14 +35,19 @@ class Recorder(nn.Module):
 
 def test_each_slice_stands_between_its_neighbours_and_ends_are_repeated():
     volume = torch.arange(4.0).reshape(1, 1, 4, 1, 1)
-    assert with_neighbours(volume, 3).flatten(1).tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 3]]
-    assert with_neighbours(volume, 5).flatten(1).tolist()[0] == [0, 0, 0, 1, 2]
-    assert with_neighbours(volume[:, :, :1], 5).flatten(1).tolist() == [[0] * 5]
+    assert slices_of(with_neighbours(volume, 3)).flatten(1).tolist() == [
+        [0, 0, 1],
+        [0, 1, 2],
+        [1, 2, 3],
+        [2, 3, 3],
+    ]
+    assert slices_of(with_neighbours(volume, 5)).flatten(1).tolist()[0] == [0, 0, 0, 1, 2]
+    assert slices_of(with_neighbours(volume[:, :, :1], 5)).flatten(1).tolist() == [[0] * 5]
 
 
 def test_channels_of_a_slice_stay_together_and_batches_apart():
     volume = torch.arange(12.0).reshape(2, 2, 3, 1, 1)  # batch, channel, z
-    images = with_neighbours(volume, 3).flatten(1)
+    images = slices_of(with_neighbours(volume, 3)).flatten(1)
     assert images[1].tolist() == [0, 3, 1, 4, 2, 5]
     assert images[4].tolist() == [6, 9, 7, 10, 8, 11]
 
@@ -63,7 +69,7 @@ def test_many_slices_go_through_the_network_in_parts_outside_of_training():
         network.network, inner = Recorder(2), network.network
         network(volume)
         assert [len(part) for part in network.network.seen] == [SLICES_AT_ONCE, 5]
-        whole = inner(with_neighbours(volume, 3))
+        whole = inner(slices_of(with_neighbours(volume, 3)))
     assert torch.allclose(parts[0].transpose(0, 1), whole, atol=1e-4)
 
 

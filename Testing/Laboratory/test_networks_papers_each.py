@@ -17,7 +17,7 @@ from LiverSegLib.networks import (
     recurrent_unet,
     vnet,
 )
-from LiverSegLib.networks.parts import Layers
+from LiverSegLib.networks.parts import Layers, with_neighbours
 from LiverSegLib.networks.residual_unet import InstanceNorm
 
 DENSE = {"layers": [2, 2, 1], "growth": 4, "stem": 8}
@@ -163,7 +163,7 @@ def convolutions(network: nn.Module) -> int:
 
 def test_neighbours_are_channels() -> None:
     volume = torch.arange(4.0).reshape(1, 1, 4, 1, 1)
-    found = hybrid_dense_unet.with_neighbours(volume, 3)[0, :, :, 0, 0]
+    found = with_neighbours(volume, 3)[0, :, :, 0, 0]
     assert found.tolist() == [[0, 0, 1, 2], [0, 1, 2, 3], [1, 2, 3, 3]]
 
 

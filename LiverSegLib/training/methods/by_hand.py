@@ -1,5 +1,6 @@
 """A module with several optimizers that it steps itself, as resume and the run's callbacks need it."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Iterable, List, Tuple
 
 import torch
@@ -16,7 +17,7 @@ from LiverSegLib.training.schedule import rate_factor
 Named = Iterable[Tuple[str, nn.Parameter]]
 
 
-class ByHandModule(SegmentationModule):
+class ByHandModule(SegmentationModule, ABC):
     """Base of the adversarial methods: the recipe's network has the first optimizer, which counts the steps.
 
     Lightning counts each step of each optimizer that it wraps; callbacks, schedule and samples count
@@ -51,9 +52,9 @@ class ByHandModule(SegmentationModule):
         """Names and parameters that the recipe's optimizer changes."""
         return self.network.named_parameters()
 
+    @abstractmethod
     def other_optimizers(self) -> List[torch.optim.Optimizer]:
         """The optimizers beside the recipe's."""
-        raise NotImplementedError
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimizer and the others, all with the recipe's schedule."""
