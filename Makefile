@@ -16,6 +16,7 @@ READY_TORCH := $(VENV)/.ready-torch
 READY_TEST := $(VENV)/.ready-test
 READY_TRAIN := $(VENV)/.ready-train
 SYSTEM := $(VENV)/.system-libraries
+PROGRAMS := $(VENV)/.programs
 
 VENV58 := .venv-slicer58
 READY58 := $(VENV58)/.ready
@@ -45,10 +46,10 @@ help: ## list the targets
 demo: $(READY) $(SYSTEM) ## segment the sample CT: masks, numbers, pictures and a report in demo-output/
 	@$(BIN)/liverseg segment $(SAMPLE) -o $(DEMO)
 
-test: $(READY_TEST) $(SYSTEM) ## the tests but the slow ones, with coverage
+test: $(READY_TEST) $(SYSTEM) $(PROGRAMS) ## the tests but the slow ones, with coverage
 	@$(BIN)/python Testing/tools/run_tests.py -m "not slow" $(PYTEST)
 
-test-all: $(READY_TEST) $(SYSTEM) ## all tests, with coverage
+test-all: $(READY_TEST) $(SYSTEM) $(PROGRAMS) ## all tests, with coverage
 	@$(BIN)/python Testing/tools/run_tests.py $(PYTEST)
 	@$(BIN)/python Testing/tools/run_tests.py --laboratory $(PYTEST)
 
@@ -153,7 +154,7 @@ $(READY_TORCH): constraints.txt | $(BIN)/python
 
 $(READY_TEST): $(READY) $(READY_TORCH)
 	@echo "Installing what the tests need, Slicer's libraries and Qt among it"
-	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[agreement,report,test,train,slicer-host]'
+	@$(BIN)/python $(PIP) -c constraints.txt --no-build-isolation -e '.[agreement,cohort,dicom,dicomweb,report,server,test,train,slicer-host]'
 	@touch $@
 
 $(READY_TRAIN): $(READY) $(READY_TORCH)
@@ -186,6 +187,22 @@ $(SYSTEM): | $(BIN)/python
 	  elif [ -n "$$missing" ]; then \
 	    echo "For pictures without a screen some libraries may be missing. On Debian or Ubuntu: sudo apt-get install$$missing" >&2; \
 	  fi; \
+	fi
+	@touch $@
+
+# Programs that some tests talk to, on Debian and Ubuntu: "program:package". Tests that miss theirs say so.
+SERVICES := dciodvfy:dicom3tools Orthanc:orthanc,orthanc-dicomweb slurmctld:slurm-wlm,munge
+
+$(PROGRAMS): $(SYSTEM)
+	@missing=; for pair in $(SERVICES); do \
+	  PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; missing=$${missing//,/ }; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing$$missing"; apt-get update -qq; \
+	  for package in $$missing; do \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$package" >/dev/null \
+	      || echo "$$package cannot be installed; the tests that need it are skipped." >&2; done; \
+	elif [ -n "$$missing" ]; then \
+	  echo "Some tests are skipped without programs that are missing. On Debian or Ubuntu: sudo apt-get install$$missing" >&2; \
 	fi
 	@touch $@
 
