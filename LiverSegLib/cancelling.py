@@ -45,6 +45,7 @@ def while_checking(
     *,
     interval: float = POLL_S,
     turn: Optional[threading.Lock] = None,
+    awaited: bool = True,
 ) -> T:
     """Run work in a thread of its own, and ``check`` in this one until it is done.
 
@@ -58,6 +59,8 @@ def while_checking(
             be told that it was cancelled.
         check: called about every ``interval`` seconds; raises to cancel.
         turn: held while the work runs, so that it waits for earlier work that was cancelled and still runs.
+        awaited: whether the program's end waits for the work if it was cancelled; False only for work that
+            does nothing but wait for another computer.
 
     Returns:
         What the work returned.
@@ -69,7 +72,7 @@ def while_checking(
         >>> while_checking(lambda ask: ask(max, 2, 3) + 1, lambda: None)
         4
     """
-    job: "_Job[T]" = _Job(work, turn)
+    job: "_Job[T]" = _Job(work, turn, awaited)
     job.start()
     try:
         looked = time.monotonic()
@@ -98,8 +101,8 @@ def wait_for_cancelled(seconds: float = EXIT_WAIT_S) -> None:
 class _Job(Generic[T]):
     """Work in a thread, and the steps that it has for its caller."""
 
-    def __init__(self, work: Callable[[Ask], T], turn: Optional[threading.Lock]) -> None:
-        self._work, self._turn = work, turn
+    def __init__(self, work: Callable[[Ask], T], turn: Optional[threading.Lock], awaited: bool) -> None:
+        self._work, self._turn, self._awaited = work, turn, awaited
         self._steps: "queue.SimpleQueue[Callable[[], bool]]" = queue.SimpleQueue()
         self._abandoned = threading.Event()
         self._value: List[T] = []
@@ -126,6 +129,8 @@ class _Job(Generic[T]):
     def abandon(self) -> None:
         """Wait no longer."""
         self._abandoned.set()
+        if not self._awaited:
+            return
         atexit.unregister(wait_for_cancelled)
         atexit.register(wait_for_cancelled)
         _left[:] = [thread for thread in (*_left, self._thread) if thread.is_alive()]

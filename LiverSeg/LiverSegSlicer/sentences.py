@@ -9,6 +9,7 @@ from typing import Any, Iterable, List
 from slicer.i18n import translate
 
 from LiverSegLib.adding_texts import ADDING
+from LiverSegLib.dicomweb_texts import DICOMWEB
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
 from LiverSegLib.sentence_texts import SENTENCES
@@ -49,6 +50,7 @@ def _context(key: str) -> str:
         "LiverSegLib.error_texts": ERRORS,
         "LiverSegLib.adding_texts": ADDING,
         "LiverSegLib.explain_texts": EXPLAINING,
+        "LiverSegLib.dicomweb_texts": DICOMWEB,
         "LiverSegLib.steatosis_texts": STEATOSIS,
     }
     return next((name for name, table in tables.items() if key in table), "LiverSegLib.sentence_texts")

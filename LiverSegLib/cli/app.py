@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from ..cancelling import wait_for_cancelled
 from ..errors import CancelledError, LiverSegError, UsageError, explain
+from ..sentences import key_of
 from .agree import agree
 from .compare import compare
 from .console import Console
@@ -17,12 +18,14 @@ from .doctor import doctor
 from .evaluate import INCOMPLETE, evaluate
 from .explain import explain as explain_command
 from .export import export
+from .fetch import fetch
 from .interrupts import CANCELLED
 from .mesh import mesh
 from .models import list_, models, show
 from .models_add import add, remove
 from .networks import networks
 from .paint import paint
+from .push import push
 from .search import search
 from .segment import segment
 from .series import series
@@ -35,6 +38,8 @@ COMMANDS = (
     explain_command,
     agree,
     series,
+    fetch,
+    push,
     mesh,
     models,
     train,
@@ -61,9 +66,11 @@ EXIT_CODES: Dict[int, str] = {
     7: "results cannot be written",
     8: "the worker process failed",
     INCOMPLETE: "results are written, but some cases took no part (`liverseg evaluate`)",
+    10: "a server cannot be reached, is not trusted, refuses, or does not answer as it should",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }
-"""Exit code -> meaning. Whatever the code other than 0 and 9, commands that write files have written none."""
+"""Exit code -> meaning. Whatever the code other than 0 and 9, commands that write files have written none;
+`liverseg push` says how many it had sent."""
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
 """Foot of every help page; the backspace keeps typer from rewrapping the lines."""
@@ -154,7 +161,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def as_error(error: Exception) -> LiverSegError:
     """Return any exception as an error of ours: wrong option, missing package, or as ``explain`` sees it."""
-    if isinstance(error, CancelledError):
+    if isinstance(error, CancelledError) and key_of(error.sentence) in ("", "failed.cancelled"):
         return CancelledError(CANCELLED, error.details)
     format_message = getattr(error, "format_message", None)
     if callable(format_message):  # click's usage errors, of whichever click typer brings

@@ -8,7 +8,7 @@ import os
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -132,12 +132,29 @@ def read_headers(files: List[str], check: Optional[Check] = None) -> Folder:
     return Folder(tuple(slices), tuple(damaged))
 
 
+def slices_of(path: str, data: Any) -> List[Slice]:
+    """The slices of a header that is read already, a pydicom data set; empty if it is no image.
+
+    Args:
+        path: where its file lies, or what stands for it.
+        data: the header, with or without pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(_frames(path, data))
+    except _PARSE_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
+        return []
+
+
 def is_dicom(path: str) -> bool:
     """Whether the file starts like DICOM, with or without the usual preamble."""
     return _sniff(path) == "dicom"
 
 
-def has_all_pixels(path: str) -> bool:
+def has_all_pixels(path: Union[str, BinaryIO]) -> bool:
     """Whether uncompressed pixel data is as long as the header says; older GDCM reads less without a word."""
     import pydicom
 
