@@ -98,5 +98,6 @@ DICOMWEB: Dict[str, str] = {
     "dicomweb.refused-code": _("its reason has the code {code}"),
     "dicomweb.refused-silently": _("it does not say why"),
     "dicomweb.refused-unconfirmed": _("it did not confirm that the file is stored"),
+    "dicomweb.refused-missing": _("it said that the file is stored, but does not have it"),
 }
 """Identifier -> English template."""

@@ -81,7 +81,7 @@ class Client:
             if not failure.again or attempt == ATTEMPTS:
                 raise failure.error
             usual = self.connection.first_wait * 2 ** (attempt - 1)
-            self._wait(usual if failure.wait is None else max(usual, failure.wait))
+            self.wait(usual if failure.wait is None else max(usual, failure.wait))
         raise AssertionError("the last attempt returns or raises")
 
     def check(self) -> None:
@@ -123,7 +123,8 @@ class Client:
         except Exception as error:  # noqa: BLE001 (servers make every library raise in its own way)
             return failure_of(error, self.connection, attempt, login=self._login.given, keys=keys)
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Let time pass; CancelledError if the user cancels meanwhile."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.check()

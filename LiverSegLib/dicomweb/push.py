@@ -4,14 +4,14 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
-from ..errors import CancelledError, InputError, LiverSegError
+from ..errors import CancelledError, InputError, LiverSegError, ServerError
 from ..images.dicom import is_dicom, walk
-from ..sentences import Sentence
+from ..sentences import Sentence, key_of
 from .client import Cancel, Client, Progress
 from .connection import Connection
-from .query import is_uid
+from .query import SeriesFound, image_uids, is_uid
 
 _REFUSED = (400, 406, 409, 413, 415, 422)
 """Statuses that speak of the file that was sent; the next file may be stored."""
@@ -30,6 +30,9 @@ _REASON_GROUPS = {
 """First byte of the other Failure Reasons -> sentence."""
 _STATUS_REASONS = {413: "dicomweb.refused-large", 415: "dicomweb.refused-kind"}
 
+LOOKS = 3
+"""How often it is looked for what was stored, with waits of 1 and 2 s between."""
+
 _DICOMDIR = "1.2.840.10008.1.3.10"
 """SOP class of a directory of files, which is no object of its own."""
 
@@ -41,12 +44,16 @@ class Outgoing:
     Attributes:
         path: the file.
         uid: its SOP Instance UID.
+        study_uid: the study that it belongs to, and
+        series_uid: its series.
         kind: the name of its SOP class, for example "Segmentation Storage".
         size: bytes.
     """
 
     path: Path
     uid: str
+    study_uid: str
+    series_uid: str
     kind: str
     size: int
 
@@ -143,6 +150,7 @@ def push_files(
 
     Returns:
         What was stored, and what was refused and why. A refused file does not keep the next from being sent.
+        A file counts as stored if the server says so and, where it lets us look, has it afterwards.
 
     Raises:
         ServerError: the server cannot be reached, refuses the login, or is lost.
@@ -163,6 +171,7 @@ def push_files(
                 else:
                     refused.append(Refusal(file, reason))
                 done += file.size
+            missing = _missing(client, stored)
     except LiverSegError as error:
         if not stored:
             raise
@@ -171,7 +180,8 @@ def push_files(
             raise CancelledError(Sentence("dicomweb.push-cancelled", **counts), error.details) from error
         said = Sentence("dicomweb.push-stopped", reason=error.sentence, **counts)
         raise type(error)(said, error.details) from error
-    return Answer(tuple(stored), tuple(refused))
+    lost = [Refusal(file, Sentence("dicomweb.refused-missing")) for file in stored if file.uid in missing]
+    return Answer(tuple(file for file in stored if file.uid not in missing), (*refused, *lost))
 
 
 def _outgoing(path: Path) -> Optional[Outgoing]:
@@ -194,7 +204,28 @@ def _outgoing(path: Path) -> Optional[Outgoing]:
         raise InputError(Sentence("dicomweb.unreadable", name=path.name), str(error)) from error
     if not all(is_uid(value) for value in values):
         raise InputError(Sentence("dicomweb.unreadable", name=path.name), f"UIDs: {values}")
-    return Outgoing(path, values[1], UID(values[0]).name, size)
+    kind, uid, study, series = values
+    return Outgoing(path, uid, study, series, UID(kind).name, size)
+
+
+def _missing(client: Client, stored: Sequence[Outgoing]) -> Set[str]:
+    """The SOP Instance UIDs of these files that the server does not list.
+
+    Orthanc, for one, says that it stored what its filters dropped. An archive may need a moment before it
+    lists what it stored, and may not let everybody look: then its word stands.
+    """
+    missing = {file.uid for file in stored}
+    for attempt in range(LOOKS):
+        for study, series in sorted({(f.study_uid, f.series_uid) for f in stored if f.uid in missing}):
+            try:
+                missing -= set(image_uids(client, SeriesFound(study, series, "", "")))
+            except ServerError as error:
+                if key_of(error.sentence) != "dicomweb.gone":
+                    return set()
+        if not missing or attempt == LOOKS - 1:
+            break
+        client.wait(client.connection.first_wait * 2**attempt)
+    return missing
 
 
 def _push(client: Client, file: Outgoing) -> Optional[str]:

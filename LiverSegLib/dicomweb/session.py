@@ -46,11 +46,14 @@ def open_session(connection: Connection) -> Tuple[Any, Login]:
 
 
 def _authorisation(login: Login) -> Callable[[Any], Any]:
-    """What adds the login to a request that is about to be sent."""
+    """What adds the login to a request that is about to be sent, and puts right what servers stumble over."""
 
     def authorised(request: Any) -> Any:
         # dicomweb-client names the host without its port, which a server of several names does not know
         request.headers.pop("Host", None)
+        # which encodes wildcards, too; Orthanc looks for them before it decodes
+        path, mark, query = request.url.partition("?")
+        request.url = path + mark + query.replace("%2A", "*").replace("%3F", "?")
         if login.token is not None:
             request.headers["Authorization"] = f"Bearer {login.token}"
         elif login.user is not None and login.password is not None:
