@@ -82,10 +82,10 @@ DICOMWEB: Dict[str, str] = {
     "dicomweb.nothing-to-send": _("There are no DICOM files to send in {place}."),
     "dicomweb.changed": _("{name} was changed or removed while the files were sent."),
     "dicomweb.push-stopped": _(
-        "{reason} {stored} of {count} files had been stored; sending them again is safe."
+        "{reason} It had confirmed {stored} of {count} files; sending them again is safe."
     ),
     "dicomweb.push-cancelled": _(
-        "Cancelled; {stored} of {count} files had been stored. Sending them again is safe."
+        "Cancelled; the server had confirmed {stored} of {count} files. Sending them again is safe."
     ),
     # why a server did not store a file
     "dicomweb.refused-resources": _("it is out of room or other resources"),

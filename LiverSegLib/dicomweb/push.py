@@ -155,7 +155,7 @@ def push_files(
     Raises:
         ServerError: the server cannot be reached, refuses the login, or is lost.
         InputError: a file was changed or removed meanwhile.
-        CancelledError: the user cancelled. The sentences say how many files had been stored by then.
+        CancelledError: the user cancelled. The sentences say how many files the server had confirmed by then.
     """
     stored: List[Outgoing] = []
     refused: List[Refusal] = []
@@ -173,11 +173,11 @@ def push_files(
                 done += file.size
             missing = _missing(client, stored)
     except LiverSegError as error:
-        if not stored:
-            raise
         counts = {"stored": len(stored), "count": len(files)}
         if isinstance(error, CancelledError):
             raise CancelledError(Sentence("dicomweb.push-cancelled", **counts), error.details) from error
+        if not stored:
+            raise
         said = Sentence("dicomweb.push-stopped", reason=error.sentence, **counts)
         raise type(error)(said, error.details) from error
     lost = [Refusal(file, Sentence("dicomweb.refused-missing")) for file in stored if file.uid in missing]

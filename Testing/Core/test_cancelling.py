@@ -1,6 +1,7 @@
 """Cancelling acts in the middle of a step: no test here ends unless its slow step is left behind."""
 
 import threading
+import time
 
 import numpy as np
 import phantom
@@ -86,6 +87,14 @@ def test_ctrl_c_does_not_wait_for_the_step(slow):
     with pytest.raises(KeyboardInterrupt):
         while_checking(slow, interrupted)
     assert not slow.ended.is_set()
+
+
+def test_the_programs_end_waits_only_for_work_that_is_awaited(slow):
+    with pytest.raises(CancelledError):
+        while_checking(slow, slow.check, awaited=False)
+    began = time.monotonic()
+    wait_for_cancelled(LONG_S)
+    assert time.monotonic() - began < 5 and not slow.ended.is_set()
 
 
 def test_what_is_asked_for_happens_in_the_callers_thread_and_in_order():
