@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..errors import CancelledError, InputError, LiverSegError, ServerError
 from ..images.dicom import is_dicom, walk
+from ..outputs.atomic import PathLike
 from ..sentences import Sentence, key_of
 from .client import Cancel, Client, Progress
 from .connection import Connection
@@ -97,7 +98,7 @@ class Answer:
     refused: Tuple[Refusal, ...]
 
 
-def outgoing_files(paths: Sequence[Path]) -> Outgoings:
+def outgoing_files(paths: Sequence[PathLike]) -> Outgoings:
     """Return what sending these files and folders means. Nothing is sent.
 
     Args:
@@ -108,7 +109,7 @@ def outgoing_files(paths: Sequence[Path]) -> Outgoings:
     """
     named: List[Path] = []
     left_out = 0
-    for path in paths:
+    for path in map(Path, paths):
         if path.is_dir():
             inside = walk(str(path))
             dicom = [Path(item) for item in inside if is_dicom(item)]
