@@ -145,7 +145,7 @@ class WorkerError(LiverSegError):
 class ServerError(LiverSegError):
     """Another computer cannot be reached, is not trusted, refuses, or does not answer as it should."""
 
-    exit_code = 10
+    exit_code = 8
     code = "server"
 
 

@@ -64,9 +64,8 @@ EXIT_CODES: Dict[int, str] = {
     5: "the model cannot be used",
     6: "the device is not there, or its memory ran out",
     7: "results cannot be written",
-    8: "the worker process failed",
+    8: "the worker process or the server failed",
     INCOMPLETE: "results are written, but some cases took no part (`liverseg evaluate`)",
-    10: "a server cannot be reached, is not trusted, refuses, or does not answer as it should",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }
 """Exit code -> meaning. Whatever the code other than 0 and 9, commands that write files have written none;

@@ -4,9 +4,10 @@ import ipaddress
 import math
 import os
 import re
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Mapping, Optional, Union
 from urllib.parse import urlsplit
 
 from ..errors import UsageError
@@ -50,7 +51,7 @@ class Connection:
         object.__setattr__(self, "url", _checked_address(self.url))
         if not (math.isfinite(self.timeout) and self.timeout > 0):
             raise UsageError(Sentence("dicomweb.timeout", seconds=self.timeout))
-        if self.ca is not None and not _holds_certificates(self.ca):
+        if self.ca is not None and not (self.ca.is_file() and holds_certificates(self.ca)):
             raise UsageError(Sentence("dicomweb.ca", path=str(self.ca)))
         name = urlsplit(self.url).hostname or ""
         if self.url.startswith("http:") and not self.unencrypted and not is_this_computer(name):
@@ -148,8 +149,12 @@ def _without_login(address: str) -> str:
     return re.sub(r"[^/]*@", "", address)
 
 
-def _holds_certificates(path: Path) -> bool:
+def holds_certificates(path: Union[str, Path]) -> bool:
+    """Whether a file (PEM), or a folder as OpenSSL keeps them, can be read as certificates to trust."""
+    if os.path.isdir(path):
+        return True
     try:
-        return b"-----BEGIN CERTIFICATE-----" in Path(path).read_bytes()
-    except OSError:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError is one
         return False
+    return True

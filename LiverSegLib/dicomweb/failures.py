@@ -77,12 +77,12 @@ def _meaning(error: Exception, strange: str) -> Tuple[str, bool]:
         return ("dicomweb.certificate" if untrusted else "dicomweb.tls"), False
     if isinstance(error, exceptions.ConnectTimeout):
         return "dicomweb.unreachable", False
-    if isinstance(error, exceptions.ReadTimeout) or "timed out" in text:
-        return "dicomweb.slow", False
     if isinstance(error, exceptions.ConnectionError) and "NameResolutionError" in text:
         return "dicomweb.unknown-host", False
     if isinstance(error, exceptions.ConnectionError) and "NewConnectionError" in text:
         return "dicomweb.unreachable", False
+    if isinstance(error, exceptions.ReadTimeout) or "timed out" in text:
+        return "dicomweb.slow", False
     if isinstance(error, DamagedImage):
         return "dicomweb.damaged", True
     if isinstance(error, (exceptions.ConnectionError, exceptions.ChunkedEncodingError, IncompleteAnswer)):

@@ -102,8 +102,9 @@ def _image(web: Any, series: SeriesFound, uid: str) -> Optional[bytes]:
         return None
     file = BytesIO()
     pydicom.dcmwrite(file, data)
+    file.seek(0)
     other_pixels = "FloatPixelData" in data or "DoubleFloatPixelData" in data
-    if "Rows" in data and not other_pixels and not has_all_pixels(BytesIO(file.getvalue())):
+    if "Rows" in data and not other_pixels and not has_all_pixels(file):
         raise DamagedImage(uid)
     return file.getvalue()
 

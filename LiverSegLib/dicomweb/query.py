@@ -1,7 +1,7 @@
 """Which series a server has (QIDO-RS): the search, and what is said of each series found."""
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
@@ -162,7 +162,10 @@ def found_series(client: Client, query: Query) -> Tuple[SeriesFound, ...]:
             break
         if len(found) > MOST_SERIES:
             raise ServerError(Sentence("dicomweb.too-many", most=MOST_SERIES))
-    fitting = [item for item in found.values() if query.fits(item)]
+    # a server that does not say whose series it is: what is fetched must be of the patient asked for
+    patient = "" if re.search(r"[*?]", query.patient or "*") else query.patient or ""
+    known = (replace(item, patient_id=item.patient_id or patient) for item in found.values())
+    fitting = [item for item in known if query.fits(item)]
     return tuple(sorted(fitting, key=lambda item: (item.date, item.study_uid, item.number or 0)))
 
 

@@ -8,9 +8,9 @@ import os
 from typing import Any, Callable, Tuple
 from urllib.parse import urljoin, urlsplit
 
-from ..errors import LiverSegError, ServerError
+from ..errors import LiverSegError, ServerError, UsageError
 from ..sentences import Sentence
-from .connection import Connection, Login, is_this_computer, login_from
+from .connection import Connection, Login, holds_certificates, is_this_computer, login_from
 
 REDIRECTS = 3
 """Redirections within a server that are followed, for instance to an address with a slash at its end."""
@@ -24,7 +24,7 @@ def open_session(connection: Connection) -> Tuple[Any, Login]:
     """Return a ``requests.Session`` for the server, and the login that it uses.
 
     Raises:
-        UsageError: the login in the environment makes no sense.
+        UsageError: the login in the environment makes no sense, or its file of certificates is none.
         LiverSegError: requests or dicomweb-client is not installed.
     """
     login = login_from()
@@ -37,6 +37,8 @@ def open_session(connection: Connection) -> Tuple[Any, Login]:
     if not is_this_computer(urlsplit(connection.url).hostname or ""):
         session.proxies = requests.utils.get_environ_proxies(connection.url, no_proxy=None)
     public = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    if connection.ca is None and isinstance(public, str) and not holds_certificates(public):
+        raise UsageError(Sentence("dicomweb.ca", path=public))
     session.verify = public if connection.ca is None else str(connection.ca)
     session.max_redirects = REDIRECTS
     session.headers["Accept"] = "application/dicom+json"  # of what was stored; other requests say their own

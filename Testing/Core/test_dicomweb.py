@@ -337,6 +337,7 @@ def phantom_series(folder, patient):
     tags = {"PatientID": patient, "StudyInstanceUID": generate_uid(), "StudyDate": "20240131"}
     tags.update(StudyID="1", AccessionNumber="", StudyTime="", PatientBirthDate="", PatientSex="")
     tags.update(PixelSpacing=[spacing[1], spacing[0]], SliceThickness=spacing[2], KVP=120)
+    tags.update(FrameOfReferenceUID=generate_uid())
     folder.mkdir()
     for number, plane in enumerate(hu):
         position = (origin[0], origin[1], origin[2] + number * spacing[2])
@@ -362,8 +363,9 @@ def test_fetch_segment_push_and_what_the_server_then_has(connection, orthanc, tm
 
     found = {item.modality: item for item in query_series(connection, Query(patient="CHAIN"))}
     assert set(found) == {"CT", "SEG", "SR"} and len({item.study_uid for item in found.values()}) == 1
-    (path,) = fetch_series(connection, found["SEG"], tmp_path / "back")
-    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(results / "segmentation.nii.gz")))
-    assert int(pydicom.dcmread(path).pixel_array.astype(bool).sum()) == np.count_nonzero(labels) > 10_000
+    for kind, name in (("SEG", "segmentation.dcm"), ("SR", "measurements.dcm")):
+        (path,) = fetch_series(connection, found[kind], tmp_path / kind)
+        assert pydicom.dcmread(path) == pydicom.dcmread(results / name)
+    assert pydicom.dcmread(results / "segmentation.dcm").pixel_array.astype(bool).sum() > 50_000
     assert main(["push", *server, str(results)]) == 0
     assert len(query_series(connection, Query(patient="CHAIN"))) == 3
