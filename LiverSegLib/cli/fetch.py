@@ -18,6 +18,9 @@ from .progress import ProgressBar
 if TYPE_CHECKING:
     from ..dicomweb import SeriesFound
 
+DATE = "Study date"
+"""Heading of the column that is never broken."""
+
 Folder = Annotated[
     Optional[Path],
     typer.Option("--output", "-o", metavar="FOLDER", help="Where the series goes: an empty or a new folder."),
@@ -118,9 +121,9 @@ def _list(console: Console, host: str, found: "Sequence[SeriesFound]", patients:
 
 def _table(found: "Sequence[SeriesFound]", patients: bool) -> Table:
     table = numbers_table("Series")
-    headings = ["Study date", "Study", "No.", "Series", "Kind", "Images"]
+    headings = [DATE, "Study", "No.", "Series", "Kind", "Images"]
     for heading in (["Patient", "Patient ID"] if patients else []) + headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == DATE)
     for item in found:
         row = [
             _date(item.date),

@@ -89,6 +89,13 @@ class Client:
         if self._cancel is not None and self._cancel():
             raise CancelledError(Sentence("failed.cancelled"))
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass; CancelledError if the user cancels meanwhile."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.check()
+            time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
+
     def close(self) -> None:
         """End the connection."""
         self._session.close()
@@ -122,10 +129,3 @@ class Client:
             raise
         except Exception as error:  # noqa: BLE001 (servers make every library raise in its own way)
             return failure_of(error, self.connection, attempt, login=self._login.given, keys=keys)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass; CancelledError if the user cancels meanwhile."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.check()
-            time.sleep(min(POLL_S, max(0.0, end - time.monotonic())))

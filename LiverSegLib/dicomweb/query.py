@@ -124,7 +124,7 @@ class SeriesFound:
     def line(self) -> str:
         """One line to choose by; nothing in it names the patient."""
         number = "-" if self.number is None else str(self.number)
-        count = "" if self.images is None else f", {self.images} images"
+        count = "" if self.images is None else f", {self.images} image{'s' * (self.images != 1)}"
         return f"{number}: {self.description or 'no description'}, {self.modality or '?'}{count}"
 
 

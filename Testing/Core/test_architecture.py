@@ -55,6 +55,7 @@ USERS = [
     ({"yaml"}, {"training", "models"}),
     ({"matplotlib"}, {"evaluation", "training"}),
     ({"statsmodels"}, {"evaluation"}),
+    ({"dicomweb_client", "requests"}, {"dicomweb"}),
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
 
