@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 
-pytest.register_assert_rewrite("model_fixtures")  # test modules import from it before it is a plugin
+pytest.register_assert_rewrite("model_fixtures", "dicomweb_trials")  # imported before they are plugins
 
 
 @pytest.fixture(autouse=True, scope="session")
