@@ -5,8 +5,8 @@
 DATA is a folder with dataset.json. The liver is learnt on its training patients, at 3 mm, with the same
 patches in the same order, loss, optimizer and learning rate for all, in 2D or 3D as the network's paper has
 it; then the validation patients are segmented as the product segments. The networks are narrower than their
-papers' (``NARROW``), so that a laptop runs all of them in hours. So few steps tell how soon a network learns, not how good it gets
-in the end: the table compares a beginning. A run that is done is not done again; one that was stopped goes on.
+papers' (``NARROW``), so that a laptop runs all of them in hours. So few steps tell how soon a network learns,
+not how good it gets in the end. A run that is done is not done again; one that was stopped goes on.
 """
 
 import argparse
