@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-correct bench-training bench-networks recipes train clean distclean
+	bench-cancel bench-correct bench-training bench-networks second-look recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -120,6 +120,11 @@ recipes: $(READY_TEST) ## every ready recipe end to end on made-up scans: train,
 
 bench-training: $(READY_TRAIN) ## steps a second of the trainer beside a bare loop over random tensors: STEPS=N THREADS=N
 	@$(BIN)/python Testing/Benchmarks/training.py $(if $(STEPS),--steps $(STEPS)) $(if $(THREADS),--threads $(THREADS))
+
+second-look: $(READY_TRAIN) ## fit which lesions of a model are lesions, patients left out: DATA=FOLDER MODEL=NAME WRITE=model.json
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "second-look needs labelled scans: make second-look DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/second_look.py "$(DATA)" $(if $(MODEL),--model "$(MODEL)") $(if $(WRITE),--write "$(WRITE)")
 
 bench-networks: $(READY_TRAIN) ## every network on the same scans for the same steps, hours: DATA=FOLDER STEPS=N NETWORKS="A B"
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
