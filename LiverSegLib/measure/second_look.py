@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..images.grid import Grid, bounding_box, grow_box
 from ..labels import LIVER, TUMOUR
-from ..masks.components import Box, connected_components
+from ..masks.components import Box, box_within, connected_components
 
 # LiverSegLib.models.second_look has these names too, for a manifest is checked when it is read.
 FEATURES = ("log_volume", "probability", "peak", "contrast", "brighter", "border", "elongation")
@@ -64,7 +64,7 @@ def candidates(
     for number, inner in enumerate(ndimage.find_objects(numbers), start=1):
         if check is not None:
             check()
-        place = tuple(slice(o.start + i.start, o.start + i.stop) for o, i in zip(box, inner))
+        place = box_within(box, inner)
         piece = numbers[inner] == number
         features = _features(piece, place, mask, values, probability, grid, liver_hu)
         found.append(Candidate(place, piece, features))
