@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-correct bench-training recipes train clean distclean
+	bench-cancel bench-correct bench-training bench-networks second-look recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -73,10 +73,10 @@ format: $(READY_TEST) ## let ruff mend imports and formatting
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DATA=FOLDER
+bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DATA=FOLDER BESIDE="MODEL FILE.json"
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "bench-accuracy needs labelled scans: make bench-accuracy DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
-	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)"
+	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)" $(if $(BESIDE),--beside $(BESIDE))
 
 bench-phase: $(READY) ## the contrast phase estimated on every series: DATA=FOLDER
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
@@ -109,7 +109,8 @@ train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours o
 	@mkdir -p runs
 	@[ -f runs/pack.npz ] || $(BIN)/python -m LiverSegLib.training.pack "$(DATA)" runs/pack.npz
 	@$(BIN)/liverseg train bundled-locate --run runs/locate
-	@$(BIN)/liverseg train bundled-segment --run runs/segment
+	@$(BIN)/liverseg train bundled-segment --run runs/segment-first
+	@$(BIN)/liverseg train bundled-segment-lesions training.start=runs/segment-first --run runs/segment
 	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
 	  --card LiverSegLib/training/default-card.json
 	@$(BIN)/liverseg export Resources/Models/default
@@ -119,6 +120,18 @@ recipes: $(READY_TEST) ## every ready recipe end to end on made-up scans: train,
 
 bench-training: $(READY_TRAIN) ## steps a second of the trainer beside a bare loop over random tensors: STEPS=N THREADS=N
 	@$(BIN)/python Testing/Benchmarks/training.py $(if $(STEPS),--steps $(STEPS)) $(if $(THREADS),--threads $(THREADS))
+
+second-look: $(READY_TRAIN) ## fit which lesions of a model are lesions, patients left out: DATA=FOLDER MODEL=NAME WRITE=model.json
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "second-look needs labelled scans: make second-look DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/second_look.py "$(DATA)" $(if $(MODEL),--model "$(MODEL)") $(if $(WRITE),--write "$(WRITE)")
+
+bench-networks: $(READY_TRAIN) ## every network on the same scans for the same steps, hours: DATA=FOLDER STEPS=N NETWORKS="A B"
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "bench-networks needs labelled scans: make bench-networks DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@mkdir -p benchmark-output
+	@$(BIN)/python Testing/Benchmarks/networks.py "$(DATA)" benchmark-output/networks $(if $(STEPS),--steps $(STEPS)) \
+	  $(if $(THREADS),--threads $(THREADS)) $(if $(NETWORKS),--networks $(NETWORKS))
 
 clean: ## remove what tests, benchmarks and the demonstration left
 	@rm -rf $(DEMO) benchmark-output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*

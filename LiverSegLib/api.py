@@ -29,7 +29,7 @@ from LiverSegLib.measure.structures import StructureVolume, measure_structures
 from LiverSegLib.models import Model, load_model, load_model_for
 from LiverSegLib.models.rules import MAX_LESION_ML
 from LiverSegLib.models.store import DEFAULT_NAME
-from LiverSegLib.postprocess import cleaned, together, without_doubtful
+from LiverSegLib.postprocess import cleaned, together, without_doubtful, without_unlikely
 from LiverSegLib.progress import STAGES, TWO_MODELS, Cancel, Progress, Stages, memory_errors
 from LiverSegLib.provenance import Origin
 from LiverSegLib.result import Result, assess_steatosis
@@ -208,7 +208,10 @@ class Segmenter:
             if minimum_ml is None and phase is not None:
                 manifest = (self.tumour_model or self.model).manifest
                 labels, cleanup, left_out = without_doubtful(labels, cleanup, phase, manifest)
-                run.check()
+                labels, cleanup, unlikely = without_unlikely(
+                    labels, cleanup, scan.image, drawn.probability, manifest, run.check
+                )
+                left_out += unlikely
             facts = replace(
                 header_facts(scan.series),
                 phase=phase,

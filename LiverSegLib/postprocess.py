@@ -15,10 +15,11 @@ from LiverSegLib.loaded_model import Drawn
 from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
 from LiverSegLib.masks.cleanup_report import CleanupReport, CleanupStep
 from LiverSegLib.masks.combine import REACH_MM, combine
-from LiverSegLib.masks.lesion_limits import leave_out_small_tumours, leave_out_tumours
+from LiverSegLib.masks.lesion_limits import UNLIKELY, leave_out_small_tumours, leave_out_tumours
 from LiverSegLib.measure.facts import PhaseEstimate
 from LiverSegLib.measure.lesions import narrow_lesions
-from LiverSegLib.measure.warnings import left_out_lesions
+from LiverSegLib.measure.second_look import candidates, likelihood
+from LiverSegLib.measure.warnings import left_out_lesions, unlikely_lesions
 from LiverSegLib.models import Manifest
 from LiverSegLib.sentences import Sentence
 
@@ -127,6 +128,45 @@ def without_doubtful(
         report,
         left_out_lesions(phase.phase, sizes, minimum),
     )
+
+
+def without_unlikely(
+    labels: sitk.Image,
+    report: CleanupReport,
+    scan: sitk.Image,
+    probability: np.ndarray,
+    manifest: Optional[Manifest],
+    check: Callable[[], None],
+) -> Tuple[sitk.Image, CleanupReport, Tuple[str, ...]]:
+    """Leave out the lesions that are none on a second look, if the model's manifest has one.
+
+    Args:
+        labels: the mask.
+        report: of its cleaning.
+        scan: in HU.
+        probability: uint8 (z, y, x), of each voxel's label.
+        manifest: of the model that drew the tumours.
+        check: called between lesions; may raise to cancel.
+
+    Returns:
+        The mask, the report that says so, and sentences on what was left out.
+    """
+    look = manifest.second_look if manifest else None
+    if look is None:
+        return labels, report, ()
+    unlikely = [
+        (candidate.box, candidate.mask)
+        for candidate in candidates(labels, scan, probability, check)
+        if likelihood(candidate.features, look.weights, look.bias) < look.least
+    ]
+    if not unlikely:
+        return labels, report, ()
+    grid = Grid.of(labels)
+    mask, report = leave_out_tumours(
+        sitk.GetArrayViewFromImage(labels), unlikely, grid.voxel_ml, report, UNLIKELY
+    )
+    step = report.steps[-1]
+    return grid.image(mask), report, unlikely_lesions(len(unlikely), step.volume_ml)
 
 
 def _require_liver(labels: np.ndarray, voxel_ml: float) -> None:

@@ -206,6 +206,14 @@ SENTENCES: Dict[str, str] = {
         "together) were left out: without contrast medium most small ones that the model draws are vessels. "
         "To see them, set the smallest lesion yourself."
     ),
+    "lesion.one-unlikely": _(
+        "1 supposed lesion ({ml:.1f} ml) was left out: by its size, contrast and shape it is more likely a "
+        "vessel or noise. To see it, set the smallest lesion yourself."
+    ),
+    "lesion.several-unlikely": _(
+        "{count} supposed lesions ({ml:.1f} ml together) were left out: by their size, contrast and shape "
+        "they are more likely vessels or noise. To see them, set the smallest lesion yourself."
+    ),
     # the contrast phase; {measured} lists attenuations
     "phase.liver": _("Liver {hu:.0f} HU"),
     "phase.spleen": _("spleen {hu:.0f} HU"),

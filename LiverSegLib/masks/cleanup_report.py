@@ -10,7 +10,8 @@ class CleanupStep:
 
     Attributes:
         rule: "liver-pieces", "tumour-outside", "spleen-pieces", "spleen-implausible", "liver-holes",
-            "spleen-holes", "small-tumours", "narrow-tumours", "doubtful-tumours" or "tumour-beyond".
+            "spleen-holes", "small-tumours", "narrow-tumours", "doubtful-tumours",
+            "unlikely-tumours" or "tumour-beyond".
         text: what happened, as a sentence.
         voxels: number of voxels changed.
         volume_ml: their volume.

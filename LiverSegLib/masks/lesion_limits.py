@@ -18,8 +18,17 @@ ROUNDING_ML = 1e-9
 """A volume of a limit's size, computed with rounding, is not below it."""
 
 
+TOO_NARROW = ("narrow-tumours", "Tumors too narrow to be told were relabeled as liver.")
+UNLIKELY = ("unlikely-tumours", "Tumors that are none on a second look were relabeled as liver.")
+"""Why pieces of tumour are left out: the rule of the report's step, and its sentence."""
+
+
 def leave_out_tumours(
-    labels: np.ndarray, pieces: Sequence[Tuple[Box, np.ndarray]], voxel_ml: float, report: CleanupReport
+    labels: np.ndarray,
+    pieces: Sequence[Tuple[Box, np.ndarray]],
+    voxel_ml: float,
+    report: CleanupReport,
+    reason: Tuple[str, str] = TOO_NARROW,
 ) -> Tuple[np.ndarray, CleanupReport]:
     """Turn given pieces of tumour into liver.
 
@@ -28,10 +37,11 @@ def leave_out_tumours(
         pieces: box and bool mask in it of each piece.
         voxel_ml: volume of a voxel.
         report: as :func:`clean` returned it.
+        reason: why, one of the constants above.
 
     Returns:
-        The mask (the one given without pieces) and the report with what was left out as its step
-        "narrow-tumours".
+        The mask (the one given without pieces) and the report with what was left out as its step of the
+        reason's rule.
     """
     if not pieces:
         return labels, report
@@ -39,9 +49,7 @@ def leave_out_tumours(
     for box, mask in pieces:
         result[box][mask] = LIVER
     voxels = sum(int(np.count_nonzero(mask)) for _, mask in pieces)
-    step = CleanupStep(
-        "narrow-tumours", "Tumors too narrow to be told were relabeled as liver.", voxels, voxels * voxel_ml
-    )
+    step = CleanupStep(*reason, voxels, voxels * voxel_ml)
     return result, replace(report, steps=(*report.steps, step))
 
 

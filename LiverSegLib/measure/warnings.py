@@ -134,6 +134,18 @@ def left_out_lesions(phase: str, sizes_ml: Sequence[float], minimum_ml: float) -
     return (Sentence(key, count=count, least=minimum_ml, ml=total),)
 
 
+def unlikely_lesions(count: int, volume_ml: float) -> Tuple[str, ...]:
+    """Return a sentence if lesions were left out since a second look takes them for none.
+
+    Args:
+        count: how many.
+        volume_ml: of all together, in ml.
+    """
+    if count == 1:
+        return (Sentence("lesion.one-unlikely", ml=volume_ml),)
+    return (Sentence("lesion.several-unlikely", count=count, ml=volume_ml),) if count else ()
+
+
 def ratio_phase(phase: Optional[str]) -> Tuple[str, ...]:
     """Return a sentence if the liver-to-spleen ratio means little in this contrast phase."""
     if phase == "unenhanced":

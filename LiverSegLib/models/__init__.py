@@ -16,6 +16,7 @@ from LiverSegLib.models.manifest import (
     read_manifest,
 )
 from LiverSegLib.models.safetensors import load_state_dict, open_tensors
+from LiverSegLib.models.second_look import SecondLook
 from LiverSegLib.models.stage import (
     FirstResampling,
     Fold,
@@ -51,6 +52,7 @@ __all__ = [
     "Output",
     "Preparation",
     "Region",
+    "SecondLook",
     "Source",
     "Stage",
     "TrainingData",

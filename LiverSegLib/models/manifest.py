@@ -43,6 +43,7 @@ from LiverSegLib.models.rules import (
     VERSION,
     VERSION_PATTERN,
 )
+from LiverSegLib.models.second_look import SecondLook
 from LiverSegLib.models.stage import Stage, stage_files
 from LiverSegLib.sentences import Sentence
 
@@ -99,7 +100,8 @@ class Manifest(JsonObject):
 
     ``min_liverseg`` is the oldest LiverSeg that can run the model. ``minimum_lesion_ml`` holds, for contrast
     phases in which small lesions that the model draws are mostly wrong, the volume below which they are left
-    out unless the user says otherwise. ``modality`` is the kind of images that it is for.
+    out unless the user says otherwise; ``second_look`` tells wrong ones by more than their size. ``modality``
+    is the kind of images that it is for.
     """
 
     name: str = ruled(TEXT, NAME)
@@ -116,6 +118,7 @@ class Manifest(JsonObject):
     minimum_lesion_ml: Mapping[str, float] = ruled(
         LESIONS, read=lambda sizes: {phase: float(ml) for phase, ml in sizes.items()}, default_factory=dict
     )
+    second_look: Optional[SecondLook] = ruled(of=SecondLook, default=None)
     pipeline: str = ruled(one_of(*PIPELINES), default=LIVERSEG)
     modality: str = ruled(one_of(*MODALITIES), default="CT")
     source: Optional[Source] = ruled(of=Source, default=None)

@@ -15,6 +15,12 @@ from LiverSegLib.training.lesions import Spacing, paint_lesions, relative_steps,
 from LiverSegLib.training.pack import LEVELS, WINDOW
 
 HU_PER_LEVEL = (WINDOW[1] - WINDOW[0]) / LEVELS
+FEWEST_LIVER_VOXELS = 200
+"""With less liver in a patch its vessels are not told from its border."""
+FAINTEST_VESSEL_HU = 6.0
+"""What differs less from the liver is noise."""
+VESSELS_DARKER_HU = (6.0, 25.0)
+"""How much darker than the liver the middle of a vessel gets."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Augmentation:
     mirror_x: float = 0.35
     thick_slices: float = 0.45
     unenhanced: float = 0.3
+    dark_vessels: float = 0.0
+    """Share of the simulated unenhanced patches in which the liver's vessels get darker than the liver, as
+    they are without contrast medium. The curve alone leaves them brighter.
+    """
     arterial: float = 0.15
     fatty: float = 0.2
     organ_shift: float = 0.5
@@ -101,6 +111,25 @@ def tone_points(
         return None
     knee, slope = rng.uniform(45, 65), rng.uniform(0.1, 0.55)
     return [-160, knee, knee + 130, 240], [-160, knee, knee + 130 * slope, 240]
+
+
+def darken_vessels(hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generator) -> None:
+    """Make what is brighter than the rest of the liver darker than it, in place, as blood is without
+    contrast medium (about 40 HU in a liver of 55 to 65).
+
+    Args:
+        hu: float32 (z, y, x) in HU.
+        label: uint8 (z, y, x).
+        rng: the source of all chance.
+    """
+    liver = label == LIVER
+    if int(liver.sum()) < FEWEST_LIVER_VOXELS:
+        return
+    smooth = functional.avg_pool3d(hu[None, None], 3, 1, 1)[0, 0]  # noise alone must not look like vessels
+    excess = smooth - smooth[liver].median()
+    largest = max(float(torch.quantile(excess[liver][::7], 0.99)), FAINTEST_VESSEL_HU)
+    share = (excess / largest).sub_(0.25).div_(0.75).clamp_(0, 1) * liver
+    hu -= share * (excess + rng.uniform(*VESSELS_DARKER_HU))
 
 
 def _cut_field_of_view(

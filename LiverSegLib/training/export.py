@@ -4,8 +4,8 @@
         [--accuracy ACCURACY.json]
 
 RUNS holds one run a stage (``locate`` and ``segment``), trained by the recipes bundled-locate and
-bundled-segment; the averaged weights are written as float16. With the pack it was trained from, the
-segmenter is calibrated first.
+bundled-segment, or the latter's last part, bundled-segment-lesions; the averaged weights are written as
+float16. With the pack it was trained from, the segmenter is calibrated first.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def bundled_stage(name: str, recipe: Recipe) -> Dict[str, Any]:
     Raises:
         InputError: the recipe is another one.
     """
-    if recipe.name != f"bundled-{name}" or recipe.pack is None:
+    if recipe.name not in (f"bundled-{name}", f"bundled-{name}-lesions") or recipe.pack is None:
         raise InputError(f"The stage {name} needs a run of the recipe bundled-{name}, not of {recipe.name}.")
     training = {"steps": recipe.training.steps, "learning_rate": recipe.training.learning_rate}
     axes = [SIDE_TO_SIDE] if recipe.pack.mirror_x > 0 else []

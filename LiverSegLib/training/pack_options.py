@@ -18,6 +18,9 @@ class PackOptions(Options):
     version: str = Field(pattern="^(fine|coarse)$")
     spacing: float = Field(gt=0)
     """Isotropic spacing of the patches in mm."""
+    tumour_free: Tuple[str, ...] = ()
+    """Cases in whose liver no tumor can be seen, though the data set does not say so: what is called tumor
+    there is wrong."""
     centres: Tuple[float, float, float, float, float] = Augmentation.centres
     elsewhere: float = Augmentation.elsewhere
     skull: float = Augmentation.skull
@@ -27,6 +30,7 @@ class PackOptions(Options):
     mirror_x: float = Augmentation.mirror_x
     thick_slices: float = Augmentation.thick_slices
     unenhanced: float = Augmentation.unenhanced
+    dark_vessels: float = Augmentation.dark_vessels
     arterial: float = Augmentation.arterial
     fatty: float = Augmentation.fatty
     organ_shift: float = Augmentation.organ_shift
@@ -40,7 +44,7 @@ class PackOptions(Options):
     @property
     def augmentation(self) -> Augmentation:
         """The same as training's functions take it."""
-        return Augmentation(**self.model_dump(exclude={"version", "spacing"}))
+        return Augmentation(**self.model_dump(exclude={"version", "spacing", "tumour_free"}))
 
     @property
     def intensity(self) -> Intensity:

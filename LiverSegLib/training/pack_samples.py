@@ -23,7 +23,7 @@ class PackSamples(Dataset):
         length: how many items there are.
 
     Raises:
-        InputError: the structures are others.
+        InputError: the structures are others, or a case that is said to be free of tumours is missing.
     """
 
     def __init__(self, cases: Sequence[PackedCase], recipe: Recipe, length: int) -> None:
@@ -32,6 +32,11 @@ class PackSamples(Dataset):
                 f"A pack has the structures {', '.join(STRUCTURES)}, the last of which may be left out."
             )
         merge = len(recipe.structures) < TUMOUR
+        free = set(recipe.pack.tumour_free)
+        unknown = sorted(free - {case.id for case in cases})
+        if unknown:
+            raise InputError(f"The pack has no case {unknown[0]}, which the recipe says is free of tumors.")
+        cases = [_annotated_free(case) if case.id in free else case for case in cases]
         self._cases = [_without_tumours(case) if merge else case for case in cases]
         seed = recipe.seed
         self._positions = [label_positions(case, np.random.default_rng(seed)) for case in self._cases]
@@ -64,6 +69,11 @@ class PackSamples(Dataset):
 def _without_tumours(case: PackedCase) -> PackedCase:
     """The case with its tumours labelled liver, for networks that do not tell them apart."""
     return replace(case, label=np.where(case.label == TUMOUR, np.uint8(LIVER), case.label))
+
+
+def _annotated_free(case: PackedCase) -> PackedCase:
+    """The case with tumours among what is annotated: there are none."""
+    return replace(case, annotated=tuple(sorted({*case.annotated, TUMOUR})))
 
 
 def case_weights(cases: Sequence[PackedCase]) -> np.ndarray:

@@ -11,7 +11,13 @@ import torch
 from torch.nn import functional
 
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.training.augment import HU_PER_LEVEL, Augmentation, tone_curve, vary_attenuation
+from LiverSegLib.training.augment import (
+    HU_PER_LEVEL,
+    Augmentation,
+    darken_vessels,
+    tone_curve,
+    vary_attenuation,
+)
 from LiverSegLib.training.pack import WINDOW, PackedCase
 
 ELSEWHERE_TRIES = 30
@@ -65,6 +71,8 @@ def sample_patch(
         drawn = _warp(case, centre, np.eye(3) if plain else _random_matrix(how, rng), patch, spacing, curve)
     levels, label = drawn
     hu = levels * HU_PER_LEVEL + WINDOW[0]
+    if curve is not None and how.dark_vessels and rng.random() < how.dark_vessels and LIVER in case.annotated:
+        darken_vessels(hu, label, rng)
     if not plain:
         hu, label = vary_attenuation(hu, label, spacing, how, rng, lesions=LIVER in case.annotated)
     low, high = WINDOW

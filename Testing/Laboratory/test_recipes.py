@@ -80,6 +80,7 @@ def small(name, data, *more) -> Recipe:
         changes.append("training.average=0.9")
     if recipe.pack is not None:
         changes += [f"data.folder={data / 'pack.npz'}", "pack.spacing=6.0", "patches.size=[16, 32, 32]"]
+        changes.append("pack.tumour_free=[]")  # the made-up scans have other names
     else:
         size = "[32, 32]" if recipe.dimensions == 2 else "[16, 16, 16]"
         changes += [f"data.folder={data}", "data.layout=project", f"patches.size={size}"]
@@ -154,5 +155,6 @@ def begin_with(name, data, folder) -> List[str]:
     start = read_recipe(name).training.start
     if start is None:
         return []
-    train(small(start.weights.rpartition("/")[2], data, "training.steps=2"), folder)
+    first = {"default": "bundled-segment"}.get(start.weights, start.weights.rpartition("/")[2])
+    train(small(first, data, "training.steps=2"), folder)
     return [f"training.start={folder}"]

@@ -8,12 +8,13 @@ import phantom
 import pytest
 import SimpleITK as sitk
 import torch
+from torch.nn import functional
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.networks import build_network
 from LiverSegLib.training import calibrate
-from LiverSegLib.training.augment import Augmentation
+from LiverSegLib.training.augment import Augmentation, darken_vessels
 from LiverSegLib.training.fit import run_weights, train
 from LiverSegLib.training.losses.partial import class_groups, dice_loss, partial_loss
 from LiverSegLib.training.pack import LEVELS, read_pack, to_levels, write_pack
@@ -295,3 +296,45 @@ def test_a_patch_may_lie_beyond_the_scan(pack, monkeypatch):
         )
         assert image.shape == (1, 1, 16, 16, 16) and torch.isfinite(image).all()
         assert label.shape == (16, 16, 16)
+
+
+def test_vessels_of_a_simulated_unenhanced_liver_get_darker_than_it():
+    rng = np.random.default_rng(0)
+    label = torch.zeros((16, 32, 32), dtype=torch.uint8)
+    label[:, 4:28, 4:28] = LIVER
+    label[6:10, 6:10, 6:10] = TUMOUR
+    hu = torch.from_numpy(60 + rng.normal(0, 4, label.shape)).float()
+    vessel = torch.zeros_like(label, dtype=torch.bool)
+    vessel[:, 14:18, 14:18] = True
+    hu[vessel] += 20
+    hu[label == TUMOUR] = 90.0
+    before = hu.clone()
+    darken_vessels(hu, label, rng)
+    inner = torch.zeros_like(vessel)
+    inner[:, 15:17, 15:17] = True
+    assert float(hu[inner].mean()) < 60 - 5
+    liver = (label == LIVER) & (functional.max_pool3d(vessel[None, None].float(), 3, 1, 1)[0, 0] == 0)
+    assert abs(float((hu - before)[liver].mean())) < 1
+    assert torch.equal(hu[label != LIVER], before[label != LIVER]), "only the liver's own vessels change"
+
+
+def test_a_patch_with_hardly_any_liver_keeps_its_vessels():
+    label = torch.zeros((8, 8, 8), dtype=torch.uint8)
+    label[0, :4, :4] = LIVER
+    hu = torch.full((8, 8, 8), 60.0)
+    hu[0, 0, 0] = 200.0
+    before = hu.clone()
+    darken_vessels(hu, label, np.random.default_rng(0))
+    assert torch.equal(hu, before)
+
+
+def test_what_is_said_to_be_free_of_tumors_teaches_that_there_are_none(pack):
+    cases = read_pack(pack, "fine")
+    recipe = small_recipe(pack, "pack.tumour_free=[b]")
+    samples = PackSamples(cases, recipe, 40)
+    known = {item["id"]: bool(item["annotated"][2]) for item in map(samples.__getitem__, range(40))}
+    assert known == {"a": True, "b": True}
+    plain = PackSamples(cases, small_recipe(pack), 40)
+    assert not any(bool(plain[i]["annotated"][2]) for i in range(40) if plain[i]["id"] == "b")
+    with pytest.raises(InputError, match="no case c, which the recipe says is free of tumors"):
+        PackSamples(cases, small_recipe(pack, "pack.tumour_free=[c]"), 1)
