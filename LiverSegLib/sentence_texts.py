@@ -11,6 +11,7 @@ Slicer ``LiverSegSlicer.sentences`` shows its translation.
 from typing import Dict
 
 from .adding_texts import ADDING
+from .dicom_out_texts import DICOM_OUT
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
 from .steatosis_texts import STEATOSIS
@@ -255,5 +256,6 @@ SENTENCES: Dict[str, str] = {
     **ERRORS,
     **EXPLAINING,
     **ADDING,
+    **DICOM_OUT,
 }
 """Identifier -> English template."""
