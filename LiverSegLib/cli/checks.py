@@ -98,6 +98,7 @@ def examine() -> List[Check]:
         *check_models(),
         check_package("pydicom", "pydicom", needed=False, use="DICOM folders cannot be read"),
         check_package("PIL", "pillow", needed=False, use="there will be no report"),
+        check_package("highdicom", "highdicom", needed=False, use="results cannot be written as DICOM"),
         check_drawing(),
         check_disk("temporary", "Temporary folder", Path(tempfile.gettempdir())),
         check_disk("here", "This folder", Path.cwd()),

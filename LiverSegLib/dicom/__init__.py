@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
     from .writing import (
-        SEGMENTATION_DCM,
         MEASUREMENTS_DCM,
+        SEGMENTATION_DCM,
         can_write,
         require_dicom_source,
         require_highdicom,

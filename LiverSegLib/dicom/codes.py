@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from highdicom.sr.coding import CodedConcept
 
 OWN_SCHEME = "99LIVERSEG"
-"""Designator of our own concepts, where the standards have none; DICOM wants private ones to begin with 99."""
+"""Designator of our own concepts, where the standards have none. DICOM wants the
+designators of private schemes to begin with 99, and codes of at most 16 characters."""
 
 VOLUME = Code("SCT", "118565006", "Volume")
 LONG_AXIS = Code("SCT", "103339001", "Long axis")
@@ -18,14 +19,15 @@ SHORT_AXIS = Code("SCT", "103340004", "Short axis")
 ATTENUATION = Code("DCM", "112031", "Attenuation Coefficient")
 MEAN = Code("SCT", "373098007", "Mean")
 STANDARD_DEVIATION = Code("SCT", "386136009", "Standard Deviation")
+SOURCE = Code("SCT", "260753009", "Source")
 COMMENT = Code("DCM", "121106", "Comment")
 ARTIFICIAL_INTELLIGENCE = Code("DCM", "123110", "Artificial Intelligence")
 STEATOSIS = Code("SCT", "197321007", "Steatosis of liver")
 
 PARENCHYMA_ATTENUATION = Code(OWN_SCHEME, "PARENCHYMA-HU", "Attenuation of liver without tumors")
 TUMOUR_BURDEN = Code(OWN_SCHEME, "TUMOR-BURDEN", "Tumor volume of liver volume with tumors")
-LIVER_SPLEEN_RATIO = Code(OWN_SCHEME, "LIVER-SPLEEN-RATIO", "Liver to spleen attenuation ratio")
-LIVER_MINUS_SPLEEN = Code(OWN_SCHEME, "LIVER-MINUS-SPLEEN", "Liver minus spleen attenuation")
+LIVER_SPLEEN_RATIO = Code(OWN_SCHEME, "LS-RATIO", "Liver to spleen attenuation ratio")
+LIVER_MINUS_SPLEEN = Code(OWN_SCHEME, "LS-DIFFERENCE", "Liver minus spleen attenuation")
 REVIEW = Code(OWN_SCHEME, "REVIEW", "State of review")
 REVIEW_STATES: Dict[str, Code] = {
     AUTOMATIC: Code(OWN_SCHEME, "AUTOMATIC", "Automatic, not reviewed"),

@@ -1,4 +1,4 @@
-"""The measurement groups of the fatty-liver assessment: each ROI as a box (TID 1411), ratio and grade (1501)."""
+"""The measurement groups of the fatty-liver assessment: each ROI as a box (TID 1411); ratio, grade (1501)."""
 
 from typing import TYPE_CHECKING, Any, List
 
@@ -57,7 +57,6 @@ def _in_words(accepted: "Acceptance") -> str:
 
 def _roi(measured: "MeasuredRoi", references: References) -> Any:
     from highdicom.sr import (
-        FindingSite,
         GraphicTypeValues3D,
         SourceSeriesForSegmentation,
         VolumeSurface,

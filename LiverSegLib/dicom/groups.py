@@ -1,4 +1,4 @@
-"""The measurement groups of the SR: liver, spleen, each lesion (TID 1411), diameters and the whole (TID 1501).
+"""The measurement groups of the SR: liver, spleen, each lesion (TID 1411); diameters, the whole (TID 1501).
 
 A group of a region refers to its segment in the Segmentation object and has that one's tracking UID. The
 diameters of a lesion are a second group with the same tracking UID: TID 1411 measures the region of a segment
@@ -159,12 +159,11 @@ def _diameters(segment: Segment, result: "Result", lesion: Lesion, references: R
         (codes.LONG_AXIS, lesion.longest_diameter_mm, lesion.longest_ends),
         (codes.SHORT_AXIS, lesion.perpendicular_mm, lesion.perpendicular_ends),
     )
-    rows = [
-        number(
-            name, length, codes.MILLIMETER, referenced_coordinates=[_line(ends, references.frame_of_reference)]
-        )
-        for name, length, ends in axes
-    ]
+    rows = []
+    for name, length, ends in axes:
+        row = number(name, length, codes.MILLIMETER)
+        row[0].ContentSequence = [_line(ends, references.frame_of_reference)]
+        rows.append(row)
     return MeasurementsAndQualitativeEvaluations(measurements=rows, **_what(segment, result))
 
 
@@ -201,9 +200,16 @@ def _lesion(lesion: Lesion) -> List[Any]:
 
 
 def _line(ends: Line, frame_of_reference: str) -> Any:
-    from highdicom.sr import CoordinatesForMeasurement3D, GraphicTypeValues3D
+    """The line that a length was measured along (TID 320); highdicom before 0.23 has no class for it."""
+    from highdicom.sr import GraphicTypeValues3D, RelationshipTypeValues, Scoord3DContentItem
 
-    return CoordinatesForMeasurement3D(GraphicTypeValues3D.POLYLINE, np.array(ends), frame_of_reference)
+    return Scoord3DContentItem(
+        name=concept(codes.SOURCE),
+        graphic_type=GraphicTypeValues3D.POLYLINE,
+        graphic_data=np.array(ends),
+        frame_of_reference_uid=frame_of_reference,
+        relationship_type=RelationshipTypeValues.INFERRED_FROM,
+    )
 
 
 def _label(segment: Segment) -> LabelInfo:

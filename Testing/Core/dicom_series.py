@@ -1,4 +1,4 @@
-"""DICOM series made here, with results on them: oblique, flipped, tilted, in any order, of one file or many."""
+"""DICOM series made here, with results on them: oblique, flipped, tilted, in any order, of one file."""
 
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
@@ -19,6 +19,8 @@ from LiverSegLib.review import Review
 
 CT, ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
 ROWS, COLUMNS, SLICES = 40, 52, 14
+ORIGIN = np.array([-60.0, -40.0, 30.0])
+"""LPS mm of the first voxel of slice 0."""
 SPACING = (2.5, 3.0)
 """Distance between rows and between columns, mm."""
 
@@ -98,7 +100,7 @@ def write_series(folder: Path, layout: str = "axial", **tags: Any) -> np.ndarray
     for index in range(SLICES):
         data = header(CT, series_uid, study_uid, **tags)
         data.InstanceNumber = (index * 5) % SLICES + 1
-        data.ImagePositionPatient = [round(float(v), 5) for v in np.array([-60.0, -40.0, 30.0]) + index * step]
+        data.ImagePositionPatient = [round(float(v), 5) for v in ORIGIN + index * step]
         data.ImageOrientationPatient = [round(float(v), 7) for v in (*columns, *rows)]
         data.PixelSpacing, data.SliceThickness = list(SPACING), 5.0
         data.RescaleIntercept, data.RescaleSlope = -1024, 1
@@ -145,7 +147,11 @@ def _frame(index: int, phase: int) -> Dataset:
 
 
 def result_of(
-    folder: Path, labels: np.ndarray, *, review: Optional[Review] = None, frames: Optional[Sequence[int]] = None
+    folder: Path,
+    labels: np.ndarray,
+    *,
+    review: Optional[Review] = None,
+    frames: Optional[Sequence[int]] = None,
 ) -> Result:
     """The result of reading a series and drawing these labels, (slices, rows, columns) in the order of the
     layout, into it: placed by the patient's coordinates of each slice."""
@@ -172,4 +178,4 @@ def labels_in(image: sitk.Image, labels: np.ndarray, files: Sequence[str]) -> np
     if "PerFrameFunctionalGroupsSequence" in first:
         return labels
     origin = np.array(image.GetOrigin())
-    return labels if np.linalg.norm(origin - [-60.0, -40.0, 30.0]) < 1e-3 else labels[::-1]
+    return labels if np.linalg.norm(origin - ORIGIN) < 1e-3 else labels[::-1]

@@ -29,6 +29,7 @@ def test_examine_looks_at_everything_once(monkeypatch, probe_once):
         "engine:onnxruntime",
         "pydicom",
         "pillow",
+        "highdicom",
         "drawing",
         "temporary",
     }
