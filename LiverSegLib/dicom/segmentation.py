@@ -107,7 +107,7 @@ def build_segmentation(result: "Result", source: SourceSeries, segments: Tuple[S
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # names without a comma, values of the source that are odd
             made = Segmentation(
-                source_images=source.images if source.frames else [source.images[plane] for plane in planes],
+                source_images=source.images_of(planes),
                 pixel_array=pixels,
                 segmentation_type="BINARY",
                 segment_descriptions=[_description(item, result) for item in segments],
@@ -122,6 +122,8 @@ def build_segmentation(result: "Result", source: SourceSeries, segments: Tuple[S
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(Sentence("dicom-out.refused"), repr(error)) from error
     _refer_to_all(made, source)
+    if source.frames:
+        _name_frames(made, [source.frames[plane] for plane in planes])
     made.SpecificCharacterSet = "ISO_IR 192"
     made.PositionReferenceIndicator = made.get("PositionReferenceIndicator") or ""
     return made
@@ -151,7 +153,7 @@ def _pixels(
     result: "Result", grid: Grid, source: SourceSeries, segments: Tuple[Segment, ...]
 ) -> Tuple[np.ndarray, List[int]]:
     """The segments' masks as highdicom takes them, uint8 (planes, rows, columns, segments), and the slices of
-    the series that they are of: those with a voxel, or all frames of a multi-frame file.
+    the series that they are of: those with a voxel.
 
     In memory a segment's planes follow one another: the system gives pages to those with voxels only.
     """
@@ -161,8 +163,7 @@ def _pixels(
         if item.box is not None and item.mask is not None:
             numbers[item.box][item.mask] = item.number
     numbers = in_source_order(numbers, grid, source)
-    filled = np.flatnonzero(labels.reshape(len(labels), -1).any(axis=1))
-    planes = list(range(len(labels))) if source.frames else filled.tolist()
+    planes = np.flatnonzero(labels.reshape(len(labels), -1).any(axis=1)).tolist()
     stack = np.zeros((len(segments), len(planes), *source.shape), np.uint8)
     labels, numbers = labels[planes], numbers[planes]
     for item in segments:
@@ -213,6 +214,18 @@ def _content(segments: Tuple[Segment, ...], review: Review) -> str:
     counted = f", {lesions} lesion{'s' * (lesions != 1)}" if lesions else ""
     words = {AUTOMATIC: "automatic, not reviewed", ACCEPTED: "accepted"}
     return f"{organs}{counted}; {words.get(review.state, 'edited, not accepted')}".capitalize()[:64]
+
+
+def _name_frames(made: Any, frames: List[int]) -> None:
+    """Name the frames of the source by their numbers in the whole file, not among those handed over."""
+    references = {
+        id(image): image  # segments may share the item of a frame
+        for group in made.PerFrameFunctionalGroupsSequence
+        for derivation in group.DerivationImageSequence
+        for image in derivation.SourceImageSequence
+    }
+    for image in references.values():
+        image.ReferencedFrameNumber = frames[int(image.ReferencedFrameNumber) - 1] + 1
 
 
 def _refer_to_all(made: Any, source: SourceSeries) -> None:

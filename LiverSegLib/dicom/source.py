@@ -1,5 +1,6 @@
 """The DICOM series that was segmented: its headers, and how a mask lies on its slices."""
 
+import copy
 import os
 import warnings
 from dataclasses import dataclass
@@ -58,10 +59,15 @@ class SourceSeries:
         """The header that speaks for patient, study and series."""
         return self.images[0]
 
-    @property
-    def number_of_planes(self) -> int:
-        """Slices, or all frames of the multi-frame file, those not segmented too."""
-        return int(self.first.NumberOfFrames) if self.frames else len(self.images)
+    def images_of(self, slices: Sequence[int]) -> Tuple[Any, ...]:
+        """The headers of some slices: one of each, or one of a multi-frame file that has no other frames."""
+        if not self.frames:
+            return tuple(self.images[index] for index in slices)
+        part = copy.copy(self.first)
+        groups = self.first.PerFrameFunctionalGroupsSequence
+        part.PerFrameFunctionalGroupsSequence = [groups[self.frames[index]] for index in slices]
+        part.NumberOfFrames = len(slices)
+        return (part,)
 
 
 def read_source(source: Optional[DicomFiles]) -> SourceSeries:
@@ -95,8 +101,7 @@ def in_source_order(array: np.ndarray, grid: Grid, source: SourceSeries) -> np.n
         source: the series.
 
     Returns:
-        A copy, (slices, rows, columns): of a multi-frame file as many as it has frames, 0 in those that were
-        not segmented.
+        A copy, (slices, rows, columns).
 
     Raises:
         ImageGeometryError: the mask does not lie on the slices.
@@ -105,11 +110,7 @@ def in_source_order(array: np.ndarray, grid: Grid, source: SourceSeries) -> np.n
     column, row, across = axes
     turned = array.transpose(2 - across, 2 - row, 2 - column)
     turned = turned[:, :: -1 if backwards[1] else 1, :: -1 if backwards[0] else 1]
-    if not source.frames:
-        return np.ascontiguousarray(turned[layers])
-    whole = np.zeros((source.number_of_planes, *source.shape), array.dtype)
-    whole[list(source.frames)] = turned[layers]
-    return whole
+    return np.ascontiguousarray(turned[layers])
 
 
 def _fit(grid: Grid, source: SourceSeries) -> Tuple[Tuple[int, int, int], Tuple[bool, bool], np.ndarray]:
