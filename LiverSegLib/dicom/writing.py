@@ -3,7 +3,7 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 
 from ..errors import InputError, LiverSegError
 from ..sentences import Sentence
@@ -113,13 +113,16 @@ def write_dicom(
     *,
     steatosis: "Optional[Assessment]" = None,
     check: Callable[[], None] = lambda: None,
-) -> None:
+) -> Tuple[str, str]:
     """Write both objects into a folder, as SEGMENTATION_DCM and MEASUREMENTS_DCM.
 
     Args:
         result, steatosis: as for :func:`write_report`.
         folder: where they go; it is there.
         check: called between the steps; may raise to cancel.
+
+    Returns:
+        Series Instance UIDs of the Segmentation and of the report.
 
     Raises:
         InputError, ImageGeometryError, LiverSegError, OSError: as :func:`write_segmentation`.
@@ -139,6 +142,7 @@ def write_dicom(
     check()
     save(segmentation, Path(folder) / SEGMENTATION_DCM)
     save(report, Path(folder) / MEASUREMENTS_DCM)
+    return str(segmentation.SeriesInstanceUID), str(report.SeriesInstanceUID)
 
 
 def save(data: Any, path: PathLike) -> None:
