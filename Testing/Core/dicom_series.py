@@ -109,6 +109,25 @@ def write_series(folder: Path, layout: str = "axial", **tags: Any) -> np.ndarray
     return labels
 
 
+def write_image(folder: Path, image: sitk.Image) -> Dict[str, str]:
+    """Write a series of the slices of an image; returns SOP instance UID -> path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    series_uid, study_uid, files = generate_uid(), generate_uid(), {}
+    array, (columns, rows, slices) = sitk.GetArrayFromImage(image), image.GetSize()
+    direction = np.reshape(image.GetDirection(), (3, 3))
+    for index in range(slices):
+        data = header(CT, series_uid, study_uid, Rows=rows, Columns=columns, InstanceNumber=index + 1)
+        data.ImagePositionPatient = list(image.TransformIndexToPhysicalPoint((0, 0, index)))
+        data.ImageOrientationPatient = [float(v) for v in (*direction[:, 0], *direction[:, 1])]
+        data.PixelSpacing = [image.GetSpacing()[1], image.GetSpacing()[0]]
+        data.SliceThickness = image.GetSpacing()[2]
+        data.RescaleIntercept, data.RescaleSlope = -1024, 1
+        data.PixelData = stored(array[index])
+        save(data, folder / f"{index:03d}.dcm")
+        files[str(data.SOPInstanceUID)] = str(folder / f"{index:03d}.dcm")
+    return files
+
+
 def write_multi_frame(folder: Path, phases: int = 1) -> np.ndarray:
     """Write an enhanced CT of one file, frames in no useful order; returns labels as ``write_series``.
 
