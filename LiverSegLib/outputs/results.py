@@ -31,6 +31,10 @@ STRUCTURES_CSV = "structures.csv"
 EXPECTED_BYTES = 32_000_000
 """Room that a result may take: masks compress to about 1 MB, pictures and report to a few."""
 
+DICOM_BYTES = 64_000_000
+"""Room that the DICOM objects take besides: a bit for each voxel of a segment's slices, uncompressed; 25 MB
+for 400 slices with 20 lesions."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -170,7 +174,7 @@ def check_output_folder(
     if report and find_spec("PIL") is None:
         raise OutputError(Sentence("write.no-pillow"))
     with reserved(folder) as reservation:
-        check_room(reservation, EXPECTED_BYTES)
+        check_room(reservation, EXPECTED_BYTES + (DICOM_BYTES if dicom else 0))
         refuse_another_scan(reservation.folder, scan)
         names = list(options.file_names().values())
         with in_words(reservation.folder):

@@ -1,12 +1,14 @@
 """Results as DICOM objects: voxels, geometry, references, tracking, who accepted. Series are made here."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import dicom_series
 import numpy as np
+import phantom
 import pytest
 import SimpleITK as sitk
 from dicom_programs import errors_of_dciodvfy, said_by_dciodvfy, segments_by_dcmqi
@@ -14,7 +16,10 @@ from dicom_programs import errors_of_dciodvfy, said_by_dciodvfy, segments_by_dcm
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom", reason="pip install highdicom")
 
+import LiverSegLib  # noqa: E402
+from LiverSegLib import networks  # noqa: E402
 from LiverSegLib.api import assess_steatosis  # noqa: E402
+from LiverSegLib.cli import main  # noqa: E402
 from LiverSegLib.dicom import (  # noqa: E402
     MEASUREMENTS_DCM,
     SEGMENTATION_DCM,
@@ -629,6 +634,39 @@ class TestResultsFolder:
         with pytest.raises(InputError, match="did not come from DICOM"):
             write_results(result, tmp_path, dicom=True, report=False, rendering=False)
         assert [path.name for path in tmp_path.iterdir()] == []
+
+
+class TestCommand:
+    def test_the_command_writes_both_beside_the_other_files(self, case, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(LiverSegLib.api, "segment", lambda source, **_: case.result)
+        ct, out = str(case.folder / "ct"), str(tmp_path / "out")
+        assert main(["segment", ct, "-o", out, "--dicom", "--no-report", "--json"]) == 0
+        files = json.loads(capsys.readouterr().out)["files"]
+        assert Path(files["dicom_segmentation"]).name == SEGMENTATION_DCM
+        report = pydicom.dcmread(files["dicom_measurements"])
+        assert "Fatty liver" in groups_of(report)
+
+    def test_a_nifti_is_refused_before_the_work(self, tmp_path, monkeypatch, capsys, sample_scan):
+        monkeypatch.setattr(LiverSegLib.api, "segment", lambda *_, **__: pytest.fail("work began"))
+        assert main(["segment", str(sample_scan), "-o", str(tmp_path / "out"), "--dicom"]) == 3
+        assert "did not come from DICOM" in " ".join(capsys.readouterr().err.split())
+        assert not (tmp_path / "out").exists()
+
+    def test_a_missing_highdicom_is_told_before_the_work(self, case, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(LiverSegLib.api, "segment", lambda *_, **__: pytest.fail("work began"))
+        monkeypatch.setattr(writing, "find_spec", lambda name: None)
+        assert main(["segment", str(case.folder / "ct"), "-o", str(tmp_path / "out"), "--dicom"]) == 1
+        assert 'pip install "liverseg[dicom]"' in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_on_a_dicom_folder_knows_its_files(tmp_path, monkeypatch):
+    monkeypatch.setitem(networks.ARCHITECTURES, "ByAttenuation", phantom.ByAttenuation)
+    files = dicom_series.write_image(tmp_path / "ct", phantom.patient()[0])
+    model = phantom.write_phantom_model(tmp_path / "model")
+    result = LiverSegLib.segment(tmp_path / "ct", model=str(model), device="cpu")
+    assert result.source is not None and set(result.source.files) == set(files.values())
+    made = write_segmentation(result, tmp_path / "seg.dcm")
+    assert made.SegmentSequence[0].SegmentLabel == "Liver"
 
 
 def test_a_reader_s_name_is_a_person_name():

@@ -1,13 +1,21 @@
 """The button Export DICOM: when it can be pressed, what it starts, what it tells."""
 
 import pytest
-import slicer
 from dicom_doubles import Database
+
+pytest_plugins = ["panel_fixtures"]
+
+
+@pytest.fixture
+def result(hand, scan):
+    """The made-up scan, segmented."""
+    return hand.segment()
 
 
 @pytest.fixture
 def database(scan, tmp_path, monkeypatch):
     """A database that has the files of the chosen scan."""
+    import slicer
 
     (tmp_path / "a.dcm").write_bytes(b"")
     database = Database({"1.2.3": str(tmp_path / "a.dcm"), "1.2.4": str(tmp_path / "a.dcm")})
@@ -35,6 +43,7 @@ def test_a_scan_that_did_not_come_from_dicom_cannot_be_exported(hand, result):
 
 
 def test_without_the_dicom_module_nothing_can_be_stored(hand, scan, result, highdicom, monkeypatch):
+    import slicer
 
     scan.SetAttribute("DICOM.instanceUIDs", "1.2.3")
     monkeypatch.setattr(slicer, "dicomDatabase", None, raising=False)
@@ -78,6 +87,7 @@ def test_the_database_can_be_left_out_and_that_is_remembered(hand, database, res
 
 
 def test_installing_highdicom_is_asked_for(hand, database, result, highdicom, monkeypatch):
+    import slicer
 
     highdicom[0] = False
     hand.panel._draw()
