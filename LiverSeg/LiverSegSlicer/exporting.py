@@ -20,6 +20,19 @@ from .work.scan_files import folderFor
 
 
 @dataclass(frozen=True)
+class ExportOptions:
+    """How to export.
+
+    Attributes:
+        store: copy the files into Slicer's DICOM database.
+        install: install highdicom first if it is missing; somebody agreed to that.
+    """
+
+    store: bool = False
+    install: bool = False
+
+
+@dataclass(frozen=True)
 class ExportedDicom:
     """Two DICOM objects.
 
@@ -32,14 +45,13 @@ class ExportedDicom:
     isStored: bool
 
 
-def exportSteps(segmentationNode: Any, folder: Path, store: bool, install: bool, run: Run) -> Steps:
+def exportSteps(segmentationNode: Any, folder: Path, options: ExportOptions, run: Run) -> Steps:
     """Write a result as DICOM objects, measuring first what was edited; the result is ``ExportedDicom``.
 
     Args:
         segmentationNode: the result.
         folder: where the files go; made if missing.
-        store: copy them into Slicer's DICOM database.
-        install: install highdicom first if it is missing; somebody agreed to that.
+        options: whether to store, whether to install.
         run: the run.
 
     Raises:
@@ -48,7 +60,7 @@ def exportSteps(segmentationNode: Any, folder: Path, store: bool, install: bool,
     case = Case(segmentationNode)
     files = dicom_database.sourceFiles(case.volumeNode)
     if not isHighdicomThere():
-        if not install:
+        if not options.install:
             raise UsageError(_("Writing DICOM objects needs the Python package highdicom."))
         yield from installHighdicomSteps(run)
     edited = fingerprint.editedSinceMeasured(segmentationNode)
@@ -75,10 +87,10 @@ def exportSteps(segmentationNode: Any, folder: Path, store: bool, install: bool,
         writeSummary(Path(request.summary), told)
         reply = yield Ask(request, begin=0.5, words=exportWords)
     made = Path(reply.folder) / reply.segmentation, Path(reply.folder) / reply.measurements
-    if store:
+    if options.store:
         dicom_database.store(made)
         dicom_database.nameSeries(segmentationNode, reply.segmentation_series)
-    return ExportedDicom(made, store)
+    return ExportedDicom(made, options.store)
 
 
 def exportWords(stage: str, text: str) -> str:

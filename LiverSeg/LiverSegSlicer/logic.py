@@ -19,7 +19,7 @@ from . import acceptance
 from .correct.corrector import Corrector, sharedCorrector
 from .correct.steps import Asked, Corrected, caseOf
 from .explaining import Why, explainSteps
-from .exporting import ExportedDicom, exportSteps
+from .exporting import ExportedDicom, ExportOptions, exportSteps
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
@@ -219,10 +219,11 @@ class Logic:
         return self._wait(steps, progress)
 
     def exportDicom(self, segmentationNode: Any, folder: "os.PathLike[str]", **options: Any) -> ExportedDicom:
-        """Write a result of a DICOM scan as DICOM Segmentation and structured report into ``folder``, both or
-        none, and wait for it. ``store=True`` copies them into Slicer's DICOM database, ``install=True``
-        installs highdicom where it is missing. Raises LiverSegError with a sentence."""
-        return self._wait(_export(segmentationNode, folder, **options), None)
+        """Write a result of a DICOM scan as DICOM objects into ``folder``, both or none, and wait for it;
+        ``ExportOptions`` has the options. Raises LiverSegError with a sentence."""
+        return self._wait(
+            partial(exportSteps, segmentationNode, Path(folder), ExportOptions(**options)), None
+        )
 
     def exportDicomAsync(
         self,
@@ -233,7 +234,8 @@ class Logic:
         **options: Any,
     ) -> Run:
         """The same in the background; ``completed(ExportedDicom, error)`` is called once."""
-        return self._start(_export(segmentationNode, folder, **options), progress, completed)
+        steps = partial(exportSteps, segmentationNode, Path(folder), ExportOptions(**options))
+        return self._start(steps, progress, completed)
 
     def assessSteatosis(self, volumeNode: Any, segmentationNode: Any, **settings: Any) -> Any:
         """Judge liver fat by ROIs in liver and spleen, which become boxes in the scene.
@@ -350,9 +352,3 @@ class Logic:
 
     def _wait(self, steps: Callable[[Run], Steps], progress: Optional[Progress]) -> Any:
         return Run(self.worker, steps, progress=progress, blocking=True).start().wait()
-
-
-def _export(
-    segmentationNode: Any, folder: "os.PathLike[str]", store: bool = False, install: bool = False
-) -> Callable[[Run], Steps]:
-    return partial(exportSteps, segmentationNode, Path(folder), store, install)
