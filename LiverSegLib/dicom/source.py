@@ -30,6 +30,16 @@ MAY_BE_EMPTY = (
 )
 """What the standard wants in every object, empty if need be; anonymised headers lack some."""
 
+COPIED_CODES = (
+    "ProcedureCodeSequence",
+    "AdmittingDiagnosesCodeSequence",
+    "PatientSpeciesCodeSequence",
+    "PatientBreedCodeSequence",
+    "ReasonForVisitCodeSequence",
+)
+"""Codes of patient and study that every object repeats; left out where one lacks its scheme, as in some
+anonymised headers, since an object with such a code is not valid."""
+
 CORNER_TOLERANCE_VOXELS = 0.1
 """How far the corners of the slice that fits best may lie from those of the mask, in its smallest voxel edge:
 headers round positions and spacings."""
@@ -188,6 +198,9 @@ def _header(path: str) -> Any:
     for name in MAY_BE_EMPTY:
         if name not in data:
             setattr(data, name, "")
+    for name in COPIED_CODES:
+        if any(not code.get("CodingSchemeDesignator") for code in data.get(name) or ()):
+            delattr(data, name)
     return data
 
 

@@ -493,7 +493,10 @@ class TestValidity:
     def test_anonymised_headers_that_lack_what_may_be_empty(self, tmp_path):
         names = ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyTime",
                  "ReferringPhysicianName", "SpecificCharacterSet")  # fmt: skip
-        labels = dicom_series.write_series(tmp_path / "ct", **dict.fromkeys(names))
+        incomplete = pydicom.Dataset()
+        incomplete.CodeValue, incomplete.CodeMeaning = "6500572", "CT of the abdomen"  # of which scheme?
+        lacking = {**dict.fromkeys(names), "ProcedureCodeSequence": [incomplete]}
+        labels = dicom_series.write_series(tmp_path / "ct", **lacking)
         write_dicom(dicom_series.result_of(tmp_path / "ct", labels), tmp_path)
         assert errors_of_dciodvfy(tmp_path / SEGMENTATION_DCM) == []
         assert errors_of_dciodvfy(tmp_path / MEASUREMENTS_DCM) == []
