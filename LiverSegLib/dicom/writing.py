@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 
+import numpy as np
+
 from ..errors import InputError, LiverSegError
 from ..sentences import Sentence
 
@@ -31,6 +33,10 @@ def require_highdicom() -> None:
     """
     if not can_write():
         raise LiverSegError(Sentence("dicom-out.no-highdicom"))
+    if not hasattr(np, "float_"):
+        # highdicom 0.22, the last for pydicom 2, asks numpy for a name that numpy 2 took away; 3D Slicer 5.10
+        # has that pydicom with that numpy
+        setattr(np, "float_", np.float64)  # noqa: B010 (numpy's types do not know it)
 
 
 def require_dicom_source(path: PathLike) -> None:

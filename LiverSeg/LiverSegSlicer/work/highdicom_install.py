@@ -3,7 +3,7 @@
 Version, size and needs were read from the package index on 30 November 2026. 0.22.0 is the newest for Python
 3.9, which Slicer 5.8 has, and for pydicom 2.4, which 5.8 and 5.10 have; 0.27.0 is the one that Slicer 5.12
 brings, for pydicom 3. Both write our objects without the codec for compressed pixels (pillow-jpls, pyjpegls)
-that they name besides: tried with Python 3.9 and pydicom 2.4.4.
+that they name besides: 0.22.0 was tried so with Python 3.9 and 3.12 and pydicom 2.4.4.
 """
 
 import importlib
