@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from LiverSegLib.errors import NotCTError
 from LiverSegLib.images.modality import CT
+from LiverSegLib.images.scan import DicomFiles
 from LiverSegLib.measure import Measurements
 from LiverSegLib.measure.facts import NOTHING_KNOWN, ClinicalFacts
 from LiverSegLib.measure.structures import StructureVolume
@@ -31,6 +32,7 @@ class Result:
     ``review`` says whether the labels are as they were computed, edited, or accepted by a reader; None where
     nobody has said. ``structures`` is what a model of another program finds beyond the labels, or of which
     the liver consists, and ``structure_volumes`` how large each is; None and empty if there is nothing.
+    ``source`` are the DICOM files that the scan was read from; None if it did not come from DICOM.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Result:
     review: Optional[Review] = None
     structures: Optional[Structures] = None
     structure_volumes: Tuple[StructureVolume, ...] = ()
+    source: Optional[DicomFiles] = None
 
 
 def assess_steatosis(

@@ -12,6 +12,7 @@ from typing import Dict
 
 from .adding_texts import ADDING
 from .dicomweb_texts import DICOMWEB
+from .dicom_out_texts import DICOM_OUT
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
 from .steatosis_texts import STEATOSIS
@@ -265,5 +266,6 @@ SENTENCES: Dict[str, str] = {
     **EXPLAINING,
     **ADDING,
     **DICOMWEB,
+    **DICOM_OUT,
 }
 """Identifier -> English template."""

@@ -73,7 +73,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
     options = replace(options, model=modelFor(options.model, modality))
     for model in filter(None, (options.model, options.tumors)):
         checkEngine(model)
-    with _watching(run, volumeNode) as watch, folderFor(run) as folder:
+    with watching(run, volumeNode) as watch, folderFor(run) as folder:
         run.tell(0.0, _("Handing the scan over"))
         scan = yield from keepScan(run, volumeNode, anew=True)
         request = protocol.Segment(
@@ -95,7 +95,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
         reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
         run.tell(0.95, _("Putting the result into the scene"))
         result = yield from _readResult(reply, scan, volumeNode.GetImageData().GetDimensions()[::-1])
-        yield from _sceneAtRest()
+        yield from sceneAtRest()
         watch.check()
         watch.stop()
         earlier = replaceableResult(volumeNode) if options.replaceUntouched else None
@@ -106,11 +106,11 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
 
 def measureSteps(segmentationNode: Any, run: Run) -> Steps:
     """Measure a segmentation anew; the result is the segmentation node."""
-    case = _Case(segmentationNode)
-    with _watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as folder:
+    case = Case(segmentationNode)
+    with watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as folder:
         yield from case.handOver(run, folder)
         yield from case.measure(run, folder, 0.2, 1.0)
-        yield from _sceneAtRest()
+        yield from sceneAtRest()
         watch.check()
         watch.stop()
         results.updateMeasurements(segmentationNode, case.summary)
@@ -119,16 +119,16 @@ def measureSteps(segmentationNode: Any, run: Run) -> Steps:
 
 def reportSteps(segmentationNode: Any, folder: Path, labelFormat: str, highlight: bool, run: Run) -> Steps:
     """Write the report, measuring first what was edited; the result is the path of report.html."""
-    case = _Case(segmentationNode)
+    case = Case(segmentationNode)
     edited = fingerprint.editedSinceMeasured(segmentationNode)
     steatosis = acceptedReading(segmentationNode, case.volumeNode)
-    with _watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as room:
+    with watching(run, case.volumeNode, segmentationNode) as watch, folderFor(run) as room:
         yield from case.handOver(run, room)
         yield from case.handOverLabels(run, room)
         found = yield from case.handOverStructures(room)
         if edited:
             yield from case.measure(run, room, 0.3, 0.5)
-            yield from _sceneAtRest()
+            yield from sceneAtRest()
         watch.check()
         watch.stop()
         if edited:
@@ -162,7 +162,7 @@ def stageWords(stage: str, text: str) -> str:
     return words.get(stage, text)
 
 
-class _Case:
+class Case:
     """A segmentation with its scan and numbers, on the way to the worker.
 
     Raises:
@@ -233,7 +233,7 @@ class _Case:
 
 
 @contextmanager
-def _watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None) -> Iterator[InputWatch]:
+def watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None) -> Iterator[InputWatch]:
     """End the run when its input is changed or removed during the block."""
     watch = InputWatch(volumeNode, run.stop, segmentationNode)
     watch.start()
@@ -266,7 +266,7 @@ def _readResult(reply: Any, scan: KeptScan, shape: Any) -> Steps:
     return results.RunResult(summary["name"], labels, reply.grid, summary, surfaces, found)
 
 
-def _sceneAtRest() -> Steps:
+def sceneAtRest() -> Steps:
     """Wait until no scene is coming in, whose nodes must not mix with a result's; a turn at least."""
     yield None
     while slicer.mrmlScene.IsImporting():

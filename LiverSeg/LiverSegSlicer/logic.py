@@ -19,6 +19,7 @@ from . import acceptance
 from .correct.corrector import Corrector, sharedCorrector
 from .correct.steps import Asked, Corrected, caseOf
 from .explaining import Why, explainSteps
+from .exporting import ExportedDicom, ExportOptions, exportSteps
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
@@ -216,6 +217,25 @@ class Logic:
         """
         steps = partial(reportSteps, segmentationNode, Path(folder), labelFormat, highlight)
         return self._wait(steps, progress)
+
+    def exportDicom(self, segmentationNode: Any, folder: "os.PathLike[str]", **options: Any) -> ExportedDicom:
+        """Write a result of a DICOM scan as DICOM objects into ``folder``, both or none, and wait for it;
+        ``ExportOptions`` has the options. Raises LiverSegError with a sentence."""
+        return self._wait(
+            partial(exportSteps, segmentationNode, Path(folder), ExportOptions(**options)), None
+        )
+
+    def exportDicomAsync(
+        self,
+        segmentationNode: Any,
+        folder: "os.PathLike[str]",
+        progress: Optional[Progress] = None,
+        completed: Optional[Completed] = None,
+        **options: Any,
+    ) -> Run:
+        """The same in the background; ``completed(ExportedDicom, error)`` is called once."""
+        steps = partial(exportSteps, segmentationNode, Path(folder), ExportOptions(**options))
+        return self._start(steps, progress, completed)
 
     def assessSteatosis(self, volumeNode: Any, segmentationNode: Any, **settings: Any) -> Any:
         """Judge liver fat by ROIs in liver and spleen, which become boxes in the scene.

@@ -148,6 +148,11 @@ class Preferences:
         return ""
 
     @_setting
+    def exportToDatabase(self) -> bool:
+        """Whether DICOM objects go into Slicer's DICOM database, too."""
+        return True
+
+    @_setting
     def reportFolder(self) -> str:
         """Where reports go: the folder chosen last, or LiverSeg in the documents; it need not exist."""
         documents = qt.QStandardPaths.writableLocation(qt.QStandardPaths.DocumentsLocation)

@@ -10,6 +10,7 @@ from slicer.i18n import translate
 
 from LiverSegLib.adding_texts import ADDING
 from LiverSegLib.dicomweb_texts import DICOMWEB
+from LiverSegLib.dicom_out_texts import DICOM_OUT
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
 from LiverSegLib.sentence_texts import SENTENCES
@@ -49,6 +50,7 @@ def _context(key: str) -> str:
     tables = {
         "LiverSegLib.error_texts": ERRORS,
         "LiverSegLib.adding_texts": ADDING,
+        "LiverSegLib.dicom_out_texts": DICOM_OUT,
         "LiverSegLib.explain_texts": EXPLAINING,
         "LiverSegLib.dicomweb_texts": DICOMWEB,
         "LiverSegLib.steatosis_texts": STEATOSIS,

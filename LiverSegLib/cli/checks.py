@@ -101,6 +101,7 @@ def examine() -> List[Check]:
         check_package(
             "dicomweb_client", "dicomweb-client", needed=False, use="liverseg fetch and push do not work"
         ),
+        check_package("highdicom", "highdicom", needed=False, use="results cannot be written as DICOM"),
         check_drawing(),
         check_disk("temporary", "Temporary folder", Path(tempfile.gettempdir())),
         check_disk("here", "This folder", Path.cwd()),

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..cancelling import while_checking
+from ..dicom import require_dicom_source
 from ..errors import ModelError, UnreadableImageError, reason_of
 from ..sentences import Sentence, key_of
 from .console import Console, Facts, files_table, numbers_table
@@ -98,6 +99,14 @@ Highlight = Annotated[
         "--highlight", help="Also write highlight.nii.gz: liver gray, tumors white, the rest black."
     ),
 ]
+Dicom = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        help="Also write segmentation.dcm and measurements.dcm, DICOM objects of the patient's study: "
+        "Segmentation and structured report. The scan must be DICOM.",
+    ),
+]
 MinimumLesion = Annotated[
     Optional[float],
     typer.Option(
@@ -125,6 +134,7 @@ def segment(
     mirror: Mirror = False,
     no_report: NoReport = False,
     highlight: Highlight = False,
+    dicom: Dicom = False,
     minimum_lesion: MinimumLesion = None,
     threads: Threads = None,
     json_: Json = False,
@@ -136,6 +146,8 @@ def segment(
     """
     if not source.exists():
         raise UnreadableImageError(f"There is no file or folder {source}.")
+    if dicom:
+        require_dicom_source(source)
     import LiverSegLib
 
     from ..outputs import check_output_folder, reserve, write_results
@@ -144,6 +156,7 @@ def segment(
     report = not no_report
     wanted: Dict[str, Any] = {
         "label_format": label_format.value, "report": report, "rendering": report, "highlight": highlight,
+        "dicom": dicom,
     }  # fmt: skip
     names = chosen_structures(structures)
     with Interrupts() as interrupts:

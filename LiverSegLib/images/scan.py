@@ -24,6 +24,20 @@ PHASE_WORDS = {
 
 
 @dataclass(frozen=True)
+class DicomFiles:
+    """The DICOM files that a scan was read from.
+
+    Attributes:
+        files: paths, in slice order; one path where one multi-frame file holds all slices.
+        frames: of a multi-frame file, the 0-based frame of each slice, in slice order; empty if every file is
+            a slice, or the frames are not known and the scan has all of them.
+    """
+
+    files: Tuple[str, ...]
+    frames: Tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class SeriesInfo:
     """One stack of slices in a DICOM folder. Nothing that names the patient is ever read into it.
 
@@ -33,6 +47,7 @@ class SeriesInfo:
     "arterial", "portal", "late") or ``None``; ``suitable`` tells whether it can be an abdominal CT to segment
     and ``reason`` why not; ``date`` is YYYYMMDD or empty. ``kvp`` is the tube voltage in kV, ``None``
     where the header does not state one for all slices; ``contrast`` the contrast agent named, or empty.
+    ``frames`` are the 0-based frames of the slices in a multi-frame file, empty where each file is a slice.
     """
 
     uid: str
@@ -48,6 +63,7 @@ class SeriesInfo:
     date: str = ""
     kvp: Optional[float] = None
     contrast: str = ""
+    frames: Tuple[int, ...] = ()
 
     def line(self) -> str:
         """One line to choose by: number, description, size and spacing."""

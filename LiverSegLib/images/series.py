@@ -130,6 +130,7 @@ def _describe(slices: List[Slice], uid: str) -> SeriesInfo:
         date=first.date,
         kvp=first.kvp if len({item.kvp for item in slices}) == 1 else None,
         contrast=next((item.contrast for item in slices if item.contrast), ""),
+        frames=tuple(item.frame for item in slices if item.frame is not None),
     )
 
 

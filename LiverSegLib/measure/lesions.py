@@ -74,16 +74,30 @@ def narrow_lesions(labels: sitk.Image, minimum_mm: float = MINIMUM_LESION_MM) ->
     Returns:
         The box of each in the mask, and its bool mask (z, y, x) there.
     """
-    mask = sitk.GetArrayViewFromImage(labels)
-    tumour = find_structure(mask, bounding_box(mask), (TUMOUR,))
-    if tumour is None:
-        return []
     grid = Grid.of(labels)
     return [
         (lesion.box, lesion.mask)
-        for lesion in _separate(tumour)
+        for lesion in _all_lesions(labels)
         if _diameters(lesion, grid)[0].longest_mm < minimum_mm - _ROUNDING_MM
     ]
+
+
+def lesion_masks(labels: sitk.Image) -> List[Tuple[Box, np.ndarray]]:
+    """Find where each lesion lies, in the order of their numbers: the first is lesion 1.
+
+    Args:
+        labels: the mask, uint8, values as in :mod:`LiverSegLib.labels`.
+
+    Returns:
+        The box of each in the mask, and its bool mask (z, y, x) there.
+    """
+    return [(lesion.box, lesion.mask) for lesion in _by_volume(_all_lesions(labels), Grid.of(labels))]
+
+
+def _all_lesions(labels: sitk.Image) -> List[Structure]:
+    mask = sitk.GetArrayViewFromImage(labels)
+    tumour = find_structure(mask, bounding_box(mask), (TUMOUR,))
+    return [] if tumour is None else _separate(tumour)
 
 
 def _separate(tumour: Structure) -> List[Structure]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
 from ..cancelling import while_checking
+from ..dicom import MEASUREMENTS_DCM, SEGMENTATION_DCM, require_highdicom
 from ..errors import CancelledError, OutputError, UsageError, reason_of
 from ..sentences import Sentence
 from .atomic import PathLike, Reservation, check_room
@@ -30,6 +31,10 @@ STRUCTURES_CSV = "structures.csv"
 EXPECTED_BYTES = 32_000_000
 """Room that a result may take: masks compress to about 1 MB, pictures and report to a few."""
 
+DICOM_BYTES = 64_000_000
+"""Room that the DICOM objects take besides: a bit for each voxel of a segment's slices, uncompressed; 25 MB
+for 400 slices with 20 lesions."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +51,7 @@ class OutputOptions:
     highlight: bool = False
     rendering: bool = True
     structures: bool = False
+    dicom: bool = False
 
     def __post_init__(self) -> None:
         if self.label_format not in LABEL_FORMATS:
@@ -65,6 +71,8 @@ class OutputOptions:
             ("rendering", RENDERING, self.rendering),
             ("report", REPORT, self.report),
             ("highlight", HIGHLIGHT, self.highlight),
+            ("dicom_segmentation", SEGMENTATION_DCM, self.dicom),
+            ("dicom_measurements", MEASUREMENTS_DCM, self.dicom),
         )
         if self.structures:
             names.update(structures=f"structures.{self.label_format}", structures_csv=STRUCTURES_CSV)
@@ -80,6 +88,7 @@ def write_results(
     report: bool = True,
     highlight: bool = False,
     rendering: bool = True,
+    dicom: bool = False,
     steatosis: "Optional[Assessment]" = None,
     cancel: Optional[Callable[[], bool]] = None,
 ) -> Dict[str, Path]:
@@ -99,22 +108,27 @@ def write_results(
         report: Write report.html.
         highlight: Write highlight.nii.gz (liver grey, tumours white, everything else black).
         rendering: Write rendering.png.
+        dicom: Write segmentation.dcm and measurements.dcm, DICOM objects of the patient's study.
         steatosis: The fatty-liver assessment of the scan, if there is one: part of the report and of
             measurements.json.
         cancel: Asked often; True stops the work.
 
     Returns:
         Key ("segmentation", "measurements", "measurements_csv", "lesions_csv", "structures",
-        "structures_csv", "rendering", "report", "highlight") -> path of each file written.
+        "structures_csv", "rendering", "report", "highlight", "dicom_segmentation", "dicom_measurements") ->
+        path of each file written.
 
     Raises:
         UsageError: Unknown format.
+        InputError: DICOM objects are wanted, and the scan did not come from DICOM, or its headers lack what
+            they need.
         OutputError: The folder is in use, cannot be written to, holds results of another scan or files of
             these names that LiverSeg did not write or that were changed since, or the disk is full. The
             folder is as it was before.
         CancelledError: ``cancel`` said so. The folder is as it was before.
     """
-    options = OutputOptions(label_format, report, highlight, rendering, bool(result.structure_volumes))
+    more = bool(result.structure_volumes)
+    options = OutputOptions(label_format, report, highlight, rendering, more, dicom)
     with reserved(folder) as reservation:
         with in_words(reservation.folder):
             refuse_another_scan(reservation.folder, lambda: ScanIdentity.of(result.name, result.provenance))
@@ -134,6 +148,7 @@ def check_output_folder(
     highlight: bool = False,
     rendering: bool = True,
     structures: bool = False,
+    dicom: bool = False,
     scan: Callable[[], Optional[ScanIdentity]] = lambda: None,
 ) -> None:
     """Find out before the work starts whether ``write_results`` with these arguments could write; nothing
@@ -141,7 +156,7 @@ def check_output_folder(
 
     Args:
         folder: The output folder; or a ``Reservation``.
-        label_format, report, highlight, rendering: As for ``write_results``.
+        label_format, report, highlight, rendering, dicom: As for ``write_results``.
         structures: Whether the result may have structures beyond liver, spleen and tumours.
         scan: Returns the scan that will be written; called only if the folder belongs to one. Without it
             only ``write_results`` refuses the folder of another scan.
@@ -151,12 +166,15 @@ def check_output_folder(
         OutputError: The folder is a file, cannot be made or written to, is in use by another run, holds the
             results of another scan or files that would be overwritten though LiverSeg did not write them, or
             its disk is nearly full; or a report is wanted and pillow, which draws its pictures, is missing.
+        LiverSegError: DICOM objects are wanted and highdicom, which builds them, is missing.
     """
-    options = OutputOptions(label_format, report, highlight, rendering, structures)
+    options = OutputOptions(label_format, report, highlight, rendering, structures, dicom)
+    if dicom:
+        require_highdicom()
     if report and find_spec("PIL") is None:
         raise OutputError(Sentence("write.no-pillow"))
     with reserved(folder) as reservation:
-        check_room(reservation, EXPECTED_BYTES)
+        check_room(reservation, EXPECTED_BYTES + (DICOM_BYTES if dicom else 0))
         refuse_another_scan(reservation.folder, scan)
         names = list(options.file_names().values())
         with in_words(reservation.folder):
@@ -193,6 +211,8 @@ def _write_set(
     else:
         names.pop("rendering", None)
     check()
+    if options.dicom:
+        _write_dicom(staging, result, steatosis, check)
     if options.highlight:
         _write_highlight(staging / HIGHLIGHT, result, check)
     if options.report:
@@ -237,6 +257,16 @@ def _draw(
         warnings.append(Sentence("files.no-3d-picture", reason=reason_of(error)))
         _log.warning(warnings[-1], exc_info=error)
         return None
+
+
+def _write_dicom(
+    staging: Path, result: "Result", steatosis: "Optional[Assessment]", check: Callable[[], None]
+) -> None:
+    from ..dicom import write_dicom
+
+    while_checking(
+        lambda ask: write_dicom(result, staging, steatosis=steatosis, check=lambda: ask(check)), check
+    )
 
 
 def _write_highlight(path: Path, result: "Result", check: Callable[[], None]) -> None:

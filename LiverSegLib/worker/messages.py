@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 
 from ..images.grid import Grid
+from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 
@@ -329,18 +330,19 @@ class Bye:
     reason: str
 
 
-WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain]
+WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom]
 """A request that is worked off by ``tasks``."""
 
-WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain)
+WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom)
 """Its members, for ``isinstance``, which on Python 3.9 takes no Union."""
 
 Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 """What the parent sends."""
 
 WorkReply = Union[
-    SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved, Explained
-]
+    SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved, Explained,
+    DicomExported,
+]  # fmt: skip
 """What comes of a request that is worked off."""
 
 Reply = Union[HelloReply, Progress, WorkReply, Failure, Log, Bye]

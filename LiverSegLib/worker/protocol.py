@@ -31,6 +31,7 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import Any, Dict, List, Mapping, Optional, Type, Union, get_args, get_origin, get_type_hints
 
 from ..errors import WorkerError
+from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
 from .messages import (
     Bye,
@@ -84,9 +85,9 @@ class ProtocolError(WorkerError):
 MESSAGES: Dict[str, Type[Any]] = {
     kind.type: kind
     for kind in (
-        Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, Cancel, Shutdown,
-        HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult,
-        ModelAdded, ModelRemoved, Explained, Failure, Log, Bye,
+        Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom,
+        Cancel, Shutdown, HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened,
+        RefineResult, ModelAdded, ModelRemoved, Explained, DicomExported, Failure, Log, Bye,
     )
 }  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""

@@ -344,7 +344,8 @@ def _failure(request_id: Optional[str], error: LiverSegError) -> protocol.Failur
 
 
 def _series_facts(series: object) -> Dict[str, Any]:
-    """A ``SeriesInfo`` as a JSON object, without its list of files, which may be thousands."""
+    """A ``SeriesInfo`` as a JSON object, without its lists of files and frames, which may be thousands."""
     facts = dict(vars(series)) if hasattr(series, "__dict__") else {"description": str(series)}
     facts.pop("files", None)
+    facts.pop("frames", None)
     return json.loads(json.dumps(facts, default=str))

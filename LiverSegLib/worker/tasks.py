@@ -18,8 +18,9 @@ from ..images.grid import Grid
 from ..review import Review
 from ..sentences import Sentence, with_identity
 from ..structures import Structures
-from . import corrections, explain_tasks, model_tasks, scratch
+from . import corrections, dicom_tasks, explain_tasks, model_tasks, scratch
 from .context import TaskContext, result_folder
+from .dicom_messages import ExportDicom
 from .explain_messages import Explain
 from .handed import read_image, read_labels, read_structures, read_summary
 from .measuring import SUMMARY, measure
@@ -55,6 +56,8 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return model_tasks.remove(request, context)
     if isinstance(request, Explain):
         return explain_tasks.explain(request, context)
+    if isinstance(request, ExportDicom):
+        return dicom_tasks.export(request, context)
     if isinstance(request, Segment):
         return segment(request, context)
     if isinstance(request, Measure):

@@ -30,6 +30,7 @@ def test_examine_looks_at_everything_once(monkeypatch, probe_once):
         "pydicom",
         "pillow",
         "dicomweb-client",
+        "highdicom",
         "drawing",
         "temporary",
     }

@@ -35,6 +35,7 @@ CORE = Path(LiverSegLib.__file__).parent
 WITH_IDENTITY = [
     *sorted((CORE / "correct").glob("*.py")),
     *sorted((CORE / "dicomweb").glob("*.py")),
+    *sorted((CORE / "dicom").glob("*.py")),
     *sorted((CORE / "images").glob("*.py")),
     *sorted((CORE / "inference").glob("*.py")),
     *sorted((CORE / "outputs").glob("*.py")),

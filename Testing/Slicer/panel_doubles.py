@@ -19,6 +19,7 @@ from LiverSegLib.images.grid import Grid  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegLib.sentences import Sentence  # noqa: E402
 from LiverSegSlicer.explaining import Why  # noqa: E402
+from LiverSegSlicer.exporting import ExportedDicom  # noqa: E402
 from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
 from LiverSegSlicer.scene import parts, results, segments  # noqa: E402
 from LiverSegSlicer.scene.rejected_lesions import toldLesions  # noqa: E402
@@ -204,6 +205,15 @@ class FakeLogic(LiverSegLogic):
             report = Path(folder) / "report.html"
             report.write_text("<html></html>")
             return report
+
+        return self._started(progress, completed, work)
+
+    def exportDicomAsync(self, segmentationNode, folder, progress=None, completed=None, **options):
+        self.options.append(options)
+
+        def work():
+            files = (Path(folder) / "segmentation.dcm", Path(folder) / "measurements.dcm")
+            return ExportedDicom(files, options["store"])
 
         return self._started(progress, completed, work)
 

@@ -15,6 +15,7 @@ from ..work.models import modelThatRuns
 from .advanced_section import AdvancedSection
 from .correct_section import CorrectSection
 from .engine_section import EngineSection
+from .export_section import ExportSection
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
 from .models_section import ModelsSection
@@ -75,6 +76,7 @@ class Panel:
         self._recovery = RecoverySection(ui, message, self._onRestored)
         self._review = ReviewSection(ui, logic, preferences, self._runBar, message)
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
+        self._export = ExportSection(ui, logic, preferences, self._runBar, message)
         self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
         self._runBar.askFirst(self._models.agreed)
         self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog, self._draw)
@@ -162,6 +164,7 @@ class Panel:
             self._advanced,
             self._models,
             self._report,
+            self._export,
             self._correct,
             self._results,
             self._steatosis,

@@ -2,7 +2,7 @@
 
 import importlib
 from functools import partial
-from typing import Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from slicer.i18n import tr as _
 
@@ -20,7 +20,10 @@ from .worker_process import WorkerProcess
 
 POLL_MS = 100
 
-KEPT = ("numpy", "scipy", "SimpleITK")
+Plan = Any
+"""An ``EnginePlan``, or another with a ``name`` for people and a ``requirement`` for pip."""
+
+KEPT = ("numpy", "scipy", "SimpleITK", "pydicom")
 """What Slicer brings: its versions must be the same afterwards."""
 
 _OFFLINE = (
@@ -97,14 +100,10 @@ def installSteps(engine: str, run: Run) -> Steps:
     plan = smallEnginePlan(engine)
     checkPlace(plan.name, plan.diskMb)
     before = keptVersions()
-    try:
-        refuseASecond()
-    except RuntimeError as error:
-        text = _("Slicer installs something else at the moment: wait until that is done.")
-        raise DeviceError(text, str(error)) from error
-    yield from _pip(plan, run)
+    refuseWhileInstalling()
+    yield from pipSteps(plan, run)
     importlib.invalidate_caches()
-    _checkKept(plan, before)
+    checkKept(plan, before)
     if engine not in engineState().usable:
         text = _("pip ended, but {name} is not found: restart Slicer and look again.")
         raise DeviceError(text.format(name=plan.name))
@@ -129,8 +128,21 @@ def keptVersions() -> Dict[str, Optional[str]]:
     return {package: installedVersion(package) for package in KEPT}
 
 
-def _pip(plan: EnginePlan, run: Run) -> Steps:
-    """Run pip; the one place that does for the small engines."""
+def refuseWhileInstalling() -> None:
+    """Do nothing unless Slicer installs something else.
+
+    Raises:
+        DeviceError: it does.
+    """
+    try:
+        refuseASecond()
+    except RuntimeError as error:
+        text = _("Slicer installs something else at the moment: wait until that is done.")
+        raise DeviceError(text, str(error)) from error
+
+
+def pipSteps(plan: Plan, run: Run) -> Steps:
+    """Run pip; the one place that does for small packages."""
     pip = PipProcess(plan.requirement)
     try:
         while pip.isRunning():
@@ -146,7 +158,7 @@ def _pip(plan: EnginePlan, run: Run) -> Steps:
         pip.close()
 
 
-def _failure(plan: EnginePlan, said: str) -> LiverSegError:
+def _failure(plan: Plan, said: str) -> LiverSegError:
     if any(words in said for words in _FULL):
         text = _("The disk is full: free some space, then install {name} again.")
         return OutputError(text.format(name=plan.name), said)
@@ -162,7 +174,7 @@ def _failure(plan: EnginePlan, said: str) -> LiverSegError:
     return DeviceError(_("{name} could not be installed.").format(name=plan.name), said)
 
 
-def _checkKept(plan: EnginePlan, before: Dict[str, Optional[str]]) -> None:
+def checkKept(plan: Plan, before: Dict[str, Optional[str]]) -> None:
     """Raise DeviceError if a version of what Slicer brings is another than before."""
     after = keptVersions()
     changed = [f"{name} {before[name]} → {after[name]}" for name in KEPT if before[name] != after[name]]
