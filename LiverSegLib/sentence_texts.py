@@ -56,6 +56,12 @@ SENTENCES: Dict[str, str] = {
     "scan.gaps": _(
         "The slices are {thickness:.3g} mm thick but {apart:.3g} mm apart: the rest was not scanned."
     ),
+    "scan.lossy": _(
+        "The images were compressed with loss before they came here: attenuation and small lesions may be "
+        "less exact."
+    ),
+    "scan.other-stack": _("The series holds another stack of slices, which was not read: {other}."),
+    "scan.other-stacks": _("The series holds {count} other stacks of slices, which were not read: {others}."),
     "scan.damaged-files": _("{count} DICOM files could not be read and were left out."),
     "scan.copies": _("{count} images are stored twice in the folder; each was used once."),
     "scan.two-spacings": _(

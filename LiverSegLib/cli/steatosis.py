@@ -241,7 +241,9 @@ def _given(
         facts = header_facts(scan.series)
         kvp, agent = facts.kvp if kvp is None else kvp, facts.contrast_agent
         assessment = while_checking(
-            lambda ask: assess_scan(scan.image, mask, kvp=kvp, contrast=agent, chosen_phase=phase, **how),
+            lambda ask: assess_scan(
+                scan.image, mask, kvp=kvp, contrast=agent, series=facts.series, chosen_phase=phase, **how
+            ),
             interrupts.check,
         )
     if not unchanged(scan):
