@@ -24,7 +24,7 @@ _UNKNOWN_TO_GDCM = {
     "1.2.840.10008.1.2.4.112": "JPEG XL",
     "1.2.840.10008.1.2.8.1": "deflated frames",
 }
-"""Transfer syntax -> its name."""
+"""Transfer syntax -> its name; those that not every GDCM or pydicom knows."""
 
 
 def read_file(slices: Sequence[Slice]) -> np.ndarray:
@@ -67,7 +67,7 @@ def has_all_pixels(path: str) -> bool:
             syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
             if "PixelData" not in data:
                 return False
-            if syntax is not None and syntax.is_compressed:
+            if syntax is not None and (str(syntax) in _UNKNOWN_TO_GDCM or syntax.is_compressed):
                 return True  # the decoder notices
             expected = (data.BitsAllocated // 8) * data.Rows * data.Columns
             expected *= _count(data, "SamplesPerPixel") * _count(data, "NumberOfFrames")
