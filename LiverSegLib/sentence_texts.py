@@ -13,6 +13,7 @@ from typing import Dict
 from .adding_texts import ADDING
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
+from .segmentation_texts import SEGMENTATIONS
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -261,5 +262,6 @@ SENTENCES: Dict[str, str] = {
     **ERRORS,
     **EXPLAINING,
     **ADDING,
+    **SEGMENTATIONS,
 }
 """Identifier -> English template."""

@@ -11,6 +11,7 @@ from slicer.i18n import translate
 from LiverSegLib.adding_texts import ADDING
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
+from LiverSegLib.segmentation_texts import SEGMENTATIONS
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored
 from LiverSegLib.steatosis_texts import STEATOSIS
@@ -48,6 +49,7 @@ def _context(key: str) -> str:
     tables = {
         "LiverSegLib.error_texts": ERRORS,
         "LiverSegLib.adding_texts": ADDING,
+        "LiverSegLib.segmentation_texts": SEGMENTATIONS,
         "LiverSegLib.explain_texts": EXPLAINING,
         "LiverSegLib.steatosis_texts": STEATOSIS,
     }

@@ -18,6 +18,7 @@ from .evaluate import INCOMPLETE, evaluate
 from .explain import explain as explain_command
 from .export import export
 from .interrupts import CANCELLED
+from .measure import measure
 from .mesh import mesh
 from .models import list_, models, show
 from .models_add import add, remove
@@ -31,6 +32,7 @@ from .train import train
 
 COMMANDS = (
     segment,
+    measure,
     steatosis,
     explain_command,
     agree,

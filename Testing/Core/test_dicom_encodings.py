@@ -59,10 +59,14 @@ def test_a_frame_that_was_cut_off_before_it_was_stored(tmp_path):
 
 
 def test_a_compression_that_cannot_be_decoded_is_named(tmp_path):
+    def high_throughput(data):
+        jpeg_2000(data)
+        data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.201"
+
     write_series(tmp_path / "ct")
-    rewritten(tmp_path / "ct", near_lossless)
+    rewritten(tmp_path / "ct", high_throughput)
     for path in (tmp_path / "ct").iterdir():  # pydicom writes no JPEG XL
-        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.4.81\0", b"1.2.840.10008.1.2.4.110"))
+        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.4.201", b"1.2.840.10008.1.2.4.110"))
     with pytest.raises(UnreadableImageError, match="compressed as JPEG XL, which LiverSeg"):
         read_scan(tmp_path / "ct")
 
