@@ -101,6 +101,7 @@ ERRORS: Dict[str, str] = {
     "dicom.slices-missing": _(
         "{missing} slices are missing in the series (first gap after slice {after} of {count})."
     ),
+    "dicom.perhaps-damaged": _("{why} {damaged}"),
     "dicom.uneven": _("The slices are unevenly spaced ({least:.3g} to {most:.3g} mm), not regular."),
     "dicom.not-in-a-row": _(
         "The slices do not lie in a straight row; the series was put together from several parts."

@@ -6,6 +6,7 @@ from typing import List, Optional, Set, Tuple, Union
 import SimpleITK as sitk
 
 from ..errors import (
+    ImageGeometryError,
     InputChangedError,
     NotCTError,
     OutOfMemoryError,
@@ -21,7 +22,7 @@ from .metadata import series_of_metadata
 from .modality import CT, MODALITIES, MR, known_modality, said_modality
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
 from .series import Stack, choose, judge, others_of_series, wrong_kind
-from .stack import read_stack, stack_geometry
+from .stack import StackGeometry, read_stack, stack_geometry
 
 Source = Union[str, os.PathLike, sitk.Image]
 
@@ -229,12 +230,25 @@ def _scan_of_stack(
         raise NotCTError(modality_sentence(info.modality))
     known_modality(info.modality, said)
     state = file_state(info.files)
-    geometry = stack_geometry(slices)
+    geometry = _geometry(slices, warnings)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
     image, more = as_checked(read_stack(slices, geometry, check), info.modality)
     if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
         more = tuple(item for item in more if key_of(item) != "scan.sheared")
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
+
+
+def _geometry(slices: List[dicom.Slice], warnings: List[str]) -> StackGeometry:
+    """Where the stack lies; files that could not be read are named where slices are missing."""
+    try:
+        return stack_geometry(slices)
+    except ImageGeometryError as error:
+        damaged = [text for text in warnings if key_of(text) == "scan.damaged-files"]
+        if not damaged:
+            raise
+        raise ImageGeometryError(
+            Sentence("dicom.perhaps-damaged", why=error.sentence, damaged=damaged[0]), error.details
+        ) from error
 
 
 def _scan(

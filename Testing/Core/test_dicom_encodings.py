@@ -39,7 +39,7 @@ def test_a_deflated_file_that_ends_too_early_is_missing(tmp_path):
     rewritten(tmp_path / "ct", COMPRESSIONS["deflated"])
     path = tmp_path / "ct" / "s004.dcm"
     path.write_bytes(path.read_bytes()[: -path.stat().st_size // 5])
-    with pytest.raises(ImageGeometryError, match="1 slice is missing"):
+    with pytest.raises(ImageGeometryError, match="1 slice is missing .* 1 DICOM files could not be read"):
         read_scan(tmp_path / "ct")
     with pytest.raises(UnreadableImageError, match="without a readable image"):
         read_scan(path)

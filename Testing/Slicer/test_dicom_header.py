@@ -1,10 +1,10 @@
 """Tube voltage, contrast agent and series that Slicer's DICOM database knows reach phase and grade."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
-import logic_doubles
 import pytest
-from logic_doubles import Ending, addVolume, command
+from logic_doubles import addVolume
 from steatosis_patients import addResult, unenhancedScan
 
 pytest_plugins = ["steatosis_fixtures"]
@@ -130,26 +130,20 @@ def test_an_enhanced_image_keeps_them_in_its_file(scene, known, tmp_path):
     assert headerFacts(volumeNode) == {**facts, "kvp": None, "contrast_agent": None}
 
 
-def test_they_go_to_the_worker_with_the_scan(host, scene, known, monkeypatch):
-    from LiverSegLib.worker import protocol
+def test_they_go_to_the_worker_with_the_scan(scene, known, monkeypatch):
     from LiverSegSlicer import jobs
-    from LiverSegSlicer.logic import Logic
-    from LiverSegSlicer.work.worker_process import WorkerProcess
 
-    sent = []
-    asking = SimpleNamespace(Segment=lambda *a, **k: sent.append(k) or protocol.Segment(*a, **k))
-    monkeypatch.setattr(jobs, "protocol", asking)
+    def kept(*_run, **_anew):
+        yield
+        return SimpleNamespace(voxels="voxels.npy")
+
+    monkeypatch.setattr(jobs, "keepScan", kept)
+    monkeypatch.setattr(jobs, "folderFor", lambda run: nullcontext(SimpleNamespace(name="a")))
+    monkeypatch.setattr(jobs, "_waitingFor", lambda *_: "")
     volumeNode = addVolume()
     known(volumeNode, kvp="100", agent="Iomeron", series="Leber arteriell")
-    worker, ending = WorkerProcess(command()), Ending()
-    try:
-        Logic(worker).segmentAsync(volumeNode, completed=ending)
-        host.waitFor(ending.happened, 60)
-        node, error = ending.only()
-        assert error is None and node is not None
-    finally:
-        worker.quit()
-        host.settle(0.02)
-    told = {"kvp": 100.0, "contrast_agent": "Iomeron", "description": "Leber arteriell"}
-    assert {key: sent[0][key] for key in told} == told
-    assert logic_doubles.leftFiles(worker) == set()
+    run = SimpleNamespace(tell=lambda *_: None, stop=lambda *_: None)
+    steps = jobs.segmentSteps(volumeNode, jobs.SegmentOptions(), run)
+    request = next(step for step in steps if isinstance(step, jobs.Ask)).message
+    steps.close()
+    assert (request.kvp, request.contrast_agent, request.description) == (100.0, "Iomeron", "Leber arteriell")
