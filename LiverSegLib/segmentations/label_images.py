@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from ..errors import ImageGeometryError, InputError, UnreadableImageError, is_out_of_memory
 from ..images.grid import Grid
-from ..labels import BACKGROUND, LABELS
+from ..labels import BACKGROUND
 from ..sentences import Sentence
 from .naming import Segment, coded
 
@@ -30,7 +30,8 @@ class LabelImage:
         name: of the file.
         grid: its own.
         layers: integers (z, y, x); segments of different layers may overlap.
-        segments: number -> layer and value, and the segment; LiverSeg's own where the file names none.
+        segments: what it holds; without names where the file names none.
+        places: number of a segment -> its layer and value.
         is_named: whether the file names its segments.
     """
 
@@ -76,7 +77,7 @@ def read_label_image(path: str) -> LabelImage:
     if len(values) > MOST_VALUES or int(values.min()) < BACKGROUND:
         raise InputError(Sentence("segmentation.too-many-values", name=name, count=len(values)))
     found = [int(value) for value in values if value != BACKGROUND]
-    segments = tuple(Segment(value, LABELS[value].key if value in LABELS else "") for value in found)
+    segments = tuple(Segment(value, "") for value in found)
     return LabelImage(name, Grid.of(image), layers, segments, {value: (0, value) for value in found}, False)
 
 

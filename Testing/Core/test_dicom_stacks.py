@@ -139,14 +139,7 @@ class TestSeveralInOneSeries:
     def test_overlapping_acquisitions_at_other_places(self, tmp_path):
         uid = generate_uid()
         write_series(tmp_path / "ct", uid=uid, AcquisitionNumber=1)
-        write_series(
-            tmp_path / "ct",
-            uid=uid,
-            prefix="t",
-            AcquisitionNumber=2,
-            origin=(-150.0, -120.0, 82.5),
-            SeriesTime="1",
-        )
+        write_series(tmp_path / "ct", uid=uid, prefix="t", AcquisitionNumber=2, origin=(-150.0, -120.0, 82.5))
         with pytest.raises(SeriesChoiceError, match=r"\(acquisition 1\).*\(acquisition 2\)"):
             read_scan(tmp_path / "ct")
         assert read_scan(tmp_path / "ct", series="2:2").image.GetOrigin()[2] in (40.0, 82.5)

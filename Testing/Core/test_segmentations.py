@@ -273,6 +273,8 @@ class TestLabelImage:
             read_mask(path, scan)
         given = read_mask(path, scan, segments={"5": "liver", "7": "tumor", "1": "spleen"})
         assert np.array_equal(voxels(given), truth)
+        given = read_mask(path, scan, segments={"5": "liver"})  # and 1, which is none of ours here, nothing
+        assert np.array_equal(voxels(given), truth == 1) and given.left_out == ("1", "7")
 
     @pytest.mark.parametrize("layers", [1, 2])
     def test_a_segmentation_of_3d_slicer_names_its_segments(self, tmp_path, scan, truth, layers):

@@ -71,10 +71,14 @@ def _instances(volumeNode: "slicer.vtkMRMLVolumeNode") -> List[str]:
 
 
 def _instanceValue(instance: str, tag: str) -> str:
-    database = getattr(slicer, "dicomDatabase", None)  # a Slicer can be built without DICOM
-    if database is None or not database.isOpen:
-        return ""
-    return database.instanceValue(instance, tag) or ""
+    database = _database()
+    return "" if database is None else database.instanceValue(instance, tag) or ""
+
+
+def _database() -> Any:
+    """Slicer's DICOM database; None without one, as a Slicer can be built without DICOM."""
+    database = getattr(slicer, "dicomDatabase", None)
+    return database if database is not None and database.isOpen else None
 
 
 def _enhancedHeader(volumeNode: "slicer.vtkMRMLVolumeNode") -> Any:
@@ -86,6 +90,6 @@ def _enhancedHeader(volumeNode: "slicer.vtkMRMLVolumeNode") -> Any:
         return None
     from LiverSegLib.images.dicom import read_headers  # loads pydicom, for which the window would wait
 
-    path = slicer.dicomDatabase.fileForInstance(instances[0])
+    path = _database().fileForInstance(instances[0])
     slices = read_headers([path]).slices if path and os.path.isfile(path) else ()
     return slices[0] if slices else None
