@@ -25,7 +25,7 @@ from LiverSegLib.loaded_model import (
 from LiverSegLib.masks.cleanup_report import CleanupStep
 from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.measure.facts import PhaseEstimate, header_facts
-from LiverSegLib.measure.phase import contrast_in_words, estimate_phase
+from LiverSegLib.measure.phase import estimate_phase
 from LiverSegLib.measure.structures import StructureVolume, measure_structures
 from LiverSegLib.models import Model, load_model, load_model_for
 from LiverSegLib.models.rules import MAX_LESION_ML
@@ -36,7 +36,6 @@ from LiverSegLib.provenance import Origin
 from LiverSegLib.result import Result, assess_steatosis
 from LiverSegLib.review import AUTOMATIC, Review
 from LiverSegLib.sentences import Sentence
-from LiverSegLib.steatosis.conditions import names_contrast_agent
 from LiverSegLib.structures import Structures, chosen, keep
 
 if TYPE_CHECKING:
@@ -328,13 +327,4 @@ def _phase(scan: Scan, labels: sitk.Image) -> Optional[PhaseEstimate]:
     """The contrast phase, which is told by HU: None for MR."""
     if scan.kind != CT:
         return None
-    return estimate_phase(scan.image, labels, contrast=_contrast_in_header(scan))
-
-
-def _contrast_in_header(scan: Scan) -> Optional[bool]:
-    """What the DICOM header says of contrast medium in the veins; None if nothing."""
-    if scan.series is None:
-        return None
-    if names_contrast_agent(scan.series.contrast):
-        return True
-    return contrast_in_words(scan.series.description)
+    return estimate_phase(scan.image, labels, contrast=header_facts(scan.series).says_contrast)

@@ -89,6 +89,10 @@ ERRORS: Dict[str, str] = {
     "dicom.colour": _("This series holds color images, no CT."),
     "dicom.other-size": _("{name} does not hold the image size that its header states."),
     "dicom.incomplete": _("{name} is incomplete: it ends before its last pixel."),
+    "dicom.compression": _(
+        "{name} is compressed as {compression}, which LiverSeg cannot decode; export the series uncompressed "
+        "or as JPEG 2000."
+    ),
     "dicom.damaged": _("{name} cannot be read: it is damaged, incomplete or wrongly encoded."),
     "dicom.repeated": _(
         "The series holds {count} duplicate slices: several images lie at the same position."
@@ -97,6 +101,7 @@ ERRORS: Dict[str, str] = {
     "dicom.slices-missing": _(
         "{missing} slices are missing in the series (first gap after slice {after} of {count})."
     ),
+    "dicom.perhaps-damaged": _("{why} {damaged}"),
     "dicom.uneven": _("The slices are unevenly spaced ({least:.3g} to {most:.3g} mm), not regular."),
     "dicom.not-in-a-row": _(
         "The slices do not lie in a straight row; the series was put together from several parts."
@@ -109,6 +114,12 @@ ERRORS: Dict[str, str] = {
     "series.several-fit": _("Several series fit {series!r}; choose one by its UID. Series: {listed}."),
     "series.unknown": _("The folder holds no series {series!r}. Series: {listed}."),
     "series.none": _("it holds none"),
+    # what tells the stacks of a series apart, to be arguments
+    "series.part-stack": _("stack {value}"),
+    "series.part-acquisition": _("acquisition {value}"),
+    "series.part-time-point": _("time point {value}"),
+    "series.part-kernel": _("kernel {value}"),
+    "series.part-time": _("acquired at {value}"),
     # why a series is not taken, to be arguments
     "series.modality": _("its modality is {modality}, not CT"),
     "series.modality-mr": _("its modality is {modality}, not MR"),

@@ -15,6 +15,7 @@ from .dicomweb_texts import DICOMWEB
 from .dicom_out_texts import DICOM_OUT
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
+from .segmentation_texts import SEGMENTATIONS
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -58,6 +59,12 @@ SENTENCES: Dict[str, str] = {
     "scan.gaps": _(
         "The slices are {thickness:.3g} mm thick but {apart:.3g} mm apart: the rest was not scanned."
     ),
+    "scan.lossy": _(
+        "The images were compressed with loss before they came here: attenuation and small lesions may be "
+        "less exact."
+    ),
+    "scan.other-stack": _("The series holds another stack of slices, which was not read: {other}."),
+    "scan.other-stacks": _("The series holds {count} other stacks of slices, which were not read: {others}."),
     "scan.damaged-files": _("{count} DICOM files could not be read and were left out."),
     "scan.copies": _("{count} images are stored twice in the folder; each was used once."),
     "scan.two-spacings": _(
@@ -267,5 +274,6 @@ SENTENCES: Dict[str, str] = {
     **ADDING,
     **DICOMWEB,
     **DICOM_OUT,
+    **SEGMENTATIONS,
 }
 """Identifier -> English template."""

@@ -20,6 +20,7 @@ from LiverSegLib.worker import protocol, scratch
 from .fatty_liver.assess import acceptedReading
 from .reruns import replaceableResult
 from .scene import fingerprint, parts, results, segments, volumes
+from .scene.dicom_header import headerFacts
 from .scene.rejected_lesions import toldLesions
 from .scene.review import reviewForReport
 from .scene.structures import structureValues
@@ -89,6 +90,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
             minimum_lesion_ml=options.minimumLesionMl,
             modality=modality if modality == MR else None,
             probability=True,  # stays with the worker, for corrections
+            **headerFacts(volumeNode),
         )
         watch.check()
         run.tell(0.02, _waitingFor(run, options))

@@ -13,6 +13,7 @@ from LiverSegLib.dicomweb_texts import DICOMWEB
 from LiverSegLib.dicom_out_texts import DICOM_OUT
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
+from LiverSegLib.segmentation_texts import SEGMENTATIONS
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored
 from LiverSegLib.steatosis_texts import STEATOSIS
@@ -51,6 +52,7 @@ def _context(key: str) -> str:
         "LiverSegLib.error_texts": ERRORS,
         "LiverSegLib.adding_texts": ADDING,
         "LiverSegLib.dicom_out_texts": DICOM_OUT,
+        "LiverSegLib.segmentation_texts": SEGMENTATIONS,
         "LiverSegLib.explain_texts": EXPLAINING,
         "LiverSegLib.dicomweb_texts": DICOMWEB,
         "LiverSegLib.steatosis_texts": STEATOSIS,

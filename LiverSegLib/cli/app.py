@@ -20,6 +20,7 @@ from .explain import explain as explain_command
 from .export import export
 from .fetch import fetch
 from .interrupts import CANCELLED
+from .measure import measure
 from .mesh import mesh
 from .models import list_, models, show
 from .models_add import add, remove
@@ -34,6 +35,7 @@ from .train import train
 
 COMMANDS = (
     segment,
+    measure,
     steatosis,
     explain_command,
     agree,

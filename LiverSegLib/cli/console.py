@@ -191,6 +191,7 @@ def series_content(series: "SeriesInfo") -> Dict[str, Any]:
         "number": series.number,
         "date": series.date,
         "description": series.description,
+        "part": series.part,
         "modality": series.modality,
         "size": list(series.size),
         "spacing_mm": list(series.spacing),

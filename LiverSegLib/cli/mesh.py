@@ -27,7 +27,11 @@ class MeshLabel(str, Enum):
 def mesh(
     context: typer.Context,
     segmentation: Annotated[
-        Path, typer.Argument(metavar="SEGMENTATION", help="A segmentation that LiverSeg wrote.")
+        Path,
+        typer.Argument(
+            metavar="SEGMENTATION",
+            help="A segmentation that LiverSeg wrote, a DICOM Segmentation or a .seg.nrrd.",
+        ),
     ],
     output: Annotated[
         Path,
@@ -74,11 +78,16 @@ def read_segmentation(path: Path) -> "sitk.Image":
 
     Raises:
         UnreadableImageError: Missing or no image.
+        InputError: As above, or of a DICOM Segmentation ``segmentations.read_mask_alone`` does.
         InputError: Not 3-D, or values that are none of LiverSeg's labels.
     """
     import numpy as np
     import SimpleITK as sitk
 
+    from ..segmentations import names_its_segments, read_mask_alone
+
+    if names_its_segments(path):
+        return read_mask_alone(path).labels
     if not path.is_file():
         raise UnreadableImageError(f"There is no file {path}.")
     try:

@@ -189,16 +189,16 @@ def segment(
                 )
                 load(*JUDGING, *(PICTURES + SURFACES if report else ()))
                 with interrupts.at_once():
-                    result, steatosis = while_checking(lambda ask: _assessed(result), interrupts.check)
+                    result, steatosis = while_checking(lambda ask: assessed(result), interrupts.check)
                     doing = "Drawing and writing the results" if report else "Writing the results"
                     bar(WORK_SHARE, "write", doing)
                     files = write_results(result, reservation, steatosis=steatosis, **wanted)
                 bar(1.0, "done", "Done")
         # Written: a request to stop that comes now is too late, and ends nothing.
         content = json.loads(files["measurements"].read_text(encoding="utf-8"))
-        console.answer(_answer(output, files, content))
-        console.show(*_summary(result, steatosis, files))
-        console.warn(_not_beside_a_lesion(content["warnings"], result.measurements.warnings))
+        console.answer(answer(output, files, content))
+        console.show(*summary(result, steatosis, files))
+        console.warn(not_beside_a_lesion(content["warnings"], result.measurements.warnings))
 
 
 def chosen_structures(text: str) -> Optional[Tuple[str, ...]]:
@@ -245,7 +245,7 @@ def identity(source: Path, series: Optional[str], modality: str = "auto") -> "Sc
     return ScanIdentity(scan.name, scan.fingerprint)
 
 
-def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
+def assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
     """The result and its fatty-liver assessment, None of an MR; if that fails, the result with a warning and
     None: masks and volumes do not need it."""
     import LiverSegLib
@@ -260,7 +260,7 @@ def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
         return replace(result, warnings=(*result.warnings, warning)), None
 
 
-def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:
+def answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:
     """The JSON object: measurements.json as it was written, with the files' paths instead of their hashes."""
     paths = {key: str(path) for key, path in files.items()}
     keys = ("name", "review", "measurements", "structures", "steatosis", "warnings", "provenance")
@@ -268,13 +268,13 @@ def _answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any])
     return {"folder": os.path.abspath(folder), "files": paths, **kept}
 
 
-def _not_beside_a_lesion(warnings: List[str], measured: Sequence[str]) -> List[str]:
+def not_beside_a_lesion(warnings: List[str], measured: Sequence[str]) -> List[str]:
     """The warnings but those of ``measured`` whose content stands under the table of lesions."""
     shown = {str(text) for text in measured if DENSE.match(key_of(text) or "")}
     return [text for text in warnings if text not in shown]
 
 
-def _summary(result: "Result", steatosis: "Optional[Assessment]", files: Mapping[str, Path]) -> List[Any]:
+def summary(result: "Result", steatosis: "Optional[Assessment]", files: Mapping[str, Path]) -> List[Any]:
     from ..measure.warnings import lesion_numbers, warnings_of_lesions
 
     measurements = result.measurements

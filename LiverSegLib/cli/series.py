@@ -44,8 +44,8 @@ def _series_table(found: "List[SeriesInfo]") -> Table:
         table.add_column(heading, overflow="fold")
     for series in found:
         table.add_row(
-            "" if series.number is None else str(series.number),
-            Text(series.description),
+            "" if series.number is None else series.name,
+            Text(series.told if series.description or series.part else ""),
             series.modality,
             "x".join(str(n) for n in series.size),
             "x".join(f"{s:.2f}".rstrip("0").rstrip(".") for s in series.spacing),

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Dict, Mapping, Optional, Tuple
@@ -24,6 +24,7 @@ from .steatosis_view import assessment_view
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from ..images import Scan
     from ..steatosis.assessment import Assessment, CutOffs
 
 SEGMENT_SHARE, ASSESS_SHARE = 0.85, 0.95
@@ -42,7 +43,10 @@ class PhaseName(str, Enum):
 Labels = Annotated[
     Optional[Path],
     typer.Option(
-        "--labels", "-l", metavar="FILE", help="Its segmentation by LiverSeg; without, it is segmented first."
+        "--labels",
+        "-l",
+        metavar="FILE",
+        help="Its segmentation, also DICOM SEG or RTSTRUCT; without, it is segmented first.",
     ),
 ]
 Output = Annotated[
@@ -227,21 +231,21 @@ def _given(
     bar: ProgressBar,
 ) -> _Case:
     """Read the scan and its mask, and assess them."""
-    from ..images import read_scan, unchanged
+    from ..images import unchanged
     from ..measure.facts import header_facts
     from ..provenance import input_of, made_now
     from ..steatosis.assess import assess_scan
 
     with interrupts.at_once():
         bar(0.0, "read", "Reading the scan and its segmentation")
-        scan, mask = while_checking(
-            lambda ask: (read_scan(source, series, modality=CT), read_segmentation(labels)), interrupts.check
-        )
+        scan, mask = while_checking(lambda ask: _scan_and_mask(source, series, labels), interrupts.check)
         bar(SEGMENT_SHARE, "assess", "Placing and measuring ROIs")
         facts = header_facts(scan.series)
         kvp, agent = facts.kvp if kvp is None else kvp, facts.contrast_agent
         assessment = while_checking(
-            lambda ask: assess_scan(scan.image, mask, kvp=kvp, contrast=agent, chosen_phase=phase, **how),
+            lambda ask: assess_scan(
+                scan.image, mask, kvp=kvp, contrast=agent, series=facts.series, chosen_phase=phase, **how
+            ),
             interrupts.check,
         )
     if not unchanged(scan):
@@ -258,6 +262,18 @@ def _given(
     }
     warnings = tuple(text for text in scan.warnings if text not in assessment.warnings)
     return _Case(scan.name, scan.image, mask, assessment, provenance, warnings)
+
+
+def _scan_and_mask(source: Path, series: Optional[str], labels: Path) -> "Tuple[Scan, sitk.Image]":
+    """Read a scan and its mask; one that names its segments is brought onto the scan's grid."""
+    from ..images import read_scan
+    from ..segmentations import names_its_segments, read_mask
+
+    scan = read_scan(source, series, modality=CT)
+    if not names_its_segments(labels):
+        return scan, read_segmentation(labels)
+    given = read_mask(labels, scan)
+    return replace(scan, warnings=(*scan.warnings, *given.warnings)), given.labels
 
 
 def _answer(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Optional, Sequence, Tuple
 
 from ..errors import OutputError, ServerError, write_failure
-from ..images.dicom import has_all_pixels
+from ..images.pixels import has_all_pixels
 from ..outputs.atomic import PathLike, check_room, reserve
 from ..sentences import Sentence
 from .client import Cancel, Client, Progress

@@ -1,14 +1,15 @@
 """DICOM headers: which files are images, and what their headers say of each slice.
 
 pydicom reads a fixed list of tags; nothing that names the patient is among them. Pixels are read elsewhere
-(``stack``).
+(``pixels``).
 """
 
 import os
 import struct
 import warnings
+import zlib
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -32,6 +33,7 @@ _TAGS = [
     "SliceThickness",
     "KVP",
     "ContrastBolusAgent",
+    "ContrastBolusAgentSequence",
     "ConvolutionKernel",
     "SeriesInstanceUID",
     "SeriesNumber",
@@ -41,6 +43,8 @@ _TAGS = [
     "ImageOrientationPatient",
     "TemporalPositionIdentifier",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "LossyImageCompression",
     "NumberOfFrames",
     "Rows",
     "Columns",
@@ -51,7 +55,10 @@ _TAGS = [
     "PerFrameFunctionalGroupsSequence",
 ]
 
-_PARSE_ERRORS = (
+_ALWAYS_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81")
+"""Transfer syntaxes JPEG baseline and extended, JPEG-LS near-lossless: also without a word in the header."""
+
+PARSE_ERRORS = (
     EOFError,
     OSError,
     ValueError,
@@ -61,6 +68,7 @@ _PARSE_ERRORS = (
     AttributeError,
     NotImplementedError,
     struct.error,
+    zlib.error,
 )
 """What pydicom raises on damaged files; its own InvalidDicomError cannot occur, as reading is forced."""
 
@@ -72,7 +80,8 @@ class Slice:
     ``frame`` is 0-based, ``None`` for a single-frame file. ``spacing`` is mm (x, y). ``position`` is the
     centre of the first voxel, ``orientation`` the direction cosines of x then y, both LPS; ``None`` where the
     header lacks them. ``kvp`` is the tube voltage in kV, ``None`` if it is not stated; ``contrast`` the agent
-    named, or empty.
+    named, or empty. ``stack`` is the Stack ID of an enhanced image's frame; ``is_lossy`` says that what is
+    stored is not what the scanner made.
     """
 
     path: str
@@ -101,6 +110,9 @@ class Slice:
     time: str
     kvp: Optional[float]
     contrast: str
+    stack: str = ""
+    photometric: str = ""
+    is_lossy: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,7 @@ def slices_of(path: str, data: Any) -> List[Slice]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return list(_frames(path, data))
-    except _PARSE_ERRORS as error:
+    except PARSE_ERRORS as error:
         if is_out_of_memory(error):
             raise
         return []
@@ -154,27 +166,9 @@ def is_dicom(path: str) -> bool:
     return _sniff(path) == "dicom"
 
 
-def has_all_pixels(path: Union[str, BinaryIO]) -> bool:
-    """Whether uncompressed pixel data is as long as the header says; older GDCM reads less without a word."""
-    import pydicom
-
-    keywords = ["PixelData", "BitsAllocated", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames"]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = pydicom.dcmread(path, force=True, specific_tags=keywords)
-            syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
-            if "PixelData" not in data:
-                return False
-            if syntax is not None and (syntax.is_compressed or syntax.is_deflated):
-                return True  # the decoder notices
-            expected = (data.BitsAllocated // 8) * data.Rows * data.Columns
-            expected *= (_integer(data, "SamplesPerPixel") or 1) * (_integer(data, "NumberOfFrames") or 1)
-            return len(data.PixelData) >= expected
-    except _PARSE_ERRORS as error:
-        if is_out_of_memory(error):
-            raise
-        return False
+def is_directory(path: str) -> bool:
+    """Whether a file is the directory of a DICOM medium, by its name."""
+    return os.path.basename(path).upper() == "DICOMDIR"
 
 
 def walk(folder: str) -> List[str]:
@@ -185,7 +179,7 @@ def walk(folder: str) -> List[str]:
         found += [
             os.path.join(root, name)
             for name in sorted(names)
-            if not name.startswith(".") and name != "DICOMDIR"
+            if not name.startswith(".") and not is_directory(name)
         ]
     return [path for path in found if os.path.isfile(path)]
 
@@ -214,7 +208,7 @@ def _slices_of(path: str) -> List[Slice]:
             warnings.simplefilter("ignore")  # odd but harmless values; the geometry is checked afterwards
             data = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
             return list(_frames(path, data))
-    except _PARSE_ERRORS as error:
+    except PARSE_ERRORS as error:
         if is_out_of_memory(error):
             raise
         raise _HeaderError(path) from error
@@ -237,6 +231,7 @@ def _frames(path: str, data: Any) -> Iterator[Slice]:
 def _slice(path: str, frame: Optional[int], data: Any, sources: List[Any]) -> Slice:
     """Make one slice; ``sources`` are where per-frame values are looked for, first hit wins."""
     row_column = _floats(_find(sources, "PixelMeasuresSequence", "PixelSpacing"), 2)
+    syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", "")
     return Slice(
         path=path,
         frame=frame,
@@ -248,9 +243,9 @@ def _slice(path: str, frame: Optional[int], data: Any, sources: List[Any]) -> Sl
         number=_integer(data, "SeriesNumber"),
         instance=_integer(data, "InstanceNumber"),
         date=_text(data, "SeriesDate") or _text(data, "AcquisitionDate") or _text(data, "StudyDate"),
-        image_type=tuple(part.strip().upper() for part in _text(data, "ImageType").split("\\")),
+        image_type=_image_type(data, sources),
         body_part=_text(data, "BodyPartExamined").upper(),
-        kernel=_text(data, "ConvolutionKernel").upper(),
+        kernel=_words(_find(sources, "CTReconstructionSequence", "ConvolutionKernel")).upper(),
         size=(_integer(data, "Columns") or 0, _integer(data, "Rows") or 0),
         samples=_integer(data, "SamplesPerPixel") or 1,
         # DICOM gives the distance between rows (y) first.
@@ -260,12 +255,34 @@ def _slice(path: str, frame: Optional[int], data: Any, sources: List[Any]) -> Sl
         orientation=_floats(_find(sources, "PlaneOrientationSequence", "ImageOrientationPatient"), 6),
         slope=_float(_find(sources, "PixelValueTransformationSequence", "RescaleSlope")) or 1.0,
         intercept=_float(_find(sources, "PixelValueTransformationSequence", "RescaleIntercept")) or 0.0,
-        acquisition=_text(data, "AcquisitionNumber"),
-        temporal=_text(data, "TemporalPositionIdentifier"),
-        time=_text(data, "AcquisitionTime"),
+        acquisition=_of_frame(sources, "FrameAcquisitionNumber") or _text(data, "AcquisitionNumber"),
+        temporal=_of_frame(sources, "TemporalPositionIndex") or _text(data, "TemporalPositionIdentifier"),
+        time=_of_frame(sources, "FrameAcquisitionDateTime") or _text(data, "AcquisitionTime"),
         kvp=_float(_find(sources, "CTXRayDetailsSequence", "KVP")) or None,
-        contrast=_text(data, "ContrastBolusAgent"),
+        contrast=_contrast(data),
+        stack=_of_frame(sources, "StackID"),
+        photometric=_text(data, "PhotometricInterpretation").upper(),
+        is_lossy=_text(data, "LossyImageCompression") == "01" or str(syntax) in _ALWAYS_LOSSY,
     )
+
+
+def _image_type(data: Any, sources: List[Any]) -> Tuple[str, ...]:
+    """Image type of the file, with what the frame's own adds to it: one may be a localizer among others."""
+    own = _words(_find(sources, "CTImageFrameTypeSequence", "FrameType"))
+    own = own or _words(_find(sources, "MRImageFrameTypeSequence", "FrameType"))
+    words = [part.strip().upper() for part in _text(data, "ImageType").split("\\") + own.split("\\")]
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _contrast(data: Any) -> str:
+    """The contrast agent in words; enhanced images have a code for it."""
+    codes = getattr(data, "ContrastBolusAgentSequence", None) or []
+    meanings = [_text(code, "CodeMeaning") for code in codes]
+    return _text(data, "ContrastBolusAgent") or ", ".join(meaning for meaning in meanings if meaning)
+
+
+def _of_frame(sources: List[Any], keyword: str) -> str:
+    return _words(_find(sources, "FrameContentSequence", keyword))
 
 
 def _find(sources: List[Any], sequence: str, keyword: str) -> Any:
@@ -279,7 +296,10 @@ def _find(sources: List[Any], sequence: str, keyword: str) -> Any:
 
 
 def _text(data: Any, keyword: str) -> str:
-    value = getattr(data, keyword, None)
+    return _words(getattr(data, keyword, None))
+
+
+def _words(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) and hasattr(value, "__iter__"):

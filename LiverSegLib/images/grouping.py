@@ -12,13 +12,20 @@ _ORIENTATION_TOLERANCE = 0.01
 SAME_POSITION_MM = 0.01
 """Slices closer than this lie at one position."""
 
+GAP_TOLERANCE = 0.1
+"""Distances between slices may differ by this share of their median (positions are often stored rounded)."""
+
+SPLITTING = ("acquisition", "temporal", "image_type", "kernel", "time")
+"""What may tell the stacks of one series apart, in the order in which it is tried."""
+
 
 def stacks(slices: Tuple[Slice, ...]) -> List[List[Slice]]:
     """Group slices into stacks: one series, size, spacing and orientation each, sorted along the normal.
 
-    A series that passes the same positions several times (two phases in one series) is split by acquisition
-    number, temporal position or acquisition time, whichever gives stacks without repetition. Identical
-    instances stored twice count once.
+    A series that passes the same positions several times (two phases, two kernels in one series), or parts of
+    the body twice at other positions, is split by acquisition number, temporal position, image type, kernel
+    or acquisition time, whichever gives stacks without repetition. Stacks that an enhanced image names stay
+    apart. Identical instances stored twice count once.
     """
     groups: Dict[tuple, List[List[Slice]]] = {}
     for item in _without_copies(slices):
@@ -29,6 +36,7 @@ def stacks(slices: Tuple[Slice, ...]) -> List[List[Slice]]:
             item.size,
             _rounded(item.spacing),
             "LOCALIZER" in item.image_type,
+            item.stack,
         )
         alike = groups.setdefault(key, [])
         for group in alike:
@@ -40,7 +48,7 @@ def stacks(slices: Tuple[Slice, ...]) -> List[List[Slice]]:
     result = []
     for alike in groups.values():
         for group in alike:
-            result += _split_repeats(group)
+            result += _split(group)
     return [in_order(group) for group in result]
 
 
@@ -108,18 +116,41 @@ def repeats(slices: List[Slice]) -> int:
     return int(np.count_nonzero(np.diff(np.sort(places)) < SAME_POSITION_MM))
 
 
-def _split_repeats(slices: List[Slice]) -> List[List[Slice]]:
-    if not repeats(slices):
+def odd_gaps(places: np.ndarray) -> np.ndarray:
+    """The indices of the distances between neighbours, of sorted places in mm (n,), that are not usual."""
+    gaps = np.diff(places)
+    usual = float(np.median(gaps))
+    return np.flatnonzero(np.abs(gaps - usual) > max(GAP_TOLERANCE * usual, SAME_POSITION_MM))
+
+
+def _split(slices: List[Slice]) -> List[List[Slice]]:
+    has_repeats = repeats(slices) > 0
+    if not has_repeats and not _is_uneven(slices):
         return [slices]
-    for attribute in ("acquisition", "temporal", "image_type", "kernel", "time"):
+    for attribute in SPLITTING:
         parts: Dict[object, List[Slice]] = {}
         for item in slices:
             parts.setdefault(getattr(item, attribute), []).append(item)
         # Parts of one slice each are no stacks, only a different time for every slice.
-        if (
-            len(parts) > 1
-            and not any(repeats(part) for part in parts.values())
-            and len(slices) >= 3 * len(parts)
-        ):
+        if len(parts) < 2 or len(slices) < 3 * len(parts) or any(repeats(part) for part in parts.values()):
+            continue
+        if has_repeats or _are_regular_and_overlap(list(parts.values())):
             return list(parts.values())
     return [slices]
+
+
+def _is_uneven(slices: List[Slice]) -> bool:
+    places = places_mm(slices)
+    return places is not None and len(slices) > 2 and odd_gaps(np.sort(places)).size > 0
+
+
+def _are_regular_and_overlap(parts: List[List[Slice]]) -> bool:
+    """Whether each part is a stack, and some lie beside others: two scans of a region, not one with a gap."""
+    if any(_is_uneven(part) for part in parts):
+        return False
+    axis = normal(parts[0][0])
+    ends = sorted(
+        (float(places.min()), float(places.max()))
+        for places in (np.array([item.position for item in part]) @ axis for part in parts)
+    )
+    return any(low < high for (_, high), (low, _) in zip(ends, ends[1:]))

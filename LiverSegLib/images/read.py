@@ -6,6 +6,7 @@ from typing import List, Optional, Set, Tuple, Union
 import SimpleITK as sitk
 
 from ..errors import (
+    ImageGeometryError,
     InputChangedError,
     NotCTError,
     OutOfMemoryError,
@@ -17,10 +18,11 @@ from ..sentences import Sentence, key_of
 from . import dicom, grouping
 from .checks import check_grid, modality_sentence
 from .files import PICTURES, VOLUMES, as_checked, files_of, one_frame, read_volume, refuse_by_name
+from .metadata import series_of_metadata
 from .modality import CT, MODALITIES, MR, known_modality, said_modality
 from .scan import FileState, Scan, SeriesInfo, file_state, fingerprint
-from .series import Stack, choose, judge, wrong_kind
-from .stack import read_stack, stack_geometry
+from .series import Stack, choose, judge, others_of_series, wrong_kind
+from .stack import StackGeometry, read_stack, stack_geometry
 
 Source = Union[str, os.PathLike, sitk.Image]
 
@@ -67,6 +69,8 @@ def read_scan(
     if not os.path.exists(path):
         raise UnreadableImageError(Sentence("read.missing", path=path))
     try:
+        if dicom.is_directory(path):
+            path = os.path.dirname(path)
         if os.path.isdir(path):
             return _from_dicom(path, dicom.walk(path), series, said, check)
         if _is_dicom_file(path):
@@ -106,8 +110,9 @@ def _from_memory(image: sitk.Image, said: Optional[str]) -> Scan:
     header = image.GetMetaData("0008|0060").strip() if image.HasMetaDataKey("0008|0060") else None
     modality = known_modality(header, said)
     # A SimpleITK copy shares the voxels until one side writes, so the caller may go on changing the original.
+    series = series_of_metadata(image)
     checked, warnings = as_checked(one_frame(sitk.Image(image)), modality)
-    return Scan(checked, None, "scan", modality, None, warnings, fingerprint(checked))
+    return Scan(checked, None, "scan", modality, series, warnings, fingerprint(checked))
 
 
 def _from_file(path: str, said: Optional[str], check: Optional[dicom.Check]) -> Scan:
@@ -136,22 +141,27 @@ def _from_dicom_file(
     )
     same = [pair for pair in candidates if pair[1][0].uid == uid]
     holding = [pair for pair in same if path in pair[0].files]
-    return _scan_of_stack(
-        path,
-        _stem(os.path.basename(path)),
-        choose(same, series) if series else (holding or same)[0],
-        warnings,
-        said,
-        check,
-    )
+    stack = choose(same, series) if series else (holding or same)[0]
+    warnings += _not_read(candidates, stack)
+    return _scan_of_stack(path, _stem(os.path.basename(path)), stack, warnings, said, check)
 
 
 def _from_dicom(
     path: str, files: List[str], series: Optional[str], said: Optional[str], check: Optional[dicom.Check]
 ) -> Scan:
     candidates, warnings = _stacks(path, files, said, check)
-    name = os.path.basename(path) or "scan"
-    return _scan_of_stack(path, name, _choose(candidates, series, said), warnings, said, check)
+    name, stack = os.path.basename(path) or "scan", _choose(candidates, series, said)
+    return _scan_of_stack(path, name, stack, warnings + _not_read(candidates, stack), said, check)
+
+
+def _not_read(candidates: List[Stack], chosen: Stack) -> List[str]:
+    """A warning of what else the chosen series holds."""
+    others = [info.line() for info in others_of_series(candidates, chosen)]
+    if not others:
+        return []
+    if len(others) == 1:
+        return [Sentence("scan.other-stack", other=others[0])]
+    return [Sentence("scan.other-stacks", count=len(others), others="; ".join(others))]
 
 
 def _choose(candidates: List[Stack], series: Optional[str], said: Optional[str]) -> Stack:
@@ -220,12 +230,25 @@ def _scan_of_stack(
         raise NotCTError(modality_sentence(info.modality))
     known_modality(info.modality, said)
     state = file_state(info.files)
-    geometry = stack_geometry(slices)
+    geometry = _geometry(slices, warnings)
     check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
     image, more = as_checked(read_stack(slices, geometry, check), info.modality)
     if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
         more = tuple(item for item in more if key_of(item) != "scan.sheared")
     return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
+
+
+def _geometry(slices: List[dicom.Slice], warnings: List[str]) -> StackGeometry:
+    """Where the stack lies; files that could not be read are named where slices are missing."""
+    try:
+        return stack_geometry(slices)
+    except ImageGeometryError as error:
+        damaged = [text for text in warnings if key_of(text) == "scan.damaged-files"]
+        if not damaged:
+            raise
+        raise ImageGeometryError(
+            Sentence("dicom.perhaps-damaged", why=error.sentence, damaged=damaged[0]), error.details
+        ) from error
 
 
 def _scan(

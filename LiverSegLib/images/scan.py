@@ -48,6 +48,7 @@ class SeriesInfo:
     and ``reason`` why not; ``date`` is YYYYMMDD or empty. ``kvp`` is the tube voltage in kV, ``None``
     where the header does not state one for all slices; ``contrast`` the contrast agent named, or empty.
     ``frames`` are the 0-based frames of the slices in a multi-frame file, empty where each file is a slice.
+    ``part`` tells it from the other stacks of its series, such as "acquisition 2".
     """
 
     uid: str
@@ -64,11 +65,22 @@ class SeriesInfo:
     kvp: Optional[float] = None
     contrast: str = ""
     frames: Tuple[int, ...] = ()
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to choose it by: the series number, with the number of the stack where there are several."""
+        number = "-" if self.number is None else str(self.number)
+        return number + ("" if ":" not in self.uid else self.uid[self.uid.index(":") :])
+
+    @property
+    def told(self) -> str:
+        """The description, with what tells it from the other stacks of its series."""
+        return f"{self.description or 'no description'}" + (f" ({self.part})" if self.part else "")
 
     def line(self) -> str:
         """One line to choose by: number, description, size and spacing."""
-        number = "-" if self.number is None else str(self.number)
-        return f"{number}: {self.description or 'no description'}, {size_words(self.size, self.spacing)}"
+        return f"{self.name}: {self.told}, {size_words(self.size, self.spacing)}"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from .checks import check_grid
 from .dicom import Slice
 from .grouping import normal, repeats
 from .modality import CT, MR
+from .phase_words import phase_in_words
 from .scan import SeriesInfo
 from .stack import nominal_spacing, stack_geometry
 
@@ -26,6 +27,15 @@ _MR_CLASSES = ("", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "
 """MR, Enhanced MR and Legacy Converted Enhanced MR Image Storage."""
 
 _CLASSES = {CT: _CT_CLASSES, MR: _MR_CLASSES}
+
+_PARTS = (
+    ("stack", "series.part-stack"),
+    ("acquisition", "series.part-acquisition"),
+    ("temporal", "series.part-time-point"),
+    ("kernel", "series.part-kernel"),
+    ("time", "series.part-time"),
+)
+"""What may tell the stacks of a series apart -> the words for it."""
 
 _MINIMUM_HEIGHT_MM = 30.0
 _THICKEST_MM = 12.0
@@ -59,13 +69,6 @@ _ELSEWHERE = re.compile(
 _ABDOMEN = re.compile(r"abd|liver|leber|hepat|pelv|trunk|body|tap|cap\b|whole")
 _SHARP = re.compile(r"lung|bone|sharp|lunge|knochen|^b[67-9]\d|^br?[67-9]\d|^bl\d\d|^fc5\d|^yd")
 
-_PHASES = (
-    ("unenhanced", r"nativ|unenh|non[ -]?con|without|w/?o\b|plain|blanco|\bpre\b|ohne km|\bnc\b"),
-    ("arterial", r"arter|\bart\b|\bap\b|early"),
-    ("portal", r"portal|venous|ven[oö]s|\bpv(p)?\b|\bven\b|\bport\b"),
-    ("late", r"delay|late|equil|sp[aä]t|\bdel\b|excret|nephro"),
-)
-
 
 def judge(stacks: Sequence[List[Slice]], modality: str = CT) -> List[Stack]:
     """Describe every stack and say whether it can be an abdominal CT, or MR if that is wanted; sorted by
@@ -76,7 +79,9 @@ def judge(stacks: Sequence[List[Slice]], modality: str = CT) -> List[Stack]:
     for slices in sorted(stacks, key=lambda item: -len(item)):
         uid = slices[0].uid
         seen[uid] += 1
+        others = [other for other in stacks if other is not slices and other[0].uid == uid]
         info = _describe(slices, uid if seen[uid] == 1 else f"{uid}:{seen[uid]}")
+        info = replace(info, part=_part(slices, others))
         reason = wrong_kind(slices, modality) or _unsuitable(info, slices)
         result.append((replace(info, suitable=not reason, reason=reason), slices))
     return sorted(result, key=lambda pair: (pair[0].number is None, pair[0].number or 0, pair[0].uid))
@@ -110,10 +115,27 @@ def choose(stacks: Sequence[Stack], series: Optional[str] = None) -> Stack:
     raise _choice("series.several-suit", suitable, count=len(suitable))
 
 
-def phase_hint(description: str) -> Optional[str]:
-    """The contrast phase that a series description names, if it names exactly one."""
-    found = [phase for phase, pattern in _PHASES if re.search(pattern, description.lower())]
-    return found[0] if len(found) == 1 else None
+def others_of_series(stacks: Sequence[Stack], chosen: Stack) -> List[SeriesInfo]:
+    """The other stacks of the chosen one's series that are volumes too, and so might have been meant."""
+    first = chosen[1][0]
+    return [
+        info
+        for info, slices in stacks
+        if slices is not chosen[1]
+        and slices[0].uid == first.uid
+        and len(slices) >= 3
+        and not wrong_kind(slices, first.modality)
+    ]
+
+
+def _part(slices: List[Slice], others: Sequence[List[Slice]]) -> str:
+    """What tells a stack from the others of its series, in words; empty if nothing simple does."""
+    for attribute, key in _PARTS:
+        own = {getattr(item, attribute) for item in slices}
+        theirs = {getattr(item, attribute) for other in others for item in other}
+        if others and len(own) == 1 and not own & theirs and any(own):
+            return Sentence(key, value=str(own.pop()))
+    return ""
 
 
 def _describe(slices: List[Slice], uid: str) -> SeriesInfo:
@@ -125,7 +147,7 @@ def _describe(slices: List[Slice], uid: str) -> SeriesInfo:
         size=(first.size[0], first.size[1], len(slices)),
         spacing=nominal_spacing(slices),
         files=tuple(dict.fromkeys(item.path for item in slices)),
-        phase_hint=phase_hint(first.description),
+        phase_hint=phase_in_words(first.description),
         number=first.number,
         date=first.date,
         kvp=first.kvp if len({item.kvp for item in slices}) == 1 else None,
@@ -208,6 +230,7 @@ def _named(stacks: Sequence[Stack], series: str) -> Stack:
     tests = (
         lambda info: info.uid == series,
         lambda info: str(info.number) == series,
+        lambda info: info.name == series,
         lambda info: info.description.casefold() == series.casefold(),
         lambda info: bool(series) and series.casefold() in info.description.casefold(),
     )

@@ -2,19 +2,17 @@
 
 import os
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import ImageGeometryError, NotCTError, UnreadableImageError, is_out_of_memory
+from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
 from ..sentences import Sentence
-from .dicom import Slice, has_all_pixels
-from .grouping import SAME_POSITION_MM, normal, places_mm, repeats
+from .dicom import Slice
+from .grouping import GAP_TOLERANCE, normal, odd_gaps, places_mm, repeats
 from .modality import MR
-
-GAP_TOLERANCE = 0.1
-"""Distances between slices may differ by this share of their median (positions are often stored rounded)."""
+from .pixels import read_file
 
 LATERAL_TOLERANCE_MM = 1.5
 """Slices may lie this far beside the straight line through all of them."""
@@ -83,6 +81,8 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     length = float(np.linalg.norm(step))
     direction = np.column_stack([x / np.linalg.norm(x), y / np.linalg.norm(y), step / length])
     thickness = slices[0].thickness
+    if any(item.is_lossy for item in slices):
+        messages.append(Sentence("scan.lossy"))
     if thickness and length > 1.5 * thickness + 0.1:
         messages.append(Sentence("scan.gaps", thickness=float(thickness), apart=length))
     return StackGeometry(
@@ -115,16 +115,16 @@ def read_stack(
         float(value).is_integer() for item in slices for value in (item.slope, item.intercept)
     )
     array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
-    path, planes = "", np.empty(0)
-    for index, item in enumerate(slices):
-        if check:
-            check()
-        if path != item.path:
-            path, planes = item.path, _read_file(item)
-        plane = planes[item.frame or 0]
-        if plane.shape != array.shape[1:]:
-            raise UnreadableImageError(Sentence("dicom.other-size", name=os.path.basename(item.path)))
-        array[index] = np.clip(plane, -32768, 32767) if whole else plane
+    for places in _by_file(slices):
+        parts = [slices[place] for place in places]
+        planes = read_file(parts)
+        for place, item in zip(places, parts):
+            if check:
+                check()
+            if (item.frame or 0) >= len(planes) or planes.shape[1:] != array.shape[1:]:
+                raise UnreadableImageError(Sentence("dicom.other-size", name=os.path.basename(item.path)))
+            plane = planes[item.frame or 0]
+            array[place] = np.clip(plane, -32768, 32767) if whole else plane
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(geometry.spacing)
     image.SetOrigin(geometry.origin)
@@ -132,22 +132,12 @@ def read_stack(
     return image
 
 
-def _read_file(item: Slice) -> np.ndarray:
-    """All frames of one file in HU, (frames, y, x)."""
-    if not has_all_pixels(item.path):
-        raise UnreadableImageError(Sentence("dicom.incomplete", name=os.path.basename(item.path)))
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(item.path)
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        if is_out_of_memory(error):  # a healthy file: read_scan says what happened
-            raise
-        text = Sentence("dicom.damaged", name=os.path.basename(item.path))
-        raise UnreadableImageError(text, str(error)) from error
-    array = sitk.GetArrayFromImage(image)
-    return array[np.newaxis] if array.ndim == 2 else array
+def _by_file(slices: List[Slice]) -> List[List[int]]:
+    """The places of the slices of each file, so that no file is read twice."""
+    found: Dict[str, List[int]] = {}
+    for place, item in enumerate(slices):
+        found.setdefault(item.path, []).append(place)
+    return list(found.values())
 
 
 def _check_repeats(slices: List[Slice]) -> None:
@@ -157,12 +147,11 @@ def _check_repeats(slices: List[Slice]) -> None:
 
 
 def _check_gaps(places: np.ndarray) -> None:
-    gaps = np.diff(places)
-    usual = float(np.median(gaps))
-    tolerance = max(GAP_TOLERANCE * usual, SAME_POSITION_MM)
-    odd = np.flatnonzero(np.abs(gaps - usual) > tolerance)
+    odd = odd_gaps(places)
     if not odd.size:
         return
+    gaps = np.diff(places)
+    usual = float(np.median(gaps))
     multiples = gaps[odd] / usual
     if (np.rint(multiples) >= 2).all() and (
         np.abs(multiples - np.rint(multiples)) <= GAP_TOLERANCE * np.rint(multiples)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from ..images.modality import CT, MR
+from ..images.phase_words import contrast_in_header
 
 if TYPE_CHECKING:
     from ..images import SeriesInfo
@@ -46,6 +47,11 @@ class ClinicalFacts:
     left_out: Tuple[str, ...] = ()
     modality: str = CT
     not_segmented: Tuple[str, ...] = ()
+
+    @property
+    def says_contrast(self) -> Optional[bool]:
+        """What the header says of contrast medium in the veins; None if nothing."""
+        return contrast_in_header(self.contrast_agent, self.series)
 
     def for_measuring(self) -> Dict[str, Any]:
         """Return what of them ``measure.measure`` takes, as its arguments."""

@@ -62,17 +62,6 @@ ARTERIAL_LIVER_HU = 85.0
 LATE_EXCESS_HU = 15.0
 """In the delayed phase the aorta is brighter than the liver by less than this."""
 
-_WITH_CONTRAST = (
-    "portal", "arteri", "venous", "venös", "delayed", "late phase", "nephro", "enhanced", "post contrast",
-    "postcontrast", "with contrast", "c+", "+c", "ce-ct", "cect", "pv phase",
-)  # fmt: skip
-_WITHOUT_CONTRAST = (
-    "unenhanced", "non-enhanced", "nonenhanced", "non enhanced", "noncontrast", "non-contrast",
-    "non contrast", "without contrast", "w/o", "nativ", "precontrast", "pre contrast", "pre-contrast",
-    "c-", "plain",
-)  # fmt: skip
-"""Words of series descriptions, in lower case."""
-
 _MINIMUM_ORGAN_VOXELS = 200
 _EROSION_MM = 4.0
 ENOUGH_MM = 1.6
@@ -112,18 +101,6 @@ def estimate_phase(
     """
     measured = attenuations(image, labels)
     return replace(decide(measured, contrast=contrast), aorta_hu=measured.aorta)
-
-
-def contrast_in_words(description: Optional[str]) -> Optional[bool]:
-    """Whether a series description speaks of contrast medium: True, False, or None where it says neither or
-    both.
-    """
-    text = (description or "").lower()
-    without = any(word in text for word in _WITHOUT_CONTRAST)
-    for word in _WITHOUT_CONTRAST:  # "unenhanced" holds "enhanced"
-        text = text.replace(word, " ")
-    with_contrast = any(word in text for word in _WITH_CONTRAST)
-    return None if without == with_contrast else with_contrast
 
 
 def attenuations(image: sitk.Image, labels: sitk.Image) -> Attenuations:

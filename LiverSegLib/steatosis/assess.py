@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from scipy import special
 
 from ..images.grid import are_thick_slices
+from ..images.phase_words import contrast_in_header
 from ..measure.warnings import each_once
 from ..sentences import Sentence
 from .assessment import GRADE_TEXTS, NOT_GRADED, Assessment, CutOffs, MeasuredRoi, means_of, pair_ratios
@@ -127,6 +128,7 @@ def assess_scan(
     chosen_phase: Optional[str] = None,
     kvp: Optional[float] = None,
     contrast: Optional[str] = None,
+    series: Optional[str] = None,
     settings: Optional[PlacementSettings] = None,
     cut_offs: Optional[CutOffs] = None,
     grade_anyway: bool = False,
@@ -140,6 +142,7 @@ def assess_scan(
         chosen_phase: what the reader states, in place of the estimate; one of ``PHASES``. The result says so.
         kvp: tube voltage in kV where it is known.
         contrast: the DICOM tag Contrast/Bolus Agent where it is known.
+        series: the DICOM tag Series Description where it is known: its words count in the estimate.
         settings, cut_offs, grade_anyway: see :func:`place` and :func:`assess`.
 
     Raises:
@@ -153,7 +156,7 @@ def assess_scan(
     if phase is None:
         from ..measure.phase import estimate_phase  # loads scipy.signal, for which Slicer's window would wait
 
-        estimate = estimate_phase(image, labels)
+        estimate = estimate_phase(image, labels, contrast=contrast_in_header(contrast, series))
         phase, phase_reason = estimate.phase, estimate.reason
     placement = place(meter, settings)
     statistics = {key: found for key in ORGANS for found in [meter.statistics(key)] if found is not None}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..errors import UsageError
+from ..images.phase_words import names_contrast_agent
 from ..measure.borders import border_word
 from ..sentences import Sentence, in_commas, key_of
 from .roi import LIVER_KEY, SPLEEN_KEY, OrganStatistics
@@ -36,10 +37,6 @@ PLAUSIBLE_SPLEEN_HU = (30.0, 70.0)
 
 PHASES = ("unenhanced", "arterial", "portal", "late")
 """The contrast phases that a reader can choose."""
-
-_NO_AGENT = ("", "no", "none", "without", "w/o", "nativ", "native", "unenhanced", "n/a", "na")
-_BY_MOUTH = ("oral", "p.o.", "per os", "gastrografin", "barium", "rectal")
-_INTO_VEIN = ("iv", "i.v.", "intraven", "omni", "ultra", "iome", "iopam", "iohex", "iodix", "visip", "isov")
 
 _ENHANCED = ("arterial", "portal", "late")
 
@@ -153,17 +150,6 @@ def reasons_not_to_grade(
 def is_valid_kvp(kvp: float) -> bool:
     """Tell whether the cut-offs hold for a tube voltage in kV."""
     return abs(kvp - VALID_KVP) <= _KVP_TOLERANCE
-
-
-def names_contrast_agent(text: Optional[str]) -> bool:
-    """Tell whether the DICOM tag Contrast/Bolus Agent names one given into a vein.
-
-    Empty tags, words for none and agents given by mouth alone do not count.
-    """
-    words = (text or "").strip().lower()
-    if words in _NO_AGENT or words.startswith(("no ", "without ", "w/o ")):
-        return False
-    return not any(word in words for word in _BY_MOUTH) or any(word in words for word in _INTO_VEIN)
 
 
 def _contrast(conditions: Conditions) -> List[str]:

@@ -65,7 +65,7 @@ def _measured(request: Measure, context: TaskContext) -> Tuple[Dict[str, Any], C
     context.check()
     if needs_phase:
         assert image is not None
-        phase = _phase(image, mask, box)
+        phase = _phase(image, mask, box, facts.says_contrast)
         context.check()
     facts = replace(facts, phase=phase)
     measurements = measure_arrays(
@@ -127,15 +127,15 @@ def _checked(request: Measure, state: Tuple[Any, ...], modality: str) -> Tuple[C
     return CheckedScan(state, scan.name, scan.warnings, kind), scan.image
 
 
-def _phase(scan: sitk.Image, mask: np.ndarray, box: Box) -> "PhaseEstimate":
-    """The contrast phase, with the labels in a box of the scan."""
+def _phase(scan: sitk.Image, mask: np.ndarray, box: Box, contrast: Optional[bool]) -> "PhaseEstimate":
+    """The contrast phase, with the labels in a box of the scan and what its header says of contrast."""
     from ..measure.phase import estimate_phase
 
     whole = np.zeros(scan.GetSize()[::-1], np.uint8)
     whole[box] = mask
     labels = sitk.GetImageFromArray(whole)
     labels.CopyInformation(scan)
-    return estimate_phase(scan, labels)
+    return estimate_phase(scan, labels, contrast=contrast)
 
 
 def _state(path: str, grid: Grid) -> Tuple[Any, ...]:

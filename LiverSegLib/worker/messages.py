@@ -66,7 +66,9 @@ class Segment:
 
     ``surfaces`` and ``probability`` say whether those are wanted back. ``structures``: keys or names of what
     is wanted of all that a model of another program finds; null for everything, an empty list for nothing.
-    The other fields are arguments of ``LiverSegLib.segment``. Answered as any work, by ``result`` in the end.
+    ``kvp`` (kV), ``contrast_agent`` and ``description`` (of the series) are what the DICOM header of voxels
+    says, where it is known; nothing that names the patient belongs there. The other fields are arguments of
+    ``LiverSegLib.segment``. Answered as any work, by ``result`` in the end.
     """
 
     type: ClassVar[str] = "segment"
@@ -86,6 +88,9 @@ class Segment:
     tumours: Optional[str] = None
     structures: Optional[Tuple[str, ...]] = None
     modality: Optional[str] = None
+    kvp: Optional[float] = None
+    contrast_agent: Optional[str] = None
+    description: Optional[str] = None
 
 
 @dataclass(frozen=True)

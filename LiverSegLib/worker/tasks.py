@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from ..cancelling import while_checking
 from ..errors import UsageError
 from ..images.grid import Grid
+from ..images.metadata import with_header
 from ..review import Review
 from ..sentences import Sentence, with_identity
 from ..structures import Structures
@@ -143,7 +144,8 @@ def _source(request: Segment) -> Union[str, sitk.Image]:
         raise UsageError(Sentence("handed.nothing"))
     if request.grid is None:
         raise UsageError(Sentence("handed.no-grid"))
-    return read_image(request.voxels, request.grid)
+    image = read_image(request.voxels, request.grid)
+    return with_header(image, request.kvp, request.contrast_agent, request.description)
 
 
 # --- what goes back --------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from LiverSegLib.errors import (  # noqa: E402
     UnreadableImageError,
 )
 from LiverSegLib.images import facts, list_series, read_scan, unchanged  # noqa: E402
-from LiverSegLib.images.series import phase_hint  # noqa: E402
 
 CT, ENHANCED_CT, CAPTURE = (
     "1.2.840.10008.5.1.4.1.1.2",
@@ -392,23 +391,6 @@ class TestChoice:
     def test_list_of_no_folder(self, tmp_path):
         with pytest.raises(UnreadableImageError, match="not a folder"):
             list_series(tmp_path / "nowhere")
-
-    @pytest.mark.parametrize(
-        ("description", "phase"),
-        [
-            ("PRE LIVER", "unenhanced"),
-            ("Abd nativ 5.0", "unenhanced"),
-            ("ABD W/O", "unenhanced"),
-            ("LIVER ARTERIAL 2.5", "arterial"),
-            ("Abdomen portalvenös 3.0", "portal"),
-            ("Leber spät", "late"),
-            ("DELAYED", "late"),
-            ("CT Body 3.0", None),
-            ("arterial and portal venous", None),
-        ],
-    )
-    def test_phase_hint(self, description, phase):
-        assert phase_hint(description) == phase
 
 
 def frame_group(position):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LiverSegLib.images.phase_words import contrast_in_words
 from LiverSegLib.measure.aorta import find_aorta, slabs_of
 from LiverSegLib.measure.kidneys import find_kidneys
 from LiverSegLib.measure.phase import (
@@ -11,7 +12,6 @@ from LiverSegLib.measure.phase import (
     Attenuations,
     PhaseEstimate,
     attenuations,
-    contrast_in_words,
     decide,
     estimate_phase,
     organ_hu,

@@ -13,12 +13,14 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputError, LiverSegError, NotCTError, UsageError
 from LiverSegLib.images.modality import CT
+from LiverSegLib.images.phase_words import contrast_in_header
 from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.roi import COUNT_RANGE, ORGANS, PlacementSettings, Roi
 
 from ..scene import parts
-from ..scene.volumes import contrastAgentOf, modalityOf, tubeVoltageOf, volumeGrid
+from ..scene.dicom_header import contrastAgentOf, descriptionOf, tubeVoltageOf
+from ..scene.volumes import modalityOf, volumeGrid
 from ..work.run import doAtOnce
 from .meters import Meters
 from .plots import writeNumbers
@@ -44,13 +46,14 @@ def newReading(
     facts = ClinicalFacts.from_dict(summary.get("facts"))
     phase = summary.get("measurements", {}).get("phase")
     reason = facts.phase.reason if facts.phase is not None else ""
+    kvp, agent = tubeVoltageOf(volumeNode), contrastAgentOf(volumeNode)
     if phase is None:  # LiverSeg has not segmented this scan
         from LiverSegLib.measure.phase import estimate_phase
 
         grid = volumeGrid(volumeNode)
-        estimate = estimate_phase(grid.image(meter.voxels), grid.image(meter.labels))
+        contrast = contrast_in_header(agent, descriptionOf(volumeNode))
+        estimate = estimate_phase(grid.image(meter.voxels), grid.image(meter.labels), contrast=contrast)
         phase, reason = estimate.phase, estimate.reason
-    kvp, agent = tubeVoltageOf(volumeNode), contrastAgentOf(volumeNode)
     return SteatosisReading(
         kvp=facts.kvp if kvp is None else kvp,
         contrastAgent=facts.contrast_agent if agent is None else agent,

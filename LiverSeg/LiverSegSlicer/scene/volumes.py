@@ -12,6 +12,8 @@ from LiverSegLib.errors import ImageGeometryError, InputError, NotCTError
 from LiverSegLib.images.grid import Grid, are_thick_slices
 from LiverSegLib.images.modality import CT, MODALITIES, said_modality
 
+from .dicom_header import headerValue, positive
+
 MINIMUM_SLICES = 3
 """Fewer slices than this along any axis are no volume; the core says the same."""
 SHEAR_TOLERANCE = 1e-3
@@ -26,8 +28,6 @@ _SEVERAL_VALUES = (
     "vtkMRMLTensorVolumeNode",
     "vtkMRMLDiffusionImageVolumeNode",
 )
-_KVP = "0018,0060"
-_CONTRAST_AGENT = "0018,0010"
 _MODALITY = "0008,0060"
 _SERIES_UID = "0020,000E"
 _SERIES_DESCRIPTION = "0008,103E"
@@ -155,32 +155,22 @@ def headerModality(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     """Return the DICOM modality of a volume, also one that only the subject hierarchy knows; empty if it is
     not known.
     """
-    return (_headerValue(volumeNode, _MODALITY).strip() or _hierarchyModality(volumeNode)).upper()
-
-
-def tubeVoltageOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[float]:
-    """Return the tube voltage in kV; None if it is not known."""
-    return _positive(_headerValue(volumeNode, _KVP))
-
-
-def contrastAgentOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
-    """Return the contrast agent that the header names; None if it names none or is not known."""
-    return _headerValue(volumeNode, _CONTRAST_AGENT).strip() or None
+    return (headerValue(volumeNode, _MODALITY).strip() or _hierarchyModality(volumeNode)).upper()
 
 
 def seriesOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     """Return the description of the series; the node's name if it is not known."""
-    return _headerValue(volumeNode, _SERIES_DESCRIPTION).strip() or volumeNode.GetName() or ""
+    return headerValue(volumeNode, _SERIES_DESCRIPTION).strip() or volumeNode.GetName() or ""
 
 
 def seriesUidOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     """Return the UID of the scan's DICOM series; empty if it is not known."""
-    return _headerValue(volumeNode, _SERIES_UID).strip()
+    return headerValue(volumeNode, _SERIES_UID).strip()
 
 
 def dateOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     """Return the date of the scan as YYYY-MM-DD; empty if it is not known."""
-    found = (_headerValue(volumeNode, tag).strip() for tag in _DATES)
+    found = (headerValue(volumeNode, tag).strip() for tag in _DATES)
     digits = next(
         (text for text in (*found, _studyDate(volumeNode)) if len(text) == 8 and text.isdigit()), ""
     )
@@ -189,7 +179,7 @@ def dateOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
 
 def sliceThicknessOf(volumeNode: "slicer.vtkMRMLVolumeNode") -> float:
     """Return the slice thickness in mm: the header's, else the distance between slices."""
-    return _positive(_headerValue(volumeNode, _SLICE_THICKNESS)) or float(volumeNode.GetSpacing()[2])
+    return positive(headerValue(volumeNode, _SLICE_THICKNESS)) or float(volumeNode.GetSpacing()[2])
 
 
 def _checkGeometry(volumeNode: "slicer.vtkMRMLVolumeNode") -> None:
@@ -277,14 +267,6 @@ def _valueDoubt(volumeNode: "slicer.vtkMRMLVolumeNode") -> Optional[str]:
     return text.format(low=low, high=high)
 
 
-def _positive(text: str) -> Optional[float]:
-    try:
-        value = float(text)
-    except ValueError:  # empty, or not a number
-        return None
-    return value if value > 0 else None
-
-
 def _studyDate(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     """Return the date that the subject hierarchy keeps of the scan's study, also without the database."""
     hierarchyNode = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
@@ -304,12 +286,3 @@ def _hierarchyModality(volumeNode: "slicer.vtkMRMLVolumeNode") -> str:
     name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
     item = hierarchyNode.GetItemByDataNode(volumeNode)
     return (hierarchyNode.GetItemAttribute(item, name) or "").strip() if item else ""
-
-
-def _headerValue(volumeNode: "slicer.vtkMRMLVolumeNode", tag: str) -> str:
-    """Return a value from the header of the scan's first slice; empty if there is no such header."""
-    database = getattr(slicer, "dicomDatabase", None)  # a Slicer can be built without DICOM
-    instances = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
-    if database is None or not instances or not database.isOpen:
-        return ""
-    return database.instanceValue(instances[0], tag) or ""
