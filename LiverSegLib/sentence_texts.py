@@ -13,6 +13,7 @@ from typing import Dict
 from .adding_texts import ADDING
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
+from .followup_texts import FOLLOWUP
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -255,5 +256,6 @@ SENTENCES: Dict[str, str] = {
     **ERRORS,
     **EXPLAINING,
     **ADDING,
+    **FOLLOWUP,
 }
 """Identifier -> English template."""
