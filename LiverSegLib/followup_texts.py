@@ -31,13 +31,14 @@ FOLLOWUP: Dict[str, str] = {
         "are less certain."
     ),
     "followup.no-tumours": _(
-        "Lesions were not looked for in {name}: its model does not segment them. Nothing is said of lesions at "
-        "that date."
+        "Lesions were not looked for in {name}: its model does not segment them. Nothing is said of lesions "
+        "at that date."
     ),
     # results that were written before
     "followup.not-a-result": _("{folder} holds no result of liverseg segment."),
     "followup.scan-missing": _(
-        "The scan of the result in {folder} is no longer at {path}; say where it is with --scan {folder}=PATH."
+        "The scan of the result in {folder} is no longer at {path}; say where it is with "
+        "--scan {folder}=PATH."
     ),
     "followup.scan-unknown": _(
         "The result in {folder} does not say where its scan is; say it with --scan {folder}=PATH."
@@ -46,33 +47,36 @@ FOLLOWUP: Dict[str, str] = {
     "followup.edited": _("The segmentation of {name} was changed since it was written; it is used as it is."),
     # registration
     "followup.not-registered": _(
-        "The livers of {name} and {other} do not fit onto each other (overlap {dice:.2f} of 1): they look like "
-        "those of different patients, or a large part was removed. Nothing was compared."
+        "The livers of {name} and {other} do not fit onto each other (overlap {dice:.2f} of 1): they look "
+        "like those of different patients, or a large part was removed. Nothing was compared."
     ),
     "followup.compared-anyway": _(
         "The livers of {name} and {other} do not fit onto each other (overlap {dice:.2f} of 1); they were "
         "compared all the same, as was asked. Do not rely on which lesion is which."
     ),
     "followup.shape-differs": _(
-        "The liver of {name} has another shape than at the first date (overlap {dice:.2f} of 1 before bending): "
-        "make sure that the scans are of one patient."
+        "The liver of {name} has another shape than at the first date (overlap {dice:.2f} of 1 before "
+        "bending): make sure that the scans are of one patient."
     ),
     "followup.overlap-low": _(
         "The liver of {name} fits only roughly onto that of the first date (overlap {dice:.2f} of 1): check "
         "which lesion is which."
     ),
     "followup.deformation-strong": _(
-        "The liver of {name} had to be bent strongly to fit that of the first date: check which lesion is which."
+        "The liver of {name} had to be bent strongly to fit that of the first date: check which lesion "
+        "is which."
     ),
     "followup.not-bent": _(
-        "The liver of {name} was fitted to that of the first date without bending, as bending made it no better."
+        "The liver of {name} was fitted to that of the first date without bending, as bending made "
+        "it no better."
     ),
     # response by RECIST 1.1
     "recist.no-lesion": _("There is no lesion at any date, so there is nothing to judge."),
     "recist.not-looked": _("Lesions were not looked for at this date."),
     "recist.new": _("A new lesion ({lesions}) is progression, whatever the sum."),
     "recist.new-doubtful": _(
-        "A lesion that looks new ({lesions}) was not counted as progression, as it is {reasons}; a reader must "
+        "A lesion that looks new ({lesions}) was not counted as progression, as it is {reasons}; a "
+        "reader must "
         "decide."
     ),
     "recist.reason-small": _("shorter than {mm:.0f} mm"),
@@ -83,7 +87,8 @@ FOLLOWUP: Dict[str, str] = {
         "All target lesions are gone, but other lesions of the first date remain: partial response."
     ),
     "recist.pr": _(
-        "The sum of diameters is {sum:.1f} mm, {percent:.0f} % below the {baseline:.1f} mm of the first date: at "
+        "The sum of diameters is {sum:.1f} mm, {percent:.0f} % below the {baseline:.1f} mm of the "
+        "first date: at "
         "least 30 % is partial response."
     ),
     "recist.pd": _(
@@ -92,7 +97,8 @@ FOLLOWUP: Dict[str, str] = {
     ),
     "recist.pd-after-none": _("The target lesions had been gone and are {sum:.1f} mm again: progression."),
     "recist.sd": _(
-        "The sum of diameters is {sum:.1f} mm: neither 30 % below that of the first date ({baseline:.1f} mm), "
+        "The sum of diameters is {sum:.1f} mm: neither 30 % below that of the first date "
+        "({baseline:.1f} mm), "
         "nor 20 % and 5 mm above the smallest so far ({nadir:.1f} mm)."
     ),
     "recist.ne": _("A target lesion lies outside this scan, so the sum of diameters is not known."),

@@ -17,6 +17,7 @@ from .doctor import doctor
 from .evaluate import INCOMPLETE, evaluate
 from .explain import explain as explain_command
 from .export import export
+from .followup import followup
 from .interrupts import CANCELLED
 from .mesh import mesh
 from .models import list_, models, show
@@ -32,6 +33,7 @@ from .train import train
 COMMANDS = (
     segment,
     steatosis,
+    followup,
     explain_command,
     agree,
     series,

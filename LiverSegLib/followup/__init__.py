@@ -5,8 +5,8 @@
     found.courses, found.responses, found.warnings
 
 ``visits`` puts scans in order, ``livers`` and ``registration`` bring them together, ``carrying`` and
-``matching`` say which lesion is which, ``courses`` and ``recist`` what became of them; ``reading`` takes scans
-and earlier results, ``page`` and ``files`` show and write the comparison.
+``matching`` say which lesion is which, ``courses`` and ``recist`` what became of them; ``reading`` takes
+scans and earlier results, ``page`` and ``files`` show and write the comparison.
 """
 
 from .comparison import FollowUp, compare

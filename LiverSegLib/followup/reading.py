@@ -103,7 +103,7 @@ def read_result(given: Given) -> Visit:
         review=review,
         provenance=content["provenance"],
     )
-    said = ()
+    said: Tuple[str, ...] = ()
     if hash_ is not None and sha256(given.path / name) != hash_:
         said = (Sentence("followup.edited", name=visit.name),)
     return replace(visit, patient=patient_key(scan), warnings=said)

@@ -28,7 +28,7 @@ MOST_SHARE = 0.15
 """... but no larger part of a small picture."""
 BINS = 40
 MESH_MM = 50.0
-"""Distance of the B-splines' control points, mm: breathing bends a liver over such distances, a tumor less."""
+"""Distance of the B-splines' control points, mm: breathing bends a liver over such distances."""
 ITERATIONS = 25
 SEED = 1
 FIELD_MM = 5.0

@@ -11,7 +11,6 @@ import SimpleITK as sitk
 from ..errors import InputError, UsageError
 from ..images.grid import Grid
 from ..images.modality import CT
-from ..labels import LIVER, TUMOUR
 from ..measure import measure
 from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..result import Result
@@ -158,12 +157,10 @@ def _refuse(visit: Visit, earlier: Sequence[Visit]) -> None:
 
 
 def _is_same(first: Result, second: Result) -> bool:
-    if first.image.GetSize() != second.image.GetSize() or not Grid.of(first.image).coincides(
-        Grid.of(second.image)
-    ):
+    if not Grid.of(first.image).coincides(Grid.of(second.image)):
         return False
-    voxels = [sitk.GetArrayViewFromImage(item.image) for item in (first, second)]
-    return bool(np.array_equal(*voxels))
+    voxels, others = (sitk.GetArrayViewFromImage(item.image) for item in (first, second))
+    return bool(np.array_equal(voxels, others))
 
 
 def _with_own_names(visits: Sequence[Visit]) -> Tuple[Visit, ...]:
@@ -197,9 +194,3 @@ def _differences(visits: Sequence[Visit]) -> Tuple[str, ...]:
         Sentence("followup.no-tumours", name=visit.name) for visit in visits if not visit.looks_for_tumours
     ]
     return tuple(said)
-
-
-def liver_mask(labels: sitk.Image) -> np.ndarray:
-    """Return the liver with its tumors, bool (z, y, x)."""
-    array = sitk.GetArrayViewFromImage(labels)
-    return (array == LIVER) | (array == TUMOUR)
