@@ -117,7 +117,7 @@ def test_many_small_lesions_are_matched_one_by_one_though_each_is_a_little_off()
     assert len(found) == len(places) == 27
     for course in found:
         first, second = (np.array(at.place) for at in course.dates)
-        assert np.linalg.norm(second - first - (3, -3, 2.5)) < 2.5
+        assert np.linalg.norm(second - first - (3, -3, 2.5)) < 3
 
 
 def test_neighbors_that_touch_each_others_old_place_do_not_merge():
@@ -155,7 +155,7 @@ def bend(points):
 @pytest.fixture(scope="module")
 def found():
     lesions = [((-25, 0, 0), 9), ((0, -18, 8), 7), ((-5, 18, 4), 5)]
-    later = [((-25, 0, 0), 12), ((0, -18, 8), 5), ((-30, 12, 14), 7)]
+    later = [((-25, 0, 0), 12), ((0, -18, 8), 5), ((-30, 22, 12), 7)]
     oblique = np.array([[0.98, 0.199, 0], [0.199, -0.98, 0], [0, 0, -1.0]])
     where = grid((1.7, 1.7, 4.0), oblique.ravel(), (72.0, 68.0, 62.0))
     visits = [
@@ -177,7 +177,7 @@ def test_registration_finds_a_known_deformation_on_a_flipped_oblique_grid(found)
     quality = registration.quality
     assert quality.is_one_patient and quality.bent and quality.dice > 0.95
     assert 0.5 < quality.least_change <= quality.most_change < 2 and not quality.folded_percent
-    places = np.array([(-25, 0, 0), (0, -18, 8), (-5, 18, 4), (-30, 12, 14)], float)
+    places = np.array([(-25, 0, 0), (0, -18, 8), (-5, 18, 4), (-30, 22, 12)], float)
     there = registration.deformation.forward(places)
     assert np.linalg.norm(bend(there) - places, axis=1).max() < 4  # mm
     assert np.abs(registration.deformation.inverse(there) - places).max() < 0.2
