@@ -7,70 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from followup_patients import grid, matched, patient
 
 from LiverSegLib.errors import CancelledError, InputError, OutputError, UsageError
-from LiverSegLib.followup import Visit, compare, visit_of
-from LiverSegLib.followup.carrying import carried
-from LiverSegLib.followup.courses import BACK, GONE, MERGED, NEW, NOT_IN_VIEW, SPLIT, AtDate, Course, courses
+from LiverSegLib.followup import compare
+from LiverSegLib.followup.courses import BACK, GONE, MERGED, NEW, NOT_IN_VIEW, SPLIT
 from LiverSegLib.followup.deformation import Deformation
 from LiverSegLib.followup.files import write_followup
 from LiverSegLib.followup.plot import plot
 from LiverSegLib.followup.quality import Quality
-from LiverSegLib.followup.reading import Given, given_from, read_result
-from LiverSegLib.followup.recist import measurable_mm, responses, sum_of_diameters, with_targets
 from LiverSegLib.followup.registration import Registration
 from LiverSegLib.followup.visits import in_order, iso_date
-from LiverSegLib.images.grid import NOT_SHEARED, Grid
-from LiverSegLib.labels import LIVER, TUMOUR
-from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.sentences import key_of
-
-RADII = np.array([55.0, 45.0, 40.0])
-"""Of the made-up liver, mm; no ellipsoid, so that it has one way only to lie on itself."""
-
-
-def grid(spacing=(2.0, 2.0, 2.5), direction=NOT_SHEARED, reach=(64.0, 54.0, 50.0)):
-    matrix = np.reshape(direction, (3, 3))
-    along = np.abs(matrix.T) @ np.array(reach)
-    size = tuple(int(np.ceil(2 * mm / step)) for mm, step in zip(along, spacing))
-    origin = -(matrix * spacing) @ ((np.array(size) - 1) / 2)
-    return Grid(size, spacing, tuple(origin.tolist()), tuple(np.ravel(direction).tolist()))
-
-
-def patient(lesions, where=None, move=lambda points: points, name="scan", date=None, phase=None, shape=RADII):
-    """A visit: a liver with vessels and round lesions (center, radius) on a grid.
-
-    ``move`` goes from this scan's places to those in which liver and lesions are described.
-    """
-    where = where or grid()
-    axes = [np.arange(count) for count in where.shape]
-    indices = np.stack(np.meshgrid(*axes, indexing="ij"), -1)[..., ::-1].reshape(-1, 3)
-    points = move(where.points(indices))
-    body = points / shape
-    liver = ((body**2).sum(1) < 1) & ~((points[:, 0] > 10) & (points[:, 2] < -12))
-    vessels = np.sin(points[:, 0] / 6) * np.sin(points[:, 1] / 7) * np.sin(points[:, 2] / 8)
-    hu = np.where(liver, 100 + 25 * (vessels > 0.3), -90.0)
-    labels = np.where(liver, LIVER, 0).astype(np.uint8)
-    for centre, radius in lesions:
-        inside = ((points - centre) ** 2).sum(1) < radius**2
-        labels[inside], hu[inside] = TUMOUR, 60
-    noise = np.random.default_rng(1).normal(0, 4, len(hu))
-    facts = ClinicalFacts(None if phase is None else PhaseEstimate(phase, 1.0, "said"))
-    return visit_of(
-        where.image((hu + noise).reshape(where.shape).astype(np.int16)),
-        where.image(labels.reshape(where.shape)),
-        name=name,
-        date=date,
-        facts=facts,
-    )
-
-
-def matched(*visits):
-    """The courses of visits whose livers lie on each other already."""
-    common = grid().axis_aligned(1.5, most=512)
-    deformations = [Deformation.none(grid().axis_aligned(5.0, most=512))] * len(visits)
-    lesions = [carried(i, v, d, common) for i, (v, d) in enumerate(zip(visits, deformations))]
-    return courses(visits, lesions, deformations)
 
 
 def events(found):
@@ -295,120 +243,3 @@ def test_deformation_that_stretches_says_so():
     points = np.array([[10.0, -5.0, 20.0]])
     assert np.allclose(stretched.forward(points), [[11.0, -5.0, 18.0]])
     assert np.allclose(stretched.inverse(stretched.forward(points)), points, atol=0.1)
-
-
-# ---- RECIST 1.1
-
-
-def course(number, *sizes, first=0):
-    """A course with these longest diameters; None: outside the scan."""
-    dates = []
-    for index, size in enumerate(sizes):
-        status = NOT_IN_VIEW if size is None else "measured" if size else "absent"
-        numbers = (number,) if size else ()
-        marks = (NEW,) if size and index == first > 0 else ()
-        parts = (size,) if size else ()
-        dates.append(AtDate(status, numbers, size, size, None, None, (0.0, 0.0, 0.0), False, parts, marks))
-    return Course(number, tuple(dates), (number,) if dates[0].numbers and number < 10 else ())
-
-
-def category(*found, phases=None, doubtful=False):
-    count = len(found[0].dates)
-    visits = [patient([], phase=phase, name=str(i)) for i, phase in enumerate(phases or ["portal"] * count)]
-    answers = responses(found, visits, [doubtful] * count)
-    return [answer.category for answer in answers]
-
-
-@pytest.mark.parametrize(
-    "sizes, wanted",
-    [
-        ((50, 35.1), "SD"),
-        ((50, 35), "PR"),
-        ((50, 59.9), "SD"),
-        ((50, 60), "PD"),
-        ((15, 19.9), "SD"),  # 33 %, but less than 5 mm
-        ((15, 20), "PD"),
-        ((50, 0), "CR"),
-        ((50, None), "NE"),
-    ],
-)
-def test_category_by_the_sum(sizes, wanted):
-    assert category(course(1, *sizes)) == [wanted]
-
-
-def test_progression_counts_from_the_smallest_sum():
-    assert category(course(1, 100, 40, 47, 48)) == ["PR", "PR", "PD"]
-    assert category(course(1, 100, 0, 8)) == ["CR", "PD"]
-
-
-def test_non_targets_and_new_lesions():
-    assert category(course(1, 30, 0), course(10, 8, 7)) == ["PR"]
-    assert category(course(10, 8, 7)) == ["non-CR/non-PD"]
-    assert category(course(10, 8, 0)) == ["CR"]
-    new = course(11, 0, 12, 12, first=1)
-    assert category(course(1, 30, 30, 30), new) == ["PD", "PD"]
-    assert category(course(1, 30, 30, 30), new, phases=["portal", "arterial", "portal"]) == ["SD", "PD"]
-    assert category(course(1, 30, 30), course(11, 0, 9, first=1)) == ["SD"]
-    assert category(course(1, 30, 30), course(11, 0, 15, first=1), doubtful=True) == ["SD"]
-
-
-def test_targets_are_the_two_longest_that_are_measurable():
-    visit = patient([((-30, 0, 0), 6), ((-8, 10, 0), 8), ((0, -20, 8), 10), ((-20, 20, 8), 3)])
-    found = with_targets(matched(visit, visit), visit)
-    assert [item.number for item in found if item.is_target] == [1, 2]
-    assert sum_of_diameters([item for item in found if item.is_target], 0) == pytest.approx(36, abs=4)
-    assert measurable_mm(7.5) == 15.0
-
-
-# ---- what was written before
-
-
-def write_result(folder, visit, path):
-    """The parts of a result of `liverseg segment` that are read."""
-    from LiverSegLib.images import read_scan
-    from LiverSegLib.outputs.results import RESULTS
-
-    sitk.WriteImage(visit.result.image, str(path))
-    folder.mkdir()
-    sitk.WriteImage(visit.result.labels, str(folder / "segmentation.nii.gz"))
-    source = {"path": str(path), "sha256": read_scan(path).fingerprint}
-    content = {"name": visit.name, "facts": visit.result.facts.to_dict(), "provenance": {"input": source}}
-    RESULTS.write_index(folder, content, ["segmentation.nii.gz"])
-
-
-def test_results_are_taken_as_they_are_also_when_edited_or_moved(tmp_path):
-    visit = patient([((-20, 0, 0), 8)], phase="portal", name="mine")
-    scan, folder = tmp_path / "scan.nii.gz", tmp_path / "result"
-    write_result(folder, visit, scan)
-    read = read_result(Given(folder, "2026-01-01"))
-    assert (read.name, read.date, read.phase, read.warnings) == ("mine", "2026-01-01", "portal", ())
-    assert len(read.result.measurements.lesions) == 1
-    sitk.WriteImage(visit.result.labels * 0 + LIVER, str(folder / "segmentation.nii.gz"))
-    edited = read_result(Given(folder))
-    assert not edited.result.measurements.lesions and key_of(edited.warnings[0]) == "followup.edited"
-    moved = scan.rename(tmp_path / "moved.nii.gz")
-    with pytest.raises(InputError) as caught:
-        given_from([folder, moved])
-    assert key_of(caught.value.args[0]) == "followup.scan-missing"
-    assert read_result(given_from([folder, moved], scans={str(folder): moved})[0]).name == "mine"
-    other = tmp_path / "other.nii.gz"
-    sitk.WriteImage(visit.result.image + 1, str(other))
-    with pytest.raises(InputError) as caught:
-        read_result(Given(folder, scan=other))
-    assert key_of(caught.value.args[0]) == "followup.other-scan"
-
-
-def test_wrong_inputs_are_told_before_any_work(tmp_path):
-    with pytest.raises(UsageError):
-        given_from([tmp_path])
-    with pytest.raises(UsageError):
-        given_from([tmp_path, tmp_path], ["2026-01-01"])
-    (tmp_path / "measurements.json").write_text("{}")
-    with pytest.raises(InputError) as caught:
-        given_from([tmp_path, tmp_path])
-    assert key_of(caught.value.args[0]) == "followup.not-a-result"
-
-
-def test_a_visit_is_its_result_and_date():
-    visit = patient([], date="20260101")
-    assert Visit(visit.result).title == "scan" and visit.title == "2026-01-01"
