@@ -16,6 +16,7 @@ from .dicom_out_texts import DICOM_OUT
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
 from .segmentation_texts import SEGMENTATIONS
+from .followup_texts import FOLLOWUP
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -275,5 +276,6 @@ SENTENCES: Dict[str, str] = {
     **DICOMWEB,
     **DICOM_OUT,
     **SEGMENTATIONS,
+    **FOLLOWUP,
 }
 """Identifier -> English template."""

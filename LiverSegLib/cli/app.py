@@ -19,6 +19,7 @@ from .evaluate import INCOMPLETE, evaluate
 from .explain import explain as explain_command
 from .export import export
 from .fetch import fetch
+from .followup import followup
 from .interrupts import CANCELLED
 from .measure import measure
 from .mesh import mesh
@@ -37,6 +38,7 @@ COMMANDS = (
     segment,
     measure,
     steatosis,
+    followup,
     explain_command,
     agree,
     series,

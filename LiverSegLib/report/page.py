@@ -1,13 +1,11 @@
 """The case report as one HTML file: no link to anything outside, no script; all text from the input is
 escaped.
 
-``page.html`` is the skeleton (for string.Template), ``style.css`` its style sheet.
+``skeleton`` is the page around the sections.
 """
 
 import base64
 from html import escape
-from pathlib import Path
-from string import Template
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import SimpleITK as sitk
@@ -42,6 +40,7 @@ from .pieces import (
 )
 from .planes import PatientView
 from .review import changes_section, made, review_banner
+from .skeleton import whole_page
 from .structures import structures_section
 
 STACK_LIMIT = 1.2
@@ -106,24 +105,18 @@ def build_report(
         _highlight(figures.highlight),
         _provenance(provenance, modality),
     ]
-    return Template(_file("page.html")).substitute(
-        name=escape(title or "Unnamed scan"),
-        modality=escape(modality),
-        style=_file("style.css"),
+    return whole_page(
+        name=title or "Unnamed scan",
+        modality=modality,
         facts=_scan_facts(image, provenance),
         review=review_banner(review),
         made=made(review),
-        sections="\n".join(part for part in sections if part),
+        sections=sections,
         version=text_of(provenance, "liverseg_version"),
     )
 
 
-def _file(name: str) -> str:
-    """The text of a file of this folder."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> str:
+def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> List[str]:
     size = " × ".join(str(value) for value in image.GetSize())
     spacing = " × ".join(plain(value, 2) for value in image.GetSpacing())
     model, second = provenance.get("model") or {}, provenance.get("tumour_model")
@@ -135,7 +128,7 @@ def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> str:
     date = (provenance.get("input") or {}).get("date")
     if date:
         facts.insert(0, f"Scanned {moment(date)}")
-    return "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+    return facts
 
 
 def _named(model: Mapping[str, Any]) -> str:
