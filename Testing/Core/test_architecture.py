@@ -46,11 +46,13 @@ USERS = [
     ({"openvino", "onnxruntime"}, {"inference"}),
     ({"vtk", "vtkmodules"}, {"surfaces"}),
     ({"typer", "rich"}, {"cli"}),
-    ({"PIL"}, {"report", "surfaces", "explain"}),
+    ({"PIL"}, {"report", "surfaces", "explain", "cohort"}),
     ({"monai"}, {"training", "networks", "evaluation"}),
     ({"lightning", "optuna", "pydantic", "tensorboard"}, {"training"}),
     ({"yaml"}, {"training", "models"}),
-    ({"matplotlib"}, {"evaluation", "training"}),
+    ({"matplotlib"}, {"evaluation", "training", "cohort"}),
+    ({"dask", "dask_jobqueue", "distributed"}, {"cohort", "cli"}),
+    ({"pandas", "pyarrow"}, {"cohort"}),
     ({"statsmodels"}, {"evaluation"}),
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
