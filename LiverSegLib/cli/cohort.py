@@ -2,8 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Optional, Sequence, Tuple
-from uuid import uuid4
+from typing import TYPE_CHECKING, Annotated, Dict, List, Optional
 
 import typer
 
@@ -25,7 +24,7 @@ from .cohort_place import (
 )
 from .console import Console, files_table, numbers_table
 from .evaluate import INCOMPLETE
-from .interrupts import Interrupts
+from .interrupts import Interrupts, load
 from .options import Device, DeviceName, Engine, EngineName, Json, Modality, ModalityName, Model, Quiet
 from .packages import require_packages
 from .progress import ProgressBar
@@ -42,9 +41,7 @@ from .segment import (
 )
 
 if TYPE_CHECKING:
-    from ..cohort import Case, Ledger, Options
     from ..cohort.run import Counts
-    from ..cohort.sources import Found
 
 PACKAGES = ("dask", "distributed", "matplotlib", "pandas", "pyarrow", "cryptography")
 
@@ -130,7 +127,7 @@ def cohort(
         tuple(sbatch or ()), device.value, engine.value,
     )  # fmt: skip
     place, sizes = place_of(wanted)
-    from ..cohort import Options
+    from ..cohort import Options, find_cases
 
     options = Options(
         model=model,
@@ -150,15 +147,31 @@ def cohort(
         **sizes,
     )
     console = Console(json=json_, quiet=quiet, debug=context.obj)
-    with Interrupts() as interrupts:
-        found = _find(source, output)
-        counts, files = _run(
-            console, interrupts, output, found, options, place,
-            mapping=mapping, retry=retry_failed, dashboard=not no_dashboard,
-        )  # fmt: skip
+    load("LiverSegLib.cohort.session", "distributed", "pandas", "matplotlib.figure")
+    from ..cohort.session import Session, run_session
+
+    session = Session(output, place, mapping, retry_failed, not no_dashboard)
+    shown = not (quiet or json_)
+    with Interrupts() as interrupts, ProgressBar(console.aside, shown=shown, remaining=False) as bar:
+        bar(0.0, "find", "Looking for scans")
+        found = find_cases(source, leave_out=(output,))
+        counts, files = run_session(
+            found,
+            options,
+            session,
+            progress=lambda counts: bar(counts.share, f"{100 * counts.share:.0f}", progress_words(counts)),
+            started=lambda dashboard: _say_dashboard(console, dashboard if shown else ""),
+            stop=interrupts.requested,
+            ending=interrupts.at_once,
+        )
     _answer(console, output, counts, files)
     if counts.failed:
         raise typer.Exit(INCOMPLETE)
+
+
+def _say_dashboard(console: Console, dashboard: str) -> None:
+    if dashboard:
+        console.aside.print(f"Dask's dashboard: {dashboard}", highlight=False)
 
 
 def _hashes(model: str, tumors: Optional[str]) -> str:
@@ -170,108 +183,6 @@ def _hashes(model: str, tumors: Optional[str]) -> str:
     from ..models import load_model
 
     return "+".join(load_model(name).sha256 or "" for name in (model, tumors) if name is not None)
-
-
-def _find(source: str, output: Path) -> "Found":
-    from ..cohort import find_cases
-
-    return find_cases(source, leave_out=(output,))
-
-
-def _run(
-    console: Console,
-    interrupts: Interrupts,
-    output: Path,
-    found: "Found",
-    options: "Options",
-    place: Any,
-    *,
-    mapping: Optional[Path],
-    retry: bool,
-    dashboard: bool,
-) -> "Tuple[Counts, Dict[str, Path]]":
-    """Compute what is open and write the tables; the folder is held meanwhile."""
-    from ..cohort import Ledger
-    from ..cohort.collect import collect
-    from ..outputs import reserve
-    from ..outputs.atomic import check_room
-    from ..outputs.results import EXPECTED_BYTES
-
-    ledger = Ledger(output)
-    with reserve(output) as reservation:
-        check_room(reservation, EXPECTED_BYTES)
-        ledger.prepare()
-        ledger.settle(options)
-        cases = _named(found.cases, ledger, options, mapping)
-        if retry:
-            ledger.forget_failures()
-        ledger.tidy()
-        counts = _compute(console, interrupts, ledger, cases, options, place, dashboard)
-        with interrupts.at_once():
-            files = collect(
-                reservation, ledger, len(cases), anonymous=options.anonymous, left_out=found.left_out
-            )
-        if options.anonymous and mapping is None and counts.ended == counts.total:
-            ledger.destroy_secret()
-    return counts, files
-
-
-def _named(
-    cases: "Sequence[Case]", ledger: "Ledger", options: "Options", mapping: Optional[Path]
-) -> "Tuple[Case, ...]":
-    """The cases under the names that their folders get.
-
-    Raises:
-        UsageError: the anonymous cohort has ended, and nobody can tell any more which case is which.
-    """
-    from ..cohort.anonymous import named_by_mapping, named_by_secret
-
-    if not options.anonymous:
-        return tuple(cases)
-    if mapping is not None:
-        return named_by_mapping(cases, mapping, ledger.folder)
-    if (ledger.done() or ledger.failures()) and not ledger.has_secret():
-        raise UsageError(
-            f"The anonymous cohort in {ledger.folder} has ended, and without a mapping nobody can tell which "
-            f"scan a case was: use another folder."
-        )
-    return named_by_secret(cases, ledger.secret())
-
-
-def _compute(
-    console: Console,
-    interrupts: Interrupts,
-    ledger: "Ledger",
-    cases: "Sequence[Case]",
-    options: "Options",
-    place: Any,
-    dashboard: bool,
-) -> "Counts":
-    """Give the open cases to the workers; without any, start none."""
-    from ..cohort.cluster import connected
-    from ..cohort.run import Counts, run_cohort
-    from ..cohort.segmenting import segment_case
-    from ..cohort.work import Order
-
-    names = {case.name for case in cases}
-    before = Counts(len(cases), len(names & ledger.done()), len(names & ledger.failures()))
-    if before.ended == before.total:
-        return before
-    order = Order(str(ledger.folder), uuid4().hex[:8], options, segment_case)
-    with ProgressBar(console.aside, shown=not (console.quiet or console.json), remaining=False) as bar:
-        bar(before.ended / before.total, "start", "Starting the workers")
-        try:
-            with connected(place, dashboard=dashboard, private=ledger.private) as connection:
-                if connection.dashboard and not (console.quiet or console.json):
-                    console.aside.print(f"Dask's dashboard: {connection.dashboard}", highlight=False)
-
-                def tell(counts: "Counts") -> None:
-                    fraction = counts.ended / counts.total
-                    bar(fraction, f"{100 * fraction:.0f}", progress_words(counts))
-
-                return run_cohort(cases, order, connection, progress=tell, stop=interrupts.requested)
-        except KeyboardInterrupt:
-            raise before.stopped() from None
 
 
 def progress_words(counts: "Counts") -> str:

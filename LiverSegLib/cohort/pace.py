@@ -26,6 +26,12 @@ class Pace:
         """A case has ended now."""
         self._ends.append(self._clock())
 
+    def between_ends(self) -> Optional[float]:
+        """Seconds from the end of one case to that of the next; None if that cannot be told yet."""
+        if len(self._ends) <= LEAST:
+            return None
+        return (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1)
+
     def remaining(self, cases: int) -> Optional[float]:
         """Seconds that so many cases will take; None if that cannot be told yet."""
         if len(self._ends) <= LEAST:

@@ -18,6 +18,8 @@ POLL_S = 0.2
 """Seconds between two looks at Ctrl-C and at the connection."""
 WORKERS_EVERY_S = 1.0
 """Seconds between two looks at which workers there are."""
+QUICK_S = 1.0
+"""Seconds of a case below which workers get several cases at a time."""
 BUSY_PAUSE_S = 2.0
 """Seconds until a case that another process holds is asked for again."""
 
@@ -49,6 +51,11 @@ class Counts:
     def ended(self) -> int:
         """Cases that are done or failed."""
         return self.done + self.failed
+
+    @property
+    def share(self) -> float:
+        """Part of the cases that are done or failed, 0..1."""
+        return self.ended / self.total if self.total else 1.0
 
     def stopped(self) -> StoppedError:
         """What is said after Ctrl-C."""
@@ -122,7 +129,7 @@ def _work(run: _Run, waiting: Iterator[Case], progress: Progress, stop: Callable
             run.counts.workers = slots
             run.counts.remaining_s = run.pace.remaining(run.counts.total - run.counts.ended)
             progress(run.counts)
-        while len(run.running) < slots:
+        while len(run.running) < slots * _ahead(run):
             case = _next(run, waiting)
             if case is None:
                 exhausted = not run.later
@@ -132,6 +139,13 @@ def _work(run: _Run, waiting: Iterator[Case], progress: Progress, stop: Callable
         if exhausted and not run.running and not run.later:
             return
         _take_in(run, progress)
+
+
+def _ahead(run: _Run) -> int:
+    """Cases in hand for each worker: one, so that the last ones are shared out evenly; of cases that end
+    faster than messages travel, several."""
+    seconds = run.pace.between_ends()
+    return 1 if seconds is None or seconds * max(run.counts.workers, 1) > QUICK_S else 4
 
 
 def _next(run: _Run, waiting: Iterator[Case]) -> Optional[Case]:
