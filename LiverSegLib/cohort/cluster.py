@@ -10,7 +10,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 from ..errors import LiverSegError, UsageError
 
@@ -40,6 +40,9 @@ _CONFIG: Dict[str, Any] = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.diagnostics.nvml": False,
+    # a busy computer needs a minute to start a process again: not lost before that
+    "distributed.deploy.lost-worker-timeout": "120s",
+    "distributed.comm.timeouts.connect": "120s",
 }
 
 
@@ -96,11 +99,15 @@ class Connection:
         client: Dask's.
         dashboard: address of Dask's page on the work; empty if there is none.
         resources: what a task asks for.
+        workers: how many there should be; 0: that is not this program's business.
+        renew: starts those that are missing.
     """
 
     client: Any
     dashboard: str
     resources: Dict[str, float]
+    workers: int = 0
+    renew: Callable[[], None] = lambda: None
 
 
 def planned_workers(cores: int, free_bytes: int, case_bytes: int = CASE_BYTES) -> int:
@@ -147,7 +154,9 @@ def connected(place: Any, *, dashboard: bool, private: Path) -> Iterator[Connect
         with _cluster(place, dashboard, private) as cluster, Client(cluster) as client:
             gpu = place.gpu if isinstance(place, Slurm) else place.graphics_cards > 0
             resources = {CASE: 1.0, GPU: 1.0} if gpu else {CASE: 1.0}
-            yield Connection(client, cluster.dashboard_link if dashboard else "", resources)
+            wanted = place.jobs if isinstance(place, Slurm) else place.workers
+            page = cluster.dashboard_link if dashboard else ""
+            yield Connection(client, page, resources, wanted, lambda: cluster.scale(wanted))
 
 
 @contextmanager

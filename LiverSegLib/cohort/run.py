@@ -18,6 +18,8 @@ POLL_S = 0.2
 """Seconds between two looks at Ctrl-C and at the connection."""
 WORKERS_EVERY_S = 1.0
 """Seconds between two looks at which workers there are."""
+RENEW_EVERY_S = 60.0
+"""Seconds after which workers that are missing are started anew, such as jobs whose wall time has ended."""
 QUICK_S = 1.0
 """Seconds of a case below which workers get several cases at a time."""
 BUSY_PAUSE_S = 2.0
@@ -75,6 +77,7 @@ class _Run:
     running: Dict[str, Tuple[Any, Case]] = field(default_factory=dict)
     later: List[Tuple[float, Case]] = field(default_factory=list)
     deaths: Dict[str, int] = field(default_factory=dict)
+    renewed: float = field(default_factory=time.monotonic)
 
 
 def run_cohort(
@@ -252,6 +255,9 @@ def _slots(run: _Run) -> int:
     shared = next((w for w in fit if w.get("nthreads", 1) != 1 and w["resources"][CASE] != 1), None)
     if shared is not None:
         raise UsageError(f"A worker of the scheduler offers more than one {CASE}: a case needs a process.")
+    if len(fit) < run.connection.workers and time.monotonic() - run.renewed > RENEW_EVERY_S:
+        run.renewed = time.monotonic()
+        run.connection.renew()
     return len(fit)
 
 

@@ -2,8 +2,8 @@
 
     python Testing/Benchmarks/cohort.py [throughput] [drills] [bookkeeping] [--scans N] [--data FOLDER]
 
-Throughput: so many scans, in turn as a loop of single commands and as one cohort, in rounds; the ratio counts,
-since other work on the machine slows both. Drills: the command, a worker or the scheduler is ended by kill -9
+Throughput: so many scans, in turn as a loop of single commands and as one cohort, in rounds; the ratio
+counts, since other work on the machine slows both. Drills: the command, a worker or the scheduler is ended by kill -9
 at a random moment, 20 times over; then every case must be there, whole, and none written twice. Bookkeeping:
 many cases with a stand-in for segmenting; memory must not grow, and going on must be quick.
 """
@@ -160,13 +160,8 @@ def kill_scheduler(listed: Path, out: Path) -> None:
 
 def _dask(*arguments: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-        start_new_session=True,
-    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, env=environment(), start_new_session=True, **quiet)
 
 
 def _end(process: subprocess.Popen) -> None:
