@@ -19,6 +19,9 @@ CASE = "CASE"
 GPU = "GPU"
 """The resource of a worker with a share of a graphics card."""
 
+CONNECT_S = 15
+"""Seconds within which a scheduler must answer."""
+
 CASE_BYTES = 3_000_000_000
 """Memory that a worker is planned with: a CT of 600 slices takes 2 GB."""
 
@@ -164,7 +167,7 @@ def _client_of(address: str) -> Iterator[Any]:
     from distributed import Client
 
     try:
-        client = Client(address, timeout=15)
+        client = Client(address, timeout=CONNECT_S)
     except (OSError, ValueError, TypeError) as error:
         raise LiverSegError(f"There is no scheduler of Dask at {address}.", str(error)) from error
     try:
