@@ -3,9 +3,9 @@
     python Testing/Benchmarks/cohort.py [throughput] [drills] [bookkeeping] [--scans N] [--data FOLDER]
 
 Throughput: so many scans, in turn as a loop of single commands and as one cohort, in rounds; the ratio
-counts, since other work on the machine slows both. Drills: the command, a worker or the scheduler is ended by kill -9
-at a random moment, 20 times over; then every case must be there, whole, and none written twice. Bookkeeping:
-many cases with a stand-in for segmenting; memory must not grow, and going on must be quick.
+counts, since other work on the machine slows both. Drills: the command, a worker or the scheduler is ended by
+kill -9 at a random moment, 20 times over; then every case must be there, whole, and none written twice.
+Bookkeeping: many cases with a stand-in for segmenting; memory must not grow, and going on must be quick.
 """
 
 import argparse
