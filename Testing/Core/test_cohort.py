@@ -40,8 +40,8 @@ def run(workers, tmp_path, monkeypatch):
     monkeypatch.setattr(session_module, "connected", lambda *_, **__: nullcontext(workers))
 
     def run(*names, options=None, folder=None, left_out=(), **more):
-        journal = tmp_path / "begun.txt"
-        cases = tuple(Case(name, str(journal)) for name in names)
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        cases = tuple(Case(name, str(tmp_path / "scans" / f"{name}.txt")) for name in names)
         session = Session(folder or tmp_path / "out", Local(2), task=pretend, **{
             key: more.pop(key) for key in ("mapping", "retry_failed") if key in more
         })  # fmt: skip
@@ -51,8 +51,8 @@ def run(workers, tmp_path, monkeypatch):
 
 
 def times_begun(tmp_path: Path) -> list:
-    path = tmp_path / "begun.txt"
-    return sorted(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else []
+    texts = [path.read_text() for path in (tmp_path / "scans").iterdir()]
+    return sorted(line.split()[0] for text in texts for line in text.splitlines())
 
 
 def test_a_failing_case_is_listed_and_the_others_are_done(run, tmp_path):
@@ -60,11 +60,11 @@ def test_a_failing_case_is_listed_and_the_others_are_done(run, tmp_path):
     assert (counts.done, counts.failed, counts.total) == (2, 2, 4)
     ledger = Ledger(tmp_path / "out")
     assert ledger.done() == {"a", "b"} and ledger.failures() == {"bad", "odd"}
-    assert ledger.row("bad", "failed")["error"] == "begun.txt is damaged."
+    assert ledger.row("bad", "failed")["error"] == "bad.txt is damaged."
     assert ledger.row("bad", "failed")["error_code"] == "input"
     assert "ZeroDivisionError" in ledger.row("odd", "failed")["error"]
     page = (tmp_path / "out" / "failed" / "bad" / "failure.html").read_text()
-    assert "begun.txt is damaged." in page and "line 3" in page
+    assert "bad.txt is damaged." in page and "line 3" in page
     assert not (tmp_path / "out" / "failed" / "bad" / "mask").exists()
     assert set(files) == {"cohort", "table", "parquet", "overview"}
     assert json.loads(files["cohort"].read_text())["cases"] == {"total": 4, "done": 2, "failed": 2}
@@ -98,15 +98,16 @@ def test_a_case_that_always_ends_its_process_is_not_retried_for_ever(run, tmp_pa
     assert "ended 3 times" in Ledger(tmp_path / "out").row("crash", "failed")["error"]
 
 
-def test_limits_give_up_one_case_and_no_other(run, tmp_path):
-    options = Options(time_limit=6.0, memory_limit=900_000_000)
-    counts, _ = run("endless", "greedy", "a", "b", options=options)
+@pytest.mark.parametrize("name, options, code, said", [
+    ("endless", Options(time_limit=6.0), "time-limit", "longer than 6 s"),
+    ("greedy", Options(memory_limit=900_000_000), "out-of-memory", "0.9 GB"),
+])  # fmt: skip
+def test_a_limit_gives_up_one_case_and_no_other(run, tmp_path, name, options, code, said):
+    counts, _ = run(name, "a", options=options)
     ledger = Ledger(tmp_path / "out")
-    assert ledger.done() == {"a", "b"} and (counts.done, counts.failed) == (2, 2)
-    endless, greedy = (ledger.row(name, "failed") for name in ("endless", "greedy"))
-    assert endless["error_code"] == "time-limit" and "longer than 6 s" in endless["error"]
-    assert greedy["error_code"] == "out-of-memory" and "0.9 GB" in greedy["error"]
-    assert times_begun(tmp_path) == ["a", "b", "endless", "greedy"]
+    assert ledger.done() == {"a"} and (counts.done, counts.failed) == (1, 1)
+    assert ledger.row(name, "failed")["error_code"] == code and said in ledger.row(name, "failed")["error"]
+    assert times_begun(tmp_path) == ["a", name]
 
 
 @pytest.mark.parametrize("name, kind, said", [
@@ -175,10 +176,12 @@ def test_results_name_nobody_in_an_anonymous_cohort(run, tmp_path):
         assert "Doe" not in path.name and "Smith" not in path.name
         if path.is_file() and path.suffix != ".parquet":
             text = path.read_text()
-            assert "Doe" not in text and "Smith" not in text and "begun" not in text, path
+            assert "Doe" not in text and "Smith" not in text and str(tmp_path) not in text, path
     assert secret.stat().st_mode & 0o077 == 0
     run("bad-Doe_John", "Smith_Ann", "New_Kim", options=options, mapping=secret)
-    assert len(Ledger(tmp_path / "out").done() | Ledger(tmp_path / "out").failures()) == 2 + 1
+    ledger = Ledger(tmp_path / "out")
+    assert len(ledger.done()) == 2 and len(ledger.failures()) == 1
+    assert times_begun(tmp_path) == ["New_Kim", "Smith_Ann", "bad-Doe_John"]
 
 
 def test_without_a_mapping_the_secret_goes_with_the_last_case(run, tmp_path):

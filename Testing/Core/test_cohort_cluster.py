@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def cases_of(folder: Path, *names: str) -> Found:
-    return Found(tuple(Case(name, str(folder / "begun.txt")) for name in names))
+    return Found(tuple(Case(name, str(folder / f"{name}.txt")) for name in names))
 
 
 @pytest.mark.slow
