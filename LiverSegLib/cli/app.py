@@ -12,6 +12,7 @@ from ..cancelling import wait_for_cancelled
 from ..errors import CancelledError, LiverSegError, UsageError, explain
 from ..sentences import key_of
 from .agree import agree
+from .cohort import cohort
 from .compare import compare
 from .console import Console
 from .doctor import doctor
@@ -37,6 +38,7 @@ from .train import train
 COMMANDS = (
     segment,
     measure,
+    cohort,
     steatosis,
     followup,
     explain_command,
@@ -70,6 +72,8 @@ EXIT_CODES: Dict[int, str] = {
     7: "results cannot be written",
     8: "the worker process or the server failed",
     INCOMPLETE: "results are written, but some cases took no part (`liverseg evaluate`)",
+    8: "the worker process failed",
+    INCOMPLETE: "results are written, but some cases took no part or failed (`liverseg evaluate`, `cohort`)",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }
 """Exit code -> meaning. Whatever the code other than 0 and 9, commands that write files have written none;
@@ -165,6 +169,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 def as_error(error: Exception) -> LiverSegError:
     """Return any exception as an error of ours: wrong option, missing package, or as ``explain`` sees it."""
     if isinstance(error, CancelledError) and key_of(error.sentence) in ("", "failed.cancelled"):
+    if type(error) is CancelledError:  # a kind of it says itself what is kept
         return CancelledError(CANCELLED, error.details)
     format_message = getattr(error, "format_message", None)
     if callable(format_message):  # click's usage errors, of whichever click typer brings

@@ -24,9 +24,10 @@ class ProgressBar:
     Args:
         console: Where to draw.
         shown: False: draw nothing.
+        remaining: False: draw no time that is left, since the caller's texts say it.
     """
 
-    def __init__(self, console: Console, *, shown: bool = True) -> None:
+    def __init__(self, console: Console, *, shown: bool = True, remaining: bool = True) -> None:
         self._console = console
         self._shown = shown
         self._stage: Optional[str] = None
@@ -37,7 +38,7 @@ class ProgressBar:
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=None),
                 TaskProgressColumn(),
-                TimeRemainingColumn(compact=True),
+                *((TimeRemainingColumn(compact=True),) if remaining else ()),
                 console=console,
                 transient=True,
             )

@@ -128,7 +128,7 @@ def find_images(folder: Path) -> Dict[str, Path]:
         raise UnreadableImageError(f"There is no folder {folder}.")
     found: Dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        is_file = path.is_file() and path.name.lower().endswith(VOLUMES) and not _is_marked(path.name)
+        is_file = path.is_file() and path.name.lower().endswith(VOLUMES) and not names_labels(path.name)
         if is_file or (path.is_dir() and _labels_in(path) == path):
             found.setdefault(case_name(path.name), path)
     return found
@@ -155,7 +155,7 @@ def _stem(name: str) -> str:
     return name
 
 
-def _is_marked(name: str) -> bool:
+def names_labels(name: str) -> bool:
     """Whether a file's name says that it holds labels."""
     stem = _stem(name)
     return bool(_SUFFIX.search(stem) or _PREFIX.search(stem))
@@ -193,7 +193,7 @@ def _is_dicom(path: Path) -> bool:
 
 def _one(case: str, paths: List[Path], folder: Path) -> Path:
     """The label file of a case: the only one, or the only one whose name says that it holds labels."""
-    marked = [path for path in paths if _is_marked(path.name)]
+    marked = [path for path in paths if names_labels(path.name)]
     chosen = paths if len(paths) == 1 else marked
     if len(chosen) != 1:
         names = " and ".join(f'"{path.name}"' for path in (chosen or paths)[:2])
