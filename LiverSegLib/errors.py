@@ -142,6 +142,13 @@ class WorkerError(LiverSegError):
     code = "worker"
 
 
+class ServerError(LiverSegError):
+    """A server that was to compute cannot be reached, refuses, or failed; this computer may still do it."""
+
+    exit_code = 8
+    code = "server"
+
+
 class CaseNotOpenError(LiverSegError):
     """The worker does not have the scan open that is to be corrected: it was started again, or has opened
     another one since. Who opens it again and repeats the request loses nothing."""
@@ -161,8 +168,8 @@ ERROR_TYPES = {
     for cls in (
         LiverSegError, UsageError, InputError, UnreadableImageError, NotCTError, ImageGeometryError,
         SeriesChoiceError, InputChangedError, NoLiverError, ModelError, ModelNotFoundError, ModelCorruptError,
-        ModelVersionError, DeviceError, OutOfMemoryError, OutputError, WorkerError, CaseNotOpenError,
-        CancelledError,
+        ModelVersionError, DeviceError, OutOfMemoryError, OutputError, WorkerError, ServerError,
+        CaseNotOpenError, CancelledError,
     )
 }  # fmt: skip
 """Error code -> class, so that the other side of the worker can raise what the worker caught."""

@@ -13,6 +13,7 @@ from typing import Dict
 from .adding_texts import ADDING
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
+from .server_texts import SERVING
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -254,6 +255,7 @@ SENTENCES: Dict[str, str] = {
     **STEATOSIS,
     **ERRORS,
     **EXPLAINING,
+    **SERVING,
     **ADDING,
 }
 """Identifier -> English template."""

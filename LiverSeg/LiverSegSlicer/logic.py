@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
-from LiverSegLib.worker.messages import StrokeLine
+from LiverSegLib.worker.correct_messages import StrokeLine
 
 from . import acceptance
 from .correct.corrector import Corrector, sharedCorrector

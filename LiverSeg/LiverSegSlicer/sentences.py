@@ -13,6 +13,7 @@ from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored
+from LiverSegLib.server_texts import SERVING
 from LiverSegLib.steatosis_texts import STEATOSIS
 
 
@@ -49,6 +50,7 @@ def _context(key: str) -> str:
         "LiverSegLib.error_texts": ERRORS,
         "LiverSegLib.adding_texts": ADDING,
         "LiverSegLib.explain_texts": EXPLAINING,
+        "LiverSegLib.server_texts": SERVING,
         "LiverSegLib.steatosis_texts": STEATOSIS,
     }
     return next((name for name, table in tables.items() if key in table), "LiverSegLib.sentence_texts")

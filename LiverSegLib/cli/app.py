@@ -26,6 +26,7 @@ from .paint import paint
 from .search import search
 from .segment import segment
 from .series import series
+from .serve import serve
 from .steatosis import steatosis
 from .train import train
 
@@ -44,6 +45,7 @@ COMMANDS = (
     evaluate,
     compare,
     networks,
+    serve,
     doctor,
 )
 """The subcommands, in the order in which the help lists them."""
@@ -59,7 +61,7 @@ EXIT_CODES: Dict[int, str] = {
     5: "the model cannot be used",
     6: "the device is not there, or its memory ran out",
     7: "results cannot be written",
-    8: "the worker process failed",
+    8: "the worker process or the server failed",
     INCOMPLETE: "results are written, but some cases took no part (`liverseg evaluate`)",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }

@@ -31,11 +31,11 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import Any, Dict, List, Mapping, Optional, Type, Union, get_args, get_origin, get_type_hints
 
 from ..errors import WorkerError
+from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
 from .explain_messages import Explain, Explained
 from .messages import (
     Bye,
     Cancel,
-    CaseOpened,
     Failure,
     Hello,
     HelloReply,
@@ -43,10 +43,7 @@ from .messages import (
     Measure,
     MeasureResult,
     Message,
-    OpenCase,
     Progress,
-    Refine,
-    RefineResult,
     Report,
     ReportResult,
     Segment,
@@ -54,6 +51,7 @@ from .messages import (
     Shutdown,
 )
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
+from .server_messages import AskServer, Queued, ServerAnswer
 
 VERSION = 2
 """Version of the protocol that this module speaks."""
@@ -86,7 +84,7 @@ MESSAGES: Dict[str, Type[Any]] = {
     for kind in (
         Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, Cancel, Shutdown,
         HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult,
-        ModelAdded, ModelRemoved, Explained, Failure, Log, Bye,
+        ModelAdded, ModelRemoved, Explained, AskServer, ServerAnswer, Queued, Failure, Log, Bye,
     )
 }  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""

@@ -27,6 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from LiverSegLib import errors  # noqa: E402
+from LiverSegLib.images.scan import fingerprint  # noqa: E402
 
 
 def scan(direction: Any = OBLIQUE) -> sitk.Image:
@@ -120,7 +121,8 @@ class FakeSegmenter:
                 progress(number / (len(STAGES) - 1), stage, stage.capitalize())
             self._misbehave(stage, cancel)
         image = source if isinstance(source, sitk.Image) else sitk.ReadImage(os.fspath(source))
-        made = result(image, segmenters_made=type(self).made, pid=os.getpid(), options=options)
+        read = {"sha256": fingerprint(image)}
+        made = result(image, segmenters_made=type(self).made, pid=os.getpid(), options=options, input=read)
         return with_structures(made, self.plan["structures"]) if self.plan.get("structures") else made
 
     def _misbehave(self, stage: str, cancel: Optional[Callable[[], bool]]) -> None:

@@ -28,6 +28,8 @@ NETWORK = {
     "httpx",
 }
 """No image leaves the machine."""
+CONNECTED = {"server": {"http", "socket", "ssl", "urllib"}}
+"""Room -> what it may import of the network all the same: it opens connections when the user asks for one."""
 ANYWHERE = {"numpy", "SimpleITK", "scipy"}
 """What every room may import at file scope, beside the standard library: 3D Slicer bundles it."""
 STANDARD = set(getattr(sys, "stdlib_module_names", ())) | {"__future__"}
@@ -52,6 +54,7 @@ USERS = [
     ({"yaml"}, {"training", "models"}),
     ({"matplotlib"}, {"evaluation", "training"}),
     ({"statsmodels"}, {"evaluation"}),
+    ({"fastapi", "starlette", "uvicorn"}, {"server"}),
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
 
@@ -125,7 +128,32 @@ def room(module: str) -> str:
 
 
 def test_core_knows_neither_slicer_nor_qt_nor_the_network():
-    assert not violations(lambda path, imported: head(imported.module) in FORBIDDEN | NETWORK)
+    def forbidden(path: Path, imported: Import) -> bool:
+        allowed = CONNECTED.get(room_of(path), set())
+        return head(imported.module) in (FORBIDDEN | NETWORK) - allowed
+
+    assert not violations(forbidden)
+
+
+def test_no_room_is_loaded_that_opens_connections_unless_it_is_asked_for():
+    code = (
+        "import sys, LiverSegLib.api, LiverSegLib.worker.server, LiverSegLib.cli.app\n"
+        f"rooms = ['LiverSegLib.' + name for name in {sorted(CONNECTED)!r}]\n"
+        "print([name for name in sys.modules if name.startswith(tuple(rooms)) and '_texts' not in name])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "[]"
+
+
+def test_worker_that_knows_servers_loads_nothing_that_opens_connections_until_one_is_asked():
+    code = (
+        "import sys, LiverSegLib.server.__main__\n"
+        "print(sorted(name for name in sys.modules if name.startswith('LiverSegLib.server.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "['LiverSegLib.server.__main__', 'LiverSegLib.server.servers']"
 
 
 @pytest.mark.skipif(
