@@ -88,7 +88,7 @@ class Http:
         length: int = 0,
         kind: str = "application/json",
         longest: int = _LONGEST_ANSWER,
-        timeout: float = CONNECT_S,
+        timeout: Optional[float] = None,
     ) -> Answer:
         """Send a request and take the whole answer in.
 
@@ -96,7 +96,7 @@ class Http:
             method, path: as HTTP has them; the path begins with a slash.
             body, length, kind: what is sent, how many bytes if it comes in pieces, and its type.
             longest: most bytes of the answer.
-            timeout: longest silence, in seconds.
+            timeout: longest silence, in seconds; ``CONNECT_S`` if None.
 
         Raises:
             LiverSegError: the server refuses, or cannot be reached; see the classes above.
@@ -119,10 +119,10 @@ class Http:
         *,
         length: int = 0,
         kind: str = "application/json",
-        timeout: float = CONNECT_S,
+        timeout: Optional[float] = None,
     ) -> Iterator[HTTPResponse]:
         """As ``ask``; the answer can be read piece by piece within the block."""
-        connection = self._connection(timeout)
+        connection = self._connection(CONNECT_S if timeout is None else timeout)
         try:
             headers = {"Authorization": f"Bearer {self._token}", "Connection": "close"}
             if body is not None:

@@ -227,8 +227,8 @@ class Service:
         while True:
             run = self._queue.take()
             if run is None:
+                self._work.clear()  # before it starts: a run that comes meanwhile is heard of
                 await self._start_worker()
-                self._work.clear()
                 await self._work.wait()
                 continue
             run.state = RUNNING

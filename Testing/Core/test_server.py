@@ -214,7 +214,7 @@ class TestRuns:
         assert found.measurements.to_dict() == here.measurements.to_dict()
         assert found.facts.phase == here.facts.phase and "A warning." in found.warnings
         assert found.provenance["server"] == server.address.url and found.name == "scan"
-        assert stages[0][1] == "send" and {"segment", "measure"} <= {stage for _, stage in stages}
+        assert stages[0][1] == "send" and {"fetch", "done"} <= {stage for _, stage in stages}
         assert [fraction for fraction, _ in stages] == sorted(fraction for fraction, _ in stages)
 
     def test_nothing_that_names_the_patient_travels(self, server, tmp_path):
