@@ -175,6 +175,7 @@ def command(kind: str, plan: Optional[Dict[str, Any]] = None, *arguments: str) -
 
 
 def _noisy_worker(plan: Dict[str, Any]) -> int:
+    from LiverSegLib.server.servers import Servers
     from LiverSegLib.worker import server as worker
     from LiverSegLib.worker import tasks
 
@@ -191,7 +192,7 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
         surfaces.render = lambda *_, **__: b"\x89PNG, as it were"
     if "file_limit" in plan:
         limit_file_size(plan["file_limit"])
-    return worker.main(make, grace_s=plan.get("grace_s", worker.GRACE_S))
+    return worker.main(make, grace_s=plan.get("grace_s", worker.GRACE_S), servers=Servers())
 
 
 def unwrapped(said: str) -> str:
