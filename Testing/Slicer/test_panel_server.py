@@ -31,18 +31,18 @@ def server(hand, scan):
 class TestChoice:
     def test_this_computer_computes_until_somebody_chooses_a_server(self, hand, scan):
         hand.open("advancedSection")
-        assert not hand.seen("serverWidget") and not hand.seen("sendingLabel")
+        assert not hand.seen("serverAddressEdit") and not hand.seen("sendingLabel")
         hand.segment()
         assert hand.logic.options[-1]["server"] is None
 
     def test_a_chosen_server_gets_address_and_token_and_the_panel_says_that_the_scan_is_sent(self, server):
-        assert server.seen("serverWidget") and ADDRESS in server.text("sendingLabel")
+        assert server.seen("serverAddressEdit") and ADDRESS in server.text("sendingLabel")
         assert "no names" in server.text("sendingLabel")
         server.segment()
         sent = server.logic.options[-1]["server"]
         assert (sent.url, sent.token, sent.authority) == (ADDRESS, TOKEN, None)
         choose(server, "cpu")
-        assert not server.seen("serverWidget") and not server.seen("sendingLabel")
+        assert not server.seen("serverAddressEdit") and not server.seen("sendingLabel")
         server.segment()
         assert server.logic.options[-1]["server"] is None and server.logic.options[-1]["device"] == "cpu"
 

@@ -16,6 +16,10 @@ from .run_bar import RunBar
 SERVER = "server"
 """Stands for a server among the devices to choose from; never kept with a scene, which others may open."""
 
+_WIDGETS = (
+    "serverAddressLabel", "serverAddressEdit", "serverTokenLabel", "serverTokenEdit", "serverTestButton",
+)  # fmt: skip
+
 
 class ServerSection:
     """Args:
@@ -56,7 +60,8 @@ class ServerSection:
     def show(self, state: PanelState) -> None:
         """Show the server's widgets, and that a scan will be sent, if it was chosen."""
         isChosen = self._preferences.computeOnServer
-        self._ui.serverWidget.setVisible(isChosen)
+        for name in _WIDGETS:
+            getattr(self._ui, name).setVisible(isChosen)
         wait = state.reasonToWait()
         noAddress = "" if self._preferences.serverAddress else _("Enter the server's address first.")
         self._ui.serverTestButton.enabled = not (wait or noAddress)
