@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-correct bench-training recipes train clean distclean
+	bench-cancel bench-correct bench-server bench-training recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -102,6 +102,9 @@ bench-correct: $(READY) ## what clicks of a simulated reader bring, beside regio
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "bench-correct needs labelled scans: make bench-correct DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/correct.py "$(DATA)" $(if $(CACHE),--cache "$(CACHE)")
+
+bench-server: $(READY_TEST) ## load and fault drills of `liverseg serve` on loopback: CLIENTS=N
+	@$(BIN)/python Testing/Benchmarks/server.py $(if $(CLIENTS),--clients $(CLIENTS))
 
 train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
