@@ -9,6 +9,7 @@ SHELL := bash
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
 	bench-cancel bench-correct bench-training bench-networks second-look recipes train clean distclean
 	bench-cancel bench-cohort bench-correct bench-training recipes train clean distclean
+	bench-cancel bench-correct bench-server bench-training recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -106,6 +107,8 @@ bench-correct: $(READY) ## what clicks of a simulated reader bring, beside regio
 
 bench-cohort: $(READY_TEST) $(SYSTEM) ## a cohort beside a shell loop, kill drills, 10,000 cases of bookkeeping: PARTS="drills", SCANS=N DATA=FOLDER
 	@$(BIN)/python Testing/Benchmarks/cohort.py $(PARTS) $(if $(SCANS),--scans $(SCANS)) $(if $(DATA),--data "$(DATA)")
+bench-server: $(READY_TEST) ## load and fault drills of `liverseg serve` on loopback: CLIENTS=N
+	@$(BIN)/python Testing/Benchmarks/server.py $(if $(CLIENTS),--clients $(CLIENTS))
 
 train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours of CPU: DATA=FOLDER; stops and resumes
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \

@@ -125,6 +125,7 @@ class Segmenter:
         structures: Optional[Sequence[str]] = None,
         series: Optional[str] = None,
         modality: Optional[str] = None,
+        contrast: Optional[bool] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
     ) -> Result:
@@ -141,6 +142,7 @@ class Segmenter:
                 keeps all that LiverSeg's own labels do not show, () nothing.
             series: which series of a DICOM folder.
             modality: "CT" or "MR", of files that do not say it themselves; they are taken for CT.
+            contrast: whether the scan's DICOM header names a contrast agent, if it was read elsewhere.
             progress: called as the work goes on, in the caller's thread.
             cancel: asked often, also within a long step, in the caller's thread; True stops the work.
 
@@ -165,7 +167,7 @@ class Segmenter:
                 scan = read_scan(source, series, modality=said, check=run.check)
                 fitting = self._for(scan.kind)
                 fitting._check_options(mirror, structures)
-            return fitting._run(scan, mirror, minimum_ml, structures, run)
+            return fitting._run(scan, mirror, minimum_ml, structures, run, contrast)
 
         return while_checking(work, Stages(cancel=cancel).check, turn=self._turn)
 
@@ -195,6 +197,7 @@ class Segmenter:
         minimum_ml: Optional[float],
         names: Optional[Sequence[str]],
         run: Stages,
+        contrast: Optional[bool] = None,
     ) -> Result:
         """One scan that was read, on its way: draw (locate, segment, label), clean, measure, report."""
         grid = Grid.of(scan.image)
@@ -202,7 +205,7 @@ class Segmenter:
         with run.stage("clean"):
             labels, cleanup = cleaned(drawn, scan.image, minimum_ml, run.check, earlier)
         with run.stage("measure"):
-            phase = _phase(scan, labels)
+            phase = _phase(scan, labels, contrast)
             run.check()
             left_out: Tuple[str, ...] = ()
             if minimum_ml is None and phase is not None:
@@ -323,8 +326,9 @@ def _kept(
     return kept, measure_structures(kept, Grid.of(labels), liver_ml)
 
 
-def _phase(scan: Scan, labels: sitk.Image) -> Optional[PhaseEstimate]:
-    """The contrast phase, which is told by HU: None for MR."""
+def _phase(scan: Scan, labels: sitk.Image, contrast: Optional[bool]) -> Optional[PhaseEstimate]:
+    """The contrast phase, which is told by HU: None for MR. ``contrast`` where the scan has no header."""
     if scan.kind != CT:
         return None
-    return estimate_phase(scan.image, labels, contrast=header_facts(scan.series).says_contrast)
+    said = header_facts(scan.series).says_contrast
+    return estimate_phase(scan.image, labels, contrast=contrast if said is None else said)

@@ -17,6 +17,7 @@ from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
 from .segmentation_texts import SEGMENTATIONS
 from .followup_texts import FOLLOWUP
+from .server_texts import SERVING
 from .steatosis_texts import STEATOSIS
 
 _ = str
@@ -272,6 +273,7 @@ SENTENCES: Dict[str, str] = {
     **STEATOSIS,
     **ERRORS,
     **EXPLAINING,
+    **SERVING,
     **ADDING,
     **DICOMWEB,
     **DICOM_OUT,

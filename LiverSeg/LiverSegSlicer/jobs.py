@@ -16,6 +16,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import InputError, UsageError, WorkerError
 from LiverSegLib.images.modality import MR, known_modality, said_modality
 from LiverSegLib.worker import protocol, scratch
+from LiverSegLib.worker.server_messages import AskServer, ServerAddress
 
 from .fatty_liver.assess import acceptedReading
 from .reruns import replaceableResult
@@ -50,6 +51,7 @@ class SegmentOptions:
         structures: Keys of what else is wanted of a model of another program; those that belong to the liver
             if None.
         device: "auto", "cpu", "cuda" or "mps".
+        server: Computes in this computer's place, if it is given; ``model`` and ``tumors`` are its models.
         modality: "CT" or "MR", of volumes of which DICOM does not say it; they are CT if None.
         mirror: Average over mirrored tiles too: slower, a little steadier.
         minimumLesionMl: Smaller tumours become liver; the core's default if None.
@@ -64,6 +66,7 @@ class SegmentOptions:
     minimumLesionMl: Optional[float] = None
     replaceUntouched: bool = True
     modality: Optional[str] = None
+    server: Optional[ServerAddress] = None
 
 
 def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
@@ -71,9 +74,10 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
     volumes.checkVolume(volumeNode)
     known_modality(volumes.headerModality(volumeNode), said_modality(options.modality))
     modality = volumes.modalityOf(volumeNode, options.modality)
-    options = replace(options, model=modelFor(options.model, modality))
-    for model in filter(None, (options.model, options.tumors)):
-        checkEngine(model)
+    if options.server is None:
+        options = replace(options, model=modelFor(options.model, modality))
+        for model in filter(None, (options.model, options.tumors)):
+            checkEngine(model)
     with watching(run, volumeNode) as watch, folderFor(run) as folder:
         run.tell(0.0, _("Handing the scan over"))
         scan = yield from keepScan(run, volumeNode, anew=True)
@@ -91,6 +95,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
             modality=modality if modality == MR else None,
             probability=True,  # stays with the worker, for corrections
             **headerFacts(volumeNode),
+            server=options.server,
         )
         watch.check()
         run.tell(0.02, _waitingFor(run, options))
@@ -104,6 +109,13 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
         segmentationNode = results.applyResult(volumeNode, result, replace=earlier)
         scan.probability = segmentationNode.GetAttribute(parts.TIME)
         return segmentationNode
+
+
+def testServerSteps(server: ServerAddress, run: Run) -> Steps:
+    """Look whether a server can be used; the result is its answer, a ``ServerAnswer``."""
+    with folderFor(run) as folder:
+        run.tell(0.05, _("Asking the server"))
+        return (yield Ask(AskServer(folder.name, server), begin=0.05))
 
 
 def measureSteps(segmentationNode: Any, run: Run) -> Steps:
@@ -159,8 +171,13 @@ def stageWords(stage: str, text: str) -> str:
         "clean": _("Cleaning up the mask"),
         "measure": _("Measuring"),
         "write": _("Writing the report"),
+        "send": _("Sending the scan to the server"),
+        "fetch": _("Fetching the result from the server"),
+        "queue": _("The server is busy; waiting"),
         "done": _("Making the surfaces"),
     }
+    if stage.startswith("queue-"):
+        return _("Waiting on the server; runs before this one: {place}").format(place=stage[len("queue-") :])
     return words.get(stage, text)
 
 
@@ -283,6 +300,8 @@ def _wanted(options: SegmentOptions) -> Tuple[str, ...]:
 
 
 def _waitingFor(run: Run, options: SegmentOptions) -> str:
+    if run.worker.isReady() and options.server is not None:
+        return _("Sending the scan to the server")
     if not run.worker.isReady():
         return _("Starting the worker")
     if not run.worker.isWarmFor(options.model, options.device, options.tumors):

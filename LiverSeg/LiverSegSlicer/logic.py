@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
-from LiverSegLib.worker.messages import StrokeLine
+from LiverSegLib.worker.correct_messages import StrokeLine
+from LiverSegLib.worker.server_messages import ServerAddress
 
 from . import acceptance
 from .correct.corrector import Corrector, sharedCorrector
@@ -22,7 +23,7 @@ from .explaining import Why, explainSteps
 from .exporting import ExportedDicom, ExportOptions, exportSteps
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
-from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
+from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps, testServerSteps
 from .scene import highlight, views
 from .scene.edits import NodeWriter
 from .scene.fingerprint import editedSinceMeasured
@@ -335,6 +336,15 @@ class Logic:
     ) -> Run:
         """Delete a model that the user added, in the background; ``completed(name, error)`` is called."""
         return self._start(partial(removeSteps, name), progress, completed)
+
+    def testServerAsync(
+        self,
+        server: ServerAddress,
+        progress: Optional[Progress] = None,
+        completed: Optional[Completed] = None,
+    ) -> Run:
+        """Look in the background whether a server can be used; ``completed(answer, error)`` is called."""
+        return self._start(partial(testServerSteps, server), progress, completed)
 
     def torchState(self) -> TorchState:
         """Whether PyTorch, which GPUs and models of other programs need, is there."""

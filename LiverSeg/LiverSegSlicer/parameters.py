@@ -129,6 +129,27 @@ class Preferences:
         return True
 
     @_setting
+    def computeOnServer(self) -> bool:
+        """Whether a server computes in this computer's place, to which scans are sent then."""
+        return False
+
+    @_setting
+    def serverAddress(self) -> str:
+        """Where the server is, https://NAME:PORT; empty if nobody has said."""
+        return ""
+
+    @_setting
+    def serverToken(self) -> str:
+        """What lets in to the server."""
+        return ""
+
+    @_setting
+    def serverAuthority(self) -> str:
+        """File (PEM) of the authority that signed the server's certificate; empty for those that this
+        computer knows."""
+        return ""
+
+    @_setting
     def agreedLicences(self) -> str:
         """The models (first part of their hash) whose licence was agreed to, divided by spaces."""
         return ""

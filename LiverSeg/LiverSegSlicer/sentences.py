@@ -16,6 +16,7 @@ from LiverSegLib.explain_texts import EXPLAINING
 from LiverSegLib.segmentation_texts import SEGMENTATIONS
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored
+from LiverSegLib.server_texts import SERVING
 from LiverSegLib.steatosis_texts import STEATOSIS
 
 
@@ -55,6 +56,7 @@ def _context(key: str) -> str:
         "LiverSegLib.segmentation_texts": SEGMENTATIONS,
         "LiverSegLib.explain_texts": EXPLAINING,
         "LiverSegLib.dicomweb_texts": DICOMWEB,
+        "LiverSegLib.server_texts": SERVING,
         "LiverSegLib.steatosis_texts": STEATOSIS,
     }
     return next((name for name, table in tables.items() if key in table), "LiverSegLib.sentence_texts")

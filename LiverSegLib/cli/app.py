@@ -32,6 +32,7 @@ from .push import push
 from .search import search
 from .segment import segment
 from .series import series
+from .serve import serve
 from .steatosis import steatosis
 from .train import train
 
@@ -55,6 +56,7 @@ COMMANDS = (
     evaluate,
     compare,
     networks,
+    serve,
     doctor,
 )
 """The subcommands, in the order in which the help lists them."""

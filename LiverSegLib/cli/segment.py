@@ -34,6 +34,7 @@ from .options import (
     Threads,
 )
 from .progress import ProgressBar
+from .remote import Authority, Server, TokenFile, segmented
 from .steatosis_view import summary_line
 from .structures_view import structure_lines
 
@@ -137,6 +138,9 @@ def segment(
     dicom: Dicom = False,
     minimum_lesion: MinimumLesion = None,
     threads: Threads = None,
+    server: Server = None,
+    token_file: TokenFile = None,
+    authority: Authority = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -148,8 +152,6 @@ def segment(
         raise UnreadableImageError(f"There is no file or folder {source}.")
     if dicom:
         require_dicom_source(source)
-    import LiverSegLib
-
     from ..outputs import check_output_folder, reserve, write_results
 
     console = Console(json=json_, quiet=quiet, debug=context.obj)
@@ -162,7 +164,7 @@ def segment(
     with Interrupts() as interrupts:
         # The folder is held until the end: one that cannot be written to is told before the work.
         with reserve(output) as reservation:
-            further = names != () and draws_more(model)
+            further = names != () and (server is not None or draws_more(model))
             check_output_folder(
                 reservation,
                 **wanted,
@@ -172,8 +174,11 @@ def segment(
             with ProgressBar(console.aside, shown=not quiet) as bar:
                 bar(0.0, "start", "Starting")
                 limit_threads(threads)
-                result = LiverSegLib.segment(
+                result = segmented(
                     source,
+                    server,
+                    token_file,
+                    authority,
                     model=model,
                     tumours=tumors,
                     structures=names,

@@ -3,17 +3,18 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Protocol, Tuple
 
 import numpy as np
 
 from ..cancelling import Ask
-from ..errors import CancelledError, CaseNotOpenError, write_failure
+from ..errors import CancelledError, CaseNotOpenError, WorkerError, write_failure
 from ..sentences import Sentence
 from . import scratch
+from .server_messages import AskServer, ServerAddress, ServerAnswer
 
 if TYPE_CHECKING:
-    from ..api import Segmenter
+    from ..api import Result
     from ..correct import Case
 
 
@@ -71,6 +72,24 @@ class CheckedScans:
         return self._last if self._last is not None and self._last.state == state else None
 
 
+class Segments(Protocol):
+    """What segments a scan: ``api.Segmenter``, or a server in its place."""
+
+    @property
+    def segment(self) -> Callable[..., "Result"]:
+        """As ``api.Segmenter.segment``."""
+
+
+class Elsewhere(Protocol):
+    """The way to servers, which this room does not know."""
+
+    def segmenter(self, server: ServerAddress, model: str, tumours: Optional[str]) -> Segments:
+        """What has a server segment with models of these names."""
+
+    def ask(self, request: AskServer) -> ServerAnswer:
+        """Look whether a server can be used."""
+
+
 @dataclass(frozen=True)
 class TaskContext:
     """What a task works with.
@@ -82,14 +101,26 @@ class TaskContext:
         segmenter: (model, device, engine, model for the tumours or None) -> a loaded segmenter.
         cases: Where the case stays that is being corrected.
         scans: Where it is kept what checking the last scan found.
+        servers: The way to servers; None in a worker that has none.
     """
 
     folder: Path
     progress: Callable[[float, str, str], None]
     cancel: Callable[[], bool]
-    segmenter: Callable[[str, str, str, Optional[str]], "Segmenter"]
+    segmenter: Callable[[str, str, str, Optional[str]], Segments]
     cases: OpenCases = field(default_factory=OpenCases)
     scans: CheckedScans = field(default_factory=CheckedScans)
+    servers: Optional[Elsewhere] = None
+
+    def elsewhere(self) -> Elsewhere:
+        """Return the way to servers.
+
+        Raises:
+            WorkerError: this worker has none.
+        """
+        if self.servers is None:
+            raise WorkerError(Sentence("server.not-from-here"))
+        return self.servers
 
     def check(self) -> None:
         """Raise CancelledError if the request was cancelled."""

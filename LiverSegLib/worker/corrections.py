@@ -11,8 +11,8 @@ from ..images.signal import like_hu
 from ..sentences import Sentence
 from . import scratch
 from .context import TaskContext, result_folder
+from .correct_messages import CaseOpened, OpenCase, Point, Refine, RefineResult, StrokeLine
 from .handed import read_box, read_mask, read_voxels
-from .messages import CaseOpened, OpenCase, Point, Refine, RefineResult, StrokeLine
 
 LABELS = "labels.npy"
 """The file of a result that holds the labels in its box."""

@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 
 from ..images.grid import Grid
 from .dicom_messages import DicomExported, ExportDicom
+from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
 from .explain_messages import Explain, Explained
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
+from .server_messages import AskServer, Queued, ServerAddress, ServerAnswer
 
 STRUCTURE = "structure-"
 """Begins the key of a surface that is a further structure's; its own key follows."""
@@ -26,19 +28,6 @@ class SurfaceFiles:
     key: str
     points: str
     triangles: str
-
-
-Point = Tuple[float, float, float]
-"""LPS mm."""
-
-
-@dataclass(frozen=True)
-class StrokeLine:
-    """A line drawn to correct: points LPS mm, mm around them, whether they belong to the target."""
-
-    points: Tuple[Point, ...]
-    radius_mm: float = 0.0
-    include: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,8 +56,10 @@ class Segment:
     ``surfaces`` and ``probability`` say whether those are wanted back. ``structures``: keys or names of what
     is wanted of all that a model of another program finds; null for everything, an empty list for nothing.
     ``kvp`` (kV), ``contrast_agent`` and ``description`` (of the series) are what the DICOM header of voxels
-    says, where it is known; nothing that names the patient belongs there. The other fields are arguments of
-    ``LiverSegLib.segment``. Answered as any work, by ``result`` in the end.
+    says, where it is known; nothing that names the patient belongs there. ``contrast``: whether that header
+    speaks of a contrast agent, where only this is known. ``server`` computes in the worker's place, if it is
+    given: ``device`` and ``engine`` are its own then, and ``model`` and ``tumours`` names of its models. The
+    other fields are arguments of ``LiverSegLib.segment``. Answered as any work, by ``result`` in the end.
     """
 
     type: ClassVar[str] = "segment"
@@ -91,6 +82,8 @@ class Segment:
     kvp: Optional[float] = None
     contrast_agent: Optional[str] = None
     description: Optional[str] = None
+    contrast: Optional[bool] = None
+    server: Optional[ServerAddress] = None
 
 
 @dataclass(frozen=True)
@@ -139,50 +132,6 @@ class Report:
     highlight: bool = False
     rendering: bool = True
     structures: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class OpenCase:
-    """Keep a scan for corrections; that of the ``open-case`` before is let go. Answered by ``case-opened`` or
-    ``error``.
-
-    ``voxels``, ``grid`` as in ``measure``, ``modality`` "CT" or "MR". ``labels``: uint8 .npy, the automatic
-    segmentation, or one from elsewhere: voxels that differ from it later count as edited. ``probability``: as
-    in ``result``, of these labels. The files must stay, unchanged, as long as the case is open.
-    """
-
-    type: ClassVar[str] = "open-case"
-    id: str
-    voxels: str
-    grid: Grid
-    labels: Optional[str] = None
-    probability: Optional[str] = None
-    modality: str = "CT"
-
-
-@dataclass(frozen=True)
-class Refine:
-    """Correct the labels in a box of an open case; the fields are those of ``correct.Correction``.
-
-    ``case``: the id of the ``open-case``. ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array, ends
-    excluded. ``labels``: uint8 .npy of the box, the labels now; read at once (written
-    fastest by ``scratch.save_array``). ``earlier``: the clicks and
-    strokes of earlier corrections, oldest first. Answered by ``refine-result`` or ``error``, with code
-    "case-not-open" if the worker does not have the case (any more).
-    """
-
-    type: ClassVar[str] = "refine"
-    id: str
-    case: str
-    action: str
-    target: str
-    box: Tuple[int, ...]
-    labels: str
-    include: Tuple[Point, ...] = ()
-    exclude: Tuple[Point, ...] = ()
-    strokes: Tuple[StrokeLine, ...] = ()
-    size: Optional[float] = None
-    earlier: Tuple[StrokeLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -274,33 +223,6 @@ class ReportResult:
 
 
 @dataclass(frozen=True)
-class CaseOpened:
-    """A case is open; ``id`` is its name from now on."""
-
-    type: ClassVar[str] = "case-opened"
-    id: str
-
-
-@dataclass(frozen=True)
-class RefineResult:
-    """Labels are corrected. ``box``: (z0, z1, y0, y1, x0, x1) of the scan's array that holds every changed
-    voxel; ``labels``: uint8 .npy of that box, all labels as they are now, in ``folder``, a subfolder of the
-    private one that the reader may remove. If nothing changed, ``box`` is empty and there is no folder.
-
-    ``voxels_added``, ``voxels_removed``: of the target. ``seconds``: for the computation.
-    """
-
-    type: ClassVar[str] = "refine-result"
-    id: str
-    folder: Optional[str]
-    labels: Optional[str]
-    box: Tuple[int, ...]
-    voxels_added: int
-    voxels_removed: int
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Failure:
     """A request failed, or (``id`` None) a line was not understood.
 
@@ -335,10 +257,14 @@ class Bye:
     reason: str
 
 
-WorkRequest = Union[Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom]
+WorkRequest = Union[
+    Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom, AskServer,
+]  # fmt: skip
 """A request that is worked off by ``tasks``."""
 
-WORK_REQUESTS = (Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom)
+WORK_REQUESTS = (
+    Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom, AskServer,
+)  # fmt: skip
 """Its members, for ``isinstance``, which on Python 3.9 takes no Union."""
 
 Request = Union[Hello, WorkRequest, Cancel, Shutdown]
@@ -346,11 +272,11 @@ Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 
 WorkReply = Union[
     SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved, Explained,
-    DicomExported,
+    DicomExported, ServerAnswer,
 ]  # fmt: skip
 """What comes of a request that is worked off."""
 
-Reply = Union[HelloReply, Progress, WorkReply, Failure, Log, Bye]
+Reply = Union[HelloReply, Progress, Queued, WorkReply, Failure, Log, Bye]
 """What the worker sends."""
 
 Message = Union[Request, Reply]

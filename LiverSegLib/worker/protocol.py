@@ -31,12 +31,12 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import Any, Dict, List, Mapping, Optional, Type, Union, get_args, get_origin, get_type_hints
 
 from ..errors import WorkerError
+from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
 from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
 from .messages import (
     Bye,
     Cancel,
-    CaseOpened,
     Failure,
     Hello,
     HelloReply,
@@ -44,10 +44,7 @@ from .messages import (
     Measure,
     MeasureResult,
     Message,
-    OpenCase,
     Progress,
-    Refine,
-    RefineResult,
     Report,
     ReportResult,
     Segment,
@@ -55,6 +52,7 @@ from .messages import (
     Shutdown,
 )
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
+from .server_messages import AskServer, Queued, ServerAnswer
 
 VERSION = 2
 """Version of the protocol that this module speaks."""
@@ -87,7 +85,8 @@ MESSAGES: Dict[str, Type[Any]] = {
     for kind in (
         Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom,
         Cancel, Shutdown, HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened,
-        RefineResult, ModelAdded, ModelRemoved, Explained, DicomExported, Failure, Log, Bye,
+        RefineResult, ModelAdded, ModelRemoved, Explained, DicomExported, AskServer, ServerAnswer, Queued,
+        Failure, Log, Bye,
     )
 }  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""

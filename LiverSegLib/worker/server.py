@@ -14,7 +14,6 @@ However it ends, short of being killed itself, its private folder is removed. Th
 for replies alone: file descriptor 1 leads to standard error, so whatever a library prints cannot damage them.
 """
 
-import json
 import os
 import platform
 import queue
@@ -23,22 +22,20 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple, Union
+from typing import Callable, Optional, Set, Tuple, Union
 
 from ..cancelling import while_checking
-from ..errors import CancelledError, LiverSegError, SeriesChoiceError, explain
-from ..sentences import Sentence, with_identity
+from ..errors import CancelledError, LiverSegError, explain
+from ..sentences import Sentence
 from . import protocol, scratch, tasks
-from .context import CheckedScans, OpenCases, TaskContext
+from .context import CheckedScans, Elsewhere, OpenCases, Segments, TaskContext
+from .failures import failure
 from .messages import WORK_REQUESTS, Hello, Message, WorkRequest
 from .model_messages import AddModel, RemoveModel
 
-if TYPE_CHECKING:
-    from ..api import Segmenter
-
 Wanted = Tuple[str, str, str, Optional[str]]
 """Model, device, engine, model for the tumours or None."""
-SegmenterFactory = Callable[[str, str, str, Optional[str]], "Segmenter"]
+SegmenterFactory = Callable[[str, str, str, Optional[str]], Segments]
 """What is wanted -> a loaded segmenter."""
 
 QueuedRequest = Union[Hello, WorkRequest]
@@ -56,19 +53,25 @@ PROGRESS_S = 0.05
 _READ_BYTES = 1 << 16
 
 
-def main(segmenter_factory: Optional[SegmenterFactory] = None, *, grace_s: float = GRACE_S) -> int:
+def main(
+    segmenter_factory: Optional[SegmenterFactory] = None,
+    *,
+    grace_s: float = GRACE_S,
+    servers: Optional[Elsewhere] = None,
+) -> int:
     """Run the worker until it is told to shut down, its input closes, its parent vanishes, or SIGTERM or
     SIGINT arrives.
 
     Args:
         segmenter_factory: Makes segmenters; ``LiverSegLib.Segmenter`` if None.
         grace_s: See ``GRACE_S``.
+        servers: The way to servers that compute in this worker's place; None for none.
 
     Returns:
         The exit status: 0, or 128 + the signal's number.
     """
     channel = Channel.take_standard_streams()
-    worker = Worker(channel, segmenter_factory or _load_segmenter, grace_s=grace_s)
+    worker = Worker(channel, segmenter_factory or _load_segmenter, grace_s=grace_s, servers=servers)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _frame: worker.stop(f"signal {signum}", 128 + signum))
     return worker.run()
@@ -124,11 +127,17 @@ class Worker:
     thread."""
 
     def __init__(
-        self, channel: Channel, segmenter_factory: SegmenterFactory, *, grace_s: float = GRACE_S
+        self,
+        channel: Channel,
+        segmenter_factory: SegmenterFactory,
+        *,
+        grace_s: float = GRACE_S,
+        servers: Optional[Elsewhere] = None,
     ) -> None:
         self._channel = channel
         self._make_segmenter = segmenter_factory
         self._grace_s = grace_s
+        self._servers = servers
         self._requests: "queue.SimpleQueue[Optional[QueuedRequest]]" = queue.SimpleQueue()
         self._pending: Set[str] = set()
         self._cancelled: Set[str] = set()
@@ -137,7 +146,7 @@ class Worker:
         self._reason = ""
         self._status = 0
         self._folder: Optional[Path] = None
-        self._segmenter: Optional[Tuple[Wanted, "Segmenter"]] = None
+        self._segmenter: Optional[Tuple[Wanted, Segments]] = None
         self._loading = threading.Lock()
         self._cases = OpenCases()
         self._scans = CheckedScans()
@@ -182,7 +191,7 @@ class Worker:
         try:
             message = protocol.decode(line)
         except protocol.ProtocolError as error:
-            self._channel.send(_failure(error.request_id, error))
+            self._channel.send(failure(error.request_id, error))
             return
         if isinstance(message, protocol.Cancel):
             if message.target in self._pending:
@@ -211,22 +220,22 @@ class Worker:
             else:
                 self._work(request)
         except Exception as error:  # noqa: BLE001 (the worker outlives every request)
-            failure = explain(error)
+            told = explain(error)
             if not isinstance(error, LiverSegError):
-                sys.stderr.write(f"{failure.details}\n")
+                sys.stderr.write(f"{told.details}\n")
                 sys.stderr.flush()
-            self._send_failure(request.id, failure)
+            self._send_failure(request.id, told)
         finally:
             self._pending.discard(request.id)
             self._cancelled.discard(request.id)
 
-    def _send_failure(self, request_id: str, failure: LiverSegError) -> None:
+    def _send_failure(self, request_id: str, error: LiverSegError) -> None:
         """Answer with an error. What comes with it may be beyond JSON (a spacing that is no number): then
         the sentence goes alone, as the answer must not end the worker."""
         try:
-            self._channel.send(_failure(request_id, failure))
-        except protocol.ProtocolError as error:
-            self._channel.send(protocol.Failure(request_id, failure.code, str(failure), str(error)))
+            self._channel.send(failure(request_id, error))
+        except protocol.ProtocolError as beyond:
+            self._channel.send(protocol.Failure(request_id, error.code, str(error), str(beyond)))
 
     def _hello(self, request: Hello) -> None:
         if request.folder is not None:
@@ -257,6 +266,7 @@ class Worker:
             segmenter=lambda *wanted: self._get_segmenter(wanted, request.id),
             cases=self._cases,
             scans=self._scans,
+            servers=self._servers,
         )
         if isinstance(request, (AddModel, RemoveModel)):
             self._segmenter = None  # its name may stand for another model afterwards
@@ -283,11 +293,11 @@ class Worker:
 
         return send
 
-    def _get_segmenter(self, wanted: Wanted, request_id: str) -> "Segmenter":
+    def _get_segmenter(self, wanted: Wanted, request_id: str) -> Segments:
         """The segmenter in memory if it has the same models, device and engine, else a new one after the old
         one is let go. If the request is cancelled meanwhile, the next one finds what was loaded for it."""
 
-        def load() -> "Segmenter":
+        def load() -> Segments:
             if self._segmenter is not None and self._segmenter[0] == wanted:
                 return self._segmenter[1]
             self._segmenter = None
@@ -316,7 +326,7 @@ class Worker:
             scratch.remove_private_folder(folder)
 
 
-def _load_segmenter(model: str, device: str, engine: str, tumours: Optional[str]) -> "Segmenter":
+def _load_segmenter(model: str, device: str, engine: str, tumours: Optional[str]) -> Segments:
     from ..api import Segmenter
 
     return Segmenter(model, device, engine=engine, tumours=tumours)
@@ -326,26 +336,3 @@ def _liverseg_version() -> str:
     from .. import __version__
 
     return __version__
-
-
-def _failure(request_id: Optional[str], error: LiverSegError) -> protocol.Failure:
-    series = (
-        tuple(_series_facts(item) for item in error.series) if isinstance(error, SeriesChoiceError) else ()
-    )
-    sentence = with_identity(error.sentence)
-    return protocol.Failure(
-        request_id,
-        error.code,
-        str(error),
-        error.details,
-        series,
-        sentence=sentence if isinstance(sentence, dict) else None,
-    )
-
-
-def _series_facts(series: object) -> Dict[str, Any]:
-    """A ``SeriesInfo`` as a JSON object, without its lists of files and frames, which may be thousands."""
-    facts = dict(vars(series)) if hasattr(series, "__dict__") else {"description": str(series)}
-    facts.pop("files", None)
-    facts.pop("frames", None)
-    return json.loads(json.dumps(facts, default=str))

@@ -20,7 +20,8 @@ from ..review import Review
 from ..sentences import Sentence, with_identity
 from ..structures import Structures
 from . import corrections, dicom_tasks, explain_tasks, model_tasks, scratch
-from .context import TaskContext, result_folder
+from .context import Segments, TaskContext, result_folder
+from .correct_messages import OpenCase, Refine
 from .dicom_messages import ExportDicom
 from .explain_messages import Explain
 from .handed import read_image, read_labels, read_structures, read_summary
@@ -28,8 +29,6 @@ from .measuring import SUMMARY, measure
 from .messages import (
     STRUCTURE,
     Measure,
-    OpenCase,
-    Refine,
     Report,
     ReportResult,
     Segment,
@@ -39,6 +38,7 @@ from .messages import (
     WorkRequest,
 )
 from .model_messages import AddModel, RemoveModel
+from .server_messages import AskServer
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -59,6 +59,8 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return explain_tasks.explain(request, context)
     if isinstance(request, ExportDicom):
         return dicom_tasks.export(request, context)
+    if isinstance(request, AskServer):
+        return context.elsewhere().ask(request)
     if isinstance(request, Segment):
         return segment(request, context)
     if isinstance(request, Measure):
@@ -69,19 +71,26 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
 def segment(request: Segment, context: TaskContext) -> SegmentResult:
     """Segment one scan."""
     source = while_checking(lambda ask: _source(request), context.check)
-    segmenter = context.segmenter(request.model, request.device, request.engine, request.tumours)
-    result = segmenter.segment(
+    result = _segmenter(request, context).segment(
         source,
         mirror=request.mirror,
         minimum_lesion_ml=request.minimum_lesion_ml,
         structures=request.structures,
         series=request.series,
         modality=request.modality,
+        contrast=request.contrast,
         progress=context.progress,
         cancel=context.cancel,
     )
     with result_folder(context, request.id) as folder:
         return _write_result(result, folder, request, context)
+
+
+def _segmenter(request: Segment, context: TaskContext) -> Segments:
+    """What segments: the models in memory, or the server that was asked for."""
+    if request.server is not None:
+        return context.elsewhere().segmenter(request.server, request.model, request.tumours)
+    return context.segmenter(request.model, request.device, request.engine, request.tumours)
 
 
 def report(request: Report, context: TaskContext) -> ReportResult:

@@ -27,6 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from LiverSegLib import errors  # noqa: E402
+from LiverSegLib.images.scan import fingerprint  # noqa: E402
 
 
 def scan(direction: Any = OBLIQUE) -> sitk.Image:
@@ -120,7 +121,8 @@ class FakeSegmenter:
                 progress(number / (len(STAGES) - 1), stage, stage.capitalize())
             self._misbehave(stage, cancel)
         image = source if isinstance(source, sitk.Image) else sitk.ReadImage(os.fspath(source))
-        made = result(image, segmenters_made=type(self).made, pid=os.getpid(), options=options)
+        read = {"sha256": fingerprint(image)}
+        made = result(image, segmenters_made=type(self).made, pid=os.getpid(), options=options, input=read)
         return with_structures(made, self.plan["structures"]) if self.plan.get("structures") else made
 
     def _misbehave(self, stage: str, cancel: Optional[Callable[[], bool]]) -> None:
@@ -173,6 +175,7 @@ def command(kind: str, plan: Optional[Dict[str, Any]] = None, *arguments: str) -
 
 
 def _noisy_worker(plan: Dict[str, Any]) -> int:
+    from LiverSegLib.server.servers import Servers
     from LiverSegLib.worker import server as worker
     from LiverSegLib.worker import tasks
 
@@ -189,7 +192,7 @@ def _noisy_worker(plan: Dict[str, Any]) -> int:
         surfaces.render = lambda *_, **__: b"\x89PNG, as it were"
     if "file_limit" in plan:
         limit_file_size(plan["file_limit"])
-    return worker.main(make, grace_s=plan.get("grace_s", worker.GRACE_S))
+    return worker.main(make, grace_s=plan.get("grace_s", worker.GRACE_S), servers=Servers())
 
 
 def unwrapped(said: str) -> str:

@@ -30,6 +30,7 @@ NETWORK = {
 }
 """No image leaves the machine."""
 CONNECTED = {"dicomweb": {"requests", "urllib", "ssl", "dicomweb_client"}}
+CONNECTED = {"server": {"http", "socket", "ssl", "urllib"}}
 """Room -> what it may import of the network all the same: it opens connections when the user asks for one."""
 ANYWHERE = {"numpy", "SimpleITK", "scipy"}
 """What every room may import at file scope, beside the standard library: 3D Slicer bundles it."""
@@ -58,6 +59,7 @@ USERS = [
     ({"pandas", "pyarrow"}, {"cohort"}),
     ({"statsmodels"}, {"evaluation"}),
     ({"dicomweb_client", "requests"}, {"dicomweb"}),
+    ({"fastapi", "starlette", "uvicorn"}, {"server"}),
 ]
 """Modules -> the only rooms that may import them, be it inside a function."""
 
@@ -147,6 +149,16 @@ def test_no_room_is_loaded_that_opens_connections_unless_it_is_asked_for():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
+
+
+def test_worker_that_knows_servers_loads_nothing_that_opens_connections_until_one_is_asked():
+    code = (
+        "import sys, LiverSegLib.server.__main__\n"
+        "print(sorted(name for name in sys.modules if name.startswith('LiverSegLib.server.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "['LiverSegLib.server.__main__', 'LiverSegLib.server.servers']"
 
 
 @pytest.mark.skipif(

@@ -28,7 +28,8 @@ from LiverSegLib.outputs.results import OutputOptions
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.steatosis.assessment import Assessment, CutOffs
 from LiverSegLib.steatosis.roi import PlacementSettings, Roi
-from LiverSegLib.worker import handed, protocol, server, tasks
+from LiverSegLib.worker import handed, protocol, tasks
+from LiverSegLib.worker.failures import failure
 
 CORE = Path(LiverSegLib.__file__).parent
 
@@ -63,7 +64,7 @@ WITH_IDENTITY = [
 
 def beyond_the_worker(error):
     """The error as the other side of the protocol raises it."""
-    return worker_client.raised(protocol.decode(protocol.encode(server._failure("1", error))))
+    return worker_client.raised(protocol.decode(protocol.encode(failure("1", error))))
 
 
 def image(size=(6, 5, 4), spacing=(1.0, 1.0, 1.0), kind=np.uint8):

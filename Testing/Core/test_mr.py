@@ -22,7 +22,8 @@ from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.models import load_model_for
 from LiverSegLib.outputs import write_results
 from LiverSegLib.worker.context import TaskContext
-from LiverSegLib.worker.messages import Measure, OpenCase, Refine
+from LiverSegLib.worker.correct_messages import OpenCase, Refine
+from LiverSegLib.worker.messages import Measure
 from LiverSegLib.worker.tasks import work_off
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"

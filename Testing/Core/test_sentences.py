@@ -14,7 +14,7 @@ from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored, with_identity
 from LiverSegLib.steatosis.assess import Assessment, Conditions, assess
 from LiverSegLib.worker import protocol
-from LiverSegLib.worker import server as worker
+from LiverSegLib.worker.failures import failure
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +69,10 @@ def test_list_of_words_keeps_the_identity_of_each(monkeypatch):
 def test_error_carries_its_sentence_to_the_other_side_of_the_protocol(monkeypatch):
     monkeypatch.setattr(sentences, "SENTENCES", SENTENCES)
     error = NotCTError(Sentence("refused.modality", modality="MR"))
-    back = worker_client.raised(protocol.decode(protocol.encode(worker._failure("1", error))))
+    back = worker_client.raised(protocol.decode(protocol.encode(failure("1", error))))
     assert type(back) is NotCTError and str(back) == "This is no CT: its modality is MR."
     assert back.sentence.key == "refused.modality" and back.sentence.arguments == {"modality": "MR"}
-    plain = worker_client.raised(protocol.decode(protocol.encode(worker._failure("1", NotCTError("Plain.")))))
+    plain = worker_client.raised(protocol.decode(protocol.encode(failure("1", NotCTError("Plain.")))))
     assert plain.sentence == "Plain."
 
 

@@ -26,8 +26,10 @@ from LiverSegLib.measure import measure
 from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import measuring, protocol, scratch
-from LiverSegLib.worker.messages import StrokeLine, SurfaceFiles
+from LiverSegLib.worker.correct_messages import StrokeLine
+from LiverSegLib.worker.messages import SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
+from LiverSegLib.worker.server_messages import AskServer, Queued, ServerAddress, ServerAnswer
 
 GRID = Grid((3, 3, 3), (0.5, 0.5, 5.0), (1.0, 2.0, 3.0), doubles.OBLIQUE)
 SIZED = {"size": [3, 3, 3], "spacing": [1.0, 1.0, 1.0]}
@@ -56,6 +58,10 @@ MESSAGES = [
     protocol.MeasureResult("m", "folder/r", "summary.json"),
     protocol.ReportResult("r", "/a/folder", {"report": "report.html"}),
     protocol.CaseOpened("o"),
+    Segment("s-3", voxels="v.npy", grid=GRID, contrast=True, server=ServerAddress("https://a:1", "key")),
+    AskServer("w", ServerAddress("http://127.0.0.1:8765")),
+    ServerAnswer("w", "0.1", ("default",), 2, 16),
+    Queued("s-3", 4),
     protocol.RefineResult("f", "folder/r", "labels.npy", (0, 1, 0, 2, 1, 3), 4, 0, 0.1),
     protocol.RefineResult("f", None, None, (), 0, 0, 0.1),
     protocol.Failure(None, "error", "Something.", None, ({"number": 1},)),

@@ -15,7 +15,7 @@ from LiverSegLib.images.grid import Grid
 from LiverSegLib.sentences import Sentence
 from LiverSegLib.worker import protocol, scratch, tasks
 from LiverSegLib.worker.context import TaskContext
-from LiverSegLib.worker.messages import StrokeLine
+from LiverSegLib.worker.correct_messages import StrokeLine
 from LiverSegLib.worker.protocol import Cancel, Hello, Shutdown
 
 pytestmark = pytest.mark.usefixtures("empty_temporary_folder")

@@ -18,6 +18,7 @@ from LiverSegLib.errors import CancelledError  # noqa: E402
 from LiverSegLib.images.grid import Grid  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegLib.sentences import Sentence  # noqa: E402
+from LiverSegLib.worker.server_messages import ServerAnswer  # noqa: E402
 from LiverSegSlicer.explaining import Why  # noqa: E402
 from LiverSegSlicer.exporting import ExportedDicom  # noqa: E402
 from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
@@ -175,6 +176,10 @@ class FakeLogic(LiverSegLogic):
             return results.applyResult(volumeNode, made, replace=replace)
 
         return self._started(progress, completed, work)
+
+    def testServerAsync(self, server, progress=None, completed=None):
+        self.tested = server
+        return self._started(progress, completed, lambda: ServerAnswer("t", "9.9.9", ("default",), 1, 16))
 
     def measureAsync(self, segmentationNode, completed=None, progress=None):
         return self._started(progress, completed, lambda: self._measured(segmentationNode))

@@ -72,7 +72,7 @@ class TestStarting:
         from LiverSegSlicer.work import worker_process
 
         monkeypatch.setattr(worker_process.shutil, "which", lambda name: f"/slicer/bin/{name}")
-        assert worker_process.workerCommand() == ["/slicer/bin/PythonSlicer", "-m", "LiverSegLib.worker"]
+        assert worker_process.workerCommand() == ["/slicer/bin/PythonSlicer", "-m", "LiverSegLib.server"]
         monkeypatch.setattr(worker_process.shutil, "which", lambda name: None)
         assert worker_process.workerCommand()[0] == sys.executable
 

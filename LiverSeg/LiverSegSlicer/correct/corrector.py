@@ -7,7 +7,7 @@ from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import CancelledError, LiverSegError
-from LiverSegLib.worker.messages import StrokeLine
+from LiverSegLib.worker.correct_messages import StrokeLine
 
 from ..scene.edits import Writer
 from ..work.run import Run

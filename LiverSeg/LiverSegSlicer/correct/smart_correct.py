@@ -8,7 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import CancelledError, LiverSegError, UsageError
-from LiverSegLib.worker.messages import StrokeLine
+from LiverSegLib.worker.correct_messages import StrokeLine
 
 from .. import slots
 from ..scene.edits import EffectWriter

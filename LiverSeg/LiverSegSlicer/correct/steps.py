@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import CaseNotOpenError, InputError, UsageError, WorkerError
 from LiverSegLib.images.grid import Box, Grid
 from LiverSegLib.worker import protocol, scratch
-from LiverSegLib.worker.messages import Point, StrokeLine
+from LiverSegLib.worker.correct_messages import Point, StrokeLine
 
 from ..scene import parts, volumes
 from ..scene.automatic import automaticOf

@@ -11,6 +11,7 @@ from .models_section import choose
 from .notes import PLAIN, WARNING, Note
 from .panel_state import PanelState
 from .report_section import openOnDesktop
+from .server_section import SERVER
 
 
 class AdvancedSection:
@@ -60,7 +61,7 @@ class AdvancedSection:
         """Show what is not bound to the parameter node, while the section is open."""
         if collapsed or self._parameters is None:
             return
-        choose(self._ui.deviceSelector, _devices(), self._parameters.device)
+        choose(self._ui.deviceSelector, _devices(), self._computesOn())
         choose(self._ui.modalitySelector, _modalities(), self._parameters.modality)
         self._ui.modelsFolderButton.toolTip = _("Opens {folder}, where models that you install live.").format(
             folder=_modelsFolder()
@@ -68,7 +69,17 @@ class AdvancedSection:
 
     def _onDevice(self, index: int) -> None:
         if self._parameters and index >= 0:
-            self._parameters.device = self._ui.deviceSelector.itemData(index)
+            chosen = self._ui.deviceSelector.itemData(index)
+            self._preferences.computeOnServer = chosen == SERVER
+            if chosen != SERVER:
+                self._parameters.device = chosen
+            self._onChanged()
+
+    def _computesOn(self) -> str:
+        """The chosen device, or that a server was chosen."""
+        return (
+            SERVER if self._preferences.computeOnServer or not self._parameters else self._parameters.device
+        )
 
     def _onModality(self, index: int) -> None:
         if self._parameters and index >= 0:
@@ -107,4 +118,5 @@ def _devices() -> List[Tuple[str, str]]:
         ("cpu", _("Processor (CPU)")),
         ("cuda", _("Graphics card (CUDA)")),
         ("mps", _("Graphics of a Mac (MPS)")),
+        (SERVER, _("A LiverSeg server")),
     ]

@@ -20,7 +20,9 @@ class MessageLine:
         self._ui = ui
         self._readLog = readLog
         self._details = ""
+        self._runHere: Optional[Callable[[], None]] = None
         self._note = Note(ui, "message", _("What happened last."))
+        ui.messageRunHereButton.connect("clicked(bool)", guarded(self._onRunHere))
         ui.messageDetailsButton.connect("toggled(bool)", guarded(self._onDetails))
         ui.messageLogButton.connect("toggled(bool)", guarded(self._onLog))
         ui.messageCopyButton.connect("clicked(bool)", guarded(self._onCopy))
@@ -41,10 +43,13 @@ class MessageLine:
         """Show what the user should know although nothing failed."""
         self._show(text, WARNING, "")
 
-    def fail(self, error: BaseException) -> None:
-        """Show the error's sentence; its ``details`` come with the button Details."""
+    def fail(self, error: BaseException, runHere: Optional[Callable[[], None]] = None) -> None:
+        """Show the error's sentence; its ``details`` come with the button Details. ``runHere`` is offered as
+        a button: it does here what a server could not."""
         text = sentence(getattr(error, "sentence", error)) or type(error).__name__
         self._show(text, ERROR, getattr(error, "details", None) or "")
+        self._runHere = runHere
+        self._ui.messageRunHereButton.setVisible(runHere is not None)
 
     def showLog(self) -> None:
         """Open the log below the message line."""
@@ -56,6 +61,8 @@ class MessageLine:
 
     def _show(self, text: str, kind: str, details: str) -> None:
         self._details = details
+        self._runHere = None
+        self._ui.messageRunHereButton.setVisible(False)
         self._note.show(text, kind)
         self._ui.messageWidget.setVisible(bool(text))
         self._ui.messageDetailsButton.setVisible(bool(details))
@@ -63,6 +70,10 @@ class MessageLine:
         self._ui.messageDetailsButton.checked = False
         self._ui.messageLogButton.checked = False
         self._refresh()
+
+    def _onRunHere(self) -> None:
+        if self._runHere is not None:
+            self._runHere()
 
     def _onDetails(self, on: bool) -> None:
         if on:

@@ -27,6 +27,7 @@ from .review_section import ReviewSection
 from .run_bar import RunBar
 from .scan_section import ScanSection
 from .scene_link import SceneLink
+from .server_section import ServerSection
 from .shortcuts import ACCEPT, ADD, NEXT_LESION, PREVIOUS_LESION, REDO, REMOVE, UNDO, Shortcuts
 from .steatosis_section import SteatosisSection
 
@@ -80,6 +81,8 @@ class Panel:
         self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
         self._runBar.askFirst(self._models.agreed)
         self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog, self._draw)
+        self._server = ServerSection(ui, logic, preferences, self._runBar, message, self._draw)
+        self._runBar.useServer(self._server.server)
         self._worker.setIdleMinutes(preferences.idleMinutes)
         self._shortcuts = Shortcuts(
             {
@@ -108,7 +111,8 @@ class Panel:
         self._shortcuts.install()
         if self._preferences.startWithPanel and not self._engine.reason() and not self._runBar.isRunning():
             options = segmentOptions(self.parameters)
-            self._worker.start(options["model"], options["device"], options["tumors"])
+            here = self._server.server() is None
+            self._worker.start(*((options["model"], options["device"], options["tumors"]) if here else ()))
 
     def exit(self) -> None:
         """The panel is no longer shown: let the scene be. What runs goes on."""
@@ -155,13 +159,14 @@ class Panel:
             modality=ofScan if measurements is None else measurements.get("modality", CT),
             isRunning=self._runBar.isRunning(),
             engine=self._engine.state,
-            notReady=self._engine.reason(),
+            notReady="" if self._server.server() is not None else self._engine.reason(),
         )
         for section in (
             self._scan,
             self._engine,
             self._runBar,
             self._advanced,
+            self._server,
             self._models,
             self._report,
             self._export,

@@ -7,9 +7,10 @@ from typing import Any, Callable, Dict, Optional, Set
 import qt
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import CancelledError
+from LiverSegLib.errors import CancelledError, ServerError
 from LiverSegLib.images.modality import MR
 from LiverSegLib.inference.devices import ENGINES
+from LiverSegLib.worker.server_messages import ServerAddress
 
 from .. import slots
 from ..parameters import Preferences, segmentOptions
@@ -58,6 +59,8 @@ class RunBar:
         self._preferences = preferences
         self._onChanged = onChanged
         self._mayUse: Callable[[Dict[str, Any]], bool] = lambda options: True
+        self._server: Callable[[], Optional[ServerAddress]] = lambda: None
+        self._serverFailed: Optional[Callable[[], None]] = None
         self._arranged: Set[str] = set()
         self._run: Any = None
         self._ticket: Optional[object] = None
@@ -125,6 +128,10 @@ class RunBar:
         """Segment only if this says so of the options of the run."""
         self._mayUse = mayUse
 
+    def useServer(self, server: Callable[[], Optional[ServerAddress]]) -> None:
+        """Segment where this says: on a server, or here if it returns None."""
+        self._server = server
+
     def changed(self) -> None:
         """Have the panel drawn anew after something that took no run."""
         self._onChanged()
@@ -153,27 +160,33 @@ class RunBar:
             elif isinstance(error, CancelledError):
                 self._message.note(sentence(error.sentence))
             else:
-                self._message.fail(slots.explained(error))
+                offer = self._serverFailed if isinstance(error, ServerError) else None
+                self._message.fail(slots.explained(error), offer)
         except Exception as failure:  # noqa: BLE001 (shown, whatever it is)
             self._message.fail(slots.explained(failure))
         finally:
-            self._ticket = None
+            self._ticket = self._serverFailed = None
             self._showIdle("")
             self._onChanged()
 
     # ---- segmenting
 
-    def _segment(self) -> None:
+    def _segment(self, here: bool = False) -> None:
+        """Segment the chosen scan; ``here``: on this computer even if a server was chosen."""
         parameters = self._link.parameters
         if parameters is None or parameters.inputVolume is None:
             return
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
+        options["server"] = None if here else self._server()
+        isHere = options["server"] is None
         if modalityOf(volumeNode, parameters.modality) == MR:
             options["modality"] = MR
-            options["model"] = modelThatRuns(options["model"], MR)
+            if isHere:  # a server knows itself which of its models is for MR
+                options["model"] = modelThatRuns(options["model"], MR)
         if not self._mayUse(options):
             return
         done = partial(self._onSegmented, volumeNode.GetID(), volumeNode.GetName(), resultFor(volumeNode))
+        self._serverFailed = None if isHere else partial(self._segment, here=True)
         self.start(_("Starting…"), done, self._logic.segmentAsync, volumeNode, **options)
 
     def _onSegmented(self, volumeID: str, name: str, earlier, segmentationNode) -> None:

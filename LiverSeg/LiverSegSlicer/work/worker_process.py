@@ -58,8 +58,8 @@ def endSharedWorker() -> None:
 
 
 def workerCommand() -> List[str]:
-    """Slicer's own Python on the worker; outside Slicer this Python."""
-    return [shutil.which("PythonSlicer") or sys.executable, "-m", "LiverSegLib.worker"]
+    """Slicer's own Python on the worker that can also ask a server; outside Slicer this Python."""
+    return [shutil.which("PythonSlicer") or sys.executable, "-m", "LiverSegLib.server"]
 
 
 @dataclass(eq=False)
@@ -276,7 +276,7 @@ class WorkerProcess:
         elif isinstance(message, protocol.Failure):
             self._answer(None, _errorOf(message))
         else:
-            if isinstance(request.message, protocol.Segment):
+            if isinstance(request.message, protocol.Segment) and request.message.server is None:
                 self._warm = _models(request.message)
             self._answer(message, None)
 
@@ -292,7 +292,7 @@ class WorkerProcess:
             self._answer(None, child.error)
 
     def _send(self, request: Request) -> None:
-        if isinstance(request.message, protocol.Segment):
+        if isinstance(request.message, protocol.Segment) and request.message.server is None:
             wanted = _models(request.message)
             self._warm = self._warm if self._warm == wanted else None
         self._child.send(request.message)
@@ -318,8 +318,9 @@ class WorkerProcess:
 
     def _startAgain(self, request: protocol.Segment) -> None:
         """Have a warm worker ready for the next run, in place of the one that had to be killed."""
+        here = (request.model, request.device, request.tumours) if request.server is None else ()
         try:
-            self.start(request.model, request.device, request.tumours)
+            self.start(*here)
         except LiverSegError as error:
             self.log.add(str(error))
 
