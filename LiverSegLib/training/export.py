@@ -40,7 +40,10 @@ def bundled_stage(name: str, recipe: Recipe) -> Dict[str, Any]:
     """
     if recipe.name not in (f"bundled-{name}", f"bundled-{name}-lesions") or recipe.pack is None:
         raise InputError(f"The stage {name} needs a run of the recipe bundled-{name}, not of {recipe.name}.")
-    training = {"steps": recipe.training.steps, "learning_rate": recipe.training.learning_rate}
+    training: Dict[str, Any] = {
+        "steps": recipe.training.steps,
+        "learning_rate": recipe.training.learning_rate,
+    }
     if recipe.training.start is not None:
         training["start"] = recipe.training.start.weights
     axes = [SIDE_TO_SIDE] if recipe.pack.mirror_x > 0 else []

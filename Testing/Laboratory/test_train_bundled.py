@@ -46,7 +46,8 @@ def pack(tmp_path_factory):
 
 def bundled(stage, pack, *changes):
     return read_recipe(f"bundled-{stage}", [
-        f"data.folder={pack}", "seed=3", f"patches.size={PATCH[stage.partition('-')[0]]}", "training.log_every=1",
+        f"data.folder={pack}", "seed=3", "training.log_every=1",
+        f"patches.size={PATCH[stage.partition('-')[0]]}",
         "training.accelerator=cpu", *changes,
     ])  # fmt: skip
 
