@@ -51,7 +51,8 @@ class InstanceNorm(nn.Module):
 
     def _normalise(self, x: Tensor) -> Tensor:
         if x[0, 0].numel() == 1:  # no variance to divide by, and batch_norm refuses it
-            return self.bias.reshape(1, -1, *(1,) * (x.dim() - 2)).to(x.dtype).expand_as(x)
+            # added to zeros: activations work in place, which a view of the weights themselves forbids
+            return torch.zeros_like(x) + self.bias.reshape(1, -1, *(1,) * (x.dim() - 2)).to(x.dtype)
         return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.epsilon)
 
 

@@ -5,21 +5,26 @@
 
 RUNS holds one run a stage (``locate`` and ``segment``), trained by the recipes bundled-locate and
 bundled-segment, or the latter's last part, bundled-segment-lesions; the averaged weights are written as
-float16. With the pack it was trained from, the segmenter is calibrated first.
+float16. With the pack it was trained from, the segmenter is calibrated first. A stage without a run stays as
+the model in MODEL_FOLDER has it.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.models import Manifest, write_model
+from LiverSegLib.models import Manifest, load_model, write_model
+from LiverSegLib.models.manifest import MANIFEST_NAME
 from LiverSegLib.training.calibrate import calibrated
 from LiverSegLib.training.export_run import as_arrays, stage_content
 from LiverSegLib.training.fit import checkpoint_step, run_weights
 from LiverSegLib.training.pack import read_pack
-from LiverSegLib.training.recipe import Recipe
+from LiverSegLib.training.recipe import Recipe, read_recipe
 from LiverSegLib.training.run_folder import RunFolder
 
 STAGES = ("locate", "segment")
@@ -35,17 +40,38 @@ def bundled_stage(name: str, recipe: Recipe) -> Dict[str, Any]:
     """
     if recipe.name not in (f"bundled-{name}", f"bundled-{name}-lesions") or recipe.pack is None:
         raise InputError(f"The stage {name} needs a run of the recipe bundled-{name}, not of {recipe.name}.")
-    training = {"steps": recipe.training.steps, "learning_rate": recipe.training.learning_rate}
+    training: Dict[str, Any] = {
+        "steps": recipe.training.steps,
+        "learning_rate": recipe.training.learning_rate,
+    }
+    if recipe.training.start is not None:
+        training["start"] = recipe.training.start.weights
     axes = [SIDE_TO_SIDE] if recipe.pack.mirror_x > 0 else []
-    return {**stage_content(recipe, 0), "name": name, "mirror_axes": axes, "training": training}
+    tile = list(read_recipe(f"bundled-{name}").patches.size) if recipe.name.endswith("-lesions") else None
+    stage = {**stage_content(recipe, 0), "name": name, "mirror_axes": axes, "training": training}
+    return stage if tile is None else {**stage, "patch": tile}  # its own patches are small to train quickly
+
+
+def kept_stage(name: str, folder: Path) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
+    """The manifest's entry of a stage of a model, and its weights.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    model = load_model(str(folder))
+    assert model.manifest is not None
+    entry = model.manifest.stage(name).to_dict()
+    entry.pop("graph", None)  # it is made anew of all weights
+    state = {key: value for key, value in model.state_dict(name).items() if isinstance(value, torch.Tensor)}
+    return entry, as_arrays(state, "float16")
 
 
 def export_bundled(runs: Path, folder: Path, card: Dict[str, Any], pack: Optional[Path] = None) -> Manifest:
     """Write the model that two runs make.
 
     Args:
-        runs: holds the runs ``locate`` and ``segment``.
-        folder: where the model goes.
+        runs: holds the runs ``locate`` and ``segment``, or one of them.
+        folder: where the model goes; a stage without a run is taken from the model that is there.
         card: the manifest's other entries: name, version, description, licence, training_data, accuracy ...
         pack: what it was trained from, to calibrate the segmenter on (see ``calibrate``); None leaves it as
             it is.
@@ -56,6 +82,10 @@ def export_bundled(runs: Path, folder: Path, card: Dict[str, Any], pack: Optiona
     stages, weights = [], {}
     for name in STAGES:
         run = RunFolder(runs / name)
+        if not run.path.exists() and (folder / MANIFEST_NAME).is_file():
+            entry, weights[name] = kept_stage(name, folder)
+            stages.append(entry)
+            continue
         recipe = run.read_recipe()
         stage, state = bundled_stage(name, recipe), run_weights(run)
         stage["training"]["steps"] = checkpoint_step(run.weights)

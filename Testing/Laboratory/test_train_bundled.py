@@ -46,7 +46,8 @@ def pack(tmp_path_factory):
 
 def bundled(stage, pack, *changes):
     return read_recipe(f"bundled-{stage}", [
-        f"data.folder={pack}", "seed=3", f"patches.size={PATCH[stage]}", "training.log_every=1",
+        f"data.folder={pack}", "seed=3", "training.log_every=1",
+        f"patches.size={PATCH[stage.partition('-')[0]]}",
         "training.accelerator=cpu", *changes,
     ])  # fmt: skip
 
@@ -82,6 +83,25 @@ def test_two_runs_become_a_model_of_two_stages(runs, pack, tmp_path):
     averaged = torch.load(RunFolder(runs / "locate").last, weights_only=True)["state_dict"]
     for name, value in model.state_dict("locate").items():
         assert torch.equal(value, averaged[f"network.{name}"].half())
+
+
+def test_a_stage_without_a_run_stays_as_it_is_in_the_model(runs, pack, tmp_path):
+    card = {"name": "tiny", "version": "0.0.1", "description": "x", "licence": "CC0"}
+    export_bundled(runs, tmp_path / "model", card)
+    before = load_model(str(tmp_path / "model"))
+    weights = {name: before.state_dict(name) for name in PATCH}
+    recipe = bundled("segment-lesions", pack, "training.steps=1", "pack.tumour_free=[]",
+                     f"training.start={runs / 'segment'}")  # fmt: skip
+    train(recipe, tmp_path / "more" / "segment")
+    manifest = export_bundled(tmp_path / "more", tmp_path / "model", {**card, "version": "0.0.2"})
+    after = load_model(str(tmp_path / "model"))
+    assert manifest.version == "0.0.2" and manifest.stage("locate") == before.manifest.stage("locate")
+    assert manifest.stage("segment").patch == (96, 128, 160), "tiles are as they were, whatever it learnt on"
+    for name, value in weights["locate"].items():
+        assert torch.equal(value, after.state_dict("locate")[name])
+    changed = [name for name, value in weights["segment"].items()
+               if not torch.equal(value, after.state_dict("segment")[name])]  # fmt: skip
+    assert changed
 
 
 def test_a_run_of_the_other_stage_is_refused(runs, tmp_path):
