@@ -7,9 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-correct bench-training bench-networks second-look recipes train clean distclean
-	bench-cancel bench-cohort bench-correct bench-training recipes train clean distclean
-	bench-cancel bench-correct bench-server bench-training recipes train clean distclean
+	bench-cancel bench-cohort bench-correct bench-networks bench-server bench-training second-look recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -107,6 +105,7 @@ bench-correct: $(READY) ## what clicks of a simulated reader bring, beside regio
 
 bench-cohort: $(READY_TEST) $(SYSTEM) ## a cohort beside a shell loop, kill drills, 10,000 cases of bookkeeping: PARTS="drills", SCANS=N DATA=FOLDER
 	@$(BIN)/python Testing/Benchmarks/cohort.py $(PARTS) $(if $(SCANS),--scans $(SCANS)) $(if $(DATA),--data "$(DATA)")
+
 bench-server: $(READY_TEST) ## load and fault drills of `liverseg serve` on loopback: CLIENTS=N
 	@$(BIN)/python Testing/Benchmarks/server.py $(if $(CLIENTS),--clients $(CLIENTS))
 
@@ -116,8 +115,7 @@ train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours o
 	@mkdir -p runs
 	@[ -f runs/pack.npz ] || $(BIN)/python -m LiverSegLib.training.pack "$(DATA)" runs/pack.npz
 	@$(BIN)/liverseg train bundled-locate --run runs/locate
-	@$(BIN)/liverseg train bundled-segment --run runs/segment-first
-	@$(BIN)/liverseg train bundled-segment-lesions training.start=runs/segment-first --run runs/segment
+	@$(BIN)/liverseg train bundled-segment --run runs/segment
 	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
 	  --card LiverSegLib/training/default-card.json
 	@$(BIN)/liverseg export Resources/Models/default

@@ -144,7 +144,6 @@ class WorkerError(LiverSegError):
 
 class ServerError(LiverSegError):
     """Another computer cannot be reached, is not trusted, refuses, or does not answer as it should."""
-    """A server that was to compute cannot be reached, refuses, or failed; this computer may still do it."""
 
     exit_code = 8
     code = "server"

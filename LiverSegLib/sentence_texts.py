@@ -11,12 +11,12 @@ Slicer ``LiverSegSlicer.sentences`` shows its translation.
 from typing import Dict
 
 from .adding_texts import ADDING
-from .dicomweb_texts import DICOMWEB
 from .dicom_out_texts import DICOM_OUT
+from .dicomweb_texts import DICOMWEB
 from .error_texts import ERRORS
 from .explain_texts import EXPLAINING
-from .segmentation_texts import SEGMENTATIONS
 from .followup_texts import FOLLOWUP
+from .segmentation_texts import SEGMENTATIONS
 from .server_texts import SERVING
 from .steatosis_texts import STEATOSIS
 

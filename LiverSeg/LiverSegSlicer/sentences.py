@@ -9,8 +9,8 @@ from typing import Any, Iterable, List
 from slicer.i18n import translate
 
 from LiverSegLib.adding_texts import ADDING
-from LiverSegLib.dicomweb_texts import DICOMWEB
 from LiverSegLib.dicom_out_texts import DICOM_OUT
+from LiverSegLib.dicomweb_texts import DICOMWEB
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
 from LiverSegLib.segmentation_texts import SEGMENTATIONS

@@ -170,8 +170,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def as_error(error: Exception) -> LiverSegError:
     """Return any exception as an error of ours: wrong option, missing package, or as ``explain`` sees it."""
-    if isinstance(error, CancelledError) and key_of(error.sentence) in ("", "failed.cancelled"):
-    if type(error) is CancelledError:  # a kind of it says itself what is kept
+    if type(error) is CancelledError and key_of(error.sentence) in ("", "failed.cancelled"):
         return CancelledError(CANCELLED, error.details)
     format_message = getattr(error, "format_message", None)
     if callable(format_message):  # click's usage errors, of whichever click typer brings

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Optional, Tuple, Union
 
 from ..images.grid import Grid
-from .dicom_messages import DicomExported, ExportDicom
 from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
+from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 from .server_messages import AskServer, Queued, ServerAddress, ServerAnswer

@@ -29,8 +29,10 @@ NETWORK = {
     "dicomweb_client",
 }
 """No image leaves the machine."""
-CONNECTED = {"dicomweb": {"requests", "urllib", "ssl", "dicomweb_client"}}
-CONNECTED = {"server": {"http", "socket", "ssl", "urllib"}}
+CONNECTED = {
+    "dicomweb": {"requests", "urllib", "ssl", "dicomweb_client"},
+    "server": {"http", "socket", "ssl", "urllib"},
+}
 """Room -> what it may import of the network all the same: it opens connections when the user asks for one."""
 ANYWHERE = {"numpy", "SimpleITK", "scipy"}
 """What every room may import at file scope, beside the standard library: 3D Slicer bundles it."""

@@ -528,7 +528,18 @@ def test_exit_codes_are_documented(root):
 
 def test_every_option_is_documented(root, capsys):
     documented = (root / "docs" / "terminal.md").read_text(encoding="utf-8")
-    for command in ("segment", "measure", "explain", "series", "fetch", "push", "mesh", "models", "networks", "doctor"):
+    for command in (
+        "segment",
+        "measure",
+        "explain",
+        "series",
+        "fetch",
+        "push",
+        "mesh",
+        "models",
+        "networks",
+        "doctor",
+    ):
         main([command, "--help"])
         for option in set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}:
             assert option in documented, f"{option} of {command} is missing in docs/terminal.md"
