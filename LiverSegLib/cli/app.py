@@ -73,8 +73,6 @@ EXIT_CODES: Dict[int, str] = {
     6: "the device is not there, or its memory ran out",
     7: "results cannot be written",
     8: "the worker process or the server failed",
-    INCOMPLETE: "results are written, but some cases took no part (`liverseg evaluate`)",
-    8: "the worker process failed",
     INCOMPLETE: "results are written, but some cases took no part or failed (`liverseg evaluate`, `cohort`)",
     130: "cancelled (Ctrl-C or SIGTERM)",
 }
