@@ -13,7 +13,7 @@ from .console import Console
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .options import Json, Modality, ModalityName, Quiet, Series, Source
 from .progress import ProgressBar
-from .segment import answer, assessed, identity, not_beside_a_lesion, summary
+from .segment import NoReport, answer, assessed, identity, not_beside_a_lesion, summary
 
 MEASURED_SHARE = 0.6
 """Share of the progress bar at which measuring is done."""
@@ -44,7 +44,7 @@ def measure(
     segment: Segments = None,
     series: Series = None,
     modality: Modality = ModalityName.auto,
-    report: Annotated[bool, typer.Option(help="Write report.html with its pictures.")] = True,
+    no_report: NoReport = False,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,6 +60,7 @@ def measure(
         if not path.exists():
             raise UnreadableImageError(f"There is no file or folder {path}.")
     console = Console(json=json_, quiet=quiet, debug=context.obj)
+    report = not no_report
     wanted: Dict[str, Any] = {"report": report, "rendering": report}
     with Interrupts() as interrupts:
         with ExitStack() as stack:

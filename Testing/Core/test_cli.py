@@ -358,9 +358,9 @@ def test_ctrl_c_while_writing_leaves_nothing_behind(tmp_path):
 def test_ctrl_c_after_the_last_file_comes_too_late_and_is_not_called_a_cancellation(
     tmp_path, asked, monkeypatch, capsys
 ):
-    real = segment_command._answer
+    real = segment_command.answer
     monkeypatch.setattr(
-        segment_command, "_answer", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a))[1]
+        segment_command, "answer", lambda *a: (signal.raise_signal(signal.SIGINT), real(*a))[1]
     )
     assert main(["segment", str(make_scan(tmp_path)), "-o", str(tmp_path / "out"), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]

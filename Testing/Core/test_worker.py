@@ -286,13 +286,14 @@ class TestSegmenting:
                 mirror=True,
                 minimum_lesion_ml=0.5,
                 modality="MR",
+                contrast=True,
                 surfaces=False,
             )
         assert answer.name == "Case 7"
         assert answer.surfaces == {} and answer.probability is None
         assert answer.provenance["options"] == {
                 "series": "1.2", "mirror": True, "minimum_lesion_ml": 0.5, "structures": None,
-                "modality": "MR",
+                "modality": "MR", "contrast": True,
             }  # fmt: skip
 
     def test_the_model_stays_loaded_until_another_is_asked_for(self):

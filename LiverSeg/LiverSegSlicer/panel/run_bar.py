@@ -177,8 +177,10 @@ class RunBar:
         if parameters is None or parameters.inputVolume is None:
             return
         volumeNode, options = parameters.inputVolume, segmentOptions(parameters)
-        options["server"] = None if here else self._server()
-        isHere = options["server"] is None
+        server = None if here else self._server()
+        isHere = server is None
+        if not isHere:
+            options["server"] = server
         if modalityOf(volumeNode, parameters.modality) == MR:
             options["modality"] = MR
             if isHere:  # a server knows itself which of its models is for MR
