@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-panel bench-phase bench-steatosis \
+.PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-mr bench-panel bench-phase bench-steatosis \
 	bench-cancel bench-cohort bench-correct bench-networks bench-server bench-training second-look recipes train clean distclean
 
 VENV := .venv
@@ -77,6 +77,10 @@ bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DAT
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "bench-accuracy needs labelled scans: make bench-accuracy DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)" $(if $(BESIDE),--beside $(BESIDE))
+
+bench-mr: $(READY) ## the model for MR on the test patients of the CHAOS MR slices: CHAOS=FOLDER
+	@if [ -z "$(CHAOS)" ]; then echo "bench-mr needs the CHAOS MR slices: make bench-mr CHAOS=FOLDER (docs/mr.md)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/mr.py "$(CHAOS)"
 
 bench-phase: $(READY) ## the contrast phase estimated on every series: DATA=FOLDER
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \

@@ -4,7 +4,7 @@
         [--accuracy ACCURACY.json]
 
 RUNS holds one run a stage (``locate`` and ``segment``), trained by the recipes bundled-locate and
-bundled-segment, or the latter's last part, bundled-segment-lesions; the averaged weights are written as
+bundled-segment, or a further part, bundled-segment-lesions; the averaged weights are written as
 float16. With the pack it was trained from, the segmenter is calibrated first. A stage without a run stays as
 the model in MODEL_FOLDER has it.
 """
