@@ -3,6 +3,7 @@ run.
 """
 
 import importlib.metadata
+import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -70,7 +71,8 @@ def export_run(run: RunFolder, folder: Path, modality: str = "") -> Manifest:
     if recipe.network_arguments()["in_channels"] != 1:
         raise InputError("A network that takes several channels cannot be exported: scans have one.")
     weights = as_arrays(parts[modality].weights(run_weights(run)), recipe.export.weights)
-    content = {**card(run, recipe, modality), "recipe": whole.model_dump(mode="json", exclude={"export"})}
+    as_trained = without_paths(whole.model_dump(mode="json", exclude={"export"}))
+    content = {**card(run, recipe, modality), "recipe": as_trained}
     content = {**content, "stages": [stage_content(recipe, checkpoint_step(run.weights))]}
     return write_model(folder, content, {"segment": weights})
 
@@ -163,11 +165,20 @@ def card(run: RunFolder, recipe: Recipe, modality: str = "") -> Dict[str, Any]:
         "modality": options.modality,
         "pipeline": LIVERSEG if own else pipeline_of(recipe),
         "training_data": training_data(run, recipe),
-        "recipe": recipe.model_dump(mode="json", exclude={"export"}),
         "made_with": {name: importlib.metadata.version(name) for name in VERSIONS},
     }
     accuracy = accuracy_table(run, recipe, modality)
     return content if accuracy is None else {**content, "accuracy": accuracy}
+
+
+def without_paths(value: Any) -> Any:
+    """Plain values with absolute paths cut to their last part: a model goes to others, and where its data lay
+    on somebody's computer is nobody's business."""
+    if isinstance(value, dict):
+        return {key: without_paths(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_paths(each) for each in value]
+    return os.path.basename(value) if isinstance(value, str) and os.path.isabs(value) else value
 
 
 def training_data(run: RunFolder, recipe: Recipe) -> List[Dict[str, Any]]:

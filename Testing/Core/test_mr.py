@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from types import SimpleNamespace
 
 import foreign_double
@@ -20,6 +21,7 @@ from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.measure import Measurements, measure
 from LiverSegLib.measure.facts import ClinicalFacts
 from LiverSegLib.models import load_model_for
+from LiverSegLib.models import store as store_module
 from LiverSegLib.outputs import write_results
 from LiverSegLib.worker.context import TaskContext
 from LiverSegLib.worker.correct_messages import OpenCase, Refine
@@ -64,8 +66,16 @@ def patient():
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    """The user's models: one for MR, and the made-up one for CT."""
+def none_for_mr(tmp_path, monkeypatch):
+    """Of the bundled models only that for CT."""
+    bundled = tmp_path / "bundled"
+    shutil.copytree(store_module.bundled_models_folder() / "default", bundled / "default")
+    monkeypatch.setattr(store_module, "bundled_models_folder", lambda: bundled)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch, none_for_mr):
+    """The user's models: one for MR, and the made-up one for CT; none for MR is bundled."""
     folder = tmp_path / "store"
     foreign_double.write_model_of(folder / "liver-mr", ["liver"], modality="MR")
     phantom.write_phantom_model(folder / "phantom")
@@ -160,7 +170,14 @@ class TestModels:
         foreign_double.write_model_of(store / "mr", ["liver"], modality="MR")
         assert load_model_for("default", "MR").name == "mr"
 
-    def test_without_one_a_sentence_says_how_to_add_it(self, patient, tmp_path, monkeypatch):
+    def test_the_bundled_one_goes_before_the_users_whatever_those_are_called(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path))
+        foreign_double.write_model_of(tmp_path / "another", ["liver"], modality="MR")
+        model = load_model_for("default", "MR")
+        assert (model.name, model.origin) == ("mr", "bundled")
+        assert load_model_for("another", "MR").origin == "user"
+
+    def test_without_one_a_sentence_says_how_to_add_it(self, patient, tmp_path, monkeypatch, none_for_mr):
         monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path))
         with pytest.raises(ModelNotFoundError, match="no model for MR .* liverseg models add"):
             LiverSegLib.segment(patient.mr, modality="MR", device="cpu")

@@ -122,6 +122,7 @@ def test_the_card_is_filled_from_the_run(data, tmp_path):
     assert (manifest.name, manifest.version, manifest.pipeline) == ("made-up-liver", "2.1.0", "laboratory")
     assert [(d.name, d.cases, d.licence) for d in manifest.training_data] == [("made-up", 3, "CC0")]
     assert written["stages"][0]["training"]["steps"] == 3
+    assert written["recipe"]["data"]["folder"] == data.name and str(data.parent) not in json.dumps(written)
     assert written["recipe"]["seed"] == recipe.seed and set(written["made_with"]) >= {
         "torch",
         "monai",
