@@ -76,7 +76,8 @@ format: $(READY_TEST) ## let ruff mend imports and formatting
 bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DATA=FOLDER BESIDE="MODEL FILE.json"
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "bench-accuracy needs labelled scans: make bench-accuracy DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
-	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)" $(if $(BESIDE),--beside $(BESIDE))
+	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)" \
+	  --beside Testing/Benchmarks/default-1.2.0.json Testing/Benchmarks/pyliverlesionseg.json $(BESIDE)
 
 bench-mr: $(READY) ## the model for MR on the test patients of the CHAOS MR slices: CHAOS=FOLDER
 	@if [ -z "$(CHAOS)" ]; then echo "bench-mr needs the CHAOS MR slices: make bench-mr CHAOS=FOLDER (docs/mr.md)" >&2; exit 2; fi

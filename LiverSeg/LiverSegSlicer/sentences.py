@@ -13,6 +13,7 @@ from LiverSegLib.dicom_out_texts import DICOM_OUT
 from LiverSegLib.dicomweb_texts import DICOMWEB
 from LiverSegLib.error_texts import ERRORS
 from LiverSegLib.explain_texts import EXPLAINING
+from LiverSegLib.followup_texts import FOLLOWUP
 from LiverSegLib.segmentation_texts import SEGMENTATIONS
 from LiverSegLib.sentence_texts import SENTENCES
 from LiverSegLib.sentences import Sentence, restored
@@ -56,6 +57,7 @@ def _context(key: str) -> str:
         "LiverSegLib.segmentation_texts": SEGMENTATIONS,
         "LiverSegLib.explain_texts": EXPLAINING,
         "LiverSegLib.dicomweb_texts": DICOMWEB,
+        "LiverSegLib.followup_texts": FOLLOWUP,
         "LiverSegLib.server_texts": SERVING,
         "LiverSegLib.steatosis_texts": STEATOSIS,
     }

@@ -5,6 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 import LiverSegLib
+from LiverSegLib.labels import LIVER
 from LiverSegLib.models import load_model
 
 pytestmark = pytest.mark.timeout(900)  # a busy machine needs minutes for a scan
@@ -36,8 +37,19 @@ def test_the_bundled_model_is_whole_small_and_says_where_it_comes_from():
     assert all(path.stat().st_size <= 8_000_000 for path in model.path.iterdir())
     manifest = model.manifest
     assert manifest.licence and manifest.limitations and manifest.accuracy is not None
-    assert sum(data.cases for data in manifest.training_data) == 33
+    assert sum(data.cases for data in manifest.training_data) == 33 + 3  # three for the second look alone
     assert all(data.licence and data.citation for data in manifest.training_data)
+
+
+def test_the_model_for_mr_is_whole_small_and_says_what_it_was_tried_on():
+    model = load_model("mr")
+    model.verify()
+    assert all(path.stat().st_size <= 8_000_000 for path in model.path.iterdir())
+    manifest = model.manifest
+    assert (manifest.modality, manifest.stage("segment").output.channel_labels) == ("MR", (LIVER,))
+    assert manifest.licence and manifest.limitations and manifest.citation
+    dice = {row["case"]: row["liver dice"] for row in manifest.accuracy.table}
+    assert dice.pop("mean") == pytest.approx(sum(dice.values()) / len(dice), abs=1e-3) and len(dice) == 4
 
 
 @pytest.mark.parametrize("organ", ["liver", "spleen"])

@@ -347,5 +347,8 @@ def test_nothing_else_installs_anything():
     assert callers["_pipInstall"] == {("requirements.py", "_install")}
     assert callers["installWithExtension"] == {("requirements.py", "_install")}
     assert ("requirements.py", "installTorch") in callers["_install"]
-    assert callers["PipProcess"] == {("engine_install.py", "_pip")}
-    assert callers["_pip"] == {("engine_install.py", "installSteps")}
+    assert callers["PipProcess"] == {("engine_install.py", "pipSteps")}
+    assert callers["pipSteps"] == {
+        ("engine_install.py", "installSteps"),
+        ("highdicom_install.py", "installHighdicomSteps"),
+    }

@@ -51,8 +51,8 @@ def test_one_click_from_the_scan_to_the_report(panel, host, tmp_path):
     assert "The spleen reaches the inferior border" in ui.resultWarningsLabel.text
 
     table = unwrap(ui.lesionsTable)
-    click(host, wrapped(table.viewport()), table.visualItemRect(table.item(1, 1)).center())
-    centre = np.array(lesions(panel)[1]["longest_ends_lps_mm"]).mean(axis=0)
+    click(host, wrapped(table.viewport()), table.visualItemRect(table.item(0, 1)).center())
+    centre = np.array(lesions(panel)[0]["longest_ends_lps_mm"]).mean(axis=0)
     red = slicer.app.layoutManager().sliceWidget("Red").sliceLogic()
     assert abs(red.GetSliceOffset() - centre[2]) < 2.5
 

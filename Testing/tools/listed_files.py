@@ -11,7 +11,7 @@ from typing import Dict, List, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 
-OUTSIDE_SLICER = ("cli", "evaluation", "training")
+OUTSIDE_SLICER = ("cli", "cohort", "dicomweb", "evaluation", "training")
 """Rooms of LiverSegLib that nothing in Slicer calls; they ask for packages that Slicer does not have."""
 
 
