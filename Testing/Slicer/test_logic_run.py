@@ -137,7 +137,8 @@ class TestSegmenting:
         node = make().segment(addVolume(), mirror=True, minimumLesionMl=0.5, structures=["aorta"])
         options = summaryOf(node)["provenance"]["options"]
         wanted = {
-            "mirror": True, "minimum_lesion_ml": 0.5, "series": None, "structures": ["aorta"], "contrast": None,
+            "mirror": True, "minimum_lesion_ml": 0.5, "series": None, "structures": ["aorta"],
+            "contrast": None,
         }  # fmt: skip
         wanted["modality"] = None
         assert options == wanted
