@@ -119,10 +119,9 @@ def _fetched(case: Case, folder: Path) -> Case:
     """
     if not case.is_remote:
         return case
-    from .remote import fetch_series
+    from .remote import fetch_case
 
-    folder.mkdir()
-    fetch_series(case.source, folder)
+    fetch_case(case.source, folder)
     return replace(case, source=str(folder), series=None)
 
 

@@ -3,11 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ..errors import InputError, UnreadableImageError
 from .case import Case, short_hash
-from .remote import query_cases
 
 QueryCases = Callable[[str], Iterable[Case]]
 """Asks a DICOMweb server: from the address of a QIDO-RS query to cases whose source is a series' address."""
@@ -26,12 +25,12 @@ class Found:
     left_out: Tuple[Tuple[str, str], ...] = ()
 
 
-def find_cases(source: str, *, query: QueryCases = query_cases, leave_out: Sequence[Path] = ()) -> Found:
+def find_cases(source: str, *, query: Optional[QueryCases] = None, leave_out: Sequence[Path] = ()) -> Found:
     """Return the cases of a source.
 
     Args:
         source: a folder, a CSV file, a single scan, or the address of a QIDO-RS query.
-        query: how a server is asked.
+        query: how a server is asked; ``remote.query_cases`` if None.
         leave_out: folders that hold results, not scans.
 
     Raises:
@@ -43,7 +42,9 @@ def find_cases(source: str, *, query: QueryCases = query_cases, leave_out: Seque
     from .find import find_in_folder
 
     if source.startswith(("http://", "https://")):
-        return _checked(Found(with_unique_names(query(source))), source)
+        from .remote import query_cases
+
+        return _checked(Found(with_unique_names((query or query_cases)(source))), source)
     path = Path(source)
     if path.is_dir():
         found = find_in_folder(path, leave_out)
