@@ -1,6 +1,7 @@
 """Why a model draws something: maps that find a planted cause, on their right place, cancelled, refused."""
 
 import json
+import shutil
 import time
 from dataclasses import replace
 
@@ -33,7 +34,7 @@ from LiverSegLib.inference.foreign.laboratory import laboratory_image, laborator
 from LiverSegLib.inference.foreign.layout import Layout
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.measure import measure
-from LiverSegLib.models import FirstResampling, Intensity, Preparation, load_model, write_model
+from LiverSegLib.models import FirstResampling, Intensity, Preparation, load_model, store, write_model
 
 TARGET = np.array([10.0, -5.0, 8.0])
 CAUSE = TARGET + [10.0, 6.0, 0.0]
@@ -338,6 +339,9 @@ def test_a_tile_of_the_laboratorys_models_is_a_part_of_what_they_segment():
 def test_an_mr_is_explained_with_the_model_for_mr_and_shown_in_its_own_window(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(networks.ARCHITECTURES, "Planted", Planted)
     monkeypatch.setenv("LIVERSEG_MODELS", str(tmp_path / "models"))
+    bundled = tmp_path / "bundled"  # without a model for MR: the user's is taken by itself then
+    shutil.copytree(store.bundled_models_folder() / "default", bundled / "default")
+    monkeypatch.setattr(store, "bundled_models_folder", lambda: bundled)
     folder = written(tmp_path / "models" / "mr")
     manifest = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**manifest, "name": "mr", "modality": "MR"}))
