@@ -1,12 +1,13 @@
 """What a run yields, and the judgement of liver fat in it."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
 
-from LiverSegLib.errors import NotCTError
+from LiverSegLib.errors import NotCTError, reason_of
 from LiverSegLib.images.modality import CT
 from LiverSegLib.images.scan import DicomFiles
 from LiverSegLib.measure import Measurements
@@ -19,6 +20,8 @@ from LiverSegLib.structures import Structures
 if TYPE_CHECKING:
     from LiverSegLib.steatosis.assessment import Assessment, CutOffs
     from LiverSegLib.steatosis.placement import PlacementSettings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,3 +95,23 @@ def assess_steatosis(
         cut_offs=cut_offs,
         grade_anyway=grade_anyway,
     )
+
+
+def with_assessment(
+    result: Result, assess: "Callable[[Result], Assessment]" = assess_steatosis
+) -> "Tuple[Result, Optional[Assessment]]":
+    """Return a result and its fatty-liver assessment, None of an MR; if that fails, the result with a warning
+    and None: masks and volumes do not need it.
+
+    Args:
+        result: what ``segment`` returned.
+        assess: judges liver fat.
+    """
+    if result.measurements.note is not None:
+        return result, None
+    try:
+        return result, assess(result)
+    except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
+        warning = Sentence("fat.not-assessed", reason=reason_of(error))
+        _log.warning(warning, exc_info=error)
+        return replace(result, warnings=(*result.warnings, warning)), None

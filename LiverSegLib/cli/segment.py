@@ -1,10 +1,8 @@
 """``liverseg segment``: from a scan to a folder of results, and the table that names them."""
 
 import json
-import logging
 import os
 import re
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -15,8 +13,8 @@ from rich.text import Text
 
 from ..cancelling import while_checking
 from ..dicom import require_dicom_source
-from ..errors import ModelError, UnreadableImageError, reason_of
-from ..sentences import Sentence, key_of
+from ..errors import ModelError, UnreadableImageError
+from ..sentences import key_of
 from .console import Console, Facts, files_table, numbers_table
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .options import (
@@ -50,8 +48,6 @@ WORK_SHARE = 0.9
 
 DENSE = re.compile(r"lesion\.(only-one|one|several)-dense")
 """Sentences on dense lesions in sum: not shown, as each such lesion's own stands under the table."""
-
-_log = logging.getLogger(__name__)
 
 
 class LabelFormat(str, Enum):
@@ -251,18 +247,12 @@ def identity(source: Path, series: Optional[str], modality: str = "auto") -> "Sc
 
 
 def assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
-    """The result and its fatty-liver assessment, None of an MR; if that fails, the result with a warning and
-    None: masks and volumes do not need it."""
+    """The result and its fatty-liver assessment, see ``result.with_assessment``."""
     import LiverSegLib
 
-    if result.measurements.note is not None:
-        return result, None
-    try:
-        return result, LiverSegLib.assess_steatosis(result)
-    except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
-        warning = Sentence("fat.not-assessed", reason=reason_of(error))
-        _log.warning(warning, exc_info=error)
-        return replace(result, warnings=(*result.warnings, warning)), None
+    from ..result import with_assessment
+
+    return with_assessment(result, LiverSegLib.assess_steatosis)
 
 
 def answer(folder: Path, files: Mapping[str, Path], content: Mapping[str, Any]) -> Dict[str, Any]:

@@ -4,17 +4,15 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple
 
-from ..errors import LiverSegError, reason_of
-from ..sentences import Sentence
+from ..errors import LiverSegError
 from .case import Case, Options
 from .work import NoCaseCanError
 
 if TYPE_CHECKING:
     from ..api import Segmenter
     from ..result import Result
-    from ..steatosis.assessment import Assessment
 
 _LOADED: Dict[Tuple[Any, ...], "Segmenter"] = {}
 """The segmenter of this process: loaded with its first case, kept for all others."""
@@ -31,6 +29,7 @@ def segment_case(case: Case, options: Options, folder: Path) -> Mapping[str, Any
         LiverSegError: this scan cannot be used.
     """
     from ..outputs import write_results
+    from ..result import with_assessment
     from .rows import result_row
 
     segmenter = _segmenter(options)
@@ -45,7 +44,7 @@ def segment_case(case: Case, options: Options, folder: Path) -> Mapping[str, Any
     )
     if options.anonymous:
         result = anonymous(result, case)
-    result, steatosis = _assessed(result)
+    result, steatosis = with_assessment(result)
     files = write_results(
         result,
         folder,
@@ -123,16 +122,3 @@ def _fetched(case: Case, folder: Path) -> Case:
 
     fetch_case(case.source, folder)
     return replace(case, source=str(folder), series=None)
-
-
-def _assessed(result: "Result") -> "Tuple[Result, Optional[Assessment]]":
-    """The result and its fatty-liver assessment, None of an MR; if that fails, the result with a warning."""
-    from ..api import assess_steatosis
-
-    if result.measurements.note is not None:
-        return result, None
-    try:
-        return result, assess_steatosis(result)
-    except Exception as error:  # noqa: BLE001 (whatever it is, it must not cost the segmentation)
-        warning = Sentence("fat.not-assessed", reason=reason_of(error))
-        return replace(result, warnings=(*result.warnings, warning)), None

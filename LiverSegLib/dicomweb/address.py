@@ -5,6 +5,7 @@ from typing import Dict, Tuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ..errors import UsageError
+from ..sentences import Sentence
 from .query import Query
 
 FIELDS: Dict[str, str] = {
@@ -37,6 +38,6 @@ def query_of(address: str) -> Tuple[str, Query]:
             asked[FIELDS[key]] = value
         else:
             known = ", ".join((*FIELDS, "StudyDate"))
-            raise UsageError(f'A query cannot ask for "{key}". Known: {known}.')
+            raise UsageError(Sentence("dicomweb.query-key", key=key, known=known))
     server = urlunsplit((place.scheme, place.netloc, ENDING.sub("", place.path), "", ""))
     return server, Query(**asked)
