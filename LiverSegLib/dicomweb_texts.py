@@ -5,7 +5,7 @@ from typing import Dict
 _ = str
 
 DICOMWEB: Dict[str, str] = {
-    "dicomweb.query-key": _('A query cannot ask for "{key}". Known: {known}.'),
+    "dicomweb.query-key": _('A query cannot ask for "{name}". Known: {known}.'),
     # the address and the login
     "dicomweb.package": _('This needs the Python package dicomweb-client: pip install "liverseg[dicomweb]".'),
     "dicomweb.address": _(

@@ -38,6 +38,6 @@ def query_of(address: str) -> Tuple[str, Query]:
             asked[FIELDS[key]] = value
         else:
             known = ", ".join((*FIELDS, "StudyDate"))
-            raise UsageError(Sentence("dicomweb.query-key", key=key, known=known))
+            raise UsageError(Sentence("dicomweb.query-key", name=key, known=known))
     server = urlunsplit((place.scheme, place.netloc, ENDING.sub("", place.path), "", ""))
     return server, Query(**asked)
