@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-mr bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-cohort bench-correct bench-networks bench-server bench-training second-look recipes train clean distclean
+	bench-cancel bench-cohort bench-correct bench-networks bench-server bench-training second-look lesion-growth recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -135,6 +135,11 @@ second-look: $(READY_TRAIN) ## fit which lesions of a model are lesions, patient
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "second-look needs labelled scans: make second-look DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/second_look.py "$(DATA)" $(if $(MODEL),--model "$(MODEL)") $(if $(WRITE),--write "$(WRITE)")
+
+lesion-growth: $(READY_TRAIN) ## fit how far a model's lesions grow to their borders: DATA=FOLDER MODEL=NAME WRITE=model.json
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "lesion-growth needs labelled scans: make lesion-growth DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/lesion_growth.py "$(DATA)" $(if $(MODEL),--model "$(MODEL)") $(if $(WRITE),--write "$(WRITE)")
 
 bench-networks: $(READY_TRAIN) ## every network on the same scans for the same steps, hours: DATA=FOLDER STEPS=N NETWORKS="A B"
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \

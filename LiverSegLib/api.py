@@ -30,7 +30,13 @@ from LiverSegLib.measure.structures import StructureVolume, measure_structures
 from LiverSegLib.models import Model, load_model, load_model_for
 from LiverSegLib.models.rules import MAX_LESION_ML
 from LiverSegLib.models.store import DEFAULT_NAME
-from LiverSegLib.postprocess import cleaned, together, without_doubtful, without_unlikely
+from LiverSegLib.postprocess import (
+    cleaned,
+    together,
+    with_grown_lesions,
+    without_doubtful,
+    without_unlikely,
+)
 from LiverSegLib.progress import STAGES, TWO_MODELS, Cancel, Progress, Stages, memory_errors
 from LiverSegLib.provenance import Origin
 from LiverSegLib.result import Result, assess_steatosis
@@ -215,6 +221,11 @@ class Segmenter:
                     labels, cleanup, scan.image, drawn.probability, manifest, run.check
                 )
                 left_out += unlikely
+            probability = drawn.probability
+            if self.tumour_model is None and scan.kind == CT:  # one model's probabilities, and HU
+                labels, cleanup, probability = with_grown_lesions(
+                    labels, cleanup, scan.image, probability, self.model.manifest, run.check
+                )
             facts = replace(
                 header_facts(scan.series),
                 phase=phase,
@@ -222,7 +233,7 @@ class Segmenter:
                 modality=scan.kind,
                 not_segmented=not_drawn(self.model, self.tumour_model),
             )
-            measurements = measure(labels, scan.image, probability=drawn.probability, **facts.for_measuring())
+            measurements = measure(labels, scan.image, probability=probability, **facts.for_measuring())
             structures, volumes = _kept(drawn, names, labels, measurements)
         if not unchanged(scan):
             raise InputChangedError(Sentence("run.changed", name=scan.name))
@@ -238,7 +249,7 @@ class Segmenter:
             scan.name,
             scan.image,
             labels,
-            drawn.probability,
+            probability,
             measurements,
             origin.to_dict(),
             warnings,

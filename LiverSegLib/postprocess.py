@@ -15,6 +15,7 @@ from LiverSegLib.loaded_model import Drawn
 from LiverSegLib.masks.cleanup import MINIMUM_LESION_ML, clean
 from LiverSegLib.masks.cleanup_report import CleanupReport, CleanupStep
 from LiverSegLib.masks.combine import REACH_MM, combine
+from LiverSegLib.masks.lesion_growth import grown_lesions
 from LiverSegLib.masks.lesion_limits import UNLIKELY, leave_out_small_tumours, leave_out_tumours
 from LiverSegLib.measure.facts import PhaseEstimate
 from LiverSegLib.measure.lesions import narrow_lesions
@@ -23,6 +24,8 @@ from LiverSegLib.measure.warnings import left_out_lesions, unlikely_lesions
 from LiverSegLib.models import Manifest
 from LiverSegLib.sentences import Sentence
 
+GROWN = ("grown-tumours", "Liver at the borders of tumors was relabeled as tumor.")
+"""Rule and sentence of the report's step about lesions that grew."""
 MINIMUM_LIVER_ML = 20.0
 """Below this volume (ml) after cleaning we report no liver."""
 NOTABLE_CUT_ML = 1.0
@@ -167,6 +170,51 @@ def without_unlikely(
     )
     step = report.steps[-1]
     return grid.image(mask), report, unlikely_lesions(len(unlikely), step.volume_ml)
+
+
+def with_grown_lesions(
+    labels: sitk.Image,
+    report: CleanupReport,
+    scan: sitk.Image,
+    probability: np.ndarray,
+    manifest: Optional[Manifest],
+    check: Callable[[], None],
+) -> Tuple[sitk.Image, CleanupReport, np.ndarray]:
+    """Grow the lesions to their borders, if the model's manifest says that it draws them too small.
+
+    Args:
+        labels: the mask.
+        report: of its cleaning.
+        scan: in HU.
+        probability: uint8 (z, y, x), of each voxel's label, as this one model gave it; it is not changed.
+        manifest: of the model.
+        check: called between lesions; may raise to cancel.
+
+    Returns:
+        The mask, the report that says so, and the probability of each voxel's label, which is that of not
+        being liver where a lesion grew.
+    """
+    growth = manifest.lesion_growth if manifest else None
+    if growth is None:
+        return labels, report, probability
+    added = grown_lesions(
+        labels,
+        scan,
+        probability,
+        evidence=growth.evidence,
+        least=growth.least,
+        reach_mm=growth.reach_mm,
+        reach_share=growth.reach_share,
+        check=check,
+    )
+    voxels = int(np.count_nonzero(added))
+    if not voxels:
+        return labels, report, probability
+    grid, mask, probability = Grid.of(labels), sitk.GetArrayFromImage(labels), probability.copy()
+    mask[added] = TUMOUR
+    probability[added] = 255 - probability[added]
+    step = CleanupStep(*GROWN, voxels, voxels * grid.voxel_ml)
+    return grid.image(mask), replace(report, steps=(*report.steps, step)), probability
 
 
 def _require_liver(labels: np.ndarray, voxel_ml: float) -> None:

@@ -4,12 +4,12 @@ All arrays are (z, y, x). Everything here works on crops: callers cut the boundi
 of 512 x 512 x 600 voxels must be worked on within a few hundred megabytes.
 """
 
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import ndimage
 
-from ..images.grid import Box
+from ..images.grid import Box, grow_box
 from .runs import find_runs
 
 _FACES = ndimage.generate_binary_structure(3, 1)
@@ -28,6 +28,18 @@ def box_within(outer: Box, inner: Box) -> Box:
     """Return the box ``inner``, given relative to ``outer``, in the coordinates of ``outer``'s array."""
     z, y, x = (slice(o.start + i.start, o.start + i.stop) for o, i in zip(outer, inner))
     return z, y, x
+
+
+def widened(
+    box: Box, piece: np.ndarray, margins: Sequence[float], shape: Sequence[int]
+) -> Tuple[Box, np.ndarray]:
+    """Return a box that is wider by ``margins`` voxels a side, as far as the array (``shape``) goes, and
+    in it the bool array ``piece`` of the narrow one; all (z, y, x).
+    """
+    wide = grow_box(box, margins, shape)
+    result = np.zeros(tuple(part.stop - part.start for part in wide), bool)
+    result[tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide))] = piece
+    return wide, result
 
 
 def connected_components(mask: np.ndarray, *, corners: bool = True) -> Tuple[np.ndarray, int]:

@@ -13,9 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..images.grid import Grid, bounding_box, grow_box
+from ..images.grid import Grid, bounding_box
 from ..labels import LIVER, TUMOUR
-from ..masks.components import Box, box_within, connected_components
+from ..masks.components import Box, box_within, connected_components, widened
 
 # LiverSegLib.models.second_look has these names too, for a manifest is checked when it is read.
 FEATURES = ("log_volume", "probability", "peak", "contrast", "brighter", "border", "elongation")
@@ -110,9 +110,7 @@ def _features(
 
 def _outside_share(piece: np.ndarray, box: Box, mask: np.ndarray) -> float:
     """Share of the voxels that touch the lesion by a face and are neither liver nor tumour."""
-    wide = grow_box(box, (1, 1, 1), mask.shape)
-    within = np.zeros(tuple(part.stop - part.start for part in wide), bool)
-    within[tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide))] = piece
+    wide, within = widened(box, piece, (1, 1, 1), mask.shape)
     around = ndimage.binary_dilation(within) & ~within
     beside = mask[wide][around]
     return float(np.mean((beside != LIVER) & (beside != TUMOUR))) if beside.size else 0.0

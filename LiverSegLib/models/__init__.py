@@ -7,6 +7,7 @@ PyTorch.
 """
 
 from LiverSegLib.models.adding import Candidate, Options, add_model, opened_model, remove_model
+from LiverSegLib.models.lesion_growth import LesionGrowth
 from LiverSegLib.models.manifest import (
     Accuracy,
     Manifest,
@@ -45,6 +46,7 @@ __all__ = [
     "Fold",
     "Graph",
     "Intensity",
+    "LesionGrowth",
     "Manifest",
     "Model",
     "Network",

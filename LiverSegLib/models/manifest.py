@@ -29,6 +29,7 @@ from LiverSegLib.models.fields import (
     whole,
 )
 from LiverSegLib.models.files import MAX_TEXT_BYTES, PathLike, quoted, read_within
+from LiverSegLib.models.lesion_growth import LesionGrowth
 from LiverSegLib.models.rules import (
     LESIONS,
     LIVERSEG,
@@ -100,8 +101,8 @@ class Manifest(JsonObject):
 
     ``min_liverseg`` is the oldest LiverSeg that can run the model. ``minimum_lesion_ml`` holds, for contrast
     phases in which small lesions that the model draws are mostly wrong, the volume below which they are left
-    out unless the user says otherwise; ``second_look`` tells wrong ones by more than their size. ``modality``
-    is the kind of images that it is for.
+    out unless the user says otherwise; ``second_look`` tells wrong ones by more than their size;
+    ``lesion_growth`` grows what is drawn too small. ``modality`` is the kind of images that it is for.
     """
 
     name: str = ruled(TEXT, NAME)
@@ -119,6 +120,7 @@ class Manifest(JsonObject):
         LESIONS, read=lambda sizes: {phase: float(ml) for phase, ml in sizes.items()}, default_factory=dict
     )
     second_look: Optional[SecondLook] = ruled(of=SecondLook, default=None)
+    lesion_growth: Optional[LesionGrowth] = ruled(of=LesionGrowth, default=None)
     pipeline: str = ruled(one_of(*PIPELINES), default=LIVERSEG)
     modality: str = ruled(one_of(*MODALITIES), default="CT")
     source: Optional[Source] = ruled(of=Source, default=None)
