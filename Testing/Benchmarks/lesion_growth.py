@@ -10,7 +10,6 @@ networks know by heart, it is shown what growing costs. Validation patients have
 import argparse
 import itertools
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,12 +21,13 @@ import SimpleITK as sitk
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from as_drawn import as_drawn  # noqa: E402
+
 from LiverSegLib import Segmenter  # noqa: E402
 from LiverSegLib.errors import NoLiverError  # noqa: E402
 from LiverSegLib.images.grid import Grid  # noqa: E402
 from LiverSegLib.labels import TUMOUR  # noqa: E402
 from LiverSegLib.masks.lesion_growth import grown_lesions  # noqa: E402
-from LiverSegLib.models import load_model  # noqa: E402
 
 NEW = ("crlm1100", "crlm1100-wide", "lits117")
 EVIDENCE, LEAST, REACH_MM, REACH_SHARE = (0.0, 2.0, 4.0), (0.2, 0.3, 0.4), (2.0, 4.0), (0.3, 0.6)
@@ -52,19 +52,6 @@ class Case(NamedTuple):
 
 
 SETTINGS = [Setting(*values) for values in itertools.product(EVIDENCE, LEAST, REACH_MM, REACH_SHARE)]
-
-
-def as_drawn(model: str, folder: Path) -> Path:
-    """A model in a folder, as it is but for growing."""
-    source = load_model(model).path
-    content = json.loads((source / "model.json").read_text(encoding="utf-8"))
-    content.pop("lesion_growth", None)
-    content["name"] = "as-drawn"
-    (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
-    for path in source.iterdir():
-        if path.name != "model.json":
-            shutil.copyfile(path, folder / path.name)
-    return folder
 
 
 def measured(data: Path, entry: Dict[str, Any], segmenter: Segmenter) -> Optional[Case]:

@@ -13,6 +13,7 @@ right lesions stays. Validation patients have no part in it.
 import argparse
 import json
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -23,6 +24,8 @@ from scipy import optimize
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+from as_drawn import as_drawn  # noqa: E402
 
 from LiverSegLib import Segmenter  # noqa: E402
 from LiverSegLib.errors import NoLiverError  # noqa: E402
@@ -106,9 +109,10 @@ def threshold(likelihoods: np.ndarray, right: np.ndarray, keep: float) -> float:
     return float(np.quantile(likelihoods[right], 1 - keep, method="lower"))
 
 
-def collect(data: Path, entries: Sequence[Dict[str, Any]], free: Sequence[str], model: str) -> List[Drawn]:
+def collect(
+    data: Path, entries: Sequence[Dict[str, Any]], free: Sequence[str], segmenter: Segmenter
+) -> List[Drawn]:
     """Draw and judge the lesions of all scans of which it is known."""
-    segmenter = Segmenter(model)
     found: List[Drawn] = []
     for entry in entries:
         known = "liver tumour" in entry["annotated"]
@@ -156,7 +160,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     options = parser.parse_args(arguments)
     entries = json.loads((options.data / "dataset.json").read_text(encoding="utf-8"))["cases"]
     free = options.free or read_recipe("bundled-segment-lesions").pack.tumour_free
-    lesions = collect(options.data, entries, free, options.model)
+    with tempfile.TemporaryDirectory() as room:  # a second look comes before lesions grow
+        lesions = collect(options.data, entries, free, Segmenter(str(as_drawn(options.model, Path(room)))))
     features, right = arrays(lesions)
     likelihoods = patients_left_out(lesions)
     least = threshold(likelihoods, right, options.keep)

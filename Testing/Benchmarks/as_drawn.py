@@ -1,0 +1,20 @@
+"""A model whose lesions stay as its networks draw them, for what is fitted on drawn lesions."""
+
+import json
+import shutil
+from pathlib import Path
+
+from LiverSegLib.models import load_model
+
+
+def as_drawn(model: str, folder: Path) -> Path:
+    """Copy a model into a folder, without what its manifest says of growing lesions; return the folder."""
+    source = load_model(model).path
+    content = json.loads((source / "model.json").read_text(encoding="utf-8"))
+    content.pop("lesion_growth", None)
+    content["name"] = "as-drawn"
+    (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in source.iterdir():
+        if path.name != "model.json":
+            shutil.copyfile(path, folder / path.name)
+    return folder
