@@ -42,7 +42,8 @@ Sources = Annotated[
     List[Path],
     typer.Argument(
         metavar="INPUT...",
-        help="Two or more: scans (files or DICOM folders), or folders that `liverseg segment` wrote.",
+        help="Two or more: scans (files, DICOM folders, also zipped), or folders that `liverseg segment` "
+        "wrote.",
     ),
 ]
 Output = Annotated[
