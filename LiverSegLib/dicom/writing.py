@@ -40,7 +40,7 @@ def require_highdicom() -> None:
 
 
 def require_dicom_source(path: PathLike) -> None:
-    """Do nothing if a path is a folder, a zip archive, or a file that starts like DICOM: for before a run that
+    """Do nothing if a path is a folder, a zip archive or a file that starts like DICOM, before a run that
     ends in objects.
 
     Raises:

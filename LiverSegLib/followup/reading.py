@@ -231,7 +231,7 @@ def _read_scan(place: Path, folder: Path, source: Mapping[str, Any], facts: Clin
         return read_scan(place, modality=modality)
     except SeriesChoiceError as error:
         for series in error.series:
-            if tuple(source.get("size") or ()) != tuple(series.size):
+            if tuple(source.get("size") or ())[2:] != series.size[2:]:  # a tilted gantry adds rows
                 continue
             scan = read_scan(place, series.uid, modality=modality)
             if scan.fingerprint == source.get("sha256"):

@@ -267,11 +267,12 @@ def _scan_of_stack(
     known_modality(info.modality, said)
     state = state or file_state(info.files)
     geometry = _geometry(slices, warnings)
-    check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
+    grid = geometry.grid
+    check_grid(grid.size, grid.spacing, grid.origin, grid.direction)
     image, more = as_checked(read_stack(slices, geometry, check), info.modality)
-    if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
-        more = tuple(item for item in more if key_of(item) != "scan.sheared")
-    return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
+    said_of_it = tuple(warnings) + geometry.warnings + more
+    scan = _scan(image, path, name, info.modality, info, said_of_it, state)
+    return replace(scan, lean=geometry.lean)
 
 
 def _geometry(slices: List[dicom.Slice], warnings: List[str]) -> StackGeometry:

@@ -9,6 +9,7 @@ from typing import Iterable, Optional, Tuple, Union
 import numpy as np
 import SimpleITK as sitk
 
+from .lean import Lean
 from .modality import CT, MR
 
 FileState = Tuple[str, int, int]
@@ -93,7 +94,8 @@ class Scan:
     ``name`` is a stem for output names. ``modality`` is as the header or the user says, None where nobody
     has said; ``kind`` is "CT" then. ``fingerprint`` is the SHA-256 (hex) of voxels and grid. ``files`` is the
     state of every file read, at the time of reading. ``kept`` keeps the files of ``series`` there as long as
-    the scan lives, if they were unpacked from an archive.
+    the scan lives, if they were unpacked from an archive. ``lean`` is how the slices of a tilted gantry were
+    moved into the grid of ``image``; None for other scans.
     """
 
     image: sitk.Image
@@ -105,6 +107,7 @@ class Scan:
     fingerprint: str
     files: Tuple[FileState, ...] = ()
     kept: Optional[object] = field(default=None, repr=False, compare=False)
+    lean: Optional[Lean] = field(default=None, repr=False, compare=False)
 
     @property
     def dicom_files(self) -> Optional[DicomFiles]:
