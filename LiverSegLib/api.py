@@ -12,7 +12,6 @@ from LiverSegLib.errors import InputChangedError, UsageError
 from LiverSegLib.images import Scan, read_scan, unchanged
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.images.modality import CT, MR, said_modality
-from LiverSegLib.images.scan import DicomFiles
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.loaded_model import (
     Drawn,
@@ -257,7 +256,7 @@ class Segmenter:
             Review(AUTOMATIC),
             structures,
             volumes,
-            None if scan.series is None else DicomFiles(scan.series.files, scan.series.frames),
+            scan.dicom_files,
         )
 
     @property

@@ -6,7 +6,7 @@ _ = str
 
 ERRORS: Dict[str, str] = {
     # words, to be arguments
-    "read.formats": _(".nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .dcm or a DICOM folder"),
+    "read.formats": _(".nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, .dcm, a DICOM folder or a .zip of one"),
     "mask.label": _("{value} {name}"),
     # reading a scan
     "read.type": _("A scan is a file, a folder or a SimpleITK image, not {type}."),
@@ -68,6 +68,26 @@ ERRORS: Dict[str, str] = {
     "correct.one-lesion": _("Both points lie in one lesion already."),
     "correct.far-apart": _("The lesions are {mm:.0f} mm apart; at most {most:g} mm can be bridged."),
     "correct.no-bridge": _("No bridge through the liver joins the two lesions."),
+    # zip archives of DICOM files
+    "zip.damaged": _("{name} is damaged, or no zip archive."),
+    "zip.encrypted": _("{name} is encrypted; unpack it with its password and give the folder."),
+    "zip.method": _(
+        "{name} is packed in a way that LiverSeg cannot read; unpack it with another program and give the "
+        "folder."
+    ),
+    "zip.link": _("{name} was refused: {member} in it is a link, not a file."),
+    "zip.leads-out": _("{name} was refused: {member} in it leads out of the archive."),
+    "zip.too-many": _("{name} was refused: it holds {count} files, more than {most}."),
+    "zip.too-large": _("{name} was refused: unpacked it has {gb:.0f} GB, more than {most:.0f} GB."),
+    "zip.bomb": _("{name} was refused: unpacked it grows more than {most} times."),
+    "zip.nested": _(
+        "{name} holds no DICOM images but another archive, {member}; unpack it and give the one within."
+    ),
+    "zip.no-dicom": _("{name} holds no DICOM images; give a scan of another format by its own file."),
+    "zip.no-room": _(
+        "{name} cannot be unpacked: that takes {needed:.1f} GB, but {folder} has only {free:.1f} GB free."
+    ),
+    "zip.not-unpacked": _("LiverSeg could not unpack {name}: {reason}"),
     # DICOM
     "dicom.nothing": _("{name} holds no DICOM images."),
     "dicom.nothing-but-volume": _(

@@ -67,7 +67,8 @@ class ImageGeometryError(InputError):
 
 class SeriesChoiceError(InputError):
     """A DICOM folder holds several suitable series and the caller must choose; ``series`` lists them, as
-    ``images.SeriesInfo``, which this room does not know.
+    ``images.SeriesInfo``, which this room does not know. ``folder`` names the one of several folders in which
+    they are; empty where there is one only.
     """
 
     code = "choose-series"
@@ -75,6 +76,7 @@ class SeriesChoiceError(InputError):
     def __init__(self, message: str, series: Sequence[Any] = (), details: Optional[str] = None) -> None:
         super().__init__(message, details)
         self.series: Tuple[Any, ...] = tuple(series)
+        self.folder = ""
 
 
 class InputChangedError(InputError):

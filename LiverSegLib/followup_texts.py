@@ -34,6 +34,12 @@ FOLLOWUP: Dict[str, str] = {
         "Lesions were not looked for in {name}: its model does not segment them. Nothing is said of lesions "
         "at that date."
     ),
+    # which series, and where the scan of a result is
+    "followup.which-series": _("{why} Choose one of {folder} with --series {folder}=UID."),
+    "followup.no-such-input": _("{option} is said of {path}, which is none of the inputs."),
+    "followup.series-of-result": _(
+        "{path} is a result, which is of one series already: --series is for folders of DICOM files."
+    ),
     # results that were written before
     "followup.not-a-result": _("{folder} holds no result of liverseg segment."),
     "followup.scan-missing": _(

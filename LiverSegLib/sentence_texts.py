@@ -56,7 +56,8 @@ SENTENCES: Dict[str, str] = {
         "mean values may be wrong."
     ),
     "scan.tilted": _(
-        "The gantry was tilted by {degrees:.1f}°: the mask lies on the tilted slices, sizes may be off."
+        "The gantry was tilted by {degrees:.1f}°: the slices were moved by whole pixels into a rectangular "
+        "grid, on which masks lie and sizes are measured."
     ),
     "scan.gaps": _(
         "The slices are {thickness:.3g} mm thick but {apart:.3g} mm apart: the rest was not scanned."

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, TextIO, Tuple, Union
@@ -80,7 +81,7 @@ class Console:
         self._say(Text.assemble(("Error: ", "bold red"), str(error)))
         if isinstance(error, SeriesChoiceError) and not self.json:
             for series in error.series:
-                self._say(*series_choice(series))
+                self._say(*series_choice(series, error.folder))
         if self.debug and error.details:
             self.aside.print(Text(error.details.rstrip(), style="dim"), soft_wrap=True)
         elif hint:
@@ -210,9 +211,15 @@ def numbers_table(title: str) -> Table:
     )  # fmt: skip
 
 
-def series_choice(series: "SeriesInfo") -> List[Text]:
-    """A series in words, and the option that chooses it on a line of its own, so that it can be copied."""
-    return [Text(series.line()), Text(f"  --series {series.uid}")]
+def series_choice(series: "SeriesInfo", folder: str = "") -> List[Text]:
+    """A series in words, and the option that chooses it on a line of its own, so that it can be copied.
+
+    Args:
+        series: the series.
+        folder: where it is, for a command that takes several.
+    """
+    chosen = shlex.quote(f"{folder}={series.uid}") if folder else series.uid
+    return [Text(series.line()), Text(f"  --series {chosen}")]
 
 
 def files_table(files: Mapping[str, Path]) -> Facts:

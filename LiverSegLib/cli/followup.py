@@ -5,7 +5,7 @@ import os
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import typer
 from rich.table import Table
@@ -42,7 +42,8 @@ Sources = Annotated[
     List[Path],
     typer.Argument(
         metavar="INPUT...",
-        help="Two or more: scans (files or DICOM folders), or folders that `liverseg segment` wrote.",
+        help="Two or more: scans (files, DICOM folders, also zipped), or folders that `liverseg segment` "
+        "wrote.",
     ),
 ]
 Output = Annotated[
@@ -66,6 +67,15 @@ Scans = Annotated[
         help="Where the scan of a result lies now, if it was moved; may be given for each.",
     ),
 ]
+SeriesOf = Annotated[
+    Optional[List[str]],
+    typer.Option(
+        "--series",
+        metavar="FOLDER=UID",
+        help="Which DICOM series of a folder that holds several; may be given for each, also twice for a "
+        "folder that is given twice. `liverseg series` lists them.",
+    ),
+]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Compare livers that do not fit onto each other, too.")
 ]
@@ -77,6 +87,7 @@ def followup(
     output: Output,
     dates: Dates = "",
     scans: Scans = None,
+    series: SeriesOf = None,
     anyway: Anyway = False,
     modality: Modality = ModalityName.auto,
     device: Device = DeviceName.auto,
@@ -95,7 +106,7 @@ def followup(
     from ..followup.reading import given_from
     from ..outputs import reserve
 
-    given = given_from(sources, _parts(dates), parse_scans(scans or []))
+    given = given_from(sources, _parts(dates), parse_scans(scans or []), parse_series(series or []))
     how: Dict[str, Any] = {
         "model": model, "device": device.value, "engine": engine.value, "threads": threads or 0,
     }  # fmt: skip
@@ -141,6 +152,24 @@ def parse_scans(texts: Sequence[str]) -> Dict[str, Path]:
                 f'"{text}" does not say which scan belongs to which result, as RESULT=SCAN does.'
             )
         found[folder] = Path(scan)
+    return found
+
+
+def parse_series(texts: Sequence[str]) -> List[Tuple[str, str]]:
+    """Return folder and series of texts "FOLDER=SERIES".
+
+    Raises:
+        UsageError: one is not of that form.
+
+    >>> parse_series(["march=4", "june=1.2.840.1:2"])
+    [('march', '4'), ('june', '1.2.840.1:2')]
+    """
+    found = []
+    for text in texts:
+        folder, sign, series = (part.strip() for part in text.partition("="))
+        if not (folder and sign and series):
+            raise UsageError(f'"{text}" does not say which series of which folder, as FOLDER=UID does.')
+        found.append((folder, series))
     return found
 
 

@@ -43,7 +43,8 @@ Modality = Annotated[
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="INPUT", help="A CT or MR: NIfTI, NRRD or MetaImage file, or a folder of DICOM files."
+        metavar="INPUT",
+        help="A CT or MR: NIfTI, NRRD or MetaImage file, or a folder of DICOM files, also zipped.",
     ),
 ]
 Series = Annotated[

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def series(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of DICOM files.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder of DICOM files, or a zip archive of one.")
+    ],
     json_: Json = False,
 ) -> None:
     """List the DICOM series in a folder.
@@ -26,8 +28,9 @@ def series(
     Says of each whether it can be segmented, and if not, why.
     """
     from ..images import list_series
+    from ..images.unpacking import is_archive
 
-    if not folder.is_dir():
+    if not folder.is_dir() and not (folder.is_file() and is_archive(str(folder))):
         raise UnreadableImageError(f"There is no folder {folder}.")
     found = while_checking(lambda ask: list_series(folder), lambda: None)  # so that Ctrl-C acts at once
     if not found:

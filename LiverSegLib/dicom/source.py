@@ -3,15 +3,16 @@
 import copy
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import ImageGeometryError, InputError, UnreadableImageError
 from ..images.grid import Grid
+from ..images.lean import TILT_DEGREES, Lean, leaning_degrees
 from ..images.scan import DicomFiles
-from ..images.stack import LATERAL_TOLERANCE_MM, TILT_DEGREES
+from ..images.stack import LATERAL_TOLERANCE_MM, slice_grid
 from ..sentences import Sentence
 
 REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID")
@@ -69,6 +70,18 @@ class SourceSeries:
         """The header that speaks for patient, study and series."""
         return self.images[0]
 
+    @property
+    def lean(self) -> Optional[Lean]:
+        """How reading moved the slices into a rectangular grid; None where the gantry was not tilted."""
+        if len(self.positions) < 2:
+            return None
+        step = (self.positions[-1] - self.positions[0]) / (len(self.positions) - 1)
+        edges = (float(np.linalg.norm(self.column_step)), float(np.linalg.norm(self.row_step)))
+        cosines = [*(self.column_step / edges[0]), *(self.row_step / edges[1])]
+        size = (self.shape[1], self.shape[0], len(self.positions))
+        own = slice_grid(self.positions[0], cosines, edges, step, size)
+        return Lean.of(own) if leaning_degrees(own) >= TILT_DEGREES else None
+
     def images_of(self, slices: Sequence[int]) -> Tuple[Any, ...]:
         """The headers of some slices: one of each, or one of a multi-frame file that has no other frames."""
         if not self.frames:
@@ -116,6 +129,15 @@ def in_source_order(array: np.ndarray, grid: Grid, source: SourceSeries) -> np.n
     Raises:
         ImageGeometryError: the mask does not lie on the slices.
     """
+    lean = source.lean
+    if lean is not None and sorted(grid.size) == sorted(lean.grid.size):
+        straight = replace(source, positions=_slice_places(lean.grid), shape=lean.grid.shape[1:])
+        return lean.leaning(_turned(array, grid, straight))
+    return _turned(array, grid, source)
+
+
+def _turned(array: np.ndarray, grid: Grid, source: SourceSeries) -> np.ndarray:
+    """The array permuted and mirrored into the order of the slices."""
     axes, backwards, layers = _fit(grid, source)
     column, row, across = axes
     turned = array.transpose(2 - across, 2 - row, 2 - column)
@@ -148,6 +170,11 @@ def _fit(grid: Grid, source: SourceSeries) -> Tuple[Tuple[int, int, int], Tuple[
     if misfit.min() > CORNER_TOLERANCE_VOXELS * min(grid.spacing) or misfit.max() > _loosest_mm(grid):
         raise other
     return (column, row, across), backwards, layers
+
+
+def _slice_places(grid: Grid) -> np.ndarray:
+    """LPS mm of the first voxel of each slice, (slices, 3)."""
+    return grid.points([(0, 0, index) for index in range(grid.size[2])])
 
 
 def _misfit_mm(

@@ -40,14 +40,17 @@ def require_highdicom() -> None:
 
 
 def require_dicom_source(path: PathLike) -> None:
-    """Do nothing if a path is a folder, or a file that starts like DICOM, before a run that ends in objects.
+    """Do nothing if a path is a folder, a zip archive or a file that starts like DICOM, before a run that
+    ends in objects.
 
     Raises:
         InputError: it is a file of another format, which knows no patient and no study.
     """
     from ..images.dicom import is_dicom
+    from ..images.unpacking import is_archive
 
-    if not os.path.isdir(path) and not is_dicom(os.fspath(path)):
+    place = os.fspath(path)
+    if not os.path.isdir(place) and not is_archive(place) and not is_dicom(place):
         raise InputError(Sentence("dicom-out.no-source"))
 
 

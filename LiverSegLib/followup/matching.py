@@ -1,9 +1,8 @@
 """Which lesion of one date is which lesion of another: by overlap in a common space, then by distance.
 
-Lesions and links are the two sides of a bipartite graph, as in Rochman et al., Int J Comput Assist Radiol
-Surg 2024;19:241-252 (doi:10.1007/s11548-023-03000-2): one link is the same lesion, several on the earlier
-side are lesions that merged, several on the later side one that split, none is gone or new. Which links there
-are is decided here by simpler rules, see docs/followup.md.
+Lesions of two dates and their links are a bipartite graph: one link is the same lesion, several on the
+earlier side are lesions that merged, several on the later side one that split, none is gone or new. Which
+links there are is decided by simple rules, see docs/followup.md.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import InputError, SeriesChoiceError, UnreadableImageError, UsageError
 from ..images import Scan, read_scan
@@ -33,11 +33,13 @@ class Given:
         path: a scan, or the folder of a result.
         date: as the user says it; None leaves it to the DICOM header.
         scan: where the scan of a result is, if not where the result says.
+        series: of a DICOM folder: series UID, number or description.
     """
 
     path: Path
     date: Optional[str] = None
     scan: Optional[Path] = None
+    series: Optional[str] = None
 
     @property
     def is_result(self) -> bool:
@@ -46,7 +48,10 @@ class Given:
 
 
 def given_from(
-    paths: Sequence[Path], dates: Sequence[str] = (), scans: Optional[Mapping[str, Path]] = None
+    paths: Sequence[Path],
+    dates: Sequence[str] = (),
+    scans: Optional[Mapping[str, Path]] = None,
+    series: Sequence[Tuple[str, str]] = (),
 ) -> List[Given]:
     """Return what a user gave, checked before any work.
 
@@ -54,9 +59,12 @@ def given_from(
         paths: scans and results' folders.
         dates: one for each, or none.
         scans: folder of a result, as it was given -> its scan.
+        series: DICOM folder, as it was given, and which of its series. A folder that is given twice takes
+            the first of its series at the first place, the second at the second.
 
     Raises:
-        UsageError: there are fewer than two, not as many dates as scans, or a date is none.
+        UsageError: there are fewer than two, not as many dates as scans, a date is none, or something is
+            said of a path that is not given.
         UnreadableImageError: something does not exist.
         InputError: a folder is no result, or its scan is not there.
     """
@@ -65,15 +73,21 @@ def given_from(
     if dates and len(dates) != len(paths):
         raise UsageError(Sentence("followup.date-count", scans=len(paths), dates=len(dates)))
     where = {os.path.abspath(folder): scan for folder, scan in (scans or {}).items()}
+    _refuse_strangers("--scan", scans or {}, paths)
+    chosen = _by_path(series)
     found = []
     for index, path in enumerate(paths):
         if not path.exists():
             raise UnreadableImageError(Sentence("read.missing", path=str(path)))
         date = iso_date(dates[index]) if dates else None
-        given = Given(path, date, where.get(os.path.abspath(path)))
+        place = os.path.abspath(path)
+        given = Given(path, date, where.get(place), chosen[place].pop(0) if chosen.get(place) else None)
         if given.is_result:
+            if given.series is not None:
+                raise UsageError(Sentence("followup.series-of-result", path=str(path)))
             _scan_path(given, _index(given.path))
         found.append(given)
+    _refuse_strangers("--series", [place for place, left in chosen.items() if left], ())
     return found
 
 
@@ -89,7 +103,7 @@ def read_result(given: Given) -> Visit:
     facts = ClinicalFacts.from_dict(content.get("facts"))
     source = content["provenance"].get("input") or {}
     place = _scan_path(given, content)
-    scan = _read_scan(place, source, facts)
+    scan = _read_scan(place, given.path, source, facts)
     if source.get("sha256") not in (None, scan.fingerprint):
         raise InputError(Sentence("followup.other-scan", path=str(place), folder=str(given.path)))
     image, _ = read_volume(str(given.path / name), str(given.path / name))
@@ -120,7 +134,14 @@ def segment_scan(given: Given, segmenter: "Segmenter", **how: Any) -> Visit:
     Raises:
         InputError, NoLiverError, OutOfMemoryError, CancelledError: as ``Segmenter.segment``.
     """
-    scan = read_scan(given.path, how.pop("series", None), modality=how.get("modality"))
+    try:
+        scan = read_scan(given.path, given.series, modality=how.get("modality"))
+    except SeriesChoiceError as error:
+        folder = str(given.path)
+        text = Sentence("followup.which-series", why=error.sentence, folder=folder)
+        choice = SeriesChoiceError(text, error.series, error.details)
+        choice.folder = folder
+        raise choice from error
     result = segmenter.segment(given.path, series=None if scan.series is None else scan.series.uid, **how)
     return Visit(result, given.date or date_of(scan), patient_key(scan), None, result.warnings)
 
@@ -148,6 +169,22 @@ def patient_key(scan: Scan) -> str:
         return ""
     words = [str(header.get(tag, "") or "").strip() for tag in KEY_TAGS]
     return hashlib.sha256("\0".join(words).encode()).hexdigest() if words[0] else ""
+
+
+def _by_path(series: Sequence[Tuple[str, str]]) -> Dict[str, List[str]]:
+    """Absolute path -> the series that are chosen in it, in the order in which they were said."""
+    found: Dict[str, List[str]] = {}
+    for path, name in series:
+        found.setdefault(os.path.abspath(path), []).append(name)
+    return found
+
+
+def _refuse_strangers(option: str, said: Iterable[str], paths: Sequence[Path]) -> None:
+    """Raise UsageError if an option speaks of something else than the inputs."""
+    known = {os.path.abspath(path) for path in paths}
+    for path in said:
+        if os.path.abspath(path) not in known:
+            raise UsageError(Sentence("followup.no-such-input", option=option, path=path))
 
 
 def _index(folder: Path) -> Dict[str, Any]:
@@ -187,16 +224,16 @@ def _scan_path(given: Given, content: Mapping[str, Any]) -> Path:
     return place
 
 
-def _read_scan(place: Path, source: Mapping[str, Any], facts: ClinicalFacts) -> Scan:
+def _read_scan(place: Path, folder: Path, source: Mapping[str, Any], facts: ClinicalFacts) -> Scan:
     """The scan of a result; where a folder holds several series, the one with its fingerprint."""
     modality = source.get("modality") or facts.modality
     try:
         return read_scan(place, modality=modality)
     except SeriesChoiceError as error:
         for series in error.series:
-            if tuple(source.get("size") or ()) != tuple(series.size):
+            if tuple(source.get("size") or ())[2:] != series.size[2:]:  # a tilted gantry adds rows
                 continue
             scan = read_scan(place, series.uid, modality=modality)
             if scan.fingerprint == source.get("sha256"):
                 return scan
-        raise
+        raise InputError(Sentence("followup.other-scan", path=str(place), folder=str(folder))) from error

@@ -3,7 +3,8 @@
 ``scan`` holds the data and the fingerprint, ``read`` decides by path what to do, ``integrity`` looks whether
 a file is whole, ``dicom`` (headers), ``stack`` (geometry and pixels) and ``series`` (which one?) do the
 reading, ``checks`` says in words why an image cannot be used. ``grid`` is the geometry of every image,
-``patient_order`` and ``resample`` bring a scan into the order and onto the grid that others need.
+``lean`` straightens the slices of a tilted gantry, ``unpacking`` opens zip archives, ``patient_order`` and
+``resample`` bring a scan into the order and onto the grid that others need.
 
 Names are loaded when they are first used: ``images.grid`` alone needs neither SimpleITK nor scipy.
 """

@@ -18,6 +18,9 @@ from ..errors import is_out_of_memory
 Check = Callable[[], None]
 """Called between files; raises to cancel."""
 
+HEAD_BYTES = 132
+"""So much of a file tells whether it is DICOM."""
+
 _TAGS = [
     "SpecificCharacterSet",
     "ImageType",
@@ -190,10 +193,19 @@ class _HeaderError(Exception):
 
 def _sniff(path: str) -> str:
     with open(path, "rb") as file:
-        head = file.read(132)
+        return kind_of(file.read(HEAD_BYTES), path)
+
+
+def kind_of(head: bytes, name: str) -> str:
+    """Return "dicom", "damaged" (only its name is one of DICOM) or "other" of a file.
+
+    Args:
+        head: its first ``HEAD_BYTES`` bytes.
+        name: of the file.
+    """
     if head[128:] == b"DICM":
         return "dicom"
-    extension = os.path.splitext(path)[1].lower()
+    extension = os.path.splitext(name)[1].lower()
     # Without preamble a file starts with group 0002 or 0008, little endian, then an even element number.
     if len(head) >= 8 and head[:2] in (b"\x02\x00", b"\x08\x00") and head[2] % 2 == 0 and head[3] == 0:
         return "dicom"

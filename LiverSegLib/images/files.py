@@ -20,7 +20,7 @@ FORMATS = Sentence("read.formats")
 
 VOLUMES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 Check = Callable[[], None]
 

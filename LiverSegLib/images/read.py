@@ -1,6 +1,7 @@
 """One way in for every kind of scan: file, DICOM folder, or image in memory."""
 
 import os
+from dataclasses import replace
 from typing import List, Optional, Set, Tuple, Union
 
 import SimpleITK as sitk
@@ -15,7 +16,7 @@ from ..errors import (
     is_out_of_memory,
 )
 from ..sentences import Sentence, key_of
-from . import dicom, grouping
+from . import dicom, grouping, unpacking
 from .checks import check_grid, modality_sentence
 from .files import PICTURES, VOLUMES, as_checked, files_of, one_frame, read_volume, refuse_by_name
 from .metadata import series_of_metadata
@@ -39,8 +40,8 @@ def read_scan(
     DICOM says itself what it is. Of other files only the user knows that they are MR.
 
     Args:
-        source: a NIfTI, NRRD or MetaImage file, a DICOM folder (searched deeply), one DICOM file (its series
-            is taken from its folder), or a SimpleITK image.
+        source: a NIfTI, NRRD or MetaImage file, a DICOM folder (searched deeply), a zip archive of one, one
+            DICOM file (its series is taken from its folder), or a SimpleITK image.
         series: for DICOM: series UID, number or description, where the folder holds several.
         modality: "CT" or "MR", by the user; None, or "auto", leaves it to the DICOM header, without which it
             is taken for CT.
@@ -53,6 +54,7 @@ def read_scan(
     Raises:
         UnreadableImageError, NotCTError, ImageGeometryError, SeriesChoiceError: With a sentence each.
         OutOfMemoryError: The scan does not fit into memory.
+        OutputError: There is no room to unpack an archive.
         InputChangedError: The files changed while they were read.
         UsageError: The source is of another type, or there is no such modality.
 
@@ -73,6 +75,8 @@ def read_scan(
             path = os.path.dirname(path)
         if os.path.isdir(path):
             return _from_dicom(path, dicom.walk(path), series, said, check)
+        if unpacking.is_archive(path):
+            return _from_archive(path, series, said, check)
         if _is_dicom_file(path):
             return _from_dicom_file(path, series, said, check)
         return _from_file(path, said, check)
@@ -95,12 +99,17 @@ def _out_of_memory(path: str, error: BaseException) -> OutOfMemoryError:
 
 
 def list_series(folder: Union[str, os.PathLike]) -> List[SeriesInfo]:
-    """All image series of a DICOM folder (searched deeply), suitable or not, by series number.
+    """All image series of a DICOM folder (searched deeply), or of a zip archive of one, suitable or not, by
+    series number. The files of an archive are gone when this returns.
 
     Raises:
         UnreadableImageError: The folder does not exist or holds no DICOM image.
+        OutputError: There is no room to unpack an archive.
     """
     path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
+    if os.path.isfile(path) and unpacking.is_archive(path):
+        archive = unpacking.unpack(path)
+        return [info for info, _ in _stacks(path, list(archive.files))[0]]
     if not os.path.isdir(path):
         raise UnreadableImageError(Sentence("read.no-folder", path=path))
     return [info for info, _ in _stacks(path, dicom.walk(path))[0]]
@@ -149,9 +158,34 @@ def _from_dicom_file(
 def _from_dicom(
     path: str, files: List[str], series: Optional[str], said: Optional[str], check: Optional[dicom.Check]
 ) -> Scan:
+    name = os.path.basename(path) or "scan"
+    return _chosen_scan(path, name, files, None, series, said, check)
+
+
+def _from_archive(
+    path: str, series: Optional[str], said: Optional[str], check: Optional[dicom.Check]
+) -> Scan:
+    state = file_state(path)
+    archive = unpacking.unpack(path, check)
+    name = _stem(os.path.basename(path))
+    scan = _chosen_scan(path, name, list(archive.files), state, series, said, check)
+    return replace(scan, kept=archive)
+
+
+def _chosen_scan(
+    path: str,
+    name: str,
+    files: List[str],
+    state: Optional[Tuple[FileState, ...]],
+    series: Optional[str],
+    said: Optional[str],
+    check: Optional[dicom.Check],
+) -> Scan:
+    """The scan of one series of the files; ``state`` is that of the archive they came from."""
     candidates, warnings = _stacks(path, files, said, check)
-    name, stack = os.path.basename(path) or "scan", _choose(candidates, series, said)
-    return _scan_of_stack(path, name, stack, warnings + _not_read(candidates, stack), said, check)
+    stack = _choose(candidates, series, said)
+    warnings += _not_read(candidates, stack)
+    return _scan_of_stack(path, name, stack, warnings, said, check, state)
 
 
 def _not_read(candidates: List[Stack], chosen: Stack) -> List[str]:
@@ -224,18 +258,21 @@ def _scan_of_stack(
     warnings: List[str],
     said: Optional[str],
     check: Optional[dicom.Check],
+    state: Optional[Tuple[FileState, ...]] = None,
 ) -> Scan:
+    """``state`` is that of what the user gave, if it is not the slices' files themselves."""
     info, slices = stack
     if info.modality not in MODALITIES:
         raise NotCTError(modality_sentence(info.modality))
     known_modality(info.modality, said)
-    state = file_state(info.files)
+    state = state or file_state(info.files)
     geometry = _geometry(slices, warnings)
-    check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
+    grid = geometry.grid
+    check_grid(grid.size, grid.spacing, grid.origin, grid.direction)
     image, more = as_checked(read_stack(slices, geometry, check), info.modality)
-    if any(key_of(item) == "scan.tilted" for item in geometry.warnings):
-        more = tuple(item for item in more if key_of(item) != "scan.sheared")
-    return _scan(image, path, name, info.modality, info, tuple(warnings) + geometry.warnings + more, state)
+    said_of_it = tuple(warnings) + geometry.warnings + more
+    scan = _scan(image, path, name, info.modality, info, said_of_it, state)
+    return replace(scan, lean=geometry.lean)
 
 
 def _geometry(slices: List[dicom.Slice], warnings: List[str]) -> StackGeometry:

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Iterable, Optional, Tuple, Union
 
 import numpy as np
 import SimpleITK as sitk
 
+from .lean import Lean
 from .modality import CT, MR
 
 FileState = Tuple[str, int, int]
@@ -31,10 +32,12 @@ class DicomFiles:
         files: paths, in slice order; one path where one multi-frame file holds all slices.
         frames: of a multi-frame file, the 0-based frame of each slice, in slice order; empty if every file is
             a slice, or the frames are not known and the scan has all of them.
+        kept: as long as it lives, the files are there: an unpacked archive. None if they are the user's own.
     """
 
     files: Tuple[str, ...]
     frames: Tuple[int, ...] = ()
+    kept: Optional[object] = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ class Scan:
     ``image`` is 3-D scalar int16 or float32 on the grid it came with, in HU, or for MR as it was stored.
     ``name`` is a stem for output names. ``modality`` is as the header or the user says, None where nobody
     has said; ``kind`` is "CT" then. ``fingerprint`` is the SHA-256 (hex) of voxels and grid. ``files`` is the
-    state of every file read, at the time of reading.
+    state of every file read, at the time of reading. ``kept`` keeps the files of ``series`` there as long as
+    the scan lives, if they were unpacked from an archive. ``lean`` is how the slices of a tilted gantry were
+    moved into the grid of ``image``; None for other scans.
     """
 
     image: sitk.Image
@@ -101,6 +106,15 @@ class Scan:
     warnings: Tuple[str, ...]
     fingerprint: str
     files: Tuple[FileState, ...] = ()
+    kept: Optional[object] = field(default=None, repr=False, compare=False)
+    lean: Optional[Lean] = field(default=None, repr=False, compare=False)
+
+    @property
+    def dicom_files(self) -> Optional[DicomFiles]:
+        """The DICOM files that it was read from; None if it came from another kind of file."""
+        if self.series is None or not self.series.files:
+            return None
+        return DicomFiles(self.series.files, self.series.frames, self.kept)
 
     @property
     def kind(self) -> str:

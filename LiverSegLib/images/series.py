@@ -209,7 +209,8 @@ def unreadable(slices: List[Slice]) -> str:
     """
     try:
         geometry = stack_geometry(slices)
-        check_grid(geometry.size, geometry.spacing, geometry.origin, tuple(geometry.direction.ravel()))
+        grid = geometry.grid
+        check_grid(grid.size, grid.spacing, grid.origin, grid.direction)
     except ImageGeometryError as error:
         return error.sentence
     return ""

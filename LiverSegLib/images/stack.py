@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,15 +10,14 @@ import SimpleITK as sitk
 from ..errors import ImageGeometryError, NotCTError, UnreadableImageError
 from ..sentences import Sentence
 from .dicom import Slice
+from .grid import Grid
 from .grouping import GAP_TOLERANCE, normal, odd_gaps, places_mm, repeats
+from .lean import TILT_DEGREES, Lean, leaning_degrees
 from .modality import MR
 from .pixels import read_file
 
 LATERAL_TOLERANCE_MM = 1.5
 """Slices may lie this far beside the straight line through all of them."""
-
-TILT_DEGREES = 0.3
-"""A tilt below this is rounding; it moves the last of 100 slices of 5 mm by less than 3 mm."""
 
 MAXIMUM_TILT_DEGREES = 35.0
 """Gantries tilt by 30 degrees at most; more is a wrong header."""
@@ -26,15 +25,17 @@ MAXIMUM_TILT_DEGREES = 35.0
 
 @dataclass(frozen=True)
 class StackGeometry:
-    """Where a stack lies: size (x, y, n), spacing mm (x, y, z), origin and 3 x 3 direction (columns are axes)
-    in LPS.
+    """Where a stack lies.
+
+    Attributes:
+        grid: rectangular.
+        warnings: sentences.
+        lean: how the slices are moved into ``grid``; None where the gantry was not tilted.
     """
 
-    size: Tuple[int, int, int]
-    spacing: Tuple[float, float, float]
-    origin: Tuple[float, ...]
-    direction: np.ndarray
+    grid: Grid
     warnings: Tuple[str, ...]
+    lean: Optional[Lean] = None
 
 
 def nominal_spacing(slices: List[Slice]) -> Tuple[float, float, float]:
@@ -51,9 +52,8 @@ def nominal_spacing(slices: List[Slice]) -> Tuple[float, float, float]:
 def stack_geometry(slices: List[Slice]) -> StackGeometry:
     """Work out where a sorted stack lies.
 
-    A tilted gantry shifts every slice against the one before. SimpleITK images may carry a direction whose
-    axes are not perpendicular, so the tilt is kept in the direction, with a warning: no voxel is resampled
-    and masks lie on the slices.
+    A tilted gantry shifts every slice against the one before: the slices are moved back by whole pixels, see
+    ``lean``, with a warning.
 
     Raises:
         ImageGeometryError: Missing or repeated slices, uneven distances, slices that do not lie in a row,
@@ -69,29 +69,49 @@ def stack_geometry(slices: List[Slice]) -> StackGeometry:
     _check_gaps(places)
     positions = np.array([item.position for item in slices])
     step = _checked_step(positions)
-    angle = float(np.degrees(np.arccos(np.clip(step @ axis / np.linalg.norm(step), -1, 1))))
     messages: List[str] = []
+    own = slice_grid(positions[0], orientation, slices[0].spacing, step, (*slices[0].size, len(slices)))
+    angle = leaning_degrees(own)
     if angle > MAXIMUM_TILT_DEGREES:
         raise ImageGeometryError(Sentence("dicom.tilt", degrees=angle))
-    if angle < TILT_DEGREES:
-        step = axis * float(step @ axis)
-    else:
+    lean = Lean.of(own) if angle >= TILT_DEGREES else None
+    if lean is not None:
         messages.append(Sentence("scan.tilted", degrees=angle))
-    x, y = np.array(orientation[:3]), np.array(orientation[3:])
-    length = float(np.linalg.norm(step))
-    direction = np.column_stack([x / np.linalg.norm(x), y / np.linalg.norm(y), step / length])
+        grid = lean.grid
+    else:
+        step = axis * float(step @ axis)
+        grid = slice_grid(positions[0], orientation, slices[0].spacing, step, own.size)
+    length = grid.spacing[2]
     thickness = slices[0].thickness
     if any(item.is_lossy for item in slices):
         messages.append(Sentence("scan.lossy"))
     if thickness and length > 1.5 * thickness + 0.1:
         messages.append(Sentence("scan.gaps", thickness=float(thickness), apart=length))
-    return StackGeometry(
-        size=(slices[0].size[0], slices[0].size[1], len(slices)),
-        spacing=(slices[0].spacing[0], slices[0].spacing[1], length),
-        origin=tuple(float(value) for value in positions[0]),
-        direction=direction,
-        warnings=tuple(messages),
-    )
+    return StackGeometry(grid, tuple(messages), lean)
+
+
+def slice_grid(
+    position: np.ndarray,
+    orientation: Sequence[float],
+    spacing: Tuple[float, float],
+    step: np.ndarray,
+    size: Tuple[int, int, int],
+) -> Grid:
+    """Return the grid of slices as they lie.
+
+    Args:
+        position: LPS mm (3,) of the first voxel of the first slice.
+        orientation: direction cosines of x, then of y.
+        spacing: mm between columns (x) and between rows (y).
+        step: LPS mm (3,) from slice to slice.
+        size: columns, rows, slices.
+    """
+    x, y = np.array(orientation[:3], float), np.array(orientation[3:], float)
+    length = float(np.linalg.norm(step))
+    direction = np.column_stack([x / np.linalg.norm(x), y / np.linalg.norm(y), step / length])
+    start = (float(position[0]), float(position[1]), float(position[2]))
+    edges = (float(spacing[0]), float(spacing[1]), length)
+    return Grid(size, edges, start, tuple(direction.ravel().tolist()))
 
 
 def read_stack(
@@ -114,22 +134,31 @@ def read_stack(
     whole = slices[0].modality != MR and all(
         float(value).is_integer() for item in slices for value in (item.slope, item.intercept)
     )
-    array = np.empty(geometry.size[::-1], np.int16 if whole else np.float32)
+    array = np.empty(geometry.grid.shape, np.int16 if whole else np.float32)
+    shape, lean = slices[0].size[::-1], geometry.lean
     for places in _by_file(slices):
         parts = [slices[place] for place in places]
         planes = read_file(parts)
         for place, item in zip(places, parts):
             if check:
                 check()
-            if (item.frame or 0) >= len(planes) or planes.shape[1:] != array.shape[1:]:
+            if (item.frame or 0) >= len(planes) or planes.shape[1:] != shape:
                 raise UnreadableImageError(Sentence("dicom.other-size", name=os.path.basename(item.path)))
             plane = planes[item.frame or 0]
-            array[place] = np.clip(plane, -32768, 32767) if whole else plane
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(geometry.spacing)
-    image.SetOrigin(geometry.origin)
-    image.SetDirection([float(value) for value in geometry.direction.ravel()])
-    return image
+            part = array[place] if lean is None else array[place][lean.part(place)]
+            part[...] = np.clip(plane, -32768, 32767) if whole else plane
+    if lean is not None:
+        _fill_beside(array, lean)
+    return geometry.grid.image(array)
+
+
+def _fill_beside(array: np.ndarray, lean: Lean) -> None:
+    """Set what lies beside the moved slices to the lowest value in them: air, or what padding there is."""
+    parts = [lean.part(index) for index in range(len(array))]
+    low = min(plane[part].min() for plane, part in zip(array, parts))
+    for plane, (rows, columns) in zip(array, parts):
+        plane[: rows.start], plane[rows.stop :] = low, low
+        plane[:, : columns.start], plane[:, columns.stop :] = low, low
 
 
 def _by_file(slices: List[Slice]) -> List[List[int]]:

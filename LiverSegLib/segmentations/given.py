@@ -80,13 +80,15 @@ def read_mask(
     file = _the_file(os.path.abspath(os.path.expanduser(os.fspath(path))))
     told = dict(segments or {})
     grid, name = Grid.of(scan.image), os.path.basename(file)
+    slices = grid if scan.lean is None else scan.lean.source  # where others saw the slices
     if _is_image(file):
         return _from_image(read_label_image(file), scan, told)
     if _class_of(file) == rtstruct.CLASS:
         structures = rtstruct.read_structure_set(file)
         warnings = list(check_belongs(structures.reference, scan, name))
         labels, rest = labels_of(structures.segments, told, name)
-        masks, outside, said = rtstruct.onto(structures, labels, grid, check)
+        masks, outside, said = rtstruct.onto(structures, labels, slices, check)
+        masks = _straightened(masks, scan)
         warnings += said
         if outside:
             warnings.append(Sentence("segmentation.planes-outside", name=name, count=outside))
@@ -96,7 +98,8 @@ def read_mask(
     labels, rest = labels_of(seg.segments, told, name)
     if seg.is_fractional:
         warnings.append(Sentence("segmentation.fractional", name=name))
-    masks, total, beyond, is_resampled = dicom_seg.onto(seg, labels, grid, check)
+    masks, total, beyond, is_resampled = dicom_seg.onto(seg, labels, slices, check)
+    masks = _straightened(masks, scan)
     if is_resampled:
         warnings.append(Sentence("segmentation.resampled", name=name))
     if beyond and beyond < total:
@@ -138,6 +141,9 @@ def _from_image(file: LabelImage, scan: Optional[Scan], told: Mapping[str, str])
     grid = file.grid if scan is None else Grid.of(scan.image)
     if scan is not None and not file.grid.coincides(grid):
         placed = pasted(array, file.grid, grid)
+        if placed is None and scan.lean is not None:
+            slices = pasted(array, file.grid, scan.lean.source)
+            placed = None if slices is None else scan.lean.straightened(slices)
         if placed is None:
             check_same_grid(file.grid.image(array), scan.image)  # which says how they differ
             raise InputError(Sentence("segmentation.elsewhere", name=file.name))
@@ -146,6 +152,13 @@ def _from_image(file: LabelImage, scan: Optional[Scan], told: Mapping[str, str])
         array = placed
     names = _names(file.segments, labels, rest)
     return GivenMask(grid.image(array), IMAGE, *names, tuple(warnings), file.is_named or bool(told))
+
+
+def _straightened(masks: Dict[int, np.ndarray], scan: Scan) -> Dict[int, np.ndarray]:
+    """Masks on the slices as they were acquired, moved with them if the gantry was tilted."""
+    if scan.lean is None:
+        return masks
+    return {label: scan.lean.straightened(mask) for label, mask in masks.items()}
 
 
 def _given(

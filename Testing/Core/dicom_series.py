@@ -177,7 +177,9 @@ def result_of(
     scan = read_scan(folder)
     assert scan.series is not None
     image = scan.image
-    in_image = labels_in(image, labels, scan.series.files)
+    origin = image.GetOrigin() if scan.lean is None else scan.lean.source.origin
+    in_image = labels_in(origin, labels, scan.series.files)
+    in_image = in_image if scan.lean is None else scan.lean.straightened(in_image)
     mask = sitk.GetImageFromArray(in_image)
     mask.CopyInformation(image)
     probability = np.where(in_image > 0, 230, 0).astype(np.uint8)
@@ -191,10 +193,9 @@ def result_of(
     )  # fmt: skip
 
 
-def labels_in(image: sitk.Image, labels: np.ndarray, files: Sequence[str]) -> np.ndarray:
+def labels_in(origin: Sequence[float], labels: np.ndarray, files: Sequence[str]) -> np.ndarray:
     """Labels in the order of an image's slices: a series' own order is known by where slice 0 lies."""
     first = pydicom.dcmread(files[0], stop_before_pixels=True)
     if "PerFrameFunctionalGroupsSequence" in first:
         return labels
-    origin = np.array(image.GetOrigin())
-    return labels if np.linalg.norm(origin - ORIGIN) < 1e-3 else labels[::-1]
+    return labels if np.linalg.norm(np.array(origin) - ORIGIN) < 1e-3 else labels[::-1]

@@ -111,7 +111,7 @@ def test_the_directory_of_a_medium_stands_for_the_medium(tmp_path):
     assert len(list_series(tmp_path)) == 1
 
 
-def test_an_archive_is_to_be_unpacked(tmp_path):
-    (tmp_path / "study.zip").write_bytes(b"PK")
+def test_an_archive_that_is_no_zip_is_to_be_unpacked(tmp_path):
+    (tmp_path / "study.7z").write_bytes(b"7z")
     with pytest.raises(UnreadableImageError, match="is an archive; unpack it and give the folder"):
-        read_scan(tmp_path / "study.zip")
+        read_scan(tmp_path / "study.7z")

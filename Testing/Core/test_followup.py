@@ -14,9 +14,10 @@ from LiverSegLib.followup import compare
 from LiverSegLib.followup.courses import BACK, GONE, MERGED, NEW, NOT_IN_VIEW, SPLIT
 from LiverSegLib.followup.deformation import Deformation
 from LiverSegLib.followup.files import write_followup
+from LiverSegLib.followup.livers import liver_view
 from LiverSegLib.followup.plot import plot
 from LiverSegLib.followup.quality import Quality
-from LiverSegLib.followup.registration import Registration
+from LiverSegLib.followup.registration import Registration, _Pair
 from LiverSegLib.followup.visits import in_order, iso_date
 from LiverSegLib.sentences import key_of
 
@@ -129,6 +130,16 @@ def test_registration_finds_a_known_deformation_on_a_flipped_oblique_grid(found)
     there = registration.deformation.forward(places)
     assert np.linalg.norm(bend(there) - places, axis=1).max() < 4  # mm
     assert np.abs(registration.deformation.inverse(there) - places).max() < 0.2
+
+
+def test_livers_are_bent_the_same_to_the_last_bit_each_time(monkeypatch):
+    monkeypatch.setattr("LiverSegLib.followup.registration.ITERATIONS", 4)
+    coarse = grid((4.0, 4.0, 4.0))
+    both = [patient([], coarse), patient([], coarse, lambda points: bend(points) - (5.0, -8.0, 7.0))]
+    views = [liver_view(item.result.image, item.result.labels, False) for item in both]
+    pair = _Pair(*views, lambda share: None, lambda: None)
+    bent = [pair.splines(sitk.AffineTransform(3)).GetParameters() for _ in range(2)]
+    assert bent[0] == bent[1] and max(bent[0]) > 0.1
 
 
 def test_growth_of_known_size_is_measured_within_5_percent(found):

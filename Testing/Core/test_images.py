@@ -276,7 +276,7 @@ class TestUnreadable:
             read_scan(path)
 
     @pytest.mark.parametrize(
-        ("name", "words"), [("a.pdf", "no known kind"), ("a.zip", "archive"), ("a", "no known kind")]
+        ("name", "words"), [("a.pdf", "no known kind"), ("a.rar", "archive"), ("a", "no known kind")]
     )
     def test_unknown_kinds_name_what_can_be_read(self, tmp_path, name, words):
         path = tmp_path / name
