@@ -82,7 +82,8 @@ def bookkeeping(folder: Path, count: int) -> Dict[str, Any]:
 
 
 def drills(folder: Path, count: int, cases: int) -> Dict[str, Any]:
-    """Kill something ``count`` times; return how often what was killed, and what there was at the end."""
+    """Kill something ``count`` times; return how often what was killed, and what there was at the end. A case
+    that was lost, is half there or was written twice ends the drills."""
     listed, out = write_list(folder / "drills.csv", cases), folder / "drills"
     places = (kill_command, kill_worker, kill_scheduler)
     killed: Dict[str, int] = {}
@@ -98,12 +99,14 @@ def drills(folder: Path, count: int, cases: int) -> Dict[str, Any]:
         raise SystemExit(f"The cohort failed: {error[-2000:]}")
     check_whole(out, seen)
     assert len(seen) == cases and not any((out / "failed").iterdir())
-    return {"killed": killed, "cases": len(seen), "half": 0, "written_twice": 0}
+    return {"killed": killed, "cases": len(seen), "lost": 0, "half": 0, "written_twice": 0}
 
 
 def check_whole(out: Path, seen: Dict[str, int]) -> None:
-    """Every case that is there is whole and is the one that was there before."""
-    for place in (out / "cases").iterdir() if (out / "cases").is_dir() else ():
+    """Every case that is there is whole and is the one that was there before; none is gone."""
+    places = list((out / "cases").iterdir()) if (out / "cases").is_dir() else []
+    assert set(seen) <= {place.name for place in places}, "a case was lost"
+    for place in places:
         assert json.loads((place / "case.json").read_text(encoding="utf-8"))["case"] == place.name
         assert (place / "measurements.json").is_file()
         stamp = (place / "case.json").stat().st_mtime_ns
@@ -156,9 +159,7 @@ def kill_scheduler(listed: Path, out: Path) -> None:
         scheduler = _dask("scheduler", *options)
         workers: List[subprocess.Popen] = []
         try:
-            while not file.exists():
-                time.sleep(0.1)
-            address = json.loads(file.read_text(encoding="utf-8"))["address"]
+            address = _address_in(file)
             more = ["--nthreads", "1", "--resources", "CASE=1", "--no-dashboard", "--death-timeout", "20"]
             workers = [_dask("worker", address, "--local-directory", place, *more) for _ in range(2)]
             process = driver(listed, out, "slowly", address)
@@ -169,6 +170,16 @@ def kill_scheduler(listed: Path, out: Path) -> None:
         finally:
             for child in (*workers, scheduler):
                 _end(child)
+
+
+def _address_in(file: Path) -> str:
+    """A scheduler's address, as soon as it has written it."""
+    for _ in range(int(10 * START_S)):
+        try:
+            return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+        except (OSError, ValueError):  # not there yet, or only begun
+            time.sleep(0.1)
+    raise SystemExit(f"A scheduler of Dask did not start within {START_S:.0f} s.")
 
 
 def _dask(*arguments: str) -> subprocess.Popen:
