@@ -108,8 +108,9 @@ bench-correct: $(READY) ## what clicks of a simulated reader bring, beside regio
 	  echo "bench-correct needs labelled scans: make bench-correct DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/correct.py "$(DATA)" $(if $(CACHE),--cache "$(CACHE)")
 
-bench-cohort: $(READY_TEST) $(SYSTEM) ## a cohort beside a shell loop, kill drills, 10,000 cases of bookkeeping: PARTS="drills", SCANS=N DATA=FOLDER
-	@$(BIN)/python Testing/Benchmarks/cohort.py $(PARTS) $(if $(SCANS),--scans $(SCANS)) $(if $(DATA),--data "$(DATA)")
+bench-cohort: $(READY_TEST) $(SYSTEM) ## a cohort beside a shell loop, kill drills, 10,000 cases of bookkeeping: PARTS="drills", SCANS=N CASES=N DATA=FOLDER
+	@$(BIN)/python Testing/Benchmarks/cohort.py $(PARTS) $(if $(SCANS),--scans $(SCANS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(MATRIX),--matrix $(MATRIX)) $(if $(CASES),--cases $(CASES)) $(if $(DATA),--data "$(DATA)")
 
 bench-server: $(READY_TEST) ## load and fault drills of `liverseg serve` on loopback: CLIENTS=N
 	@$(BIN)/python Testing/Benchmarks/server.py $(if $(CLIENTS),--clients $(CLIENTS))

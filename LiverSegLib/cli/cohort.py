@@ -1,8 +1,9 @@
 """``liverseg cohort``: many scans, on this computer or on a cluster, to one folder of results."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Dict, List, Optional
+from typing import TYPE_CHECKING, Annotated, Dict, Iterator, List, Optional
 
 import typer
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from ..cohort.run import Counts
 
 PACKAGES = ("dask", "distributed", "matplotlib", "pandas", "pyarrow", "cryptography")
+
+TABLES = ("pandas", "pyarrow.parquet", "matplotlib.figure", "matplotlib.style", "PIL.Image")
+"""What tables and page load."""
 
 SAID_FAILURES = 10
 """Failures that the terminal names; the page has all."""
@@ -147,7 +151,7 @@ def cohort(
         **sizes,
     )
     console = Console(json=json_, quiet=quiet, debug=context.obj)
-    load("LiverSegLib.cohort.session", "distributed", "pandas", "matplotlib.figure")
+    load("LiverSegLib.cohort.session", "distributed")
     from ..cohort.session import Session, run_session
 
     session = Session(output, place, mapping, retry_failed, not no_dashboard)
@@ -162,11 +166,19 @@ def cohort(
             progress=lambda counts: bar(counts.share, f"{100 * counts.share:.0f}", progress_words(counts)),
             started=lambda dashboard: _say_dashboard(console, dashboard if shown else ""),
             stop=interrupts.requested,
-            ending=interrupts.at_once,
+            ending=lambda: _ending(interrupts),
         )
     _answer(console, output, counts, files)
     if counts.failed:
         raise typer.Exit(INCOMPLETE)
+
+
+@contextmanager
+def _ending(interrupts: Interrupts) -> Iterator[None]:
+    """The block of the tables; what they need is loaded here, as the workers need not wait for it."""
+    load(*TABLES)
+    with interrupts.at_once():
+        yield
 
 
 def _say_dashboard(console: Console, dashboard: str) -> None:

@@ -16,7 +16,8 @@ JUDGING = ("LiverSegLib.steatosis.assess", "LiverSegLib.outputs")
 PICTURES = ("LiverSegLib.report.roi_pictures",)
 SURFACES = (
     "LiverSegLib.surfaces.organs",
-    "LiverSegLib.surfaces",
+    "LiverSegLib.surfaces.rendering",
+    "LiverSegLib.surfaces.files",
     "vtkmodules.util.numpy_support",
     "vtkmodules.vtkFiltersCore",
 )

@@ -6,8 +6,8 @@ from typing import List, Sequence
 
 import numpy as np
 
-from ..evaluation.box_plots import ACCENT, COLOURS, INK, LINE, STYLE
 from ..evaluation.html import number, with_own_ids
+from ..evaluation.plot_style import ACCENT, COLOURS, INK, LINE, STYLE
 from .rows import Column
 
 WIDTH, HEIGHT = 320, 150

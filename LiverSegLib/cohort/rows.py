@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional
 
 from .ledger import DONE, FAILED, Ledger
+from .row_cache import rows_of
 
 if TYPE_CHECKING:
     from ..result import Result
@@ -95,4 +96,4 @@ def read_rows(ledger: Ledger) -> List[Dict[str, Any]]:
     """
     states = dict.fromkeys(ledger.failures(), FAILED)
     states.update(dict.fromkeys(ledger.done(), DONE))
-    return [ledger.row(name, states[name]) for name in sorted(states)]
+    return rows_of(ledger, states)

@@ -5,7 +5,7 @@ import queue
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import CancelledError, LiverSegError, UsageError
 from .case import Case
@@ -162,7 +162,12 @@ def _next(run: _Run, waiting: Iterator[Case]) -> Optional[Case]:
 
 
 def _submit(run: _Run, case: Case, number: int) -> None:
-    """Give a case to the workers. Its key has no name in it: keys stand on Dask's page and in its logs."""
+    """Give a case to the workers. Its key has no name in it: keys stand on Dask's page and in its logs.
+
+    Raises:
+        LiverSegError: the connection is lost.
+    """
+    _require_connection(run)
     key = f"{run.order.run}-{number}"
     future = run.connection.client.submit(
         run_case, run.order, case, key=key, resources=run.connection.resources, pure=False
@@ -192,14 +197,7 @@ def _count(run: _Run, case: Case, future: Any) -> None:
     Raises:
         LiverSegError: the cohort cannot go on.
     """
-    status = future.status
-    if status == "finished":
-        outcome: Optional[Outcome] = future.result()
-    elif status == "error":
-        outcome = _of_error(future.exception())
-    else:  # cancelled or lost, with the scheduler
-        _require_connection(run)
-        outcome = None
+    outcome = _outcome(run, future)
     _let_go(future.release)
     state = outcome.state if outcome is not None else run.ledger.state(case.name)
     if state in (DONE, FAILED):
@@ -218,7 +216,29 @@ def _count(run: _Run, case: Case, future: Any) -> None:
         run.later.append((time.monotonic(), case))
 
 
-def _of_error(error: Optional[BaseException]) -> Optional[Outcome]:
+def _outcome(run: _Run, future: Any) -> Optional[Outcome]:
+    """What the process said of its case; None if that is lost: the ledger knows what became of the case.
+
+    Raises:
+        LiverSegError: the cohort cannot go on.
+    """
+    outcome: Optional[Outcome] = None
+    error: Optional[BaseException] = None
+    try:
+        if future.status == "finished":
+            outcome = future.result()
+        elif future.status == "error":
+            error = future.exception()
+    except Exception:  # noqa: BLE001 (Dask has many ways to say that the answer is not to be had any more)
+        outcome = error = None
+    if error is not None:
+        return _of_error(error)
+    if outcome is None:  # lost on the way, or cancelled with the scheduler
+        _require_connection(run)
+    return outcome
+
+
+def _of_error(error: BaseException) -> Optional[Outcome]:
     """None if the worker died under the case: the ledger knows what of it.
 
     Raises:
@@ -241,10 +261,11 @@ def _slots(run: _Run) -> int:
     """How many workers can compute a case now.
 
     Raises:
+        LiverSegError: the connection is lost.
         UsageError: there are workers, and none of them offers what a case asks for.
     """
     _require_connection(run)
-    workers = run.connection.client.scheduler_info(n_workers=-1)["workers"].values()
+    workers = _workers(run)
     wanted = run.connection.resources
     fit = [w for w in workers if all(w.get("resources", {}).get(name, 0) >= 1 for name in wanted)]
     if workers and not fit:
@@ -261,6 +282,22 @@ def _slots(run: _Run) -> int:
     return len(fit)
 
 
+def _workers(run: _Run) -> List[Mapping[str, Any]]:
+    """What the scheduler says of each worker.
+
+    It is asked itself: ``Client.scheduler_info`` returns what the client keeps for Dask's page, and that is
+    without workers each time the client refreshed it in between.
+
+    Raises:
+        LiverSegError: the connection is lost.
+    """
+    client = run.connection.client
+    try:
+        return list(client.sync(client.scheduler.identity)["workers"].values())
+    except OSError as error:
+        raise _lost(run) from error
+
+
 def _require_connection(run: _Run) -> None:
     """Do nothing while the client is connected.
 
@@ -270,10 +307,14 @@ def _require_connection(run: _Run) -> None:
     client = run.connection.client
     comm = getattr(client, "scheduler_comm", None)
     if client.status != "running" or comm is None or comm.closed():
-        raise LiverSegError(
-            f"The connection to Dask's scheduler was lost. {_so_far(run.counts)}; "
-            f"the same command goes on with the rest."
-        )
+        raise _lost(run)
+
+
+def _lost(run: _Run) -> LiverSegError:
+    return LiverSegError(
+        f"The connection to Dask's scheduler was lost. {_so_far(run.counts)}; "
+        f"the same command goes on with the rest."
+    )
 
 
 def _so_far(counts: Counts) -> str:

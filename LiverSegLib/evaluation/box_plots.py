@@ -11,6 +11,7 @@ import numpy as np
 
 from .html import on_screen, with_own_ids
 from .metrics import BY_KEY, Metric
+from .plot_style import ACCENT, COLOURS, INK, LINE, STYLE
 from .score import BOTH, MISSED
 from .summary import StructureSummary
 
@@ -22,28 +23,6 @@ SHOWN = ("dice", "surface_dice", "assd_mm", "hd95_mm", "rvd_percent", "recall", 
 
 PANEL_WIDTH, ROW_HEIGHT = 320, 30
 """Pixels of a panel and of a structure's row."""
-
-COLOURS = {
-    "#010203": "var(--ink)",
-    "#020304": "var(--soft)",
-    "#030405": "var(--line)",
-    "#040506": "var(--accent)",
-}
-"""What stands in matplotlib's file -> what the page makes of it."""
-INK, SOFT, LINE, ACCENT = COLOURS
-
-STYLE = {
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": SOFT,
-    "font.size": 12,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "LiverSeg",
-    "text.color": INK,
-    "xtick.color": SOFT,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-}
 
 
 def box_plots(summaries: Sequence[StructureSummary]) -> str:

@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from .meshing import triangle_mesh
 from .scene import Body, unpacked
+from .triangles import triangle_mesh
 
 if TYPE_CHECKING:
     from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer, vtkRenderWindow
@@ -38,6 +38,9 @@ VIEWS = (
 
 SUPERSAMPLING = 2
 """The picture is drawn this many times larger and averaged down."""
+
+PNG_LEVEL = 6
+"""zlib's level for the picture: the highest takes five times as long and saves 4 % of the bytes."""
 
 MARGIN = 1.07
 """Room around the surfaces, as a factor."""
@@ -83,6 +86,7 @@ def draw(bodies: Sequence[Body], size: Tuple[int, int]) -> bytes:
     window.Render()
     grab = vtkWindowToImageFilter()
     grab.SetInput(window)
+    grab.ShouldRerenderOff()  # it would draw all of it a second time
     grab.SetInputBufferTypeToRGB()
     grab.ReadFrontBufferOff()
     grab.Update()
@@ -93,7 +97,7 @@ def draw(bodies: Sequence[Body], size: Tuple[int, int]) -> bytes:
         raise RuntimeError("OpenGL drew an empty picture.")
     small = Image.fromarray(np.ascontiguousarray(pixels)).resize(size, Image.Resampling.LANCZOS)
     stream = io.BytesIO()
-    small.save(stream, "PNG", optimize=True)
+    small.save(stream, "PNG", compress_level=PNG_LEVEL)
     return stream.getvalue()
 
 

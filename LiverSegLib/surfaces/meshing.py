@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..masks.level_sets import smooth_level_set
+from .triangles import triangle_mesh
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -229,24 +230,4 @@ def polydata_of(points: np.ndarray, triangles: np.ndarray) -> "vtkPolyData":
     normals.SetName("Normals")
     polydata = triangle_mesh(points, triangles)
     polydata.GetPointData().SetNormals(normals)
-    return polydata
-
-
-def triangle_mesh(points: np.ndarray, triangles: np.ndarray) -> "vtkPolyData":
-    """vtkPolyData of points (n, 3), kept as float32, and triangles (m, 3); both are copied."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-    from vtkmodules.vtkCommonCore import vtkPoints
-    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
-
-    locations = vtkPoints()
-    locations.SetData(numpy_to_vtk(points.astype(np.float32), deep=True))
-    cells = vtkCellArray()
-    offsets = np.arange(0, 3 * len(triangles) + 1, 3, dtype=np.int64)
-    cells.SetData(
-        numpy_to_vtkIdTypeArray(offsets, deep=True),
-        numpy_to_vtkIdTypeArray(np.ascontiguousarray(triangles, dtype=np.int64).ravel(), deep=True),
-    )
-    polydata = vtkPolyData()
-    polydata.SetPoints(locations)
-    polydata.SetPolys(cells)
     return polydata

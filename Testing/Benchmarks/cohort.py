@@ -2,10 +2,11 @@
 
     python Testing/Benchmarks/cohort.py [throughput] [drills] [bookkeeping] [--scans N] [--data FOLDER]
 
-Throughput: so many scans, in turn as a loop of single commands and as one cohort, in rounds; the ratio
-counts, since other work on the machine slows both. Drills: the command, a worker or the scheduler is ended by
-kill -9 at a random moment, 20 times over; then every case must be there, whole, and none written twice.
-Bookkeeping: many cases with a stand-in for segmenting; memory must not grow, and going on must be quick.
+Throughput: so many scans, dealt out to rounds, in each of which a loop of single commands has them and then a
+cohort. The ratio counts, as other work on the machine slows both; seconds of the processors stand beside it.
+Drills: the command, a worker or the scheduler is ended by kill -9 at a random moment, 20 times over; then
+every case must be there, whole, and none written twice. Bookkeeping: many cases with a stand-in for
+segmenting; memory must not grow, and going on must be quick.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import csv
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -25,7 +27,14 @@ from typing import Any, Dict, List, Optional
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
+sys.path.insert(1, str(ROOT))
+
+from cohort_scans import make_scans, source_scans  # noqa: E402
+
 PARTS = ("throughput", "drills", "bookkeeping")
+
+MISSING = 100
+"""Cases that are taken away again, to see how soon a run that goes on computes."""
 
 START_S = 240.0
 """Seconds within which the first case of a drill must end, on a busy machine."""
@@ -56,20 +65,25 @@ def driver(listed: Path, out: Path, task: str, scheduler: Optional[str] = None) 
 
 
 def bookkeeping(folder: Path, count: int) -> Dict[str, Any]:
-    """Many cases at once, then the same command with nothing left to do."""
+    """Many cases at once; the same command when some are missing, and with nothing left to do."""
     listed, out = write_list(folder / "many.csv", count), folder / "many"
     found: Dict[str, Any] = {"cases": count}
-    for name in ("all", "again"):
+    for name in ("all", "going on", "nothing to do"):
+        if name == "going on":
+            for number in range(0, count, max(1, count // MISSING)):
+                shutil.rmtree(out / "cases" / f"c{number:05d}")
         out_text, error = driver(listed, out, "at_once").communicate()
         if not out_text:
             raise SystemExit(f"The cohort failed: {error[-2000:]}")
         found[name] = json.loads(out_text)
-    assert found["again"]["done"] == count
+        print(f"  {name}: {out_text.strip()}", flush=True)
+        assert found[name]["done"] == count
     return found
 
 
 def drills(folder: Path, count: int, cases: int) -> Dict[str, Any]:
-    """Kill something ``count`` times; return how often what was killed, and what there was at the end."""
+    """Kill something ``count`` times; return how often what was killed, and what there was at the end. A case
+    that was lost, is half there or was written twice ends the drills."""
     listed, out = write_list(folder / "drills.csv", cases), folder / "drills"
     places = (kill_command, kill_worker, kill_scheduler)
     killed: Dict[str, int] = {}
@@ -85,12 +99,14 @@ def drills(folder: Path, count: int, cases: int) -> Dict[str, Any]:
         raise SystemExit(f"The cohort failed: {error[-2000:]}")
     check_whole(out, seen)
     assert len(seen) == cases and not any((out / "failed").iterdir())
-    return {"killed": killed, "cases": len(seen), "half": 0, "written_twice": 0}
+    return {"killed": killed, "cases": len(seen), "lost": 0, "half": 0, "written_twice": 0}
 
 
 def check_whole(out: Path, seen: Dict[str, int]) -> None:
-    """Every case that is there is whole and is the one that was there before."""
-    for place in (out / "cases").iterdir() if (out / "cases").is_dir() else ():
+    """Every case that is there is whole and is the one that was there before; none is gone."""
+    places = list((out / "cases").iterdir()) if (out / "cases").is_dir() else []
+    assert set(seen) <= {place.name for place in places}, "a case was lost"
+    for place in places:
         assert json.loads((place / "case.json").read_text(encoding="utf-8"))["case"] == place.name
         assert (place / "measurements.json").is_file()
         stamp = (place / "case.json").stat().st_mtime_ns
@@ -143,9 +159,7 @@ def kill_scheduler(listed: Path, out: Path) -> None:
         scheduler = _dask("scheduler", *options)
         workers: List[subprocess.Popen] = []
         try:
-            while not file.exists():
-                time.sleep(0.1)
-            address = json.loads(file.read_text(encoding="utf-8"))["address"]
+            address = _address_in(file)
             more = ["--nthreads", "1", "--resources", "CASE=1", "--no-dashboard", "--death-timeout", "20"]
             workers = [_dask("worker", address, "--local-directory", place, *more) for _ in range(2)]
             process = driver(listed, out, "slowly", address)
@@ -156,6 +170,16 @@ def kill_scheduler(listed: Path, out: Path) -> None:
         finally:
             for child in (*workers, scheduler):
                 _end(child)
+
+
+def _address_in(file: Path) -> str:
+    """A scheduler's address, as soon as it has written it."""
+    for _ in range(int(10 * START_S)):
+        try:
+            return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+        except (OSError, ValueError):  # not there yet, or only begun
+            time.sleep(0.1)
+    raise SystemExit(f"A scheduler of Dask did not start within {START_S:.0f} s.")
 
 
 def _dask(*arguments: str) -> subprocess.Popen:
@@ -173,42 +197,38 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def throughput(folder: Path, count: int, rounds: int, data: Optional[Path]) -> Dict[str, Any]:
-    """Seconds of a loop of single commands and of a cohort, in turn."""
-    scans = folder / "scans"
-    scans.mkdir()
-    make_scans(scans, count, data)
-    seconds: Dict[str, List[float]] = {"loop": [], "cohort": []}
+def throughput(folder: Path, scans: List[Path], rounds: int, workers: int, threads: int) -> Dict[str, Any]:
+    """Seconds of a loop of single commands and of a cohort, in turn: on the clock, and of the processors."""
+    found: Dict[str, List[float]] = {name: [] for name in ("loop", "cohort", "loop_cpu", "cohort_cpu")}
     for number in range(rounds):
-        began = time.monotonic()
-        for scan in sorted(scans.iterdir()):
-            _liverseg("segment", str(scan), "-o", str(folder / f"loop{number}" / scan.name))
-        seconds["loop"].append(time.monotonic() - began)
-        began = time.monotonic()
-        _liverseg(
-            "cohort", str(scans), "-o", str(folder / f"cohort{number}"), "--workers", "2", "--threads", "1"
-        )
-        seconds["cohort"].append(time.monotonic() - began)
-        print(f"  round {number + 1}: loop {seconds['loop'][-1]:.0f} s, cohort {seconds['cohort'][-1]:.0f} s")
-    return {"scans": count, **seconds, "ratio": sum(seconds["loop"]) / sum(seconds["cohort"])}
+        dealt = folder / f"round{number}"
+        dealt.mkdir()
+        for scan in scans[number::rounds]:
+            scan.rename(dealt / scan.name)
+        began, used = time.monotonic(), _processor_seconds()
+        for scan in sorted(dealt.iterdir()):
+            _liverseg("segment", str(scan), "-o", str(folder / "loop" / scan.name))
+        found["loop"].append(time.monotonic() - began)
+        found["loop_cpu"].append(_processor_seconds() - used)
+        began, used = time.monotonic(), _processor_seconds()
+        size = ("--workers", str(workers), "--threads", str(threads))
+        _liverseg("cohort", str(dealt), "-o", str(folder / f"cohort{number}"), *size)
+        found["cohort"].append(time.monotonic() - began)
+        found["cohort_cpu"].append(_processor_seconds() - used)
+        said = ", ".join(f"{name} {seconds[-1]:.0f} s" for name, seconds in found.items())
+        print(f"  round {number + 1}, {len(scans[number::rounds])} scans: {said}", flush=True)
+    return {
+        "scans": len(scans),
+        **found,
+        "ratio": sum(found["loop"]) / sum(found["cohort"]),
+        "cpu_ratio": sum(found["loop_cpu"]) / sum(found["cohort_cpu"]),
+    }
 
 
-def make_scans(folder: Path, count: int, data: Optional[Path]) -> None:
-    """So many scans: those of a data set (its dataset.json names them), else the sample, each shifted by some
-    HU, so that no two are the same."""
-    import SimpleITK as sitk
-
-    sources = [next((ROOT / "Resources" / "SampleData").glob("*.nii.gz"))]
-    if data is not None and (data / "dataset.json").is_file():
-        cases = json.loads((data / "dataset.json").read_text(encoding="utf-8")).get("cases", [])
-        named = [data / case["image"] for case in cases if isinstance(case.get("image"), str)]
-        sources = [path for path in named if path.is_file()] or sources
-    for number in range(count):
-        image = sitk.ReadImage(str(sources[number % len(sources)]))
-        shift = number // len(sources)
-        sitk.WriteImage(
-            sitk.Cast(image + shift, image.GetPixelID()), str(folder / f"scan{number:03d}.nii.gz")
-        )
+def _processor_seconds() -> float:
+    """What all commands until now have taken of the processors."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _liverseg(*arguments: str) -> None:
@@ -223,8 +243,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="all if none is named")
     parser.add_argument("--scans", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--data", type=Path, help="folder with dataset.json")
+    parser.add_argument("--rounds", type=int, default=3, help="parts of the scans, a loop and a cohort each")
+    parser.add_argument("--matrix", type=int, default=512, help="voxels of a slice's side; 0: as the source")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of each worker")
+    parser.add_argument("--data", type=Path, help="folder with real scans, or with dataset.json")
     parser.add_argument("--drills", type=int, default=20)
     parser.add_argument("--drill-cases", type=int, default=600)
     parser.add_argument("--cases", type=int, default=10_000)
@@ -238,7 +261,11 @@ def main() -> None:
         for part in asked.parts or PARTS:
             print(part, flush=True)
             if part == "throughput":
-                found = throughput(folder, asked.scans, asked.rounds, asked.data)
+                (folder / "scans").mkdir()
+                sources = source_scans(ROOT, asked.data)
+                scans = make_scans(folder / "scans", sources, asked.scans, asked.matrix)
+                print(f"  {len(scans)} scans made from {min(len(scans), len(sources))} real ones", flush=True)
+                found = throughput(folder, scans, asked.rounds, asked.workers, asked.threads)
             elif part == "drills":
                 found = drills(folder, asked.drills, asked.drill_cases)
             else:

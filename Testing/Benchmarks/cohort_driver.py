@@ -2,19 +2,32 @@
 
     python Testing/Benchmarks/cohort_driver.py LIST.csv OUT TASK [SCHEDULER]
 
-It prints a line of JSON with what it did, how long that took and the most memory it had.
+It prints a line of JSON: what it did, the seconds that took and those until the first case had ended, and the
+memory (MB) that it and its largest worker had after each thousand cases.
 """
 
+import contextlib
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
+import psutil
+
+
+def largest_child(process: psutil.Process) -> int:
+    """Bytes of memory of its largest child."""
+    sizes = [0]
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sizes.append(child.memory_info().rss)
+    return max(sizes)
+
 
 def main() -> None:
     """Run the cohort that the arguments ask for."""
-    began = time.monotonic()
+    this = psutil.Process()
+    began = this.create_time()
     import cohort_stub
 
     from LiverSegLib.cohort import Options, find_cases
@@ -23,16 +36,20 @@ def main() -> None:
 
     source, out, task, *scheduler = sys.argv[1:]
     place = Running(scheduler[0]) if scheduler else Local(2)
-    peaks = []
+    before, first, memory = None, None, []
 
     def tell(counts):
-        if counts.ended % 1000 == 0:
-            peaks.append((counts.ended, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000))
+        nonlocal before, first
+        before = counts.ended if before is None else before
+        if first is None and counts.ended > before:
+            first = time.time() - began
+        if counts.ended // 1000 >= len(memory):
+            memory.append([round(size / 1e6) for size in (this.memory_info().rss, largest_child(this))])
 
     session = Session(Path(out), place, dashboard=False, task=getattr(cohort_stub, task))
     counts, _ = run_session(find_cases(source), Options(), session, progress=tell)
-    seconds = time.monotonic() - began
-    print(json.dumps({"done": counts.done, "failed": counts.failed, "seconds": seconds, "peak_mb": peaks}))
+    found = {"done": counts.done, "failed": counts.failed, "seconds": time.time() - began}
+    print(json.dumps({**found, "first_case_s": first, "memory_mb": memory}))
 
 
 if __name__ == "__main__":

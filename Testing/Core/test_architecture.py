@@ -220,6 +220,7 @@ def test_every_file_says_what_it_is_for():
 def test_importing_liverseg_loads_neither_torch_nor_vtk():
     rooms = "api explain models images measure steatosis outputs surfaces worker.server".split()
     rooms += "evaluation.difference_plot inference.stage inference.label".split()
+    rooms += "surfaces.files surfaces.inside surfaces.meshing surfaces.rendering".split()
     code = (
         f"import sys, {', '.join('LiverSegLib.' + name for name in rooms)}\n"
         "lazy = 'torch vtk vtkmodules PIL pydicom typer rich matplotlib statsmodels pandas'.split()\n"
@@ -229,6 +230,16 @@ def test_importing_liverseg_loads_neither_torch_nor_vtk():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
+
+
+def test_the_process_that_draws_loads_little():
+    """It starts for every picture: SimpleITK and scipy would take longer to load than the picture to draw."""
+    code = (
+        "import sys, LiverSegLib.surfaces.draw\n"
+        "print(sorted({'SimpleITK', 'scipy', 'pandas', 'pydicom'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=str(ROOT))
+    assert run.stdout.strip() == "[]", run.stderr
 
 
 def test_import_reader_sees_relative_lazy_and_type_only_imports(tmp_path, monkeypatch):

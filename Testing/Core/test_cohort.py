@@ -21,6 +21,7 @@ from LiverSegLib.cohort.cluster import Local, connected
 from LiverSegLib.cohort.run import StoppedError
 from LiverSegLib.cohort.session import Session, run_session
 from LiverSegLib.cohort.sources import Found
+from LiverSegLib.cohort.work import Order
 from LiverSegLib.errors import LiverSegError, ModelError, OutputError, UsageError
 
 
@@ -219,6 +220,64 @@ def test_dashboard_is_on_this_computer_and_strangers_are_kept_out(workers):
     assert address.startswith("tls://127.0.0.1:")
     with pytest.raises((OSError, TypeError, ValueError)):
         Client(address.replace("tls://", "tcp://"), timeout=2)
+
+
+def test_workers_are_counted_when_the_client_has_just_refreshed_what_it_keeps(workers, monkeypatch):
+    """The client's own record is without workers then; a run that believed it gave out no case."""
+    from LiverSegLib.cohort import run as run_module
+
+    monkeypatch.setattr(workers.client, "scheduler_info", lambda *_, **__: {"workers": {}})
+    monkeypatch.setattr(workers.client, "_scheduler_identity", {"workers": {}})
+    order = Order("", "", Options(), pretend)
+    assert run_module._slots(run_module._Run(workers, order, Ledger(Path("out")), run_module.Counts(1))) == 2
+
+
+class Ended:
+    """A future whose answer was lost with the scheduler."""
+
+    status = "finished"
+
+    def result(self):
+        raise OSError("in <TCP (closed) ConnectionPool.gather>: Stream is closed")
+
+    def release(self):
+        pass
+
+
+def test_an_answer_that_is_lost_is_looked_up_in_the_folder(workers, tmp_path):
+    from LiverSegLib.cohort import run as run_module
+
+    ledger = Ledger(tmp_path / "out")
+    ledger.prepare()
+    with ledger.turn("a") as staging:
+        ledger.commit(staging, "a", "done", {"case": "a", "state": "done"})
+    run = run_module._Run(workers, Order("", "", Options(), pretend), ledger, run_module.Counts(2))
+    for name in ("a", "b"):
+        run_module._count(run, Case(name, ""), Ended())
+    assert run.counts.done == 1 and [case.name for _, case in run.later] == ["b"]
+
+
+def test_an_answer_that_is_lost_with_the_scheduler_is_a_sentence(workers, tmp_path):
+    from types import SimpleNamespace
+
+    from LiverSegLib.cohort import run as run_module
+
+    gone = replace(workers, client=SimpleNamespace(status="connecting", scheduler_comm=None))
+    run = run_module._Run(gone, Order("", "", Options(), pretend), Ledger(tmp_path), run_module.Counts(1))
+    with pytest.raises(LiverSegError, match="connection to Dask's scheduler was lost"):
+        run_module._count(run, Case("a", ""), Ended())
+
+
+def test_a_scheduler_that_is_lost_while_it_is_asked_is_a_sentence(workers, monkeypatch):
+    from LiverSegLib.cohort import run as run_module
+
+    def lost(*_, **__):
+        raise OSError("Stream is closed")
+
+    monkeypatch.setattr(workers.client, "sync", lost)
+    order = Order("", "", Options(), pretend)
+    with pytest.raises(LiverSegError, match="0 of 1 cases are done; the same command goes on"):
+        run_module._slots(run_module._Run(workers, order, Ledger(Path("out")), run_module.Counts(1)))
 
 
 def test_a_lost_scheduler_is_a_sentence(run, workers, tmp_path, monkeypatch):

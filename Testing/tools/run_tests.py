@@ -43,8 +43,8 @@ IN_LABORATORY = (
     *(f"LiverSegLib/cli/{name}.py" for name in "compare evaluate export networks paint search train".split()),
     *(
         f"LiverSegLib/evaluation/{name}*.py"
-        for name in "box_plots case_ compare_ evaluation_page html label_images metrics result_files run "
-        "score summary tables".split()
+        for name in "box_plots case_ compare_ evaluation_page html label_images metrics plot_style "
+        "result_files run score summary tables".split()
     ),
     *(
         f"LiverSegLib/networks/{name}*.py"
