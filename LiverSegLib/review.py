@@ -14,7 +14,7 @@ from .sentences import Sentence
 
 AUTOMATIC, GIVEN, EDITED, ACCEPTED = "automatic", "given", "edited", "accepted"
 STATES = (AUTOMATIC, GIVEN, EDITED, ACCEPTED)
-"""The states of a result; "given" is one that LiverSeg did not draw: it was handed over, and only measured."""
+"""The states of a result; "given": LiverSeg did not draw it, and only measured what it was given."""
 
 MANUAL, SEMIAUTOMATIC = "manual", "semiautomatic"
 WAYS = {

@@ -1,4 +1,4 @@
-"""A segmentation that another program holds in memory, segment by segment, as a mask on the grid of a scan."""
+"""A segmentation that another program holds in memory, as a mask on the grid of a scan."""
 
 from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple

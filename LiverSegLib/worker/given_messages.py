@@ -30,10 +30,9 @@ class GivenSegment:
 class TakeSegmentation:
     """Measure a segmentation that others made on a scan: ``voxels`` and ``grid`` as in ``measure``.
 
-    ``source``: name of the segmentation, and ``kind`` what it is, for sentences and provenance. ``made``: how,
-    see ``review.WAYS``; empty if nobody said. ``drawn_on``: name of the scan that it was drawn on, if that is
-    another. ``name``, ``modality``, ``kvp``, ``contrast_agent``, ``description`` and ``surfaces`` as in
-    ``segment``. Answered as any work, by ``result`` in the end.
+    ``source``: name of the segmentation, and ``kind`` what it is, for sentences and provenance. ``made``:
+    how, see ``review.WAYS``; empty if nobody said. ``drawn_on``: name of the scan that it was drawn on, if
+    that is another. The other fields as in ``segment``. Answered as any work, by ``result`` in the end.
     """
 
     type: ClassVar[str] = "take-segmentation"

@@ -1,4 +1,4 @@
-"""Segmentations that LiverSeg did not make, handed over by another program: masks, sentences, and who drew them."""
+"""Segmentations that LiverSeg did not make, handed over by another program: masks, and who drew them."""
 
 import json
 from dataclasses import replace
@@ -13,8 +13,9 @@ from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.given_result import measured
 from LiverSegLib.images import read_scan
 from LiverSegLib.images.grid import Grid
+from LiverSegLib.report import build_report
 from LiverSegLib.report.review import made
-from LiverSegLib.review import Given, Review
+from LiverSegLib.review import Given, Review, SegmentChange
 from LiverSegLib.segmentations.contours import Contour
 from LiverSegLib.segmentations.in_memory import HeldSegment, mask_of_held
 from LiverSegLib.sentences import restored
@@ -160,8 +161,7 @@ def case():
 
 @pytest.fixture
 def desk(tmp_path, case):
-    """The worker's side of handing a segmentation over: a function that takes segments and returns the summary
-    and the labels."""
+    """The worker's side of it: a function that takes segments and returns summary and labels."""
     image, labels = case
     np.save(tmp_path / "voxels.npy", sitk.GetArrayFromImage(image))
     np.save(tmp_path / "labels.npy", sitk.GetArrayFromImage(labels))
@@ -228,6 +228,23 @@ def test_triangles_of_points_that_are_not_there_are_refused(tmp_path):
     context = TaskContext(tmp_path, lambda *facts: None, lambda: False, lambda *names: None)
     with pytest.raises(UsageError):
         given_tasks._held(part, GRID, context)
+
+
+def test_the_report_says_whose_mask_it_is(case):
+    grid = Grid.of(case[0])
+    given = mask_of_held(held(sitk.GetArrayFromImage(case[1]), grid), grid, "Hers <&>", "a kind")
+    result = measured(read_scan(case[0]), given, {"name": "Hers <&>", "made": "automatic"})
+    told = {"image": case[0], "labels": result.labels, "measurements": result.measurements}
+    change = SegmentChange("spleen", -1.0, 0.9)
+    for review, words in (
+        (result.review, "Given segmentation, not reviewed"),
+        (Review("edited", changes=(change,)), "Changes to the given segmentation"),
+        (Review("accepted", "Dr. Weber"), "then accepted by a reader"),
+    ):
+        page = build_report(**told, provenance=result.provenance, review=review)
+        assert words in page and "Given segmentation Hers &lt;&amp;&gt;" in page
+        assert "LiverSeg did not draw it" in page and "by a program" in page and "Leber as liver" in page
+        assert "Made automatically" not in page and "model" not in page.lower().split("<body")[1]
 
 
 def test_the_sentence_on_who_answers_for_the_numbers():

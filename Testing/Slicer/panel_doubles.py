@@ -177,6 +177,18 @@ class FakeLogic(LiverSegLogic):
 
         return self._started(progress, completed, work)
 
+    def measureSegmentationAsync(
+        self, segmentationNode, volumeNode, roles=None, progress=None, completed=None, **options
+    ):
+        self.options.append({"roles": roles, **options})
+
+        def work():
+            made = madeUpResult(volumeNode, self.tumours)
+            made.summary["provenance"]["labels"] = {"name": segmentationNode.GetName()}
+            return results.applyResult(volumeNode, made)
+
+        return self._started(progress, completed, work)
+
     def testServerAsync(self, server, progress=None, completed=None):
         self.tested = server
         return self._started(progress, completed, lambda: ServerAnswer("t", "9.9.9", ("default",), 1, 16))
