@@ -120,7 +120,6 @@ class TestSegmentation:
             assert "SegmentationAlgorithmIdentificationSequence" not in item
         words = "given, not reviewed" if state == "given" else "edited, not accepted"
         assert words in segmentation.SeriesDescription and words in segmentation.ContentDescription
-        text = str(pydicom.dcmread(tmp_path / MEASUREMENTS_DCM))
         names = {item.TextValue for item in items(pydicom.dcmread(tmp_path / MEASUREMENTS_DCM), "111001")}
         assert len(names) == 1 and names.pop().startswith("Not LiverSeg; made ")
 

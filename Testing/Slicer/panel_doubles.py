@@ -151,6 +151,7 @@ class FakeLogic(LiverSegLogic):
         self.fakeWorker = FakeWorker()
         self.runs = []
         self.explainedOn = None
+        self.givenWarnings = []
         self.background = []
         self.options = []
         self.engine = ENGINE_OK
@@ -185,6 +186,7 @@ class FakeLogic(LiverSegLogic):
         def work():
             made = madeUpResult(volumeNode, self.tumours)
             made.summary["provenance"]["labels"] = {"name": segmentationNode.GetName()}
+            made.summary["warnings"] += self.givenWarnings
             return results.applyResult(volumeNode, made)
 
         return self._started(progress, completed, work)

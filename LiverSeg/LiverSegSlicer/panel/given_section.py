@@ -1,7 +1,7 @@
 """Below *Segment*: a segmentation that LiverSeg did not make becomes a result."""
 
 from functools import partial
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import qt
 import slicer
@@ -13,6 +13,7 @@ from LiverSegLib.review import AUTOMATIC, MANUAL, SEMIAUTOMATIC
 from ..scene import given, views
 from ..scene.given import NONE, STRUCTURES, GivenSegment
 from ..slots import guarded
+from ..work.run import Turns
 from .message_line import MessageLine
 from .notes import ERROR, WARNING, Note
 from .panel_state import PanelState
@@ -24,6 +25,8 @@ MOST_ROWS = 6
 
 _ROOM = 12
 """Pixels that a row is higher than its text: it holds a combo box."""
+_AT_ONCE = 12
+"""So many rows get their combo box in one turn of the event loop."""
 _NAME, _STRUCTURE = 0, 1
 
 
@@ -44,7 +47,8 @@ class GivenSection:
         self._offered: List[Tuple[str, str]] = []
         self._segments: Tuple[GivenSegment, ...] = ()
         self._shownID = ""
-        self._selectors: Dict[str, Any] = {}
+        self._structures: Dict[str, str] = {}
+        self._turns = Turns()
         self._note = Note(
             ui, "given", _("What stands against measuring this segmentation, or makes it doubtful.")
         )
@@ -74,6 +78,10 @@ class GivenSection:
             self._offer(nodes)
             self._fill()
             self._judge()
+
+    def close(self) -> None:
+        """The panel is about to vanish."""
+        self._turns.stop()
 
     # ---- what is offered
 
@@ -113,34 +121,43 @@ class GivenSection:
         nodeID = node.GetID() if node is not None else ""
         if (nodeID, segments) == (self._shownID, self._segments):
             return
-        chosen = self._structures() if nodeID == self._shownID else {}
+        kept = self._structures if nodeID == self._shownID else {}
         if nodeID != self._shownID and node is not None:
-            self._ui.givenMadeSelector.setCurrentIndex(
-                self._ui.givenMadeSelector.findData(given.wayMade(node))
-            )
+            made = self._ui.givenMadeSelector
+            made.setCurrentIndex(made.findData(given.wayMade(node)))
         self._shownID, self._segments = nodeID, segments
-        ordered = sorted(segments, key=lambda item: chosen.get(item.segmentID, item.structure) == NONE)
-        self._selectors = {}
+        self._structures = {item.segmentID: kept.get(item.segmentID, item.structure) for item in segments}
+        ordered = sorted(segments, key=lambda item: self._structures[item.segmentID] == NONE)
+        self._ui.givenTable.setRowCount(0)  # no combo box of the segments before stays
         with self._table.filling(len(ordered)):
             for row, item in enumerate(ordered):
                 self._table.setRow(row, (item.name, ""), item.name, left=(_NAME,))
-                selector = self._selector(chosen.get(item.segmentID, item.structure))
-                self._selectors[item.segmentID] = selector
-                self._ui.givenTable.setCellWidget(row, _STRUCTURE, selector)
+        # those that are seen at once, the others soon: a hundred would make the window wait
+        work = self._addSelectors(ordered)
+        next(work, None)
+        self._turns.start(work, lambda _result, _error: None)
 
-    def _selector(self, structure: str) -> Any:
+    def _addSelectors(self, ordered: Sequence[GivenSegment]) -> Iterator[None]:
+        """Give each row its combo box, some in a turn."""
+        for row, item in enumerate(ordered):
+            if row and row % _AT_ONCE == 0:
+                yield
+            self._ui.givenTable.setCellWidget(row, _STRUCTURE, self._selector(item.segmentID))
+
+    def _selector(self, segmentID: str) -> Any:
         """A combo box of structures for a row of the table."""
         selector = qt.QComboBox()
         for word in (*STRUCTURES.values(), NONE):
             selector.addItem(given.nameStructure(word), word)
-        selector.setCurrentIndex(selector.findData(structure))
+        selector.setCurrentIndex(selector.findData(self._structures[segmentID]))
         selector.toolTip = _("What this segment is.")
-        selector.connect("activated(int)", guarded(self._judge))
-        return selector
 
-    def _structures(self) -> Dict[str, str]:
-        """Segment ID -> structure, as the table has it now."""
-        return {key: selector.itemData(selector.currentIndex) for key, selector in self._selectors.items()}
+        def choose(index: int) -> None:
+            self._structures[segmentID] = selector.itemData(index)
+            self._judge()
+
+        selector.connect("currentIndexChanged(int)", guarded(choose))
+        return selector
 
     # ---- what can be measured
 
@@ -151,7 +168,7 @@ class GivenSection:
             return
         reason, doubt, kind = "", "", WARNING
         if node is not None and state.volumeNode is not None:
-            if STRUCTURES[LIVER] not in self._structures().values():
+            if STRUCTURES[LIVER] not in self._structures.values():
                 reason = given.noLiverText()
             elif given.isApart(node, state.volumeNode):
                 reason, kind = _("This segmentation lies outside the chosen scan."), ERROR
@@ -186,7 +203,7 @@ class GivenSection:
             self._logic.measureSegmentationAsync,
             node,
             state.volumeNode,
-            roles=self._structures(),
+            roles=dict(self._structures),
             made=made.itemData(made.currentIndex),
             modality=state.parameters.modality,
             replaceUntouched=state.parameters.replaceUntouched,
@@ -194,7 +211,7 @@ class GivenSection:
 
     def _onMeasured(self, volumeNode: Any, name: str, resultNode: Any) -> None:
         """Show the result in the views as they are, unless she has gone on to another scan or module."""
-        text = _("{name} was measured: the result stands beside it, and {name} itself stays as it is.")
+        text = _("{name} was measured, as a result of its own; it stays as it is.")
         parameters = self._state.parameters if self._state is not None else None
         isChosen = parameters is not None and parameters.inputVolume is volumeNode
         if isChosen and self._runBar.isPanelShown():

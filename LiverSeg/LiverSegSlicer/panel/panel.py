@@ -135,7 +135,15 @@ class Panel:
         self._closed = True
         slots.removeListener(self._onFailure)
         self._shortcuts.remove()
-        parts = (self._measuring, self._correct, self._recovery, self._runBar, self._steatosis, self._engine)
+        parts = (
+            self._measuring,
+            self._given,
+            self._correct,
+            self._recovery,
+            self._runBar,
+            self._steatosis,
+            self._engine,
+        )
         for part in (*parts, self._link):
             part.close()
         # Slicer only hides a panel that is reloaded: its selectors would follow the scene for ever.

@@ -19,6 +19,7 @@ from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.review import AUTOMATIC, MANUAL, SEMIAUTOMATIC
 from LiverSegLib.segmentations.naming import Segment, codes_of, proposed
+from LiverSegLib.sentences import Sentence
 
 from . import parts
 from .segments import LABELMAP, SURFACE, imageToRas
@@ -278,6 +279,12 @@ def isOf(resultNode: "slicer.vtkMRMLSegmentationNode", segmentationNode: Optiona
     if resultNode.GetAttribute(parts.GIVEN) is None:
         return segmentationNode is None
     return segmentationNode is not None and resultNode.GetNodeReference(parts.GIVEN) is segmentationNode
+
+
+def warningsOf(summary: Mapping[str, Any]) -> List[Sentence]:
+    """Return what a result's summary says of the segmentation that it was measured of."""
+    said = summary.get("warnings") or ()
+    return [text for text in said if isinstance(text, Sentence) and text.key.startswith("segmentation.")]
 
 
 def nameStructure(structure: str) -> str:
