@@ -14,6 +14,7 @@ from LiverSegLib.measure import measure
 from LiverSegLib.measure.facts import ClinicalFacts, header_facts
 from LiverSegLib.provenance import input_of, made_now
 from LiverSegLib.result import Result
+from LiverSegLib.review import GIVEN, Review
 from LiverSegLib.segmentations import GivenMask, read_mask
 from LiverSegLib.sentences import Sentence
 
@@ -52,10 +53,24 @@ def measure_segmentation(
     """
     scan = read_scan(source, series, modality=modality)
     given = read_mask(segmentation, scan, segments=segments)
-    facts = _facts(scan, given)
-    measurements = measure(given.labels, scan.image, **facts.for_measuring())
+    result = measured(scan, given, {"path": os.path.abspath(os.fspath(segmentation))})
     if not unchanged(scan):
         raise InputChangedError(Sentence("run.changed", name=scan.name))
+    return result
+
+
+def measured(scan: Scan, given: GivenMask, source: Mapping[str, str]) -> Result:
+    """Measure a mask that somebody made, on the grid of its scan.
+
+    Args:
+        source: where the mask comes from, for the provenance: its "path" or "name", and "made" if it is
+            known how, see ``review.Given``.
+
+    Returns:
+        The result, which says that LiverSeg did not draw the mask.
+    """
+    facts = _facts(scan, given)
+    measurements = measure(given.labels, scan.image, **facts.for_measuring())
     warnings = tuple(dict.fromkeys((*scan.warnings, *given.warnings, *measurements.warnings)))
     return Result(
         name=scan.name,
@@ -63,9 +78,10 @@ def measure_segmentation(
         labels=given.labels,
         probability=np.broadcast_to(np.uint8(0), scan.image.GetSize()[::-1]),
         measurements=measurements,
-        provenance=_provenance(scan, segmentation, given, facts, warnings),
+        provenance=_provenance(scan, source, given, facts, warnings),
         warnings=warnings,
         facts=facts,
+        review=Review(GIVEN),
     )
 
 
@@ -82,13 +98,13 @@ def _facts(scan: Scan, given: GivenMask) -> ClinicalFacts:
 
 
 def _provenance(
-    scan: Scan, segmentation: Path, given: GivenMask, facts: ClinicalFacts, warnings: Tuple[str, ...]
+    scan: Scan, source: Mapping[str, str], given: GivenMask, facts: ClinicalFacts, warnings: Tuple[str, ...]
 ) -> Dict[str, Any]:
     return {
         **made_now(),
         "input": input_of(scan, facts),
         "labels": {
-            "path": os.path.abspath(os.fspath(segmentation)),
+            **source,
             "kind": given.kind,
             "segments": dict(given.used),
             "left_out": list(given.left_out),

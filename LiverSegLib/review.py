@@ -1,19 +1,68 @@
-"""Who had the last word on a result: it is automatic, was edited, or was accepted by somebody.
+"""Who drew a result, and who had the last word on it: it is automatic, given, was edited, or was accepted.
 
 The standard library only, so that 3D Slicer loads it quickly.
 """
 
 import datetime
+import os
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from .errors import UsageError
 from .sentences import Sentence
 
-AUTOMATIC, EDITED, ACCEPTED = "automatic", "edited", "accepted"
-STATES = (AUTOMATIC, EDITED, ACCEPTED)
-"""The states of a result."""
+AUTOMATIC, GIVEN, EDITED, ACCEPTED = "automatic", "given", "edited", "accepted"
+STATES = (AUTOMATIC, GIVEN, EDITED, ACCEPTED)
+"""The states of a result; "given": LiverSeg did not draw it, and only measured what it was given."""
+
+MANUAL, SEMIAUTOMATIC = "manual", "semiautomatic"
+WAYS = {
+    MANUAL: "by hand",
+    AUTOMATIC: "by a program",
+    SEMIAUTOMATIC: "by a program, corrected by hand",
+}
+"""How a segmentation that LiverSeg did not make may have been made, and that in words."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A segmentation that LiverSeg did not make, as a result's provenance tells of it.
+
+    Attributes:
+        name: of its file or node.
+        kind: what it was, such as "DICOM Segmentation".
+        made: one of ``WAYS``; empty if nobody said.
+        segments: name of each segment that was taken -> key of its label.
+        left_out: names of the others.
+    """
+
+    name: str
+    kind: str = ""
+    made: str = ""
+    segments: Tuple[Tuple[str, str], ...] = ()
+    left_out: Tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, provenance: Optional[Mapping[str, Any]]) -> "Optional[Given]":
+        """Return what a provenance says of such a segmentation; None if LiverSeg drew the result.
+
+        >>> Given.of({"labels": {"path": "/a/rt.dcm", "kind": "DICOM RT Structure Set"}}).name
+        'rt.dcm'
+        """
+        labels = (provenance or {}).get("labels")
+        if not isinstance(labels, Mapping):
+            return None
+        name = str(labels.get("name") or os.path.basename(str(labels.get("path") or "")) or "?")
+        made, segments = labels.get("made"), labels.get("segments")
+        taken = segments.items() if isinstance(segments, Mapping) else ()
+        return cls(
+            name,
+            str(labels.get("kind") or ""),
+            made if made in WAYS else "",
+            tuple((str(segment), str(key)) for segment, key in taken),
+            tuple(str(segment) for segment in labels.get("left_out") or ()),
+        )
 
 
 @dataclass(frozen=True)
@@ -61,6 +110,8 @@ class Review:
         """Return the state as people read it, with the time in its own zone."""
         if self.state == AUTOMATIC:
             return "Automatic result, not reviewed"
+        if self.state == GIVEN:
+            return "Given segmentation, not reviewed"
         if self.state == EDITED:
             return "Edited, not accepted"
         moment = None if self.at is None else _moment(self.at)

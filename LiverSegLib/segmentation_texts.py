@@ -32,6 +32,7 @@ SEGMENTATIONS: Dict[str, str] = {
         "{name} belongs to another scan than {scan}: its frame of reference is another one."
     ),
     "segmentation.elsewhere": _("{name} does not lie within the scan."),
+    "segmentation.empty": _("What was chosen of {name} holds nothing: its segments are empty."),
     # which segment is which
     "segmentation.no-liver": _(
         "No segment of {name} is known as the liver; say which is, for example --segment NAME=liver. "
@@ -57,6 +58,11 @@ SEGMENTATIONS: Dict[str, str] = {
     "segmentation.interpolated": _(
         "{segment}: {count} slices without contours were interpolated between those that have some."
     ),
+    "segmentation.other-volume": _("{name} was drawn on {other}, not on this scan."),
+    "segmentation.liver-without-tumors": _(
+        "The liver was drawn without its tumors; they count as liver too."
+    ),
+    "segmentation.loose-tumors": _("{ml:.2f} ml of the tumors do not touch the liver."),
     "segmentation.overlap": _("Liver and spleen overlap by {ml:.1f} ml, which were taken for liver."),
 }
 """Identifier -> English template."""

@@ -155,7 +155,7 @@ SENTENCES: Dict[str, str] = {
     ),
     "volume.no-liver": _("No liver was found."),
     "volume.no-spleen": _("No spleen was found."),
-    "volume.not-segmented": _("Not segmented by this model."),
+    "volume.not-segmented": _("Not segmented."),
     "volume.no-hu": _(
         "This is an {modality}, without Hounsfield units: attenuation, contrast phase and liver fat are "
         "measured on CT only."

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import UsageError, WorkerError
 from LiverSegLib.images.modality import CT
+from LiverSegLib.review import Given
 from LiverSegLib.worker import explain_messages, scratch
 
 from .scene import parts, segments, volumes
@@ -40,6 +41,8 @@ def explainSteps(segmentationNode: Any, number: int, device: str, run: Run) -> S
     summary = parts.summaryOf(segmentationNode) if segmentationNode is not None else None
     if summary is None:
         raise UsageError(_("Choose a segmentation that LiverSeg has made."))
+    if Given.of(summary.get("provenance")) is not None:
+        raise UsageError(_("No model drew the lesions of this result, so there is nothing to explain."))
     lesion = next((item for item in summary["measurements"]["lesions"] if item["number"] == number), None)
     if lesion is None:
         raise UsageError(_("The result has no lesion {number} any more.").format(number=number))

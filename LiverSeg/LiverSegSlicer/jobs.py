@@ -101,7 +101,7 @@ def segmentSteps(volumeNode: Any, options: SegmentOptions, run: Run) -> Steps:
         run.tell(0.02, _waitingFor(run, options))
         reply = yield Ask(request, begin=0.04, end=0.95, words=stageWords)
         run.tell(0.95, _("Putting the result into the scene"))
-        result = yield from _readResult(reply, scan, volumeNode.GetImageData().GetDimensions()[::-1])
+        result = yield from readResult(reply, scan, volumeNode.GetImageData().GetDimensions()[::-1])
         yield from sceneAtRest()
         watch.check()
         watch.stop()
@@ -262,7 +262,7 @@ def watching(run: Run, volumeNode: Any, segmentationNode: Optional[Any] = None) 
         watch.stop()
 
 
-def _readResult(reply: Any, scan: KeptScan, shape: Any) -> Steps:
+def readResult(reply: Any, scan: KeptScan, shape: Any) -> Steps:
     """Take a result in and remove its files, but the probability, which stays beside the scan."""
     place = resultFolder(reply.folder, scan.folder.parent)
     try:

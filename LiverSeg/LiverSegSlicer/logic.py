@@ -23,6 +23,7 @@ from .explaining import Why, explainSteps
 from .exporting import ExportedDicom, ExportOptions, exportSteps
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
+from .given import MeasuresGiven
 from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps, testServerSteps
 from .scene import highlight, views
 from .scene.edits import NodeWriter
@@ -38,7 +39,7 @@ from .work.run import Completed, Progress, Run, Steps
 from .work.worker_process import WorkerProcess, sharedWorker
 
 
-class Logic:
+class Logic(MeasuresGiven):
     """LiverSeg without a panel.
 
     Args:

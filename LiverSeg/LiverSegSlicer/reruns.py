@@ -10,14 +10,22 @@ from .fatty_liver.reading import readingOf
 from .fatty_liver.rois import isAccepted, readRoi, roiNodes
 from .scene import review
 from .scene.fingerprint import isUntouched
-from .scene.parts import resultFor, volumeOf
+from .scene.given import isOf
+from .scene.parts import allResults, volumeOf
 
 
 def replaceableResult(
     volumeNode: Optional["slicer.vtkMRMLVolumeNode"],
+    givenNode: Optional["slicer.vtkMRMLSegmentationNode"] = None,
 ) -> Optional["slicer.vtkMRMLSegmentationNode"]:
-    """Return the latest result of a volume if a new run may replace it, else None."""
-    earlier = resultFor(volumeNode)
+    """Return the latest result of a volume if a new run may replace it, else None.
+
+    Args:
+        givenNode: the segmentation that the new result is measured of: only a result of the same one may go.
+            None: LiverSeg draws the new one, and only one that it drew may go.
+    """
+    same = [node for node in allResults() if volumeOf(node) is volumeNode and isOf(node, givenNode)]
+    earlier = same[-1] if same and volumeNode is not None else None
     return earlier if isReplaceable(earlier) else None
 
 

@@ -25,6 +25,7 @@ from .sample_data import NODE_NAME, sampleFile
 from .scene import fingerprint, parts, segments
 from .scene.highlight import isHighlight
 from .selftest_correct import CorrectSteps
+from .selftest_given import GivenSteps
 from .selftest_panel import READER, PanelSteps
 
 _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
@@ -32,7 +33,8 @@ _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
 NEEDS_ENGINE = (
     "segmenting, cancelling, reading numbers and tables, jumping to a lesion, highlighting, editing and"
     " updating numbers, correcting by clicks, accepting and reopening, ROIs for fatty liver, the report,"
-    " leaving and coming back with a result, coming back from a saved scene, keeping edits"
+    " leaving and coming back with a result, coming back from a saved scene, keeping edits, measuring a given"
+    " segmentation"
 )
 """What is skipped without an engine."""
 
@@ -92,6 +94,7 @@ class SelfTest:
         self._tell("Nothing changes while another module is shown.")
         self._comesBackFromFile()
         self._keepsWhatWasEdited(parts.resultFor(self._volumeNode))
+        self._measuresGiven(panel)
 
     # ---- steps
 
@@ -111,6 +114,14 @@ class SelfTest:
             self._tell("SKIPPED, since there are no views: correcting by clicks.")
         steps.acceptsAndReopens(READER)
         self._tell("The result is accepted and opened again.")
+
+    def _measuresGiven(self, panel: PanelSteps) -> None:
+        panel.hand.ui.scanSelector.setCurrentNode(self._volumeNode)
+        panel.hand.settle()
+        steps = GivenSteps(self._test, panel.hand, self._volumeNode)
+        steps.measures()
+        steps.measuresContours()
+        self._tell("A segmentation that LiverSeg did not make is measured as a result of its own.")
 
     def _withoutEngine(self, panel: PanelSteps) -> None:
         self._test.assertNotEqual(self._logic.engineState().request, "")

@@ -309,7 +309,7 @@ def _organ_table(measurements: "Measurements") -> Table:
 
 def _organ_note(organ: "Organ") -> str:
     if not organ.segmented:
-        return "not segmented by this model"
+        return "not segmented"
     if not organ.voxels:
         return "none found" if organ.reliable else "none found, see warnings"
     if organ.truncated:

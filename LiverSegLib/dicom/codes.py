@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Dict
 
 from ..images.modality import CT, MR
 from ..labels import Code
-from ..review import ACCEPTED, AUTOMATIC, EDITED
+from ..review import ACCEPTED, AUTOMATIC, EDITED, GIVEN
 
 if TYPE_CHECKING:
     from highdicom.sr.coding import CodedConcept
@@ -31,6 +31,7 @@ LIVER_MINUS_SPLEEN = Code(OWN_SCHEME, "LS-DIFFERENCE", "Liver minus spleen atten
 REVIEW = Code(OWN_SCHEME, "REVIEW", "State of review")
 REVIEW_STATES: Dict[str, Code] = {
     AUTOMATIC: Code(OWN_SCHEME, "AUTOMATIC", "Automatic, not reviewed"),
+    GIVEN: Code(OWN_SCHEME, "GIVEN", "Given segmentation, not reviewed"),
     EDITED: Code(OWN_SCHEME, "EDITED", "Edited, not accepted"),
     ACCEPTED: Code(OWN_SCHEME, "ACCEPTED", "Accepted by a reader"),
 }

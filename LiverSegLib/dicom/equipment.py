@@ -5,14 +5,14 @@ from typing import Any, Dict
 
 import LiverSegLib
 
-from ..review import ACCEPTED, EDITED, Review
+from ..review import ACCEPTED, EDITED, GIVEN, Review
 from .codes import OWN_SCHEME
 from .tracking import derived_uid
 
 FIRST_SERIES_NUMBER, SERIES_NUMBERS = 100_000, 899_999
 """Series numbers of six digits: scanners and workstations number up to five."""
 
-STATE_WORDS = {EDITED: "edited, not accepted", ACCEPTED: "accepted"}
+STATE_WORDS = {GIVEN: "given, not reviewed", EDITED: "edited, not accepted", ACCEPTED: "accepted"}
 """State of a result -> how a series' description says it; else it is automatic."""
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from ..labels import LABELS, LIVER, TUMOUR, Code, LabelInfo
 from ..measure.measurements import Lesion, Line, Organ
-from ..review import Review
+from ..review import Given, Review
 from . import codes
 from .codes import concept
-from .segmentation import Segment, model_of
+from .segmentation import Segment, given_words, model_of
 from .tracking import Tracking, structure_tracking
 
 if TYPE_CHECKING:
@@ -172,6 +172,7 @@ def _what(segment: Segment, result: "Result") -> Dict[str, Any]:
     from highdicom.sr import AlgorithmIdentification, FindingSite
 
     info = _label(segment)
+    given = Given.of(result.provenance)
     name, version, more = model_of(segment.key, result.provenance)
     return {
         "tracking_identifier": identifier(segment.tracking),
@@ -179,7 +180,7 @@ def _what(segment: Segment, result: "Result") -> Dict[str, Any]:
         "finding_category": concept(info.category),
         "finding_sites": [FindingSite(concept(LABELS[LIVER].type))] if info.value == TUMOUR else None,
         "algorithm_id": AlgorithmIdentification(
-            name=f"LiverSeg, model {name}",
+            name=f"LiverSeg, model {name}" if given is None else given_words(given),
             version=version,
             parameters=[f"{key}={value}" for key, value in more.items()] or None,
         ),

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..images.grid import Box, Grid, check_same_grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR, LabelInfo
 from ..measure.lesions import lesion_masks
-from ..review import ACCEPTED, AUTOMATIC, Review
+from ..review import ACCEPTED, AUTOMATIC, GIVEN, MANUAL, WAYS, Given, Review
 from ..sentences import Sentence
 from .codes import ARTIFICIAL_INTELLIGENCE, concept
 from .color import cielab
@@ -29,8 +29,10 @@ from .tracking import Tracking, lesion_tracking, structure_tracking
 if TYPE_CHECKING:
     from ..result import Result
 
-AUTOMATIC_SEGMENT, CORRECTED_SEGMENT = "AUTOMATIC", "SEMIAUTOMATIC"
-"""DICOM's words for a segment as a model drew it, and for one that somebody corrected."""
+AUTOMATIC_SEGMENT, CORRECTED_SEGMENT, MANUAL_SEGMENT = "AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"
+"""DICOM's words for a segment as a model drew it, for one that was corrected, and for one drawn by hand."""
+CORRECTED_GIVEN = "Not LiverSeg; corrected with LiverSeg"
+"""Name of the algorithm of a segment that was given to LiverSeg and then corrected there."""
 
 CONTENT_LABEL = "LIVERSEG"
 
@@ -131,7 +133,7 @@ def build_segmentation(result: "Result", source: SourceSeries, segments: Tuple[S
 
 def is_corrected(key: str, review: Optional[Review]) -> bool:
     """Whether somebody changed a label ("liver" with its tumours) after it was computed."""
-    if review is None or review.state == AUTOMATIC:
+    if review is None or review.state in (AUTOMATIC, GIVEN):
         return False
     changed = {change.key for change in review.changes}
     if not changed:
@@ -176,31 +178,64 @@ def _pixels(
 
 
 def _description(segment: Segment, result: "Result") -> Any:
-    from highdicom.content import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentDescription
 
     info = _label(segment)
-    name, version, more = model_of(segment.key, result.provenance)
-    corrected = is_corrected(segment.key, result.review)
+    corrected, given = is_corrected(segment.key, result.review), Given.of(result.provenance)
+    own = None if given is not None else _own_algorithm(segment.key, result.provenance)
     made = SegmentDescription(
         segment_number=segment.number,
         segment_label=segment.tracking.identifier,
         segmented_property_category=concept(info.category),
         segmented_property_type=concept(info.type),
-        algorithm_type=CORRECTED_SEGMENT if corrected else AUTOMATIC_SEGMENT,
-        algorithm_identification=AlgorithmIdentificationSequence(
-            name=f"LiverSeg, model {name}"[:64],
-            family=concept(ARTIFICIAL_INTELLIGENCE),
-            version=version[:64],
-            source="LiverSeg",
-            parameters=more,
-        ),
+        algorithm_type=MANUAL_SEGMENT
+        if own is None
+        else CORRECTED_SEGMENT
+        if corrected
+        else AUTOMATIC_SEGMENT,
+        algorithm_identification=own,
         tracking_uid=segment.tracking.uid,
         tracking_id=segment.tracking.identifier,
         anatomic_regions=None if segment.lesion is None else [concept(LABELS[LIVER].type)],
     )
     made.RecommendedDisplayCIELabValue = list(cielab(info.colour))
+    if given is not None:
+        _name_given(made, given, corrected)
     return made
+
+
+def _own_algorithm(key: str, provenance: Mapping[str, Any]) -> Any:
+    """What tells that a model of LiverSeg's drew a label."""
+    from highdicom.content import AlgorithmIdentificationSequence
+
+    name, version, more = model_of(key, provenance)
+    return AlgorithmIdentificationSequence(
+        name=f"LiverSeg, model {name}"[:64],
+        family=concept(ARTIFICIAL_INTELLIGENCE),
+        version=version[:64],
+        source="LiverSeg",
+        parameters=more,
+    )
+
+
+def _name_given(made: Any, given: Given, corrected: bool) -> None:
+    """Say of a segment that was given to LiverSeg how it was made; of which program and family it is nobody
+    knows. What nobody said is called semiautomatic, with a name that says so: DICOM has no word for unknown.
+    """
+    if given.made == MANUAL and not corrected:
+        return
+    is_automatic = given.made == AUTOMATIC and not corrected
+    made.SegmentAlgorithmType = AUTOMATIC_SEGMENT if is_automatic else CORRECTED_SEGMENT
+    made.SegmentAlgorithmName = CORRECTED_GIVEN if corrected else given_words(given)
+
+
+def given_words(given: Given) -> str:
+    """What a segmentation that was given to LiverSeg is called where an algorithm is to be named.
+
+    >>> given_words(Given("seg.dcm", made="manual"))
+    'Not LiverSeg; made by hand'
+    """
+    return f"Not LiverSeg; made {WAYS.get(given.made, 'in an unknown way')}"
 
 
 def _label(segment: Segment) -> LabelInfo:
@@ -212,7 +247,7 @@ def _content(segments: Tuple[Segment, ...], review: Review) -> str:
     lesions = sum(item.lesion is not None for item in segments)
     organs = ", ".join(item.tracking.identifier.lower() for item in segments if item.lesion is None)
     counted = f", {lesions} lesion{'s' * (lesions != 1)}" if lesions else ""
-    words = {AUTOMATIC: "automatic, not reviewed", ACCEPTED: "accepted"}
+    words = {AUTOMATIC: "automatic, not reviewed", GIVEN: "given, not reviewed", ACCEPTED: "accepted"}
     return f"{organs}{counted}; {words.get(review.state, 'edited, not accepted')}".capitalize()[:64]
 
 

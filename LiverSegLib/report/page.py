@@ -18,7 +18,7 @@ from ..measure.facts import NOTHING_KNOWN, ClinicalFacts
 from ..measure.measurements import Measurements
 from ..measure.structures import StructureVolume
 from ..measure.warnings import warnings_by_place
-from ..review import Review
+from ..review import WAYS, Given, Review
 from ..steatosis.assessment import Assessment
 from .fatty_liver import fatty_liver_section
 from .figures import Figure, Figures, build_figures
@@ -91,6 +91,7 @@ def build_report(
     view = PatientView.of(shown, labels)
     figures = build_figures(view, measurements)
     places = warnings_by_place(measurements, [str(text) for text in warnings])
+    given = Given.of(provenance)
     sections = [
         key_numbers(measurements, facts, places),
         warning_box("Please note", places["scan"]),
@@ -100,7 +101,7 @@ def build_report(
         _three_d(rendering_png),
         organs_section(measurements, places),
         structures_section(structures),
-        changes_section(review),
+        changes_section(review, given),
         fatty_liver_section(steatosis, view) if steatosis is not None else "",
         _highlight(figures.highlight),
         _provenance(provenance, modality),
@@ -110,7 +111,7 @@ def build_report(
         modality=modality,
         facts=_scan_facts(image, provenance),
         review=review_banner(review),
-        made=made(review),
+        made=made(review, given),
         sections=sections,
         version=text_of(provenance, "liverseg_version"),
     )
@@ -119,10 +120,9 @@ def build_report(
 def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> List[str]:
     size = " × ".join(str(value) for value in image.GetSize())
     spacing = " × ".join(plain(value, 2) for value in image.GetSpacing())
-    model, second = provenance.get("model") or {}, provenance.get("tumour_model")
     facts = [
         f"{size} voxels of {spacing} mm",
-        f"Model {_named(model)}" + (f", tumors by {_named(second)}" if second else ""),
+        _drawn_by(provenance),
         f"Made {moment(provenance.get('created'))}",
     ]
     date = (provenance.get("input") or {}).get("date")
@@ -131,9 +131,31 @@ def _scan_facts(image: sitk.Image, provenance: Mapping[str, Any]) -> List[str]:
     return facts
 
 
+def _drawn_by(provenance: Mapping[str, Any]) -> str:
+    """Which model drew the mask, or that it was given."""
+    given = Given.of(provenance)
+    if given is not None:
+        return f"Given segmentation {given.name}"
+    model, second = provenance.get("model") or {}, provenance.get("tumour_model")
+    return f"Model {_named(model)}" + (f", tumors by {_named(second)}" if second else "")
+
+
 def _named(model: Mapping[str, Any]) -> str:
     """A model's name and version, as text."""
     return f"{model.get('name', NOT_RECORDED)} {model.get('version', '')}".strip()
+
+
+def _given(given: Given) -> List[Tuple[str, str]]:
+    """Rows on the segmentation that was given to LiverSeg."""
+    names = {info.key: info.name for info in LABELS.values()}
+    taken = ", ".join(f"{segment} as {names.get(key, key).lower()}" for segment, key in given.segments)
+    return [
+        ("Segmentation", escape(f"{given.name}; LiverSeg did not draw it")),
+        ("Kind of segmentation", escape(given.kind or NOT_RECORDED)),
+        ("It was made", escape(WAYS.get(given.made, NOT_RECORDED))),
+        ("Segments taken", escape(taken or "by their values")),
+        ("Segments left out", escape(", ".join(given.left_out) or "none")),
+    ]
 
 
 def _models(provenance: Mapping[str, Any]) -> List[Tuple[str, str]]:
@@ -216,12 +238,8 @@ def _provenance(provenance: Mapping[str, Any], modality: str) -> str:
     fallbacks = provenance.get("fallbacks") or []
     device = " – ".join(str(provenance[key]) for key in ("device", "device_name") if provenance.get(key))
     engine = " ".join(str(part) for part in (provenance.get("engine") or {}).values())
-    rows = (
-        ("Scan", text_of(source, "name")),
-        *([] if modality == CT else [("Modality", escape(modality))]),
-        ("Hash of the scan (SHA-256)", code(source.get("sha256"))),
-        *_models(provenance),
-        ("LiverSeg version", text_of(provenance, "liverseg_version")),
+    given = Given.of(provenance)
+    computed = (
         ("Engine", escape(engine or NOT_RECORDED)),
         ("Device", escape(device or NOT_RECORDED)),
         ("Precision", text_of(provenance, "precision")),
@@ -229,6 +247,14 @@ def _provenance(provenance: Mapping[str, Any], modality: str) -> str:
         ("Time by stage", escape(times or NOT_RECORDED)),
         ("Options", escape(chosen or NOT_RECORDED)),
         ("Fallbacks", escape(" ".join(str(text) for text in fallbacks)) or "none"),
+    )
+    rows = (
+        ("Scan", text_of(source, "name")),
+        *([] if modality == CT else [("Modality", escape(modality))]),
+        ("Hash of the scan (SHA-256)", code(source.get("sha256"))),
+        *(_models(provenance) if given is None else _given(given)),
+        ("LiverSeg version", text_of(provenance, "liverseg_version")),
+        *(computed if given is None else ()),
         ("Made", escape(moment(provenance.get("created")))),
     )
     return section("How this was made", facts_table(rows), keep=True)

@@ -4,10 +4,10 @@ from html import escape
 from typing import Mapping, Optional
 
 from ..labels import LABELS, LIVER
-from ..review import ACCEPTED, AUTOMATIC, EDITED, Review
+from ..review import ACCEPTED, AUTOMATIC, EDITED, GIVEN, Given, Review
 from .pieces import NONE, plain, section, table
 
-MARKS: Mapping[str, str] = {AUTOMATIC: "!", EDITED: "✎", ACCEPTED: "✓"}
+MARKS: Mapping[str, str] = {AUTOMATIC: "!", GIVEN: "!", EDITED: "✎", ACCEPTED: "✓"}
 """State -> its mark, beside the words: on paper without color, too, the states look different."""
 
 MADE: Mapping[Optional[str], str] = {
@@ -17,6 +17,18 @@ MADE: Mapping[Optional[str], str] = {
     ACCEPTED: "Made automatically, then accepted by a reader.",
 }
 """State -> who answers for the numbers; None where nothing is known of a review."""
+
+MADE_OF_GIVEN: Mapping[Optional[str], str] = {
+    EDITED: "Measured from a segmentation that was given to LiverSeg, then edited. Masks and numbers must be "
+    "checked by a qualified reader.",
+    ACCEPTED: "Measured from a segmentation that was given to LiverSeg, then accepted by a reader.",
+}
+"""The same of a segmentation that LiverSeg did not draw, where it is not as it was given."""
+JUST_GIVEN = (
+    "Measured from a segmentation that was given to LiverSeg. Masks and numbers must be checked by a "
+    "qualified reader."
+)
+"""The same where it is as it was given."""
 
 
 def review_banner(review: Optional[Review]) -> str:
@@ -29,12 +41,14 @@ def review_banner(review: Optional[Review]) -> str:
     return f'<p class="review {review.state}">{mark}<span>{words}</span></p>'
 
 
-def made(review: Optional[Review]) -> str:
-    """Return the sentence on who answers for the numbers."""
+def made(review: Optional[Review], given: Optional[Given] = None) -> str:
+    """Return the sentence on who answers for the numbers; ``given`` if LiverSeg did not draw the masks."""
+    if given is not None:
+        return MADE_OF_GIVEN.get(None if review is None else review.state, JUST_GIVEN)
     return MADE[None if review is None else review.state]
 
 
-def changes_section(review: Optional[Review]) -> str:
+def changes_section(review: Optional[Review], given: Optional[Given] = None) -> str:
     """Return the table of what was changed by hand; nothing without changes."""
     if review is None or not review.changes:
         return ""
@@ -44,12 +58,14 @@ def changes_section(review: Optional[Review]) -> str:
         (escape(names.get(change.key, change.key)), _signed(change.volume_ml), _overlap(change.dice))
         for change in review.changes
     ]
+    kind = "automatic" if given is None else "given"
     body = table(
-        "What a reader changed. Dice is the overlap with the automatic segment: 1 where they are the same.",
+        f"What a reader changed. Dice is the overlap with the {kind} segment: 1 where they are the same.",
         ("Segment", "Change of volume (ml)", "Dice"),
         rows,
     )
-    return section("Changes to the automatic result", body, keep=True)
+    what = "automatic result" if given is None else "given segmentation"
+    return section(f"Changes to the {what}", body, keep=True)
 
 
 def _overlap(dice: Optional[float]) -> str:

@@ -6,10 +6,11 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Uni
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from ..errors import InputError, UnreadableImageError
 from ..images import Scan, dicom
-from ..images.grid import Grid, check_same_grid
+from ..images.grid import Grid, bounding_box, check_same_grid
 from ..labels import LABELS, LIVER, SPLEEN, TUMOUR
 from ..masks.check import check_labels
 from ..sentences import Sentence
@@ -27,6 +28,10 @@ SEG, RTSTRUCT, IMAGE = "DICOM Segmentation", "DICOM RT Structure Set", "label im
 
 OVERLAP_ML = 1.0
 """Liver and spleen that share more than this get a warning."""
+LEFT_OUT_SHARE = 0.5
+"""A liver that holds less than this part of its tumors was drawn without them."""
+LOOSE_ML = 0.01
+"""Tumor of more than this that does not touch the liver gets a warning."""
 _IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
@@ -92,7 +97,7 @@ def read_mask(
         warnings += said
         if outside:
             warnings.append(Sentence("segmentation.planes-outside", name=name, count=outside))
-        return _given(masks, grid, RTSTRUCT, structures.segments, labels, rest, warnings, name)
+        return mask_of(masks, grid, RTSTRUCT, structures.segments, labels, rest, warnings, name)
     seg = dicom_seg.read_seg(file)
     warnings = list(check_belongs(seg.reference, scan, name))
     labels, rest = labels_of(seg.segments, told, name)
@@ -106,7 +111,7 @@ def read_mask(
         warnings.append(
             Sentence("segmentation.outside", name=name, percent=max(1, round(100 * beyond / total)))
         )
-    return _given(masks, grid, SEG, seg.segments, labels, rest, warnings, name)
+    return mask_of(masks, grid, SEG, seg.segments, labels, rest, warnings, name)
 
 
 def read_mask_alone(path: Path, *, segments: Optional[Mapping[str, str]] = None) -> GivenMask:
@@ -122,7 +127,7 @@ def read_mask_alone(path: Path, *, segments: Optional[Mapping[str, str]] = None)
     seg = dicom_seg.read_seg(file)
     labels, rest = labels_of(seg.segments, told, name)
     grid, masks = dicom_seg.alone(seg, labels, lambda: None)
-    return _given(masks, grid, SEG, seg.segments, labels, rest, [], name)
+    return mask_of(masks, grid, SEG, seg.segments, labels, rest, [], name)
 
 
 def _from_image(file: LabelImage, scan: Optional[Scan], told: Mapping[str, str]) -> GivenMask:
@@ -161,7 +166,7 @@ def _straightened(masks: Dict[int, np.ndarray], scan: Scan) -> Dict[int, np.ndar
     return {label: scan.lean.straightened(mask) for label, mask in masks.items()}
 
 
-def _given(
+def mask_of(
     masks: Mapping[int, np.ndarray],
     grid: Grid,
     kind: str,
@@ -171,6 +176,11 @@ def _given(
     warnings: List[str],
     name: str,
 ) -> GivenMask:
+    """Return masks of structures, bool (z, y, x) by their label, as one; ``warnings`` gets more of them.
+
+    Raises:
+        InputError: there is not a voxel.
+    """
     if not any(mask.any() for mask in masks.values()):
         raise InputError(Sentence("segmentation.elsewhere", name=name))
     array = _merged(masks, grid, warnings)
@@ -187,7 +197,28 @@ def _merged(masks: Mapping[int, np.ndarray], grid: Grid, warnings: List[str]) ->
         ml = float(np.count_nonzero(masks[LIVER] & masks[SPLEEN])) * grid.voxel_ml
         if ml > OVERLAP_ML:
             warnings.append(Sentence("segmentation.overlap", ml=ml))
+    if LIVER in masks and TUMOUR in masks:
+        warnings += _tumours_in_liver(masks[LIVER], masks[TUMOUR], grid)
     return result
+
+
+def _tumours_in_liver(liver: np.ndarray, tumour: np.ndarray, grid: Grid) -> List[str]:
+    """What to say of a liver, bool (z, y, x), that leaves its tumors out, and of tumors away from it."""
+    box = bounding_box(tumour)
+    if box is None or not liver.any():
+        return []
+    box = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
+    liver, tumour = liver[box], tumour[box]
+    outside = tumour & ~liver
+    said: List[str] = []
+    if np.count_nonzero(outside) > LEFT_OUT_SHARE * np.count_nonzero(tumour):
+        said.append(Sentence("segmentation.liver-without-tumors"))
+    lesions, _count = ndimage.label(tumour, structure=np.ones((3, 3, 3)))
+    touching = np.unique(lesions[ndimage.binary_dilation(liver, np.ones((3, 3, 3))) & tumour])
+    loose = float(np.count_nonzero(tumour & ~np.isin(lesions, touching))) * grid.voxel_ml
+    if loose > LOOSE_ML:
+        said.append(Sentence("segmentation.loose-tumors", ml=loose))
+    return said
 
 
 def _names(

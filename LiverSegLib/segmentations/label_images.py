@@ -14,12 +14,10 @@ from ..errors import ImageGeometryError, InputError, UnreadableImageError, is_ou
 from ..images.grid import Grid
 from ..labels import BACKGROUND
 from ..sentences import Sentence
-from .naming import Segment, coded
+from .naming import Segment, codes_of
 
 MOST_VALUES = 1000
 """An image of more values than this is no segmentation."""
-
-_CODE = re.compile(r"([^~^]*)\^([^~^]*)\^[^~]*")
 
 
 @dataclass(frozen=True)
@@ -108,15 +106,8 @@ def _named(image: sitk.Image, layers: int) -> List[Tuple[Segment, Tuple[int, int
         layer, value = int(fields.get("Layer") or 0), int(fields.get("LabelValue") or 1)
         codes = fields.get("Tags", "")
         entry = re.search(r"TerminologyEntry:([^|]*)", codes)
-        parts = entry.group(1).split("~") if entry else []
         if layer < layers:
             name = fields.get("Name") or fields.get("ID") or ""
-            segment = Segment(number + 1, name.strip(), _code_of(parts, 2), _code_of(parts, 5))
+            segment = Segment(number + 1, name.strip(), *codes_of(entry.group(1) if entry else ""))
             found.append((segment, (layer, value)))
     return found
-
-
-def _code_of(parts: List[str], place: int) -> Tuple[str, str]:
-    """A code of a terminology entry: context~category~type~modifier~context~region~modifier."""
-    match = _CODE.match(parts[place]) if place < len(parts) else None
-    return coded(match.group(1), match.group(2)) if match else ("", "")

@@ -46,6 +46,7 @@ _OTHER_ORGAN = re.compile(
     r"kidney|renal|niere|rein\b|pancrea|pankrea|lung|pulmo|brain|colon|splen|milz|prostat|bladder|breast|bone"
     r"|adrenal|stomach|gastri|esophag|oesophag|lymph|node\b"
 )
+_CODE = re.compile(r"([^~^]*)\^([^~^]*)\^[^~]*")
 _LIVER_WORD = re.compile(r"\b(liver|hepat\w*|leber\w*|foie|higado|fegato|figado|lever)\b")
 
 WORDS: Dict[str, int] = {
@@ -75,6 +76,18 @@ def coded(scheme: str, value: str) -> Coded:
     return _SAME_SCHEME.get(scheme, scheme), value[3:] if value.startswith("FMA") else value
 
 
+def codes_of(terminology: str) -> Tuple[Coded, Coded]:
+    """Return the codes of type and region in a terminology as 3D Slicer writes it: context ~ category ~ type
+    ~ type modifier ~ region context ~ region ~ region modifier, each code as scheme^value^meaning.
+
+    >>> codes_of("x~SCT^123037004^Anatomical Structure~SCT^10200004^Liver~^^~x~^^~^^")
+    (('SCT', '10200004'), ('', ''))
+    """
+    parts = terminology.split("~")
+    kind, region = (_CODE.match(parts[place]) if place < len(parts) else None for place in (2, 5))
+    return coded(*kind.groups()) if kind else ("", ""), coded(*region.groups()) if region else ("", "")
+
+
 def labels_of(
     segments: Sequence[Segment], told: Mapping[str, str], file_name: str
 ) -> Tuple[Dict[int, int], Tuple[Segment, ...]]:
@@ -89,7 +102,7 @@ def labels_of(
         UsageError: the user named a segment or a structure that is not there.
         InputError: none of the segments is the liver.
     """
-    found = {segment.number: _guess(segment) for segment in segments}
+    found = {segment.number: proposed(segment) for segment in segments}
     for name, word in told.items():
         if word.strip().lower() not in WORDS:
             known = ", ".join(WORDS)
@@ -109,8 +122,12 @@ def _listed(segments: Sequence[Segment]) -> str:
     return ", ".join(segment.name or str(segment.number) for segment in segments[:20]) or "-"
 
 
-def _guess(segment: Segment) -> int:
-    """The label that code or name of a segment mean."""
+def proposed(segment: Segment) -> int:
+    """Return the label that code or name of a segment mean; that of the background for any other structure.
+
+    >>> proposed(Segment(1, "Leber")), proposed(Segment(2, "HCC seg. 7")), proposed(Segment(3, "Niere"))
+    (1, 3, 0)
+    """
     name = _plain(segment.name)
     if segment.type in CODES and not _is_part(name):
         return CODES[segment.type]

@@ -17,7 +17,7 @@ from ..cancelling import while_checking
 from ..errors import UnreadableImageError
 from ..images.grid import Box, Grid
 from ..images.modality import CT
-from ..review import AUTOMATIC, Review
+from ..review import AUTOMATIC, GIVEN, Review
 from ..review import EDITED as EDITED_BY_HAND
 from ..sentences import Sentence, with_identity
 from .context import CheckedScan, TaskContext, result_folder
@@ -105,7 +105,7 @@ def _summary(
     review = Review.from_dict(earlier.get("review"))
     if review is not None:
         # An accepted mask may be an edited one: only what was automatic is surely edited now.
-        is_edited = request.edited and review.state == AUTOMATIC
+        is_edited = request.edited and review.state in (AUTOMATIC, GIVEN)
         summary["review"] = (Review(EDITED_BY_HAND) if is_edited else review).to_dict()
     return summary
 

@@ -34,6 +34,7 @@ from ..errors import WorkerError
 from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
 from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
+from .given_messages import TakeSegmentation
 from .messages import (
     Bye,
     Cancel,
@@ -86,6 +87,7 @@ MESSAGES: Dict[str, Type[Any]] = {
         Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom,
         Cancel, Shutdown, HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened,
         RefineResult, ModelAdded, ModelRemoved, Explained, DicomExported, AskServer, ServerAnswer, Queued,
+        TakeSegmentation,
         Failure, Log, Bye,
     )
 }  # fmt: skip

@@ -24,6 +24,8 @@ from .context import Segments, TaskContext, result_folder
 from .correct_messages import OpenCase, Refine
 from .dicom_messages import ExportDicom
 from .explain_messages import Explain
+from .given_messages import TakeSegmentation
+from .given_tasks import take
 from .handed import read_image, read_labels, read_structures, read_summary
 from .measuring import SUMMARY, measure
 from .messages import (
@@ -65,6 +67,8 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return segment(request, context)
     if isinstance(request, Measure):
         return measure(request, context)
+    if isinstance(request, TakeSegmentation):
+        return take_segmentation(request, context)
     return report(request, context)
 
 
@@ -82,6 +86,13 @@ def segment(request: Segment, context: TaskContext) -> SegmentResult:
         progress=context.progress,
         cancel=context.cancel,
     )
+    with result_folder(context, request.id) as folder:
+        return _write_result(result, folder, request, context)
+
+
+def take_segmentation(request: TakeSegmentation, context: TaskContext) -> SegmentResult:
+    """Measure a segmentation that others made."""
+    result = take(request, context)
     with result_folder(context, request.id) as folder:
         return _write_result(result, folder, request, context)
 
@@ -160,7 +171,9 @@ def _source(request: Segment) -> Union[str, sitk.Image]:
 # --- what goes back --------------------------------------------------------------------------------
 
 
-def _write_result(result: "Result", folder: Path, request: Segment, context: TaskContext) -> SegmentResult:
+def _write_result(
+    result: "Result", folder: Path, request: Union[Segment, TakeSegmentation], context: TaskContext
+) -> SegmentResult:
     """Write a result's files into ``folder`` and return the reply that names them."""
     labels = result.labels
     scratch.save_array(folder / "labels.npy", sitk.GetArrayViewFromImage(labels))

@@ -100,6 +100,29 @@ class TestSegmentation:
         ml = case.result.measurements.organ("liver").volume_ml
         assert liver * Grid.of(case.result.labels).voxel_ml == pytest.approx(ml)
 
+    @pytest.mark.parametrize(
+        ("way", "state", "kind", "name"),
+        [
+            ("manual", "given", "MANUAL", None),
+            ("automatic", "given", "AUTOMATIC", "Not LiverSeg; made by a program"),
+            ("", "given", "SEMIAUTOMATIC", "Not LiverSeg; made in an unknown way"),
+            ("manual", "edited", "SEMIAUTOMATIC", "Not LiverSeg; corrected with LiverSeg"),
+        ],
+    )
+    def test_a_segmentation_that_was_given_is_not_a_model_s(self, case, tmp_path, way, state, kind, name):
+        labels = {"name": "Hers", "made": way, "kind": "a kind", "segments": {}, "left_out": []}
+        provenance = {"labels": labels, "input": case.result.provenance.get("input")}
+        result = dataclasses.replace(case.result, provenance=provenance, review=Review(state))
+        write_dicom(result, tmp_path)
+        segmentation = pydicom.dcmread(tmp_path / SEGMENTATION_DCM)
+        for item in segmentation.SegmentSequence:
+            assert (item.SegmentAlgorithmType, item.get("SegmentAlgorithmName")) == (kind, name)
+            assert "SegmentationAlgorithmIdentificationSequence" not in item
+        words = "given, not reviewed" if state == "given" else "edited, not accepted"
+        assert words in segmentation.SeriesDescription and words in segmentation.ContentDescription
+        names = {item.TextValue for item in items(pydicom.dcmread(tmp_path / MEASUREMENTS_DCM), "111001")}
+        assert len(names) == 1 and names.pop().startswith("Not LiverSeg; made ")
+
     @pytest.mark.parametrize("layout", dicom_series.LAYOUTS)
     def test_each_frame_lies_on_its_source_slice_and_has_its_voxels(self, tmp_path, layout):
         labels = dicom_series.write_series(tmp_path / "ct", layout)

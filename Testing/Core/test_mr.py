@@ -261,7 +261,7 @@ class TestResults:
         write_results(result, tmp_path / "out", rendering=False)
         page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
         assert "tumors on MR" in page and "MR slice at the largest liver area" in page
-        assert "measured on CT only" in page and "Not segmented by this model." in page
+        assert "measured on CT only" in page and "Not segmented." in page
         assert "no lesions were looked for" in page and "includes tumors" not in page
         for word in (
             "(HU)",
@@ -276,7 +276,7 @@ class TestResults:
             rows = {row["structure"]: row for row in csv.DictReader(file)}
         assert list(rows) == ["Liver", "Spleen", "Liver tumor"]
         assert (
-            rows["Spleen"]["volume_ml"] == "" and rows["Spleen"]["warnings"] == "Not segmented by this model."
+            rows["Spleen"]["volume_ml"] == "" and rows["Spleen"]["warnings"] == "Not segmented."
         )
         assert {row["mean_hu"] for row in rows.values()} == {""}
         content = json.loads((tmp_path / "out" / "measurements.json").read_text(encoding="utf-8"))
@@ -336,7 +336,7 @@ class TestCommand:
         sitk.WriteImage(patient.mr, str(scan))
         assert main(["segment", str(scan), "-o", str(out), "--no-report", "--modality", "mr"]) == 0
         shown = " ".join(capsys.readouterr().out.split())
-        assert "not segmented by this model" in shown and "(HU)" not in shown
+        assert "not segmented" in shown and "(HU)" not in shown
         assert "measured on CT only" in shown and "Fatty liver" not in shown
         folder = write_dicom(tmp_path / "mr", patient.mr)
         assert main(["steatosis", str(folder), "--labels", str(out / "segmentation.nii.gz")]) == 3

@@ -27,6 +27,7 @@ from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import measuring, protocol, scratch
 from LiverSegLib.worker.correct_messages import StrokeLine
+from LiverSegLib.worker.given_messages import GivenSegment, TakeSegmentation
 from LiverSegLib.worker.messages import SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
 from LiverSegLib.worker.server_messages import AskServer, Queued, ServerAddress, ServerAnswer
@@ -48,6 +49,10 @@ MESSAGES = [
     protocol.RemoveModel("q", "theirs"),
     protocol.ModelAdded("n", "theirs"),
     protocol.ModelRemoved("q", "theirs"),
+    TakeSegmentation(
+        "t", "v.npy", GRID, (GivenSegment("Leber", "liver", "l.npy", GRID, 2), GivenSegment("Haut", "none")),
+        "Segmentation", "segmentation in 3D Slicer", made="manual",
+    ),
     Cancel("c", "s-1"),
     Shutdown("z"),
     protocol.HelloReply("a", "0.1", "3.9.1", 12, "folder"),

@@ -151,6 +151,7 @@ class FakeLogic(LiverSegLogic):
         self.fakeWorker = FakeWorker()
         self.runs = []
         self.explainedOn = None
+        self.givenWarnings = []
         self.background = []
         self.options = []
         self.engine = ENGINE_OK
@@ -174,6 +175,19 @@ class FakeLogic(LiverSegLogic):
             made = madeUpResult(volumeNode, self.tumours)
             replace = replaceableResult(volumeNode) if options["replaceUntouched"] else None
             return results.applyResult(volumeNode, made, replace=replace)
+
+        return self._started(progress, completed, work)
+
+    def measureSegmentationAsync(
+        self, segmentationNode, volumeNode, roles=None, progress=None, completed=None, **options
+    ):
+        self.options.append({"roles": roles, **options})
+
+        def work():
+            made = madeUpResult(volumeNode, self.tumours)
+            made.summary["provenance"]["labels"] = {"name": segmentationNode.GetName()}
+            made.summary["warnings"] += self.givenWarnings
+            return results.applyResult(volumeNode, made)
 
         return self._started(progress, completed, work)
 

@@ -143,7 +143,7 @@ def test_the_result_of_an_mr_has_no_hu_and_says_what_was_validated(hand, mrModel
     hand.panel.parameters.segmentation = segmentationNode
     hand.settle()
     for name in ("spleen", "tumour"):
-        assert hand.text(f"{name}ValueLabel") == "not segmented by this model"
+        assert hand.text(f"{name}ValueLabel") == "not segmented"
     assert hand.text("burdenValueLabel") == "–" and hand.text("liverValueLabel").startswith("768.0 ml")
     assert hand.text("lesionsTitleLabel") == "This model does not draw liver tumors"
     assert hand.text("liverNameLabel") == "Liver" and "included" not in hand.tip("liverNameLabel")

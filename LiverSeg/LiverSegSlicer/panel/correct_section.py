@@ -14,13 +14,14 @@ from ..scene.automatic import Change
 from ..scene.review import isAccepted
 from ..slots import guarded
 from ..work.run import Turns
+from .correct_words import Words, wordsFor
 from .message_line import MessageLine
 from .panel_state import PanelState
 from .row_table import RowTable
 from .segment_editor import SegmentEditor
 
 _ORDER = (LIVER, SPLEEN, TUMOUR)
-_STRUCTURE = 0
+_STRUCTURE, _DIFFERENCE, _OVERLAP = range(3)
 _ROOM = 6
 
 
@@ -40,6 +41,7 @@ class CorrectSection:
         self._compared: Any = None
         self._modeListeners: List[Callable[[], None]] = []
         self._turns = Turns()
+        self._words = wordsFor(None)
         self._editor = SegmentEditor(ui.correctEditorWidget, guarded(self._showChosen))
         self._targets: Dict[str, Any] = {
             LABELS[LIVER].key: ui.correctLiverButton,
@@ -60,6 +62,7 @@ class CorrectSection:
         """Show the editor on the result, or why it cannot be edited."""
         self._state, self._isShown = state, True
         self._reason = _reasonNotToCorrect(state)
+        self._showWords(wordsFor(state.segmentationNode))
         self._follow()
 
     def pause(self) -> None:
@@ -156,7 +159,7 @@ class CorrectSection:
         self._changes = rows
         with self._table.filling(len(rows) if len(rows) != self._ui.correctTable.rowCount else None):
             for number, change in enumerate(rows):
-                self._table.setRow(number, _texts(change), _tip(change), left=(_STRUCTURE,))
+                self._table.setRow(number, _texts(change), self._tip(change), left=(_STRUCTURE,))
         for widget in (self._ui.correctTable, self._ui.correctTableLabel, self._ui.correctCompareWidget):
             widget.setVisible(bool(rows))
         self._showButtons()
@@ -168,14 +171,29 @@ class CorrectSection:
         if change is None:
             reason = _("Choose a structure in the table first.")
         elif not _isChanged(change):
-            reason = _("This structure is as the automatic result has it.")
+            reason = self._words.unchanged
         self._ui.correctRevertButton.enabled = not reason
-        self._ui.correctRevertButton.toolTip = reason or _(
-            "Makes the chosen structure what it was in the automatic result; can be undone."
-        )
+        self._ui.correctRevertButton.toolTip = reason or self._words.revertTip
         state = self._state
         node = state.segmentationNode if state is not None else None
         self._ui.correctOutlineButton.checked = automatic.isOutlineShown(node)
+
+    def _showWords(self, words: Words) -> None:
+        """Call the result before edits what it is."""
+        if words == self._words:
+            return
+        self._words, ui = words, self._ui
+        ui.correctTableLabel.setText(words.heading)
+        ui.correctTable.toolTip = words.table
+        for column, tip in ((_DIFFERENCE, words.difference), (_OVERLAP, words.overlap)):
+            ui.correctTable.horizontalHeaderItem(column).setToolTip(tip)
+        ui.correctOutlineButton.setText(words.outline)
+        ui.correctOutlineButton.toolTip = words.outlineTip
+
+    def _tip(self, change: Change) -> str:
+        if change.volumeMl is None:
+            return _("This segment was removed, or has no label map any more.")
+        return self._words.volumes.format(now=change.volumeMl, before=change.automaticMl)
 
     # ---- what the user asks for
 
@@ -200,9 +218,7 @@ class CorrectSection:
         if row is not None and state is not None and self._ui.correctRevertButton.enabled:
             self._editor.saveState()
             automatic.revert(state.segmentationNode, self._changes[row].key)
-            self._message.note(
-                _("The structure is as the automatic result has it. Undo brings your edits back.")
-            )
+            self._message.note(self._words.reverted)
 
     def _onOpen(self) -> None:
         state = self._state
@@ -243,10 +259,3 @@ def _texts(change: Change) -> Sequence[str]:
 
 def _signed(ml: float) -> str:
     return f"{ml:+.2f}".replace("-", "−")
-
-
-def _tip(change: Change) -> str:
-    if change.volumeMl is None:
-        return _("This segment was removed, or has no label map any more.")
-    text = _("{now:.2f} ml now, {before:.2f} ml in the automatic result.")
-    return text.format(now=change.volumeMl, before=change.automaticMl)

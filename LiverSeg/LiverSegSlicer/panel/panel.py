@@ -16,6 +16,7 @@ from .advanced_section import AdvancedSection
 from .correct_section import CorrectSection
 from .engine_section import EngineSection
 from .export_section import ExportSection
+from .given_section import GivenSection
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
 from .models_section import ModelsSection
@@ -76,6 +77,7 @@ class Panel:
         self._steatosis = SteatosisSection(ui, logic.meters, preferences, self._link)
         self._recovery = RecoverySection(ui, message, self._onRestored)
         self._review = ReviewSection(ui, logic, preferences, self._runBar, message)
+        self._given = GivenSection(ui, logic, self._runBar, message)
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
         self._export = ExportSection(ui, logic, preferences, self._runBar, message)
         self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
@@ -133,7 +135,15 @@ class Panel:
         self._closed = True
         slots.removeListener(self._onFailure)
         self._shortcuts.remove()
-        parts = (self._measuring, self._correct, self._recovery, self._runBar, self._steatosis, self._engine)
+        parts = (
+            self._measuring,
+            self._given,
+            self._correct,
+            self._recovery,
+            self._runBar,
+            self._steatosis,
+            self._engine,
+        )
         for part in (*parts, self._link):
             part.close()
         # Slicer only hides a panel that is reloaded: its selectors would follow the scene for ever.
@@ -165,6 +175,7 @@ class Panel:
             self._scan,
             self._engine,
             self._runBar,
+            self._given,
             self._advanced,
             self._server,
             self._models,

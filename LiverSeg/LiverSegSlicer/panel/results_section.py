@@ -1,15 +1,17 @@
 """Section Results: segments, volumes with their warnings, lesions, highlight view."""
 
-from typing import Any, Callable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from LiverSegLib.errors import LiverSegError
+from LiverSegLib.review import Given
 
 from ..scene import highlight, parts
 from ..scene.fingerprint import seemsEditedSinceMeasured
+from ..scene.given import warningsOf
 from ..scene.highlight import isHighlighted
 from ..scene.rejected_lesions import rejectedLesions
 from ..scene.structures import volumeRows
@@ -22,7 +24,7 @@ from .folded_warnings import FoldedWarnings
 from .lesion_table import NONE, LesionTable
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
-from .notes import WARNING, Note
+from .notes import PLAIN, WARNING, Note
 from .panel_state import Measurements, PanelState
 from .row_table import RowTable
 from .run_bar import RunBar
@@ -73,7 +75,9 @@ class ResultsSection:
         self._editedNote = Note(
             ui, "edited", _("The numbers below are those of the segmentation before it was edited.")
         )
-        self._modelNote = Note(ui, "resultModel", _("What the model of this result was validated on."))
+        self._originNote = Note(
+            ui, "resultModel", _("Where this result comes from, and what makes it doubtful.")
+        )
         self._found = RowTable(ui.foundTable, 0, 4, _MOST_FOUND, lambda row: None, lambda row, on: None)
         self._warnings = FoldedWarnings(ui, "resultWarnings")
         ui.copyNumbersButton.connect("clicked(bool)", guarded(self._onCopy))
@@ -102,7 +106,7 @@ class ResultsSection:
             lesions, isDrawn = measurements["lesions"], isSegmented(measurements["organs"][-1])
             self._lesions.show(segmentationNode, lesions, rejected, said, isDrawn=isDrawn)
             ui.highlightButton.checked = isHighlighted()
-            self._modelNote.show(_modelText(segmentationNode, measurements))
+            self._originNote.show(*_originText(segmentationNode, measurements))
         self.showEdited()
 
     def showEdited(self) -> None:
@@ -186,7 +190,7 @@ class ResultsSection:
         self._ui.liverNameLabel.setText(liverName(organs))
         tip = _("Volume of the liver, tumors included.") if isSegmented(organs["tumour"]) else ""
         for label in (self._ui.liverNameLabel, self._ui.liverValueLabel):
-            label.toolTip = tip or _("Volume of the liver; this model does not draw tumors.")
+            label.toolTip = tip or _("Volume of the liver; its tumors are not segmented.")
         for key, digits in _DIGITS.items():
             self._showNumber(key, volumeText(organs[key], digits), organs[key]["warnings"])
             said += organs[key]["warnings"]
@@ -241,8 +245,21 @@ def liverName(organs: Mapping[str, Mapping[str, Any]]) -> str:
 def volumeText(organ: Mapping[str, Any], digits: int) -> str:
     """Volume of an organ in ml, or that the model does not draw it."""
     if not isSegmented(organ):
-        return _("not segmented by this model")
+        return _("not segmented")
     return f"{organ['volume_ml']:.{digits}f} ml"
+
+
+def _originText(segmentationNode: Any, measurements: Measurements) -> Tuple[str, str]:
+    """Of what LiverSeg did not draw, what it was, with what is doubtful of it; of an MR, why there is no
+    attenuation and what the model was validated on; else nothing. And the kind of note that this is."""
+    summary = parts.summaryOf(segmentationNode) or {}
+    given = Given.of(summary.get("provenance"))
+    if given is None:
+        return _modelText(segmentationNode, measurements), PLAIN
+    lines = [_("Measured from {name}, which LiverSeg did not draw.").format(name=given.name)]
+    lines += [sentence(measurements["note"])] if "note" in measurements else []
+    doubts = sentences(warningsOf(summary))
+    return "\n".join([*lines, *doubts]), WARNING if doubts else PLAIN
 
 
 def _modelText(segmentationNode: Any, measurements: Measurements) -> str:

@@ -8,7 +8,7 @@ from ..acceptance import accept, reopen
 from ..fatty_liver.reading import loginName
 from ..parameters import Preferences
 from ..scene.fingerprint import seemsEditedSinceMeasured
-from ..scene.review import ACCEPTED, ASKED, AUTOMATIC, Review, reviewOf
+from ..scene.review import ACCEPTED, ASKED, AUTOMATIC, GIVEN, Review, reviewOf
 from ..slots import guarded
 from .acceptance import reopenedText, whoAndWhen
 from .message_line import MessageLine
@@ -114,4 +114,6 @@ def reviewText(review: Review) -> str:
         return reopenedText(review.reopened, review.reopened["how"] == ASKED)
     if review.state == AUTOMATIC:
         return _("Automatic result, not reviewed yet.")
+    if review.state == GIVEN:
+        return _("Given segmentation, not reviewed yet.")
     return _("Edited, not accepted yet.")

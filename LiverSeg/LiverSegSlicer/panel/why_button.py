@@ -67,6 +67,9 @@ class WhyButton:
         """Why nothing can be explained now; empty if it can."""
         if state.reasonToWait():
             return state.reasonToWait()
+        node = state.segmentationNode
+        if node is not None and node.GetAttribute(parts.GIVEN) is not None:
+            return _("No model drew the lesions of this result, so there is nothing to explain.")
         if TORCH not in state.engine.usable:
             return _(
                 "This needs PyTorch, which is not installed: the module PyTorch Utils of the extension "

@@ -49,6 +49,9 @@ REVIEW = "LiverSeg.Review"
 OWNER = "LiverSeg.Owner"
 """Reference role of the segmentation in each of its parts: a clone may have its original's references, and
 must not write into its parts."""
+GIVEN = "LiverSeg.Given"
+"""Attribute of a result whose mask LiverSeg did not draw: the name of the segmentation that it was measured
+of; and reference role of that segmentation."""
 
 APPLIED = "LiverSeg.Applied"
 """Attribute of the segmentation: fingerprint of the segments as the run brought them."""

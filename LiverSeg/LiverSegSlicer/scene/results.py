@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 
 from LiverSegLib.errors import InputChangedError
 from LiverSegLib.images.grid import Grid
+from LiverSegLib.review import Given
 
 from . import parts
 from .automatic import keepAutomatic, removeAutomatic
@@ -107,7 +108,10 @@ def updateMeasurements(
 
 def _add(volumeNode: "slicer.vtkMRMLScalarVolumeNode", result: RunResult) -> "slicer.vtkMRMLSegmentationNode":
     earlier = parts.resultFor(volumeNode)
-    name = slicer.mrmlScene.GenerateUniqueName(_("{volume} segmentation").format(volume=volumeNode.GetName()))
+    given = Given.of(result.summary.get("provenance"))
+    name = _("{volume} segmentation") if given is None else _("{volume} segmentation from {source}")
+    words = {"volume": volumeNode.GetName(), "source": "" if given is None else given.name}
+    name = slicer.mrmlScene.GenerateUniqueName(name.format(**words))
     segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     try:
         _fill(segmentationNode, volumeNode, result)
@@ -155,7 +159,8 @@ def _remember(
 
 def _writeNumbers(segmentationNode: "slicer.vtkMRMLSegmentationNode", summary: Mapping[str, Any]) -> None:
     """Write summary, tables and marks of a result; parts that are missing are made."""
-    measurements = summary["measurements"]
+    measurements, given = summary["measurements"], Given.of(summary.get("provenance"))
+    segmentationNode.SetAttribute(parts.GIVEN, None if given is None else given.name)
     for role, name, fill in (
         (parts.VOLUMES_TABLE, _("{volume} volumes"), fillVolumesTable),
         (parts.LESIONS_TABLE, _("{volume} lesions"), fillLesionsTable),

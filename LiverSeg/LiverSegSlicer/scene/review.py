@@ -17,9 +17,10 @@ from .fingerprint import fingerprintOf, seemsLike, seemsUntouched
 FORMAT = "liverseg-slicer-review-1"
 
 AUTOMATIC = "automatic"
+GIVEN = "given"
 EDITED = "edited"
 ACCEPTED = "accepted"
-"""The states of a result."""
+"""The states of a result; a given one is as LiverSeg was given it."""
 CHANGED = "changed"
 ASKED = "asked"
 """How an accepted result is reopened: somebody changed its segments, or asked to edit it again."""
@@ -28,7 +29,7 @@ ASKED = "asked"
 @dataclass(frozen=True)
 class Review:
     """Attributes:
-    state: AUTOMATIC, EDITED or ACCEPTED.
+    state: AUTOMATIC, GIVEN, EDITED or ACCEPTED.
     by, at: who accepted it, and when (ISO time with zone); None unless it is accepted.
     reopened: "by", "at" of an earlier acceptance and "how" it ended (CHANGED or ASKED); None without one.
     """
@@ -49,8 +50,7 @@ def reviewOf(segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"]) -> Op
         return Review(ACCEPTED, data["by"], data["at"])
     if data.get("state") == ACCEPTED:  # and changed since
         reopened = {"by": data["by"], "at": data["at"], "how": CHANGED}
-    state = AUTOMATIC if seemsUntouched(segmentationNode) else EDITED
-    return Review(state, reopened=reopened)
+    return Review(_openState(segmentationNode), reopened=reopened)
 
 
 def isAccepted(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> bool:
@@ -90,7 +90,7 @@ def keepReopening(segmentationNode: "slicer.vtkMRMLSegmentationNode", how: str) 
     data = _acceptance(segmentationNode)
     if data.get("state") == ACCEPTED:
         reopened = {"by": data["by"], "at": data["at"], "how": how}
-        state = AUTOMATIC if seemsUntouched(segmentationNode) else EDITED
+        state = _openState(segmentationNode)
         _keep(
             segmentationNode,
             {"state": state, "by": None, "at": None, "fingerprint": None, "reopened": reopened},
@@ -106,7 +106,7 @@ def reviewForReport(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Itera
     """
     review = reviewOf(segmentationNode) or Review(EDITED)
     changes: Any = ()
-    if review.state != AUTOMATIC and automaticOf(segmentationNode) is not None:
+    if review.state not in (AUTOMATIC, GIVEN) and automaticOf(segmentationNode) is not None:
         changes = yield from compare(segmentationNode)
     told = [
         {"key": change.key, "volume_ml": _difference(change), "dice": change.dice}
@@ -114,6 +114,13 @@ def reviewForReport(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> Itera
         if not _isSame(change)
     ]
     return {"state": review.state, "by": review.by, "at": review.at, "changes": told}
+
+
+def _openState(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
+    """The state of a result that is not accepted."""
+    if not seemsUntouched(segmentationNode):
+        return EDITED
+    return AUTOMATIC if segmentationNode.GetAttribute(parts.GIVEN) is None else GIVEN
 
 
 def _difference(change: Change) -> Optional[float]:
