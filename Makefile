@@ -251,5 +251,6 @@ $(READY58): constraints-slicer58.txt | $(VENV58)/bin/python $(SYSTEM)
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt $(TORCH_FROM) torch
 	@$(VENV58)/bin/python $(PIP) -c constraints-slicer58.txt numpy scipy SimpleITK pydicom pillow vtk typer rich \
 	  onnx onnxruntime openvino \
+	  dicomweb-client fastapi highdicom requests trustme uvicorn \
 	  coverage hypothesis pytest pytest-cov pytest-timeout pytest-xdist safetensors
 	@touch $@

@@ -1,6 +1,5 @@
 """``liverseg measure``: the numbers, lesions and report of a segmentation that is there already."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional
@@ -13,7 +12,7 @@ from .console import Console
 from .interrupts import JUDGING, PICTURES, SURFACES, Interrupts, load
 from .options import Json, Modality, ModalityName, Quiet, Series, Source
 from .progress import ProgressBar
-from .segment import NoReport, answer, assessed, identity, not_beside_a_lesion, summary
+from .segment import NoReport, assessed, identity, tell_result
 
 MEASURED_SHARE = 0.6
 """Share of the progress bar at which measuring is done."""
@@ -81,10 +80,7 @@ def measure(
                     bar(MEASURED_SHARE, "write", doing)
                     files = write_results(result, reservation, steatosis=steatosis, **wanted)
                 bar(1.0, "done", "Done")
-        content = json.loads(files["measurements"].read_text(encoding="utf-8"))
-        console.answer(answer(output, files, content))
-        console.show(*summary(result, steatosis, files))
-        console.warn(not_beside_a_lesion(content["warnings"], result.measurements.warnings))
+        tell_result(console, output, result, steatosis, files)
 
 
 def told_segments(given: Optional[List[str]]) -> Dict[str, str]:

@@ -196,10 +196,21 @@ def segment(
                     files = write_results(result, reservation, steatosis=steatosis, **wanted)
                 bar(1.0, "done", "Done")
         # Written: a request to stop that comes now is too late, and ends nothing.
-        content = json.loads(files["measurements"].read_text(encoding="utf-8"))
-        console.answer(answer(output, files, content))
-        console.show(*summary(result, steatosis, files))
-        console.warn(not_beside_a_lesion(content["warnings"], result.measurements.warnings))
+        tell_result(console, output, result, steatosis, files)
+
+
+def tell_result(
+    console: Console,
+    folder: Path,
+    result: "Result",
+    steatosis: "Optional[Assessment]",
+    files: Mapping[str, Path],
+) -> None:
+    """Say what was found and written: as JSON, or as tables and warnings."""
+    content = json.loads(files["measurements"].read_text(encoding="utf-8"))
+    console.answer(answer(folder, files, content))
+    console.show(*summary(result, steatosis, files))
+    console.warn(not_beside_a_lesion(content["warnings"], result.measurements.warnings))
 
 
 def chosen_structures(text: str) -> Optional[Tuple[str, ...]]:

@@ -20,8 +20,6 @@ ATTEMPTS = 4
 """How often a request is tried. With the usual waits of 1, 2 and 4 s a server may restart meanwhile."""
 REQUEST_TIMEOUTS = 10
 """A request, whatever it carries, may take so many times as long as the server may be silent."""
-CONNECT_S = 10.0
-"""How long (seconds) it may take to reach a server at most."""
 
 Cancel = Callable[[], bool]
 Progress = Callable[[float, str, str], None]
@@ -51,8 +49,7 @@ class Client:
         logging.getLogger("dicomweb_client").addHandler(logging.NullHandler())
         self.connection = connection
         self._cancel, self._login, self._session = cancel, login, session
-        limits = (min(CONNECT_S, connection.timeout), connection.timeout)
-        self._web = DICOMwebClient(connection.url, session=session, timeout=limits, permissive_uid=True)
+        self._web = DICOMwebClient(connection.url, session=session, permissive_uid=True)
         self._web.set_http_retry_params(retry=False)
 
     def call(

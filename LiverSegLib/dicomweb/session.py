@@ -12,6 +12,8 @@ from ..errors import LiverSegError, ServerError, UsageError
 from ..sentences import Sentence
 from .connection import Connection, Login, holds_certificates, is_this_computer, login_from
 
+CONNECT_S = 10.0
+"""How long (seconds) it may take to reach a server at most."""
 REDIRECTS = 3
 """Redirections within a server that are followed, for instance to an address with a slash at its end."""
 
@@ -40,11 +42,27 @@ def open_session(connection: Connection) -> Tuple[Any, Login]:
     if connection.ca is None and isinstance(public, str) and not holds_certificates(public):
         raise UsageError(Sentence("dicomweb.ca", path=public))
     session.verify = public if connection.ca is None else str(connection.ca)
+    _limit_time(session, connection.timeout)
     session.max_redirects = REDIRECTS
     session.headers["Accept"] = "application/dicom+json"  # of what was stored; other requests say their own
     session.auth = _authorisation(login)
     session.hooks["response"] = [_refuse_other_address(connection), _plain_media_type, _refuse_incomplete]
     return session, login
+
+
+def _limit_time(session: Any, seconds: float) -> None:
+    """Let every request of a session wait for the server at most so long; dicomweb-client before 0.61, the
+    newest of which is for Python 3.9, sets no limit, later ones one of their own."""
+    from requests.adapters import HTTPAdapter
+
+    limits = (min(CONNECT_S, seconds), seconds)
+
+    class Timely(HTTPAdapter):
+        def send(self, request: Any, *args: Any, **options: Any) -> Any:
+            return super().send(request, *args, **{**options, "timeout": limits})
+
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Timely())
 
 
 def _authorisation(login: Login) -> Callable[[Any], Any]:

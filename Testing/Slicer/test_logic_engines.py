@@ -348,7 +348,8 @@ def test_nothing_else_installs_anything():
     assert callers["installWithExtension"] == {("requirements.py", "_install")}
     assert ("requirements.py", "installTorch") in callers["_install"]
     assert callers["PipProcess"] == {("engine_install.py", "pipSteps")}
-    assert callers["pipSteps"] == {
+    assert callers["pipSteps"] == {("engine_install.py", "packageSteps")}
+    assert callers["packageSteps"] == {
         ("engine_install.py", "installSteps"),
         ("highdicom_install.py", "installHighdicomSteps"),
     }

@@ -153,7 +153,7 @@ class TestInstalling:
         assert "needs the Python package highdicom" in refused(logic, case, tmp_path / "out")
 
     def test_it_is_installed_first_when_somebody_agreed(self, logic, case, tmp_path, monkeypatch):
-        from LiverSegSlicer.work import highdicom_install
+        from LiverSegSlicer.work import engine_install, highdicom_install
 
         there, plans = [False], []
 
@@ -164,8 +164,8 @@ class TestInstalling:
 
         monkeypatch.setattr("LiverSegSlicer.exporting.isHighdicomThere", lambda: there[0])
         monkeypatch.setattr(highdicom_install, "isHighdicomThere", lambda: there[0])
-        monkeypatch.setattr(highdicom_install, "pipSteps", pipSteps)
-        monkeypatch.setattr(highdicom_install, "checkPlace", lambda *_: None)
+        monkeypatch.setattr(engine_install, "pipSteps", pipSteps)
+        monkeypatch.setattr(engine_install, "checkPlace", lambda *_: None)
         made = logic.exportDicom(case, tmp_path / "out", install=True)
         assert plans == ["highdicom==0.27.0"] and made.files[0].is_file()
 

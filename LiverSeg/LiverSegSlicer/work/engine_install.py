@@ -21,7 +21,7 @@ from .worker_process import WorkerProcess
 POLL_MS = 100
 
 Plan = Any
-"""An ``EnginePlan``, or another with a ``name`` for people and a ``requirement`` for pip."""
+"""An ``EnginePlan``, or another with a ``name`` for people, a ``requirement`` for pip and ``diskMb``."""
 
 KEPT = ("numpy", "scipy", "SimpleITK", "pydicom")
 """What Slicer brings: its versions must be the same afterwards."""
@@ -98,20 +98,30 @@ def installSteps(engine: str, run: Run) -> Steps:
         DeviceError, OutputError: it could not be installed; the sentence says why and what to do.
     """
     plan = smallEnginePlan(engine)
+    yield from packageSteps(plan, lambda: engine in engineState().usable, run)
+    run.tell(1.0, _("{name} is installed").format(name=plan.name))
+    return plan.name
+
+
+def packageSteps(plan: Plan, isThere: Callable[[], bool], run: Run) -> Steps:
+    """Install a small package, and start a worker that runs anew.
+
+    Raises:
+        DeviceError, OutputError: it could not be installed, or ``isThere`` does not find it afterwards; the
+        sentence says why and what to do.
+    """
     checkPlace(plan.name, plan.diskMb)
     before = keptVersions()
     refuseWhileInstalling()
     yield from pipSteps(plan, run)
     importlib.invalidate_caches()
     checkKept(plan, before)
-    if engine not in engineState().usable:
+    if not isThere():
         text = _("pip ended, but {name} is not found: restart Slicer and look again.")
         raise DeviceError(text.format(name=plan.name))
     if run.worker.isRunning():  # one that runs does not see what was installed
         run.worker.stop()
         run.worker.start()
-    run.tell(1.0, _("{name} is installed").format(name=plan.name))
-    return plan.name
 
 
 def _question(plan: EnginePlan) -> str:

@@ -6,15 +6,12 @@ brings, for pydicom 3. Both write our objects without the codec for compressed p
 that they name besides: 0.22.0 was tried so with Python 3.9 and 3.12 and pydicom 2.4.4.
 """
 
-import importlib
 from dataclasses import dataclass
 
 from slicer.i18n import tr as _
 
-from LiverSegLib.errors import DeviceError
-
-from .engine_install import checkKept, keptVersions, pipSteps, refuseWhileInstalling
-from .installing import checkPlace, size
+from .engine_install import packageSteps
+from .installing import size
 from .machine import installedVersion, numbers
 from .run import Run, Steps
 
@@ -72,21 +69,5 @@ def installQuestion() -> str:
 
 
 def installHighdicomSteps(run: Run) -> Steps:
-    """Install highdicom, and start a worker that runs anew.
-
-    Raises:
-        DeviceError, OutputError: it could not be installed; the sentence says why and what to do.
-    """
-    plan = highdicomPlan()
-    checkPlace(plan.name, plan.diskMb)
-    before = keptVersions()
-    refuseWhileInstalling()
-    yield from pipSteps(plan, run)
-    importlib.invalidate_caches()
-    checkKept(plan, before)
-    if not isHighdicomThere():
-        text = _("pip ended, but {name} is not found: restart Slicer and look again.")
-        raise DeviceError(text.format(name=plan.name))
-    if run.worker.isRunning():  # one that runs does not see what was installed
-        run.worker.stop()
-        run.worker.start()
+    """Install highdicom; see ``packageSteps``."""
+    yield from packageSteps(highdicomPlan(), isHighdicomThere, run)
