@@ -2,8 +2,9 @@
 
     python Testing/Benchmarks/cohort_driver.py LIST.csv OUT TASK [SCHEDULER]
 
-It prints a line of JSON: what it did, the seconds that took and those until the first case had ended, and the
-memory (MB) that it and its largest worker had after each thousand cases.
+It prints a line of JSON: what it did, the seconds that took (on the clock, and of the processors, without its
+workers) and those until the first case had ended; and after each thousand cases their number, and the memory
+(MB) that it and its largest worker had.
 """
 
 import contextlib
@@ -43,13 +44,15 @@ def main() -> None:
         before = counts.ended if before is None else before
         if first is None and counts.ended > before:
             first = time.time() - began
-        if counts.ended // 1000 >= len(memory):
-            memory.append([round(size / 1e6) for size in (this.memory_info().rss, largest_child(this))])
+        if not memory or counts.ended >= memory[-1][0] + 1000:
+            sizes = [round(size / 1e6) for size in (this.memory_info().rss, largest_child(this))]
+            memory.append([counts.ended, *sizes])
 
     session = Session(Path(out), place, dashboard=False, task=getattr(cohort_stub, task))
     counts, _ = run_session(find_cases(source), Options(), session, progress=tell)
     found = {"done": counts.done, "failed": counts.failed, "seconds": time.time() - began}
-    print(json.dumps({**found, "first_case_s": first, "memory_mb": memory}))
+    more = {"cpu_s": sum(this.cpu_times()[:2]), "first_case_s": first, "memory_mb": memory}
+    print(json.dumps({**found, **more}))
 
 
 if __name__ == "__main__":

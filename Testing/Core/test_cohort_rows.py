@@ -130,3 +130,18 @@ def test_killed_while_it_is_written_the_cache_is_one_of_the_two(ledger):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         assert row_cache._read(path) in contents
+
+
+def test_what_the_tables_need_is_loaded_before_ctrl_c_may_interrupt(monkeypatch):
+    pytest.importorskip("pyarrow", reason='a cohort needs: pip install "liverseg[cohort]"')
+    from importlib.util import find_spec
+
+    from LiverSegLib.cli import cohort as command
+    from LiverSegLib.cli.interrupts import Interrupts
+
+    interrupts, seen = Interrupts(), []
+    monkeypatch.setattr(command, "load", lambda *names: seen.append((names, interrupts._at_once)))
+    with command._ending(interrupts):
+        seen.append(interrupts._at_once)
+    assert seen == [(command.TABLES, False), True]
+    assert all(find_spec(name) for name in command.TABLES)
