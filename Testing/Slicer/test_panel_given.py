@@ -72,6 +72,7 @@ def test_segments_are_proposed_those_that_are_something_first(hand, hers):
     assert rows(hand) == names
     table = hand.widget("givenTable")
     assert [table.item(row, 0).text() for row in range(2)] == ["Leber", "Milz"]
+    assert table.columnWidth(1) >= table.cellWidget(0, 1).sizeHint().width()
     assert hand.enabled("givenMeasureButton") and not hand.text("givenLabel")
     assert "tumor counts before liver" in hand.tip("givenTable")
 

@@ -53,6 +53,7 @@ class GivenSection:
             ui, "given", _("What stands against measuring this segmentation, or makes it doubtful.")
         )
         self._table = RowTable(ui.givenTable, _NAME, _ROOM, MOST_ROWS, lambda row: None, lambda row, on: None)
+        ui.givenTable.horizontalHeader().setSectionResizeMode(_STRUCTURE, qt.QHeaderView.Fixed)
         for key, text in _ways():
             ui.givenMadeSelector.addItem(text, key)
         ui.givenButton.connect("toggled(bool)", guarded(self._onToggled))
@@ -142,7 +143,10 @@ class GivenSection:
         for row, item in enumerate(ordered):
             if row and row % _AT_ONCE == 0:
                 yield
-            self._ui.givenTable.setCellWidget(row, _STRUCTURE, self._selector(item.segmentID))
+            selector = self._selector(item.segmentID)
+            if row == 0:  # the table does not ask the boxes itself
+                self._ui.givenTable.setColumnWidth(_STRUCTURE, selector.sizeHint.width())
+            self._ui.givenTable.setCellWidget(row, _STRUCTURE, selector)
 
     def _selector(self, segmentID: str) -> Any:
         """A combo box of structures for a row of the table."""
