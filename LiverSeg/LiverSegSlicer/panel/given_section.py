@@ -73,7 +73,7 @@ class GivenSection:
             "Measures a segmentation that LiverSeg has not made: from DICOM, from another module, or drawn "
             "by hand."
         )
-        button.arrowType = qt.Qt.DownArrow if isOpen else qt.Qt.RightArrow
+        button.setArrowType(qt.Qt.DownArrow if isOpen else qt.Qt.RightArrow)
         self._ui.givenWidget.setVisible(isOpen)
         if isOpen:
             self._offer(nodes)
