@@ -192,6 +192,21 @@ def test_one_that_is_deleted_is_offered_no_more(hand, scan, hers):
     assert not hand.seen("givenWidget") and not hand.enabled("givenButton")
 
 
+def test_choices_do_not_go_over_to_a_segmentation_of_another_scene(hand, hers):
+    import slicer
+
+    opened(hand)
+    choose(hand, "Milz", "Liver tumor")
+    slicer.mrmlScene.Clear()
+    hand.settle()
+    volumeNode = madeUpScan()
+    hand.host.waitFor(lambda: hand.enabled("segmentButton"))
+    node = samples.addSegmentation("Hers", volumeNode)
+    samples.addLabelmaps(node, volumeNode, {"Haut": madeUpLabels() == 0, **masks()})
+    hand.settle()
+    assert hand.seen("givenWidget") and rows(hand)["Milz"] == "Spleen"
+
+
 def test_many_segments_are_listed_in_turns_and_scroll(hand, scan):
     count = 117
     node = samples.addSegmentation("Total", scan)
