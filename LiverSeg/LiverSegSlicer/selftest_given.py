@@ -66,6 +66,7 @@ class GivenSteps:
         self._test.assertTrue(ui.givenWidget.isVisible())
         selector = ui.givenSelector
         self._test.assertEqual(selector.itemData(selector.currentIndex), node.GetID())
+        self._test.assertGreaterEqual(ui.givenTable.columnWidth(1), self._boxes()[_LIVER].sizeHint.width())
         self._hand.look("given segmentation")
         boxes = self._boxes()
         for name, text in proposed.items():

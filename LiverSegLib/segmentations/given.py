@@ -207,8 +207,8 @@ def _tumours_in_liver(liver: np.ndarray, tumour: np.ndarray, grid: Grid) -> List
     box = bounding_box(tumour)
     if box is None or not liver.any():
         return []
-    box = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-    liver, tumour = liver[box], tumour[box]
+    z, y, x = (slice(max(0, part.start - 1), part.stop + 1) for part in box)
+    liver, tumour = liver[z, y, x], tumour[z, y, x]
     outside = tumour & ~liver
     said: List[str] = []
     if np.count_nonzero(outside) > LEFT_OUT_SHARE * np.count_nonzero(tumour):

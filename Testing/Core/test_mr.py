@@ -275,9 +275,7 @@ class TestResults:
         with open(tmp_path / "out" / "measurements.csv", encoding="utf-8", newline="") as file:
             rows = {row["structure"]: row for row in csv.DictReader(file)}
         assert list(rows) == ["Liver", "Spleen", "Liver tumor"]
-        assert (
-            rows["Spleen"]["volume_ml"] == "" and rows["Spleen"]["warnings"] == "Not segmented."
-        )
+        assert rows["Spleen"]["volume_ml"] == "" and rows["Spleen"]["warnings"] == "Not segmented."
         assert {row["mean_hu"] for row in rows.values()} == {""}
         content = json.loads((tmp_path / "out" / "measurements.json").read_text(encoding="utf-8"))
         assert "steatosis" not in content and content["facts"]["modality"] == "MR"

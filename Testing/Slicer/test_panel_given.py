@@ -72,6 +72,7 @@ def test_segments_are_proposed_those_that_are_something_first(hand, hers):
     assert rows(hand) == names
     table = hand.widget("givenTable")
     assert [table.item(row, 0).text() for row in range(2)] == ["Leber", "Milz"]
+    assert table.columnWidth(1) >= table.cellWidget(0, 1).sizeHint().width()
     assert hand.enabled("givenMeasureButton") and not hand.text("givenLabel")
     assert "tumor counts before liver" in hand.tip("givenTable")
 
@@ -189,6 +190,21 @@ def test_one_that_is_deleted_is_offered_no_more(hand, scan, hers):
     slicer.mrmlScene.RemoveNode(hers)
     hand.settle()
     assert not hand.seen("givenWidget") and not hand.enabled("givenButton")
+
+
+def test_choices_do_not_go_over_to_a_segmentation_of_another_scene(hand, hers):
+    import slicer
+
+    opened(hand)
+    choose(hand, "Milz", "Liver tumor")
+    slicer.mrmlScene.Clear()
+    hand.settle()
+    volumeNode = madeUpScan()
+    hand.host.waitFor(lambda: hand.enabled("segmentButton"))
+    node = samples.addSegmentation("Hers", volumeNode)
+    samples.addLabelmaps(node, volumeNode, {"Haut": madeUpLabels() == 0, **masks()})
+    hand.settle()
+    assert hand.seen("givenWidget") and rows(hand)["Milz"] == "Spleen"
 
 
 def test_many_segments_are_listed_in_turns_and_scroll(hand, scan):

@@ -44,15 +44,16 @@ class GivenSection:
         self._runBar = runBar
         self._message = message
         self._state: Optional[PanelState] = None
-        self._offered: List[Tuple[str, str]] = []
+        self._offered: Dict[str, Tuple[str, str]] = {}
         self._segments: Tuple[GivenSegment, ...] = ()
-        self._shownID = ""
+        self._shown: Tuple[str, str] = ("", "")
         self._structures: Dict[str, str] = {}
         self._turns = Turns()
         self._note = Note(
             ui, "given", _("What stands against measuring this segmentation, or makes it doubtful.")
         )
         self._table = RowTable(ui.givenTable, _NAME, _ROOM, MOST_ROWS, lambda row: None, lambda row, on: None)
+        ui.givenTable.horizontalHeader().setSectionResizeMode(_STRUCTURE, qt.QHeaderView.Fixed)
         for key, text in _ways():
             ui.givenMadeSelector.addItem(text, key)
         ui.givenButton.connect("toggled(bool)", guarded(self._onToggled))
@@ -72,7 +73,7 @@ class GivenSection:
             "Measures a segmentation that LiverSeg has not made: from DICOM, from another module, or drawn "
             "by hand."
         )
-        button.arrowType = qt.Qt.DownArrow if isOpen else qt.Qt.RightArrow
+        button.setArrowType(qt.Qt.DownArrow if isOpen else qt.Qt.RightArrow)
         self._ui.givenWidget.setVisible(isOpen)
         if isOpen:
             self._offer(nodes)
@@ -87,18 +88,20 @@ class GivenSection:
 
     def _offer(self, nodes: List[Any]) -> None:
         """List the segmentations; the one that was chosen stays so, else it is the one that fits the scan."""
-        offered = [(node.GetID(), node.GetName()) for node in nodes]
+        offered = {node.GetID(): (_address(node), node.GetName()) for node in nodes}
         if offered == self._offered:
             return
         selector = self._ui.givenSelector
         chosen = selector.itemData(selector.currentIndex) if self._offered else None
+        # a node of another scene may have the same ID
+        isKept = chosen in offered and offered[chosen][0] == self._offered[chosen][0]
         fitting = [node.GetID() for node in nodes if self._fits(node)]
         self._offered = offered
         selector.blockSignals(True)
         selector.clear()
-        for nodeID, name in reversed(offered):
+        for nodeID, (_place, name) in reversed(list(offered.items())):
             selector.addItem(name, nodeID)
-        wanted = chosen if chosen in dict(offered) else (fitting or [offered[-1][0]])[-1]
+        wanted = chosen if isKept else (fitting or list(offered))[-1]
         selector.setCurrentIndex(selector.findData(wanted))
         selector.blockSignals(False)
 
@@ -118,14 +121,14 @@ class GivenSection:
         """Fill the table with the segments, those that are something first; choices of hers stay."""
         node = self._node()
         segments = given.segmentsOf(node) if node is not None else ()
-        nodeID = node.GetID() if node is not None else ""
-        if (nodeID, segments) == (self._shownID, self._segments):
+        shown = (node.GetID(), _address(node)) if node is not None else ("", "")
+        if (shown, segments) == (self._shown, self._segments):
             return
-        kept = self._structures if nodeID == self._shownID else {}
-        if nodeID != self._shownID and node is not None:
+        kept = self._structures if shown == self._shown else {}
+        if shown != self._shown and node is not None:
             made = self._ui.givenMadeSelector
             made.setCurrentIndex(made.findData(given.wayMade(node)))
-        self._shownID, self._segments = nodeID, segments
+        self._shown, self._segments = shown, segments
         self._structures = {item.segmentID: kept.get(item.segmentID, item.structure) for item in segments}
         ordered = sorted(segments, key=lambda item: self._structures[item.segmentID] == NONE)
         self._ui.givenTable.setRowCount(0)  # no combo box of the segments before stays
@@ -142,7 +145,10 @@ class GivenSection:
         for row, item in enumerate(ordered):
             if row and row % _AT_ONCE == 0:
                 yield
-            self._ui.givenTable.setCellWidget(row, _STRUCTURE, self._selector(item.segmentID))
+            selector = self._selector(item.segmentID)
+            if row == 0:  # the table does not ask the boxes itself
+                self._ui.givenTable.setColumnWidth(_STRUCTURE, selector.sizeHint.width())
+            self._ui.givenTable.setCellWidget(row, _STRUCTURE, selector)
 
     def _selector(self, segmentID: str) -> Any:
         """A combo box of structures for a row of the table."""
@@ -219,6 +225,11 @@ class GivenSection:
             views.showInViews(volumeNode, resultNode)
             self._ui.givenButton.checked = False
         self._message.tell(text.format(name=name))
+
+
+def _address(node: Any) -> str:
+    """Tells a node from others of this session."""
+    return node.GetAddressAsString("vtkMRMLNode")
 
 
 def _reasonNotToOpen(state: PanelState, isThere: bool) -> str:

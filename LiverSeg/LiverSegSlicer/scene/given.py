@@ -76,7 +76,7 @@ def givenSegmentations() -> List["slicer.vtkMRMLSegmentationNode"]:
     return [node for node in nodes if isGiven(node)]
 
 
-def isGiven(node: Optional["slicer.vtkMRMLNode"]) -> bool:
+def isGiven(node: Any) -> bool:
     """Whether a node is a segmentation with segments that LiverSeg did not make."""
     if node is None or not node.IsA("vtkMRMLSegmentationNode") or node.GetHideFromEditors():
         return False
