@@ -8,6 +8,7 @@ from unittest import mock
 
 import numpy as np
 import slicer
+import vtk
 
 from .panel import followup_section
 from .panel.run_bar import CLICK_GUARD_S
@@ -152,9 +153,9 @@ def addSecondDate(logic: Any, segmentationNode: Any) -> Any:
     level = int(np.median(voxels[labels == 3]))
     voxels, labels = np.where(grown, level, voxels).astype(voxels.dtype), np.where(grown, 3, labels)
     moved: List[np.ndarray] = [np.roll(array, SHIFT, axis=(0, 1, 2)) for array in (voxels, labels)]
-    second = slicer.mrmlScene.CopyNode(first)
-    second.SetName(SECOND_NAME)
-    slicer.util.updateVolumeFromArray(second, moved[0])
+    ijkToRas = vtk.vtkMatrix4x4()
+    first.GetIJKToRASMatrix(ijkToRas)
+    second = slicer.util.addVolumeFromArray(moved[0], ijkToRas, SECOND_NAME)
     summary = {**(parts.summaryOf(segmentationNode) or {}), "name": SECOND_NAME}
     found = RunResult(SECOND_NAME, moved[1].astype(np.uint8), volumeGrid(second), summary)
     return logic.measure(applyResult(second, found))

@@ -125,7 +125,7 @@ def _candidates(segmentationNode: Any, choices: Dict[str, bool]) -> List[Candida
 
 
 def _oneOfEachScan(segmentationNode: Any) -> List[Any]:
-    """The latest result of each scan, but the chosen one of its own, in the order in which scans came."""
+    """The latest result of each scan, but the chosen one of its own, in the order of their first runs."""
     found: Dict[str, Tuple[Any, Any]] = {}
     for node in parts.allResults():
         scan = parts.volumeOf(node)
