@@ -24,6 +24,8 @@ SHIFT = (0, 4, -6)
 CANCEL_S = 1.5
 """A cancelled comparison ends within this time."""
 _DATE = 1
+_OTHERS = ("resultsSection", "fattySection", "reportSection")
+"""Sections that are closed meanwhile, so that pictures show this one."""
 
 
 class FollowUpSteps:
@@ -44,6 +46,8 @@ class FollowUpSteps:
 
     def needsTwoDates(self) -> None:
         """With one result there is nothing to compare, and the button says so."""
+        for name in _OTHERS:
+            getattr(self.hand.ui, name).collapsed = True
         self.hand.ui.followupSection.collapsed = False
         self.hand.settle()
         self._test.assertFalse(self.hand.ui.followupCompareButton.isEnabled())
@@ -105,6 +109,8 @@ class FollowUpSteps:
         self._test.assertIs(comparisonOf(self._node).tableNode, tableNode)
         self.hand.look("follow-up page")
         self.hand.ui.followupSection.collapsed = True
+        for name in _OTHERS:
+            getattr(self.hand.ui, name).collapsed = False
 
     # ---- help
 

@@ -4,11 +4,12 @@ import json
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..cancelling import while_checking
+from ..cancelling import Ask, while_checking
 from ..review import Review
 from ..sentences import with_identity
 from . import scratch
@@ -40,7 +41,7 @@ def compare_dates(request: CompareDates, context: TaskContext) -> DatesCompared:
         visits = []
         for index, date in enumerate(request.dates):
             context.report_progress(READ_SHARE * index / len(request.dates), "read", "Reading the scans")
-            visits.append(while_checking(lambda ask, date=date: _visit(date), context.check))
+            visits.append(while_checking(partial(_visit, date), context.check))
         end = 1.0 if reservation is None else COMPARE_SHARE
 
         def tell(share: float, stage: str, text: str) -> None:
@@ -72,7 +73,7 @@ def compare_dates(request: CompareDates, context: TaskContext) -> DatesCompared:
         return replace(reply, page=str(files["page"]))
 
 
-def _visit(date: DateFiles) -> "Visit":
+def _visit(date: DateFiles, ask: Ask) -> "Visit":
     """A date with the numbers that its summary has, which are those that the user sees."""
     from ..api import Result
     from ..followup import Visit

@@ -123,7 +123,6 @@ class Pictures:
         host.waitFor(lambda: self._panel.ui.followupResultWidget.visible, LIMIT_S)
         self._clickCell(unwrap(self._panel.ui.followupLesionsTable), 0)
         self._scrollTo("followupSection")
-        self._window("follow-up")
         self.panel("panel-follow-up")
         for name in sections:
             getattr(self._panel.ui, name).collapsed = False

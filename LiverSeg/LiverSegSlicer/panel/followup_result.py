@@ -65,7 +65,7 @@ class FollowUpResult:
                 texts = (
                     titleOf(date),
                     _number(date["sum_of_diameters_mm"], 1),
-                    _number(date["liver_ml"], 0),
+                    ("≥ " if date.get("liver_truncated") else "") + _number(date["liver_ml"], 0),
                     _number(fat.get("difference_hu"), 0),
                     _category(numbers, index),
                 )

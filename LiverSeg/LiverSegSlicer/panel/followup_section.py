@@ -39,12 +39,16 @@ class FollowUpSection:
         self._scans = FollowUpScans(ui, self.refresh, message.fail)
         self._result = FollowUpResult(ui)
         self._orderNote = Note(ui, "followupOrder", _("How the scans are going to be compared."))
+        ui.followupSection.connect("contentsCollapsed(bool)", guarded(self.refresh))
         ui.followupCompareButton.connect("clicked(bool)", guarded(self._onCompare))
         ui.followupPageButton.connect("clicked(bool)", guarded(self._onPage))
 
     def show(self, state: PanelState) -> None:
-        """Show what can be compared, and the comparison that the result takes part in."""
+        """Show what can be compared, and the comparison that the result takes part in; it is looked for only
+        while the section is open."""
         self._state = state
+        if self._ui.followupSection.collapsed:
+            return
         segmentationNode = state.segmentationNode if state.measurements is not None else None
         self._scans.show(segmentationNode)
         self._ui.followupTitleLabel.setVisible(segmentationNode is not None)
@@ -66,6 +70,7 @@ class FollowUpSection:
         self._orderNote.show(doubt or ("" if reason else self._order()), WARNING if doubt else PLAIN)
         compare, page = self._ui.followupCompareButton, self._ui.followupPageButton
         compare.setText(_("Compare anyway") if doubt else _("Compare"))
+        page.setText(_("Write page anyway") if doubt else _("Write page"))
         compare.enabled = page.enabled = not reason
         compare.toolTip = reason or _(
             "Lays the livers upon each other, finds each lesion again at every date, and puts a table by "
