@@ -161,7 +161,8 @@ def addSecondDate(logic: Any, segmentationNode: Any) -> Any:
     moved: List[np.ndarray] = [np.roll(array, SHIFT, axis=(0, 1, 2)) for array in (voxels, labels)]
     ijkToRas = vtk.vtkMatrix4x4()
     first.GetIJKToRASMatrix(ijkToRas)
-    second = slicer.util.addVolumeFromArray(moved[0], ijkToRas, SECOND_NAME)
+    second = slicer.util.addVolumeFromArray(moved[0], name=SECOND_NAME)
+    second.SetIJKToRASMatrix(ijkToRas)
     summary = {**(parts.summaryOf(segmentationNode) or {}), "name": SECOND_NAME}
     found = RunResult(SECOND_NAME, moved[1].astype(np.uint8), volumeGrid(second), summary)
     return logic.measure(applyResult(second, found))

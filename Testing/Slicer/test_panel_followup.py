@@ -139,11 +139,15 @@ def slicesAt(place):
     """Whether all slices go through a point, RAS mm."""
     import slicer
 
-    offsets = []
-    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        matrix = slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())
-        offsets.append(abs(np.dot(np.array(place) - matrix[:3, 3], matrix[:3, 2])))
-    return max(offsets) < 0.01
+    return max(offsetTo(place, node) for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")) < 0.01
+
+
+def offsetTo(place, sliceNode):
+    """How far a point, RAS mm, lies from a slice, mm."""
+    import slicer
+
+    matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
+    return abs(np.dot(np.array(place) - matrix[:3, 3], matrix[:3, 2]))
 
 
 def test_choosing_a_lesion_shows_it_in_the_scan_of_the_panel_or_its_place(hand, window, june):
@@ -160,6 +164,26 @@ def test_choosing_a_lesion_shows_it_in_the_scan_of_the_panel_or_its_place(hand, 
         assert seen == ([True, False] if row == 0 else [False, False])  # the second one is gone in June
     text = hand.text("followupLesionLabel")
     assert text.startswith("Lesion 2:") and "June CT: gone" in text
+
+
+def test_views_that_show_the_other_date_follow_in_their_own_scan(hand, window, march):
+    import slicer
+
+    from LiverSegSlicer.scene import parts
+
+    volumeNode = madeUpScan("June CT", loaded=False)
+    volumeNode.SetOrigin(-90, -120, -40)
+    hand.chooseScan(volumeNode)
+    june = hand.segment()
+    compare(hand)
+    yellow = slicer.app.layoutManager().sliceWidget("Yellow").sliceLogic()
+    yellow.GetSliceNode().SetViewGroup(1)
+    yellow.GetSliceCompositeNode().SetBackgroundVolumeID(parts.volumeOf(march).GetID())
+    hand.clickRow("followupLesionsTable", 0)
+    for node, name in ((march, "Yellow"), (june, "Red")):
+        lesion = parts.summaryOf(node)["measurements"]["lesions"][0]
+        place = np.mean(lesion["longest_ends_lps_mm"], axis=0) * (-1, -1, 1)
+        assert offsetTo(place, slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")) < 0.01
 
 
 def test_an_edit_makes_it_out_of_date_and_so_does_another_date(hand, june):

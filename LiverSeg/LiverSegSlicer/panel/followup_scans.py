@@ -106,7 +106,7 @@ class FollowUpScans:
 
 def _candidates(segmentationNode: Any, choices: Dict[str, bool]) -> List[Candidate]:
     """The chosen result and the latest one of every other scan, by date if all dates are known."""
-    if segmentationNode is None:
+    if segmentationNode is None or parts.volumeOf(segmentationNode) is None:
         return []
     nodes = _oneOfEachScan(segmentationNode)
     scans = [parts.volumeOf(node) for node in nodes]
@@ -132,8 +132,6 @@ def _oneOfEachScan(segmentationNode: Any) -> List[Any]:
         if scan is not None and parts.summaryOf(node) is not None:
             found[scan.GetID()] = (scan, node)
     scan = parts.volumeOf(segmentationNode)
-    if scan is None:
-        return [segmentationNode]
     found[scan.GetID()] = (scan, segmentationNode)
     return [node for _scan, node in found.values()]
 
