@@ -180,6 +180,16 @@ def test_cancel_leaves_scene_and_folder_as_they_were(host, logic, cases, tmp_pat
     assert nodeCounts() == before and not (tmp_path / "out").exists()
 
 
+def test_a_page_that_is_written_counts_though_somebody_cancelled(host, logic, cases, tmp_path, monkeypatch):
+    monkeypatch.setattr(logic.worker, "cancel", lambda: None)  # the worker hears of it too late
+    ending, runs = Ending(), []
+    told = Told("Drawing the follow-up page", lambda: runs[0].cancel())
+    runs.append(logic.compareAsync(cases, [JUNE, MARCH], told, ending, folder=tmp_path / "out"))
+    host.waitFor(ending.happened)
+    made, error = ending.only()
+    assert error is None and made.page.is_file() and made.tableNode.GetNumberOfRows()
+
+
 def test_a_result_that_vanishes_meanwhile(host, logic, cases):
     ending = Ending()
     told = Told("Looking at the livers", lambda: slicer.mrmlScene.RemoveNode(cases[0]))

@@ -47,13 +47,13 @@ class FollowUpSection:
         """Show what can be compared, and the comparison that the result takes part in; it is looked for only
         while the section is open."""
         self._state = state
-        if self._ui.followupSection.collapsed:
-            return
-        segmentationNode = state.segmentationNode if state.measurements is not None else None
+        isOpen = not self._ui.followupSection.collapsed
+        segmentationNode = state.segmentationNode if isOpen and state.measurements is not None else None
         self._scans.show(segmentationNode)
         self._ui.followupTitleLabel.setVisible(segmentationNode is not None)
         self._result.show(comparisonOf(segmentationNode), segmentationNode)
-        self._draw()
+        if isOpen:
+            self._draw()
 
     def refresh(self) -> None:
         """Show it anew, as after an edit: a comparison may be out of date."""
