@@ -12,6 +12,8 @@ from test_worker import RawWorker
 
 from LiverSegLib.errors import CancelledError, InputError, OutputError
 from LiverSegLib.followup import comparison
+from LiverSegLib.followup.known import KnownRegistrations
+from LiverSegLib.followup.livers import LiverView
 from LiverSegLib.sentences import key_of, restored, with_identity
 from LiverSegLib.worker import protocol, scratch, tasks
 from LiverSegLib.worker.context import RegisteredLivers, TaskContext
@@ -161,6 +163,17 @@ def test_livers_of_two_patients_are_refused_unless_they_are_wanted(visits, conte
     assert key_of(caught.value.sentence) == "followup.not-registered"
     found = summary_of(tasks.work_off(CompareDates("d", given, anyway=True), context))
     assert "followup.compared-anyway" in [key_of(text) for text in found["warnings"]]
+
+
+def test_the_registrations_used_last_are_kept(visits):
+    view, empty = (np.zeros((2, 2, 2), np.float32) for _ in range(2))
+    livers = [LiverView(visits[0].grid, view > 0, view > 0, empty + n, empty, False) for n in range(9)]
+    known = KnownRegistrations()
+    for number, liver in enumerate(livers[1:]):
+        known.keep(livers[0], liver, number)
+        assert known.find(livers[0], livers[1]) == 0  # in use
+    assert known.find(livers[0], livers[2]) is None and known.find(livers[8], livers[0]) is None
+    assert [known.find(livers[0], liver) for liver in livers[4:]] == [3, 4, 5, 6, 7]
 
 
 def test_over_the_pipe_it_tells_progress_and_stops_within_a_second(dates, empty_temporary_folder):

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from LiverSegLib.errors import LiverSegError
 
 from ..scene import parts
+from ..scene.followup import keyOf
 from ..scene.scan_dates import DATE, patientNumbers, scanDate, typeDate
 from ..slots import guarded
 from .row_table import RowTable
@@ -87,7 +88,7 @@ class FollowUpScans:
                 self._ui.followupScansTable.item(number, _DATE).setToolTip(_dateTip(row))
 
     def _onTicked(self, number: int, ticked: bool) -> None:
-        self._choices[_keyOf(self._rows[number].node)] = ticked
+        self._choices[keyOf(self._rows[number].node)] = ticked
         self._changed()
 
     def _onItemChanged(self, item: Any) -> None:
@@ -116,7 +117,7 @@ def _candidates(segmentationNode: Any, choices: Dict[str, bool]) -> List[Candida
     for node, scan, patient in zip(nodes, scans, patients):
         isShown = node is segmentationNode
         isOther = bool(own and patient and own != patient)
-        isTicked = isShown or choices.get(_keyOf(node), not isOther)
+        isTicked = isShown or choices.get(keyOf(node), not isOther)
         date, isTyped = scanDate(scan), scan.GetAttribute(DATE) is not None
         rows.append(Candidate(node, scan.GetName(), date, patient, isTyped, isShown, isTicked))
     if all(row.date for row in rows):
@@ -134,10 +135,6 @@ def _oneOfEachScan(segmentationNode: Any) -> List[Any]:
     scan = parts.volumeOf(segmentationNode)
     found[scan.GetID()] = (scan, segmentationNode)
     return [node for _scan, node in found.values()]
-
-
-def _keyOf(segmentationNode: Any) -> str:
-    return segmentationNode.GetAttribute(parts.TIME) or segmentationNode.GetID()
 
 
 def _dateTip(row: Candidate) -> str:

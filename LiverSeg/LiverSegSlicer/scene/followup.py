@@ -56,6 +56,11 @@ def stateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
     return str(zlib.crc32((segmentationNode.GetAttribute(parts.MEASURED) or "").encode("utf-8")))
 
 
+def keyOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
+    """Return what tells a result from others, also in a saved scene; a run that replaces it changes it."""
+    return segmentationNode.GetAttribute(parts.TIME) or segmentationNode.GetID()
+
+
 def applyComparison(
     numbers: Numbers, results: Sequence["slicer.vtkMRMLSegmentationNode"], states: Sequence[str]
 ) -> "slicer.vtkMRMLTableNode":
@@ -72,8 +77,8 @@ def applyComparison(
         The table.
     """
     slicer.mrmlScene.SaveStateForUndo()
-    keys = [_keyOf(node) for node in results]
-    tableNode = next(filter(None, map(_replaceable(keys), reversed(_tables()))), None)
+    keys = [keyOf(node) for node in results]
+    tableNode = _replaceable(keys)
     isNew = tableNode is None
     if tableNode is None:
         dates = numbers["dates"]
@@ -82,7 +87,13 @@ def applyComparison(
         tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
     try:
         fillTable(tableNode, _columns(numbers), numbers["lesions"])
-        told = {**numbers, "results": keys, "states": list(states), "time": time.time_ns() // 1000}
+        told = {
+            **numbers,
+            "results": keys,
+            "states": list(states),
+            "scan_dates": [_dateOf(node) for node in results],
+            "time": time.time_ns() // 1000,
+        }
         parts.writeText(tableNode, DATA, _("{volume} numbers"), told)
         tableNode.SetAttribute(TABLE, _checksum(tableNode))
     except Exception:
@@ -101,14 +112,13 @@ def comparisonOf(
     """Return the latest comparison that a result takes part in, None without one."""
     if segmentationNode is None:
         return None
-    key = _keyOf(segmentationNode)
-    for tableNode in reversed(_tables()):
-        numbers = _numbersOf(tableNode)
-        if numbers is not None and key in numbers["results"]:
-            byKey = {_keyOf(node): node for node in parts.allResults()}
+    key = keyOf(segmentationNode)
+    for tableNode, numbers in reversed(_comparisons()):
+        if key in numbers["results"]:
+            byKey = {keyOf(node): node for node in parts.allResults()}
             results = tuple(byKey.get(name) for name in numbers["results"])
-            changed = not all(map(_isAsCompared, results, numbers["states"], numbers["dates"]))
-            return Comparison(tableNode, numbers, results, changed)
+            then = numbers["states"], numbers["scan_dates"]
+            return Comparison(tableNode, numbers, results, not all(map(_isAsCompared, results, *then)))
     return None
 
 
@@ -170,48 +180,45 @@ def _hideMarks(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> None:
     hideDiameters(segmentationNode)
 
 
-def _keyOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
-    return segmentationNode.GetAttribute(parts.TIME) or segmentationNode.GetID()
-
-
 def _isAsCompared(
-    segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"], state: str, date: Mapping[str, Any]
+    segmentationNode: Optional["slicer.vtkMRMLSegmentationNode"], state: str, date: str
 ) -> bool:
-    """Whether a result and its date are what they were when they were compared."""
+    """Whether a result and the date of its scan are what they were when they were compared."""
     if segmentationNode is None or stateOf(segmentationNode) != state:
         return False
+    return _dateOf(segmentationNode) == date and not seemsEditedSinceMeasured(segmentationNode)
+
+
+def _dateOf(segmentationNode: "slicer.vtkMRMLSegmentationNode") -> str:
+    """Return the date of a result's scan; empty if it is not known, or the scan is gone."""
     volumeNode = parts.volumeOf(segmentationNode)
-    if volumeNode is not None and (scanDate(volumeNode) or None) != date["date"]:
-        return False
-    return not seemsEditedSinceMeasured(segmentationNode)
+    return scanDate(volumeNode) if volumeNode is not None else ""
 
 
-def _tables() -> List["slicer.vtkMRMLTableNode"]:
-    """The tables of comparisons, the latest at the end."""
+def _comparisons() -> List[Tuple["slicer.vtkMRMLTableNode", Numbers]]:
+    """The tables of comparisons with what these found, the latest at the end."""
     nodes = slicer.util.getNodesByClass("vtkMRMLTableNode")
-    found = [(node, _numbersOf(node)) for node in nodes if node.GetAttribute(TABLE) is not None]
-    known = [(numbers["time"], node) for node, numbers in found if numbers is not None]
-    return [node for _time, node in sorted(known, key=lambda entry: entry[0])]
+    read = [(node, _numbersOf(node)) for node in nodes if node.GetAttribute(TABLE) is not None]
+    found = [(node, numbers) for node, numbers in read if numbers is not None]
+    return sorted(found, key=lambda entry: entry[1]["time"])
 
 
 def _numbersOf(tableNode: "slicer.vtkMRMLTableNode") -> Optional[Numbers]:
     """What a comparison found; None if its text is gone, or somebody overwrote it."""
     numbers = parts.readText(tableNode, DATA)
-    needed = {"results", "states", "time", "dates", "lesions", "responses", "warnings"}
+    needed = {"results", "states", "scan_dates", "time", "dates", "lesions", "responses", "warnings"}
     if numbers is None or numbers.get("format") != FORMAT or not needed <= set(numbers):
         return None
     return numbers
 
 
-def _replaceable(keys: Sequence[str]) -> Any:
-    """A test of tables: gives back one of a comparison of the same results that nobody edited."""
-
-    def test(tableNode: "slicer.vtkMRMLTableNode") -> Optional["slicer.vtkMRMLTableNode"]:
-        numbers = _numbersOf(tableNode) or {}
-        isSame = sorted(numbers.get("results", ())) == sorted(keys)
-        return tableNode if isSame and tableNode.GetAttribute(TABLE) == _checksum(tableNode) else None
-
-    return test
+def _replaceable(keys: Sequence[str]) -> Optional["slicer.vtkMRMLTableNode"]:
+    """Return the latest table of a comparison of the same results that nobody edited; None without one."""
+    for tableNode, numbers in reversed(_comparisons()):
+        isSame = sorted(numbers["results"]) == sorted(keys)
+        if isSame and tableNode.GetAttribute(TABLE) == _checksum(tableNode):
+            return tableNode
+    return None
 
 
 def _checksum(tableNode: "slicer.vtkMRMLTableNode") -> str:
