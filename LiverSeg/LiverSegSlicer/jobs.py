@@ -212,15 +212,15 @@ class Case:
             "grid": volumes.volumeGrid(self.volumeNode),
         }
 
-    def handOver(self, run: Run, folder: Path) -> Steps:
+    def handOver(self, run: Run, folder: Path, begin: float = 0.0) -> Steps:
         """Write scan and numbers into ``folder``."""
-        run.tell(0.0, _("Handing the scan over"))
+        run.tell(begin, _("Handing the scan over"))
         self._scan = yield from keepScan(run, self.volumeNode)
         writeSummary(folder / "summary.json", self.summary)
 
-    def handOverLabels(self, run: Run, folder: Path) -> Steps:
+    def handOverLabels(self, run: Run, folder: Path, begin: float = 0.2) -> Steps:
         """Write the mask of the whole scan into ``folder``."""
-        run.tell(0.2, _("Handing the segmentation over"))
+        run.tell(begin, _("Handing the segmentation over"))
         yield from writeArray(folder / "labels.npy", segments.LabelSlabs(*self._nodes, segments.VALUES))
 
     def handOverStructures(self, folder: Path) -> Steps:

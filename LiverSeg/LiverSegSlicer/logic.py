@@ -11,12 +11,12 @@ developers.
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from LiverSegLib.worker.correct_messages import StrokeLine
-from LiverSegLib.worker.server_messages import ServerAddress
 
 from . import acceptance
+from .comparing import Compared, CompareOptions, compareSteps
 from .correct.corrector import Corrector, sharedCorrector
 from .correct.steps import Asked, Corrected, caseOf
 from .explaining import Why, explainSteps
@@ -24,22 +24,19 @@ from .exporting import ExportedDicom, ExportOptions, exportSteps
 from .fatty_liver import assess as steatosis
 from .fatty_liver.meters import Meters
 from .given import MeasuresGiven
-from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps, testServerSteps
+from .jobs import SegmentOptions, measureSteps, reportSteps, segmentSteps
+from .logic_setup import SetupLogic
 from .scene import highlight, views
 from .scene.edits import NodeWriter
 from .scene.fingerprint import editedSinceMeasured
 from .scene.parts import requireVolume
 from .scene.roles import segmentNamed
 from .scene.volumes import scanPoint
-from .work import engine_install as install
-from .work.engines import EngineState, engineState
-from .work.models import addSteps, removeSteps
-from .work.requirements import TorchState, torchState
-from .work.run import Completed, Progress, Run, Steps
-from .work.worker_process import WorkerProcess, sharedWorker
+from .work.run import Completed, Progress, Run
+from .work.worker_process import WorkerProcess
 
 
-class Logic(MeasuresGiven):
+class Logic(SetupLogic, MeasuresGiven):
     """LiverSeg without a panel.
 
     Args:
@@ -47,18 +44,9 @@ class Logic(MeasuresGiven):
     """
 
     def __init__(self, worker: Optional[WorkerProcess] = None) -> None:
-        self._worker = worker
+        SetupLogic.__init__(self, worker)
         self.meters = Meters()
         self.corrector = sharedCorrector() if worker is None else Corrector(lambda: worker)
-
-    @property
-    def worker(self) -> WorkerProcess:
-        """The worker that computes."""
-        return self._worker if self._worker is not None else sharedWorker()
-
-    def activeRun(self) -> Optional[Run]:
-        """The run that the worker is busy with, whoever started it."""
-        return self.worker.occupant
 
     def segment(self, volumeNode: Any, progress: Optional[Progress] = None, **options: Any) -> Any:
         """Segment a CT or MR volume and put the result into the scene.
@@ -239,6 +227,49 @@ class Logic(MeasuresGiven):
         steps = partial(exportSteps, segmentationNode, Path(folder), ExportOptions(**options))
         return self._start(steps, progress, completed)
 
+    def compare(
+        self,
+        segmentationNodes: Sequence[Any],
+        dates: Optional[Sequence[Optional[str]]] = None,
+        progress: Optional[Progress] = None,
+        *,
+        anyway: bool = False,
+        folder: Optional[Union[str, "os.PathLike[str]"]] = None,
+    ) -> Compared:
+        """Compare results of two or more dates of one patient, and wait for it: livers registered, lesions
+        matched, response by RECIST 1.1. An edited result is measured first.
+
+        Args:
+            segmentationNodes: results of LiverSeg, each of a scan of its own.
+            dates: of each, "2026-11-30" or None; those of DICOM, or typed in the panel, if None.
+            progress: Called with the fraction done (0 to 1) and a text.
+            anyway: compare livers that do not fit onto each other, too.
+            folder: where the page and the other files go, all or none; nothing is written if None.
+
+        Returns:
+            ``Compared``: ``tableNode``, a row for each lesion, and ``page``.
+
+        Raises:
+            LiverSegError: With a sentence; scene and folder are as they were.
+        """
+        options = CompareOptions(dates, anyway, None if folder is None else Path(folder))
+        return self._wait(partial(compareSteps, tuple(segmentationNodes), options), progress)
+
+    def compareAsync(
+        self,
+        segmentationNodes: Sequence[Any],
+        dates: Optional[Sequence[Optional[str]]] = None,
+        progress: Optional[Progress] = None,
+        completed: Optional[Completed] = None,
+        *,
+        anyway: bool = False,
+        folder: Optional[Union[str, "os.PathLike[str]"]] = None,
+    ) -> Run:
+        """The same in the background; ``completed(Compared, error)`` is called once."""
+        options = CompareOptions(dates, anyway, None if folder is None else Path(folder))
+        steps = partial(compareSteps, tuple(segmentationNodes), options)
+        return self._start(steps, progress, completed)
+
     def assessSteatosis(self, volumeNode: Any, segmentationNode: Any, **settings: Any) -> Any:
         """Judge liver fat by ROIs in liver and spleen, which become boxes in the scene.
 
@@ -277,89 +308,3 @@ class Logic(MeasuresGiven):
         """Make, or make anew, the highlight volume: liver grey, tumours white, the rest black; returns its
         node."""
         return highlight.makeHighlight(volumeNode, segmentationNode)
-
-    def engineState(self) -> EngineState:
-        """What there is to compute with, and what installing an engine would take."""
-        return engineState()
-
-    def installEngine(
-        self, confirm: Callable[[str], bool], engine: str = "auto", progress: Optional[Progress] = None
-    ) -> bool:
-        """Install what LiverSeg computes with into Slicer's Python if ``confirm(question)`` returns True.
-
-        Args:
-            confirm: gets the question, which says what is installed and how big it is.
-            engine: "openvino", "onnxruntime" or "torch"; "auto" takes what suits the computer, and nothing
-                where an engine is there.
-
-        Returns:
-            Whether the engine can be used now; False if the answer was no.
-
-        Raises:
-            LiverSegError: With a sentence; it could not be installed.
-        """
-        return install.installEngine(self.worker, confirm, engine, progress)
-
-    def installEngineAsync(
-        self, engine: str, progress: Optional[Progress] = None, completed: Optional[Completed] = None
-    ) -> Run:
-        """Install "openvino" or "onnxruntime" in the background, without asking; ``completed(name, error)``
-        is called once."""
-        return self._start(partial(install.installSteps, engine), progress, completed)
-
-    def addModel(self, source: Union[str, "os.PathLike[str]"], configuration: Optional[str] = None) -> str:
-        """Add a model of nnU-Net, TotalSegmentator or MONAI to the user's models, and wait for it.
-
-        Args:
-            source: the trained model's folder, or a zip archive.
-            configuration: which, where there are several, such as "3d_fullres".
-
-        Returns:
-            The name by which ``segment(model=...)`` knows it.
-
-        Raises:
-            LiverSegError: With a sentence; nothing was added.
-        """
-        return self._wait(partial(addSteps, os.fspath(source), configuration), None)
-
-    def addModelAsync(
-        self,
-        source: Union[str, "os.PathLike[str]"],
-        configuration: Optional[str] = None,
-        progress: Optional[Progress] = None,
-        completed: Optional[Completed] = None,
-    ) -> Run:
-        """The same in the background; ``completed(name, error)`` is called once."""
-        return self._start(partial(addSteps, os.fspath(source), configuration), progress, completed)
-
-    def removeModelAsync(
-        self, name: str, progress: Optional[Progress] = None, completed: Optional[Completed] = None
-    ) -> Run:
-        """Delete a model that the user added, in the background; ``completed(name, error)`` is called."""
-        return self._start(partial(removeSteps, name), progress, completed)
-
-    def testServerAsync(
-        self,
-        server: ServerAddress,
-        progress: Optional[Progress] = None,
-        completed: Optional[Completed] = None,
-    ) -> Run:
-        """Look in the background whether a server can be used; ``completed(answer, error)`` is called."""
-        return self._start(partial(testServerSteps, server), progress, completed)
-
-    def torchState(self) -> TorchState:
-        """Whether PyTorch, which GPUs and models of other programs need, is there."""
-        return torchState()
-
-    def installTorch(self, confirm: Callable[[str], bool]) -> bool:
-        """Install PyTorch into Slicer's Python if ``confirm(question)`` returns True; see
-        ``requirements.installTorch``."""
-        return install.installTorch(self.worker, confirm)
-
-    def _start(
-        self, steps: Callable[[Run], Steps], progress: Optional[Progress], completed: Optional[Completed]
-    ) -> Run:
-        return Run(self.worker, steps, progress=progress, completed=completed).start()
-
-    def _wait(self, steps: Callable[[Run], Steps], progress: Optional[Progress]) -> Any:
-        return Run(self.worker, steps, progress=progress, blocking=True).start().wait()

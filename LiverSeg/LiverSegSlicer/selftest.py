@@ -23,8 +23,10 @@ from .fatty_liver.reading import readingOf
 from .fatty_liver.rois import nameOf, roiNodes
 from .sample_data import NODE_NAME, sampleFile
 from .scene import fingerprint, parts, segments
+from .scene.followup import comparisonOf
 from .scene.highlight import isHighlight
 from .selftest_correct import CorrectSteps
+from .selftest_followup import FollowUpSteps
 from .selftest_given import GivenSteps
 from .selftest_panel import READER, PanelSteps
 
@@ -33,8 +35,8 @@ _CODES = {"liver": "10200004", "spleen": "78961009", "tumour": "108369006"}
 NEEDS_ENGINE = (
     "segmenting, cancelling, reading numbers and tables, jumping to a lesion, highlighting, editing and"
     " updating numbers, correcting by clicks, accepting and reopening, ROIs for fatty liver, the report,"
-    " leaving and coming back with a result, coming back from a saved scene, keeping edits, measuring a given"
-    " segmentation"
+    " comparing two dates, leaving and coming back with a result, coming back from a saved scene, keeping"
+    " edits, measuring a given segmentation"
 )
 """What is skipped without an engine."""
 
@@ -90,6 +92,7 @@ class SelfTest:
         self._tell("ROIs for fatty liver are placed, dragged and accepted.")
         panel.writesReport(NODE_NAME)
         self._tell("The report is written.")
+        self._compares(FollowUpSteps(self._test, self._logic, panel.hand, segmentationNode))
         panel.letsBeWhileAway(segmentationNode)
         self._tell("Nothing changes while another module is shown.")
         self._comesBackFromFile()
@@ -114,6 +117,13 @@ class SelfTest:
             self._tell("SKIPPED, since there are no views: correcting by clicks.")
         steps.acceptsAndReopens(READER)
         self._tell("The result is accepted and opened again.")
+
+    def _compares(self, steps: FollowUpSteps) -> None:
+        steps.needsTwoDates()
+        tableNode = steps.compares()
+        steps.showsLesion()
+        steps.writesPage(tableNode)
+        self._tell("Two dates are compared, and the follow-up page is written.")
 
     def _measuresGiven(self, panel: PanelSteps) -> None:
         panel.hand.ui.scanSelector.setCurrentNode(self._volumeNode)
@@ -185,6 +195,9 @@ class SelfTest:
         self._test.assertEqual(parts.summaryOf(back), summary)
         self._test.assertTrue(np.array_equal(segments.labelsOf(back, self._volumeNode), labels))
         self._test.assertFalse(fingerprint.editedSinceMeasured(back))
+        comparison = comparisonOf(back)
+        self._test.assertIsNotNone(comparison, "the comparison comes back, too")
+        self._test.assertFalse(comparison.isOutOfDate)
         again = readingOf(back)
         self._test.assertEqual((again.accepted, again.settings), (reading.accepted, reading.settings))
         self._test.assertAlmostEqual(again.assessment["ratio"], reading.assessment["ratio"], places=3)

@@ -12,6 +12,7 @@ from ..sentences import Sentence
 from ..steatosis.assessment import Assessment
 from .carrying import COMMON_MM, MOST_VOXELS, carried
 from .courses import Course, courses
+from .known import KnownRegistrations
 from .livers import LiverView, liver_view
 from .recist import Response, responses, sum_of_diameters, with_targets
 from .registration import Registration, register, same_scan
@@ -83,6 +84,7 @@ def compare(
     anyway: bool = False,
     progress: Optional[Progress] = None,
     cancel: Optional[Cancel] = None,
+    known: Optional[KnownRegistrations] = None,
 ) -> FollowUp:
     """Compare two or more scans of one patient.
 
@@ -92,6 +94,7 @@ def compare(
         anyway: compare livers that do not fit onto each other, too; the warnings say so.
         progress: called with the share that is done, a stage's key and a text, in the caller's thread.
         cancel: asked often, in the caller's thread; True stops the work.
+        known: what earlier comparisons registered, which is used and added to.
 
     Raises:
         UsageError: there are fewer than two scans.
@@ -103,7 +106,8 @@ def compare(
         if cancel is not None and cancel():
             raise CancelledError(Sentence("failed.cancelled"))
 
-    return while_checking(lambda ask: _compare(visits, anyway, _Run(ask, progress, check)), check)
+    before = KnownRegistrations() if known is None else known
+    return while_checking(lambda ask: _compare(visits, anyway, before, _Run(ask, progress, check)), check)
 
 
 class _Run:
@@ -121,7 +125,9 @@ class _Run:
             self._ask(self._progress, share, stage, TEXTS[stage])
 
 
-def _compare(given: Sequence[Union[Visit, Result]], anyway: bool, run: _Run) -> FollowUp:
+def _compare(
+    given: Sequence[Union[Visit, Result]], anyway: bool, known: KnownRegistrations, run: _Run
+) -> FollowUp:
     visits, said = in_order(given)
     warnings: List[str] = [text for visit in visits for text in visit.warnings]
     warnings += said
@@ -130,7 +136,9 @@ def _compare(given: Sequence[Union[Visit, Result]], anyway: bool, run: _Run) -> 
     for visit in visits:
         views.append(_view(visit))
         run.check()
-    registrations = _registered(visits, views, anyway, warnings, run)
+    registrations = _registered(visits, views, anyway, known, run)
+    for visit, registration in zip(visits[1:], registrations[1:]):
+        warnings += _doubts(visits[0], visit, registration)
     run.tell(REGISTER_SHARE, "match")
     common = views[0].grid.axis_aligned(COMMON_MM, most=MOST_VOXELS)
     deformations = [registration.deformation for registration in registrations]
@@ -152,9 +160,17 @@ def _view(visit: Visit) -> LiverView:
 
 
 def _registered(
-    visits: Sequence[Visit], views: Sequence[LiverView], anyway: bool, warnings: List[str], run: _Run
+    visits: Sequence[Visit],
+    views: Sequence[LiverView],
+    anyway: bool,
+    known: KnownRegistrations,
+    run: _Run,
 ) -> List[Registration]:
-    """Each scan registered with the first; what is doubtful goes to ``warnings``."""
+    """Each scan registered with the first.
+
+    Raises:
+        InputError: one does not fit, and is not to be compared ``anyway``.
+    """
     found = [same_scan(views[0])]
     part = (REGISTER_SHARE - PREPARE_SHARE) / (len(visits) - 1)
     for index, visit in enumerate(visits[1:], start=1):
@@ -163,17 +179,26 @@ def _registered(
         def tell(share: float, begin: float = begin) -> None:
             run.tell(begin + part * share, "register")
 
-        registration = register(views[0], views[index], tell=tell, check=run.check)
-        quality = registration.quality
-        names = {"name": visits[0].name, "other": visit.name, "dice": quality.rigid_dice}
-        if not quality.is_one_patient and not anyway:
-            raise InputError(Sentence("followup.not-registered", **names), str(quality))
-        if quality.is_one_patient:
-            warnings += quality.doubts(visit.name)
-        else:
-            warnings.append(Sentence("followup.compared-anyway", **names))
+        registration = known.find(views[0], views[index])
+        if registration is None:
+            registration = register(views[0], views[index], tell=tell, check=run.check)
+            known.keep(views[0], views[index], registration)
+        if not registration.quality.is_one_patient and not anyway:
+            said = Sentence("followup.not-registered", **_overlap(visits[0], visit, registration))
+            raise InputError(said, str(registration.quality))
         found.append(registration)
     return found
+
+
+def _doubts(first: Visit, visit: Visit, registration: Registration) -> Sequence[str]:
+    """Sentences on what makes it doubtful that a scan fits the first one."""
+    if registration.quality.is_one_patient:
+        return registration.quality.doubts(visit.name)
+    return (Sentence("followup.compared-anyway", **_overlap(first, visit, registration)),)
+
+
+def _overlap(first: Visit, visit: Visit, registration: Registration) -> Dict[str, Any]:
+    return {"name": first.name, "other": visit.name, "dice": registration.quality.rigid_dice}
 
 
 def _with_fat(visits: Sequence[Visit], run: _Run) -> Tuple[Visit, ...]:

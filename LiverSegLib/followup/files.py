@@ -24,7 +24,12 @@ COLUMNS = (
 
 
 def write_followup(
-    found: FollowUp, folder: Union[PathLike, Reservation], *, version: str, created: str
+    found: FollowUp,
+    folder: Union[PathLike, Reservation],
+    *,
+    version: str,
+    created: str,
+    page: Optional[str] = None,
 ) -> Dict[str, Path]:
     """Write a comparison: all files or none; those of an earlier one are replaced.
 
@@ -33,6 +38,7 @@ def write_followup(
         folder: made if missing; or a ``Reservation``.
         version: of LiverSeg.
         created: when it was made, for people.
+        page: what ``followup_page`` made of it; drawn here if None.
 
     Returns:
         Key ("follow-up", "table", "page") -> path of each file.
@@ -43,10 +49,10 @@ def write_followup(
     """
     from .page import followup_page
 
-    page = followup_page(found, version, created)
+    html = followup_page(found, version, created) if page is None else page
     files: Dict[str, Tuple[str, Writer]] = {
         "table": (TABLE, lambda path: _write_table(path, found)),
-        "page": (PAGE, lambda path: _write_text(path, page)),
+        "page": (PAGE, lambda path: _write_text(path, html)),
     }
     content = {"created": created, "liverseg_version": version, **found.to_dict()}
     return write_file_set(folder, FOLLOWUP, files, content)

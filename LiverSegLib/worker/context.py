@@ -16,6 +16,7 @@ from .server_messages import AskServer, ServerAddress, ServerAnswer
 if TYPE_CHECKING:
     from ..api import Result
     from ..correct import Case
+    from ..followup.known import KnownRegistrations
 
 
 class OpenCases:
@@ -72,6 +73,21 @@ class CheckedScans:
         return self._last if self._last is not None and self._last.state == state else None
 
 
+class RegisteredLivers:
+    """The registrations of this worker's comparisons, so that none is made twice."""
+
+    def __init__(self) -> None:
+        self._known: Optional["KnownRegistrations"] = None
+
+    def known(self) -> "KnownRegistrations":
+        """Return them; the first call loads what registers."""
+        if self._known is None:
+            from ..followup.known import KnownRegistrations
+
+            self._known = KnownRegistrations()
+        return self._known
+
+
 class Segments(Protocol):
     """What segments a scan: ``api.Segmenter``, or a server in its place."""
 
@@ -101,6 +117,7 @@ class TaskContext:
         segmenter: (model, device, engine, model for the tumours or None) -> a loaded segmenter.
         cases: Where the case stays that is being corrected.
         scans: Where it is kept what checking the last scan found.
+        registered: Where it is kept how livers lie upon each other.
         servers: The way to servers; None in a worker that has none.
     """
 
@@ -110,6 +127,7 @@ class TaskContext:
     segmenter: Callable[[str, str, str, Optional[str]], Segments]
     cases: OpenCases = field(default_factory=OpenCases)
     scans: CheckedScans = field(default_factory=CheckedScans)
+    registered: RegisteredLivers = field(default_factory=RegisteredLivers)
     servers: Optional[Elsewhere] = None
 
     def elsewhere(self) -> Elsewhere:

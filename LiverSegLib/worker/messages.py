@@ -14,6 +14,7 @@ from ..images.grid import Grid
 from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
 from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
+from .followup_messages import CompareDates, DatesCompared
 from .given_messages import TakeSegmentation
 from .model_messages import AddModel, ModelAdded, ModelRemoved, RemoveModel
 from .server_messages import AskServer, Queued, ServerAddress, ServerAnswer
@@ -259,14 +260,14 @@ class Bye:
 
 
 WorkRequest = Union[
-    Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom, AskServer,
-    TakeSegmentation,
+    Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom, CompareDates,
+    AskServer, TakeSegmentation,
 ]  # fmt: skip
 """A request that is worked off by ``tasks``."""
 
 WORK_REQUESTS = (
-    Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom, AskServer,
-    TakeSegmentation,
+    Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom, CompareDates,
+    AskServer, TakeSegmentation,
 )  # fmt: skip
 """Its members, for ``isinstance``, which on Python 3.9 takes no Union."""
 
@@ -275,7 +276,7 @@ Request = Union[Hello, WorkRequest, Cancel, Shutdown]
 
 WorkReply = Union[
     SegmentResult, MeasureResult, ReportResult, CaseOpened, RefineResult, ModelAdded, ModelRemoved, Explained,
-    DicomExported, ServerAnswer,
+    DicomExported, DatesCompared, ServerAnswer,
 ]  # fmt: skip
 """What comes of a request that is worked off."""
 

@@ -34,6 +34,7 @@ from ..errors import WorkerError
 from .correct_messages import CaseOpened, OpenCase, Refine, RefineResult
 from .dicom_messages import DicomExported, ExportDicom
 from .explain_messages import Explain, Explained
+from .followup_messages import CompareDates, DatesCompared
 from .given_messages import TakeSegmentation
 from .messages import (
     Bye,
@@ -85,10 +86,9 @@ MESSAGES: Dict[str, Type[Any]] = {
     kind.type: kind
     for kind in (
         Hello, Segment, Measure, Report, OpenCase, Refine, AddModel, RemoveModel, Explain, ExportDicom,
-        Cancel, Shutdown, HelloReply, Progress, SegmentResult, MeasureResult, ReportResult, CaseOpened,
-        RefineResult, ModelAdded, ModelRemoved, Explained, DicomExported, AskServer, ServerAnswer, Queued,
-        TakeSegmentation,
-        Failure, Log, Bye,
+        CompareDates, Cancel, Shutdown, HelloReply, Progress, SegmentResult, MeasureResult, ReportResult,
+        CaseOpened, RefineResult, ModelAdded, ModelRemoved, Explained, DicomExported, DatesCompared,
+        AskServer, ServerAnswer, Queued, TakeSegmentation, Failure, Log, Bye,
     )
 }  # fmt: skip
 """The ``type`` field of a line -> the class that it is read into."""

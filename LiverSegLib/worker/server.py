@@ -28,7 +28,7 @@ from ..cancelling import while_checking
 from ..errors import CancelledError, LiverSegError, explain
 from ..sentences import Sentence
 from . import protocol, scratch, tasks
-from .context import CheckedScans, Elsewhere, OpenCases, Segments, TaskContext
+from .context import CheckedScans, Elsewhere, OpenCases, RegisteredLivers, Segments, TaskContext
 from .failures import failure
 from .messages import WORK_REQUESTS, Hello, Message, WorkRequest
 from .model_messages import AddModel, RemoveModel
@@ -150,6 +150,7 @@ class Worker:
         self._loading = threading.Lock()
         self._cases = OpenCases()
         self._scans = CheckedScans()
+        self._registered = RegisteredLivers()
         self._parent = os.getppid()
 
     def run(self) -> int:
@@ -266,6 +267,7 @@ class Worker:
             segmenter=lambda *wanted: self._get_segmenter(wanted, request.id),
             cases=self._cases,
             scans=self._scans,
+            registered=self._registered,
             servers=self._servers,
         )
         if isinstance(request, (AddModel, RemoveModel)):

@@ -19,11 +19,12 @@ from ..images.metadata import with_header
 from ..review import Review
 from ..sentences import Sentence, with_identity
 from ..structures import Structures
-from . import corrections, dicom_tasks, explain_tasks, model_tasks, scratch
+from . import corrections, dicom_tasks, explain_tasks, followup_tasks, model_tasks, scratch
 from .context import Segments, TaskContext, result_folder
 from .correct_messages import OpenCase, Refine
 from .dicom_messages import ExportDicom
 from .explain_messages import Explain
+from .followup_messages import CompareDates
 from .given_messages import TakeSegmentation
 from .given_tasks import take
 from .handed import read_image, read_labels, read_structures, read_summary
@@ -61,6 +62,8 @@ def work_off(request: WorkRequest, context: TaskContext) -> WorkReply:
         return explain_tasks.explain(request, context)
     if isinstance(request, ExportDicom):
         return dicom_tasks.export(request, context)
+    if isinstance(request, CompareDates):
+        return followup_tasks.compare_dates(request, context)
     if isinstance(request, AskServer):
         return context.elsewhere().ask(request)
     if isinstance(request, Segment):

@@ -27,6 +27,7 @@ from LiverSegLib.measure.facts import ClinicalFacts, PhaseEstimate
 from LiverSegLib.sentences import restored
 from LiverSegLib.worker import measuring, protocol, scratch
 from LiverSegLib.worker.correct_messages import StrokeLine
+from LiverSegLib.worker.followup_messages import CompareDates, DateFiles, DatesCompared
 from LiverSegLib.worker.given_messages import GivenSegment, TakeSegmentation
 from LiverSegLib.worker.messages import SurfaceFiles
 from LiverSegLib.worker.protocol import Cancel, Hello, LineBuffer, Segment, Shutdown, decode, encode
@@ -46,6 +47,8 @@ MESSAGES = [
         strokes=(StrokeLine(((0.5, 0.0, 1.0), (2.0, 0.0, 1.0)), 3.0, False),), size=4.0,
     ),
     protocol.AddModel("n", "/a/model.zip", configuration="3d_fullres"),
+    CompareDates("k", (DateFiles("v.npy", GRID, "l.npy", "s.json", "2026-03-01", "1"),) * 2, True, "/out"),
+    DatesCompared("k", "folder/r", "summary.json", (1, 0), "/out/followup.html"),
     protocol.RemoveModel("q", "theirs"),
     protocol.ModelAdded("n", "theirs"),
     protocol.ModelRemoved("q", "theirs"),

@@ -19,10 +19,11 @@ from LiverSegLib.images.grid import Grid  # noqa: E402
 from LiverSegLib.measure import measure  # noqa: E402
 from LiverSegLib.sentences import Sentence  # noqa: E402
 from LiverSegLib.worker.server_messages import ServerAnswer  # noqa: E402
+from LiverSegSlicer.comparing import Compared  # noqa: E402
 from LiverSegSlicer.explaining import Why  # noqa: E402
 from LiverSegSlicer.exporting import ExportedDicom  # noqa: E402
 from LiverSegSlicer.reruns import replaceableResult  # noqa: E402
-from LiverSegSlicer.scene import parts, results, segments  # noqa: E402
+from LiverSegSlicer.scene import followup, parts, results, segments  # noqa: E402
 from LiverSegSlicer.scene.rejected_lesions import toldLesions  # noqa: E402
 from LiverSegSlicer.scene.volumes import volumeGrid  # noqa: E402
 from LiverSegSlicer.scene.why import makeWhy  # noqa: E402
@@ -96,6 +97,53 @@ def madeUpHeat():
     heat = np.zeros((8, 12, 10), np.float32)
     heat[3:6, 4:8, 4:7] = 1
     return heat, Grid((10, 12, 8), SPACING, (88.0, 72.0, -50.0), (-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0))
+
+
+def madeUpComparison(nodes, dates):
+    """What the core would say of two results with two lesions each: the first grew, the second is gone."""
+    lesions = [parts.summaryOf(node)["measurements"]["lesions"] for node in nodes]
+
+    def at(date, number):
+        gone = number == 2 and date == 1
+        found = lesions[date][number - 1]
+        return {
+            "status": "absent" if gone else "measured",
+            "lesions": [] if gone else [number],
+            "events": ["gone"] if gone else [],
+            "volume_ml": 0.0 if gone else found["volume_ml"] * (1 + date),
+            "longest_diameter_mm": 0.0 if gone else found["longest_diameter_mm"] * (1 + 0.25 * date),
+            "place_lps_mm": [sum(ends) / 2 for ends in zip(*found["longest_ends_lps_mm"])],
+            "truncated": False,
+            "volume_change_percent": (-100.0 if gone else 100.0) if date else None,
+            "diameter_change_percent": (-100.0 if gone else 25.0) if date else None,
+        }
+
+    fat = {"grade": None, "reasons_not_to_grade": ["there is contrast medium"], "difference_hu": -8.4}
+    fat.update(liver_mean_hu=101.6, spleen_mean_hu=110.0)
+    told = [
+        {
+            "name": parts.volumeOf(node).GetName(),
+            "date": date,
+            "liver_ml": 1500.4,
+            "tumour_ml": 30.0,
+            "tumour_burden_percent": 2.0,
+            "sum_of_diameters_mm": 56.0 + 10.0 * index,
+            "fat": None if index else fat,
+        }
+        for index, (node, date) in enumerate(zip(nodes, dates))
+    ]
+    rule = Sentence("recist.sd", sum=66.0, baseline=56.0, nadir=56.0)
+    return {
+        "format": followup.FORMAT,
+        "dates": told,
+        "lesions": [
+            {"number": number, "targets_at_first_date": [1] if number == 1 else [], "dates": dates}
+            for number, dates in ((n, [at(0, n), at(1, n)]) for n in (1, 2))
+        ],
+        "responses": [{"category": "SD", "reasons": [rule]}],
+        "response_note": Sentence("recist.of-liver"),
+        "warnings": [Sentence("followup.phases", phases="portal, arterial")],
+    }
 
 
 class FakeRun:
@@ -233,6 +281,21 @@ class FakeLogic(LiverSegLogic):
         def work():
             files = (Path(folder) / "segmentation.dcm", Path(folder) / "measurements.dcm")
             return ExportedDicom(files, options["store"])
+
+        return self._started(progress, completed, work)
+
+    def compareAsync(self, nodes, dates=None, progress=None, completed=None, **options):
+        self.options.append({"nodes": nodes, "dates": dates, **options})
+
+        def work():
+            numbers = madeUpComparison(nodes, dates)
+            table = followup.applyComparison(numbers, nodes, [followup.stateOf(node) for node in nodes])
+            if options["folder"] is None:
+                return Compared(table)
+            page = Path(options["folder"]) / "followup.html"
+            page.parent.mkdir(parents=True)
+            page.write_text("<html></html>")
+            return Compared(table, page)
 
         return self._started(progress, completed, work)
 

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def withoutEngine(monkeypatch):
-    for name in ("logic", "work.engines"):
+    for name in ("logic_setup", "work.engines"):
         module = importlib.import_module(f"LiverSegSlicer.{name}")
         monkeypatch.setattr(module, "engineState", lambda: panel_doubles.ENGINE_MISSING)
 

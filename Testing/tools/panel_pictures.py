@@ -79,6 +79,7 @@ class Pictures:
         self.panel("panel-dark")
         host.setTheme("light")
         self._correct()
+        self._followUp()
         self._fattyLiver()
 
     def segmented(self, duringRun: str = "") -> None:
@@ -101,6 +102,30 @@ class Pictures:
         bottom = last.mapTo(page, QtCore.QPoint(0, last.height())).y() + MARGIN
         picture = page.grab(QtCore.QRect(0, 0, page.width(), min(bottom, page.height())))
         self._save(picture, name)
+
+    def _followUp(self) -> None:
+        """The sample and a made-up second date of it, compared; one lesion is chosen."""
+        from LiverSegSlicer.scene import scan_dates, views
+        from LiverSegSlicer.selftest_followup import FIRST, SECOND, addSecondDate
+
+        segmentationNode = self._panel.parameters.segmentation
+        secondNode = addSecondDate(self._panel.logic, segmentationNode)
+        for node, date in ((segmentationNode, FIRST), (secondNode, SECOND)):
+            scan_dates.typeDate(self._parts.volumeOf(node), date)
+        self._panel.ui.scanSelector.setCurrentNode(self._parts.volumeOf(secondNode))
+        views.showInViews(self._parts.volumeOf(secondNode), secondNode)
+        sections = ("scanSection", "resultsSection", "fattySection", "reportSection")
+        for name in sections:
+            getattr(self._panel.ui, name).collapsed = True
+        self._panel.ui.followupSection.collapsed = False
+        host.settle(0.5)
+        self._click("followupCompareButton")
+        host.waitFor(lambda: self._panel.ui.followupResultWidget.visible, LIMIT_S)
+        self._clickCell(unwrap(self._panel.ui.followupLesionsTable), 0)
+        self._scrollTo("followupSection")
+        self.panel("panel-follow-up")
+        for name in sections:
+            getattr(self._panel.ui, name).collapsed = False
 
     def _load(self) -> None:
         from LiverSegSlicer.sample_data import NODE_NAME, sampleFile

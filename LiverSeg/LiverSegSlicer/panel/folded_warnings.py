@@ -10,8 +10,8 @@ from .notes import WARNING, Note, added
 
 LEAST_WIDTH = 280
 """Pixels that the block has at least, also before it is laid out: the panel is never narrower."""
-_ROOM = 8
-"""Pixels between the parts of the line."""
+_ROOM = 12
+"""Pixels beside each part of the line: bar, spacing and the text's own margin."""
 
 
 class FoldedWarnings:

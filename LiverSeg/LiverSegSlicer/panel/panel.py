@@ -16,6 +16,7 @@ from .advanced_section import AdvancedSection
 from .correct_section import CorrectSection
 from .engine_section import EngineSection
 from .export_section import ExportSection
+from .followup_section import FollowUpSection
 from .given_section import GivenSection
 from .measuring import MeasuringAfterEdits
 from .message_line import MessageLine
@@ -80,6 +81,7 @@ class Panel:
         self._given = GivenSection(ui, logic, self._runBar, message)
         self._report = ReportSection(ui, logic, preferences, self._runBar, message)
         self._export = ExportSection(ui, logic, preferences, self._runBar, message)
+        self._followUp = FollowUpSection(ui, logic, preferences, self._runBar, message)
         self._models = ModelsSection(ui, logic, preferences, self._runBar, message)
         self._runBar.askFirst(self._models.agreed)
         self._advanced = AdvancedSection(ui, preferences, self._worker, message.showLog, self._draw)
@@ -181,6 +183,7 @@ class Panel:
             self._models,
             self._report,
             self._export,
+            self._followUp,
             self._correct,
             self._results,
             self._steatosis,
@@ -206,6 +209,7 @@ class Panel:
         self._correct.compare()
         self._review.refresh()
         self._steatosis.refresh()
+        self._followUp.refresh()
 
     def _onRestored(self, segmentationNode) -> None:
         """Edits came back as a result: show it, and measure it where that was not done."""

@@ -1,6 +1,6 @@
 """Where a result stands in the subject hierarchy: in a folder beside its scan, in the scan's study."""
 
-from typing import Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 import slicer
 import vtk
@@ -58,6 +58,33 @@ def fileInSubfolder(
             _put(node, folder)
 
 
+def fileTogether(
+    volumeNodes: "Sequence[slicer.vtkMRMLNode]",
+    nodes: "Sequence[slicer.vtkMRMLNode]",
+    name: str,
+    attribute: str,
+) -> None:
+    """File nodes that belong to several scans in one folder, as near to all of these as can be: in their
+    study, else their patient, else the scene.
+
+    Args:
+        volumeNodes: the scans.
+        nodes: those that the user filed elsewhere stay there.
+        name: of the folder, if it has to be made.
+        attribute: of the folder, which tells it from others.
+    """
+    hierarchy, root = _hierarchy(), _hierarchy().GetSceneItemID()
+    ways = [_ancestors(node) for node in volumeNodes]
+    parent = next((item for item in ways[0] if all(item in way for way in ways)), root) if ways else root
+    folder = next((item for item in _children(parent) if hierarchy.GetItemAttribute(item, attribute)), 0)
+    for node in nodes:
+        if _parentOf(node) in (0, root):
+            if not folder:
+                folder = hierarchy.CreateFolderItem(parent, name)
+                hierarchy.SetItemAttribute(folder, attribute, "1")
+            _put(node, folder)
+
+
 def placeOf(node: "slicer.vtkMRMLNode") -> Optional[Tuple[int, int]]:
     """Return the item under which a node is filed and its position there; None if it is not filed."""
     item = _itemOf(node)
@@ -87,12 +114,24 @@ def _put(node: "slicer.vtkMRMLNode", folder: int) -> None:
 
 def _emptyFolder(parent: int, attribute: str) -> int:
     """Return a folder with the attribute that lost all that was in it, 0 if there is none."""
-    children = vtk.vtkIdList()
-    _hierarchy().GetItemChildren(parent, children)
-    for item in map(children.GetId, range(children.GetNumberOfIds())):
+    for item in _children(parent):
         if _hierarchy().GetItemAttribute(item, attribute) and not _hierarchy().GetNumberOfItemChildren(item):
             return item
     return 0
+
+
+def _children(parent: int) -> List[int]:
+    children = vtk.vtkIdList()
+    _hierarchy().GetItemChildren(parent, children)
+    return [children.GetId(index) for index in range(children.GetNumberOfIds())]
+
+
+def _ancestors(node: "slicer.vtkMRMLNode") -> List[int]:
+    """Return the items above a node, the nearest first, without the scene."""
+    hierarchy, found = _hierarchy(), [_parentOf(node)]
+    while found[-1] and found[-1] != hierarchy.GetSceneItemID():
+        found.append(hierarchy.GetItemParent(found[-1]))
+    return found[:-1]
 
 
 def _folderOf(node: Optional["slicer.vtkMRMLNode"]) -> int:

@@ -177,6 +177,15 @@ def viewGroupOf(volumeNode: Optional["slicer.vtkMRMLScalarVolumeNode"]) -> int:
     return logics[0].GetSliceNode().GetViewGroup() if logics else 0
 
 
+def isShown(volumeNode: Optional["slicer.vtkMRMLScalarVolumeNode"]) -> bool:
+    """Whether a slice view shows a volume or its highlight volume in its background."""
+    for logic in _sliceLogics():
+        shown = slicer.mrmlScene.GetNodeByID(logic.GetSliceCompositeNode().GetBackgroundVolumeID() or "")
+        if volumeNode is not None and volumeNode in (shown, scanOf(shown)):
+            return True
+    return False
+
+
 def slicesCrossing() -> Tuple[float, float, float]:
     """Return the point, world RAS mm, in which the three slices of Slicer's usual layouts cross: the place
     that the user looks at.

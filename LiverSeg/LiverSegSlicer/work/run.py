@@ -245,7 +245,7 @@ class Run:
 
     def _onAnswer(self, reply: Optional[protocol.Message], error: Optional[LiverSegError]) -> None:
         self._ask = None
-        if isinstance(reply, protocol.ReportResult):
+        if isinstance(reply, protocol.ReportResult) or getattr(reply, "page", None):
             self._stopped = None  # it is in the user's folder: too late to cancel
         elif reply is not None and self._stopped is not None:
             self._discard(reply)
