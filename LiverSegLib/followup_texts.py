@@ -36,7 +36,7 @@ FOLLOWUP: Dict[str, str] = {
     ),
     # which series, and where the scan of a result is
     "followup.which-series": _("{why} Choose one of {folder} with --series {folder}=UID."),
-    "followup.no-such-input": _("{option} is said of {path}, which is none of the inputs."),
+    "followup.no-such-input": _("{option} is said of {path} more often than that is among the inputs."),
     "followup.series-of-result": _(
         "{path} is a result, which is of one series already: --series is for folders of DICOM files."
     ),

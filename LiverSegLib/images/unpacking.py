@@ -38,7 +38,8 @@ FREE_RATIO_BYTES = 64 * 1024**2
 SPARE_BYTES = 256 * 1024**2
 """So much of the disk must stay free."""
 PIECE = 1 << 20
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What image archives pack with; other ways fail in other ways, and not every Python has them."""
 NESTED = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
