@@ -38,6 +38,11 @@ _CONFIG: Dict[str, Any] = {
     # a network that computes for minutes without answering is no dead worker
     "distributed.scheduler.worker-ttl": None,
     "distributed.worker.profile.enabled": False,
+    # Dask looks at its own event loops 50 times, and at each process's memory 2 to 10 times a second: together
+    # a twentieth of a core that cases can use
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "60s",
+    "distributed.admin.system-monitor.interval": "5s",
     # cases have a limit of their own; nothing of theirs stays in Dask's memory
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
