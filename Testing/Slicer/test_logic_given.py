@@ -40,15 +40,6 @@ def truth():
     return doubles.labels_array()
 
 
-def masksOf(truth):
-    """Segments of German names: a liver that holds its tumors, spleen, tumor, skin."""
-    return {"Leber": np.isin(truth, (1, 3)), "Milz": truth == 2, "Läsion 1": truth == 3, "Haut": truth == 0}
-
-
-def hers(volumeNode, truth, name="Hers"):
-    return samples.addLabelmaps(samples.addSegmentation(name, volumeNode), volumeNode, masksOf(truth))
-
-
 def printOf(segmentationNode):
     """All of a segmentation that must stay as it is."""
     from LiverSegSlicer.scene import fingerprint
@@ -79,7 +70,7 @@ class TestResult:
         from LiverSegSlicer.scene import parts, review
 
         volumeNode, told = addVolume(), Told()
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         before = printOf(node)
         result = logic.measureSegmentation(node, volumeNode, made="manual", progress=told)
         assert result is not node and parts.isResult(result) and not parts.isResult(node)
@@ -104,7 +95,7 @@ class TestResult:
         from LiverSegSlicer.scene import parts
 
         volumeNode = addVolume()
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         scan, file = str(tmp_path / "ct.nrrd"), str(tmp_path / "a.seg.nrrd")
         assert slicer.util.saveNode(volumeNode, scan) and slicer.util.saveNode(node, file)
         expected = LiverSegLib.measure_segmentation(scan, file).measurements.to_dict()
@@ -152,7 +143,7 @@ class TestResult:
         import slicer
 
         volumeNode = addVolume()
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         moved = scene_samples.addTransform(scene_samples.MOVED)
         volumeNode.SetAndObserveTransformNodeID(moved.GetID())
         node.SetAndObserveTransformNodeID(moved.GetID())
@@ -176,7 +167,7 @@ class TestResult:
         for row in range(3):
             matrix.SetElement(row, 3, matrix.GetElement(row, 3) + 0.4 * matrix.GetElement(row, 0))
         other.SetIJKToRASMatrix(matrix)
-        node = hers(other, truth)
+        node = samples.hers(other, truth)
         said = warningsOf(logic.measureSegmentation(node, volumeNode))
         assert "Hers was drawn on Other CT, not on this scan." in said
         assert any("was resampled: volumes may differ a little" in text for text in said)
@@ -196,20 +187,6 @@ def _matrixOf(node):
 
 
 class TestRoles:
-    def test_codes_come_before_names_and_what_is_told_before_both(self, scene, truth):
-        from LiverSegSlicer.scene import given
-
-        volumeNode = addVolume()
-        node = hers(volumeNode, truth)
-        samples.codeAsLiver(node, "Haut")
-        found = {item.name: item.structure for item in given.segmentsOf(node)}
-        assert found == {"Leber": "liver", "Milz": "spleen", "Läsion 1": "tumor", "Haut": "liver"}
-        ids = {item.name: item.segmentID for item in given.segmentsOf(node)}
-        told = given.structuresOf(node, {"Haut": "none", ids["Milz"]: "tumor"})
-        assert told == {
-            ids["Leber"]: "liver", ids["Milz"]: "tumor", ids["Läsion 1"]: "tumor", ids["Haut"]: "none"
-        }  # fmt: skip
-
     @pytest.mark.parametrize(
         ("roles", "sentence"),
         [
@@ -222,20 +199,9 @@ class TestRoles:
         from LiverSegLib.errors import UsageError
 
         volumeNode = addVolume()
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         with pytest.raises(UsageError, match=sentence):
             logic.measureSegmentation(node, volumeNode, roles)
-
-    def test_how_it_was_made_comes_from_dicom(self, scene, truth):
-        from LiverSegSlicer.scene import given
-
-        node = hers(addVolume(), truth)
-        assert given.wayMade(node) == ""
-        for name in masksOf(truth):
-            samples.setTag(node, name, "DICOM.SegmentAlgorithmType", "SEMIAUTOMATIC")
-        assert given.wayMade(node) == "semiautomatic"
-        samples.setTag(node, "Haut", "DICOM.SegmentAlgorithmType", "MANUAL")
-        assert given.wayMade(node) == ""
 
 
 class TestRefused:
@@ -245,7 +211,7 @@ class TestRefused:
         from LiverSegLib.errors import InputError, UsageError
 
         volumeNode, counts = addVolume(), None
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         result = logic.measureSegmentation(node, volumeNode)
         counts = logic_doubles.nodeCounts()
         with pytest.raises(UsageError, match="that LiverSeg has not made itself"):
@@ -259,7 +225,7 @@ class TestRefused:
         slicer.mrmlScene.RemoveNode(empty)
         away = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, volumeNode, "Away")
         away.SetOrigin(900, 900, 900)
-        apart = hers(away, truth, "Apart")
+        apart = samples.hers(away, truth, "Apart")
         with pytest.raises(InputError, match="Apart does not lie within the scan"):
             logic.measureSegmentation(apart, volumeNode)
         for node in (apart, away):
@@ -270,7 +236,7 @@ class TestRefused:
         from LiverSegLib.errors import CancelledError, InputChangedError
 
         volumeNode = addVolume()
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         counts = logic_doubles.nodeCounts()
 
         def ends(act):
@@ -300,7 +266,7 @@ class TestAgain:
 
         volumeNode = addVolume()
         automatic = logic.segment(volumeNode)
-        node, second = hers(volumeNode, truth), hers(volumeNode, truth, "Second")
+        node, second = samples.hers(volumeNode, truth), samples.hers(volumeNode, truth, "Second")
         result = logic.measureSegmentation(node, volumeNode)
         other = logic.measureSegmentation(second, volumeNode)
         assert len({automatic, result, other}) == 3
@@ -318,7 +284,7 @@ class TestAgain:
         from LiverSegSlicer.scene import parts, review
 
         volumeNode = addVolume()
-        node = hers(volumeNode, truth)
+        node = samples.hers(volumeNode, truth)
         result = logic.measureSegmentation(node, volumeNode)
         mask = (truth == 2).astype(np.uint8)
         mask[: int(np.median(np.nonzero(mask)[0]))] = 0
@@ -335,7 +301,7 @@ class TestWhatFollows:
         import json
 
         volumeNode = addVolume()
-        result = logic.measureSegmentation(hers(volumeNode, truth), volumeNode, made="automatic")
+        result = logic.measureSegmentation(samples.hers(volumeNode, truth), volumeNode, made="automatic")
         page = logic.report(result, tmp_path / "case").read_text(encoding="utf-8")
         assert "Given segmentation Hers" in page and "LiverSeg did not draw it" in page
         assert "Given segmentation, not reviewed" in page and "by a program" in page
@@ -349,7 +315,7 @@ class TestWhatFollows:
         from LiverSegSlicer.scene import given, parts, review
 
         volumeNode = addVolume()
-        logic.measureSegmentation(hers(volumeNode, truth), volumeNode)
+        logic.measureSegmentation(samples.hers(volumeNode, truth), volumeNode)
         path = str(tmp_path / "scene.mrb")
         assert slicer.util.saveScene(path)
         slicer.mrmlScene.Clear()
@@ -363,13 +329,13 @@ class TestWhatFollows:
         from LiverSegLib.errors import UsageError
 
         volumeNode = addVolume()
-        result = logic.measureSegmentation(hers(volumeNode, truth), volumeNode)
+        result = logic.measureSegmentation(samples.hers(volumeNode, truth), volumeNode)
         with pytest.raises(UsageError, match="No model drew the lesions"):
             logic.explainLesion(result, 1)
 
     def test_it_is_corrected_like_any_other(self, logic, truth):
         volumeNode = addVolume()
-        result = logic.measureSegmentation(hers(volumeNode, truth), volumeNode)
+        result = logic.measureSegmentation(samples.hers(volumeNode, truth), volumeNode)
         labels = labelsOf(result, volumeNode)
         point = np.argwhere(labels == 2)[0]
         ras = _pointOf(volumeNode, point)
