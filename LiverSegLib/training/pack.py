@@ -196,9 +196,8 @@ def _soft_of(case_id: str, image: "sitk.Image", folder: Optional[Path]) -> Optio
     if path is None or not path.is_file():
         return None
     soft = sitk.ReadImage(str(path))
-    if soft.GetSize() != image.GetSize() or not np.allclose(
-        soft.GetOrigin() + soft.GetSpacing(), image.GetOrigin() + image.GetSpacing(), atol=1e-2
-    ):
+    theirs, own = (one.GetOrigin() + one.GetSpacing() + one.GetDirection() for one in (soft, image))
+    if soft.GetSize() != image.GetSize() or not np.allclose(theirs, own, atol=1e-2):
         raise InputError(f"{path} does not lie on the grid of the scan {case_id}.")
     return soft
 
