@@ -6,7 +6,9 @@ clipped and full-range scans look alike; 3.2 HU a level, well under the noise. O
 left. Two versions: ``fine`` on the scan's own slices, cut to the organs plus a margin, and ``coarse``, the
 whole scan at 6 mm.
 
-    python -m LiverSegLib.training.pack DATA_FOLDER PACK.npz
+    python -m LiverSegLib.training.pack DATA_FOLDER PACK.npz [--soft FOLDER]
+
+With ``--soft``, what other networks say of tumors goes into the pack too, for the method ``keeping``.
 """
 
 import argparse
@@ -42,7 +44,8 @@ class PackedCase:
 
     ``image`` and ``label`` are uint8 (z, y, x); ``spacing`` is mm (x, y, z); ``annotated`` are the label
     values that are complete in this scan. A voxel labelled TUMOUR where TUMOUR is not in ``annotated`` is a
-    tumour, but other tumours may be unlabelled.
+    tumour, but other tumours may be unlabelled. ``soft`` is uint8 (z, y, x), 255 times the probability of a
+    tumour that other networks give; None where none was asked.
     """
 
     id: str
@@ -51,6 +54,7 @@ class PackedCase:
     annotated: Tuple[int, ...]
     image: np.ndarray
     label: np.ndarray
+    soft: Optional[np.ndarray] = None
 
 
 def to_levels(hu: np.ndarray) -> np.ndarray:
@@ -91,17 +95,21 @@ def _organ_box(label: np.ndarray, spacing: Sequence[float]) -> Tuple[slice, ...]
     return tuple(box)
 
 
-def pack_case(image: "sitk.Image", label: "sitk.Image", entry: Mapping[str, Any]) -> Dict[str, PackedCase]:
+def pack_case(
+    image: "sitk.Image", label: "sitk.Image", entry: Mapping[str, Any], soft: Optional["sitk.Image"] = None
+) -> Dict[str, PackedCase]:
     """Return the fine and coarse versions of one scan.
 
     Args:
         image: CT in HU.
         label: mask on the same grid (values of LiverSegLib.labels).
         entry: the case's entry of dataset.json.
+        soft: on the same grid, 255 times other networks' probability of a tumour; the fine version has it.
     """
     import SimpleITK as sitk
 
     image, label = sitk.DICOMOrient(image, "LPS"), sitk.DICOMOrient(label, "LPS")
+    soft = None if soft is None else sitk.DICOMOrient(sitk.Cast(soft, sitk.sitkFloat32), "LPS")
     annotated = tuple(sorted(STRUCTURES[name] for name in entry["annotated"]))
     versions = {}
     for version in ("fine", "coarse"):
@@ -114,19 +122,34 @@ def pack_case(image: "sitk.Image", label: "sitk.Image", entry: Mapping[str, Any]
         values = sitk.GetArrayFromImage(label if same else _resample(label, spacing, label=True)).astype(
             np.uint8
         )
+        taught = None
         if version == "fine":
             box = _organ_box(values, spacing)
             levels, values = levels[box], values[box]
-        versions[version] = PackedCase(entry["id"], entry["patient"], spacing, annotated, levels, values)
+            if soft is not None:
+                levelled = sitk.GetArrayFromImage(soft if same else _resample(soft, spacing))[box]
+                taught = np.round(np.clip(levelled, 0, 255)).astype(np.uint8)
+        versions[version] = PackedCase(
+            entry["id"], entry["patient"], spacing, annotated, levels, values, taught
+        )
     return versions
 
 
-def write_pack(folder: Path, path: Path, *, split: str = "train") -> int:
-    """Pack every labelled case of ``split`` in ``folder``/dataset.json into ``path``; returns the file's size
-    in bytes.
+def write_pack(folder: Path, path: Path, *, split: str = "train", soft: Optional[Path] = None) -> int:
+    """Pack every labelled case of ``split`` in ``folder``/dataset.json into ``path``.
+
+    Args:
+        folder: the data set.
+        path: the pack.
+        split: which cases.
+        soft: a folder with ID.nii.gz of some of the cases: 255 times the probability of a tumor, on the grid
+            of the scan.
+
+    Returns:
+        The file's size in bytes.
 
     Raises:
-        InputError: no such data set, or no case of that split.
+        InputError: no such data set, no case of that split, or a probability on another grid.
     """
     import SimpleITK as sitk
 
@@ -140,10 +163,12 @@ def write_pack(folder: Path, path: Path, *, split: str = "train") -> int:
         if entry["split"] != split or "label" not in entry:
             continue
         image, label = (sitk.ReadImage(str(folder / entry[key])) for key in ("image", "label"))
-        for version, case in pack_case(image, label, entry).items():
+        for version, case in pack_case(image, label, entry, _soft_of(entry["id"], image, soft)).items():
             record = asdict(case)
-            arrays[f"{version}/{case.id}/image"] = record.pop("image")
-            arrays[f"{version}/{case.id}/label"] = record.pop("label")
+            for name in ("image", "label", "soft"):
+                array = record.pop(name)
+                if array is not None:
+                    arrays[f"{version}/{case.id}/{name}"] = array
             index.append({"version": version, **record})
     if not index:
         raise InputError(f"{folder} holds no labelled case of split {split!r}.")
@@ -159,6 +184,24 @@ def write_pack(folder: Path, path: Path, *, split: str = "train") -> int:
     return path.stat().st_size
 
 
+def _soft_of(case_id: str, image: "sitk.Image", folder: Optional[Path]) -> Optional["sitk.Image"]:
+    """What other networks say of a case's tumours, from a folder; None if it holds nothing of the case.
+
+    Raises:
+        InputError: it is on another grid than the scan.
+    """
+    import SimpleITK as sitk
+
+    path = None if folder is None else folder / f"{case_id}.nii.gz"
+    if path is None or not path.is_file():
+        return None
+    soft = sitk.ReadImage(str(path))
+    theirs, own = (one.GetOrigin() + one.GetSpacing() + one.GetDirection() for one in (soft, image))
+    if soft.GetSize() != image.GetSize() or not np.allclose(theirs, own, atol=1e-2):
+        raise InputError(f"{path} does not lie on the grid of the scan {case_id}.")
+    return soft
+
+
 def read_pack(path: Path, version: str, patients: Optional[Sequence[str]] = None) -> List[PackedCase]:
     """Return the ``fine`` or ``coarse`` cases of a pack, of the given patients or of all."""
     with np.load(path, allow_pickle=False) as arrays:
@@ -167,10 +210,15 @@ def read_pack(path: Path, version: str, patients: Optional[Sequence[str]] = None
             PackedCase(
                 r["id"], r["patient"], tuple(r["spacing"]), tuple(r["annotated"]),
                 image=arrays[f"{version}/{r['id']}/image"], label=arrays[f"{version}/{r['id']}/label"],
+                soft=_array(arrays, f"{version}/{r['id']}/soft"),
             )
             for r in records
             if patients is None or r["patient"] in patients
         ]  # fmt: skip
+
+
+def _array(arrays: Mapping[str, np.ndarray], name: str) -> Optional[np.ndarray]:
+    return arrays[name] if name in arrays else None
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
@@ -179,8 +227,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("data", type=Path, help="folder with dataset.json")
     parser.add_argument("pack", type=Path, help="the .npz to write")
     parser.add_argument("--split", default="train")
+    parser.add_argument(
+        "--soft", type=Path, help="folder with ID.nii.gz: 255 times other networks' probability of a tumor"
+    )
     options = parser.parse_args(arguments)
-    size = write_pack(options.data, options.pack, split=options.split)
+    size = write_pack(options.data, options.pack, split=options.split, soft=options.soft)
     print(f"{options.pack}: {size / 2**20:.1f} MiB")
 
 

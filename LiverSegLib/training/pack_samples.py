@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from LiverSegLib.errors import InputError
 from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.training.pack import STRUCTURES, PackedCase
-from LiverSegLib.training.patches import label_positions, sample_patch
+from LiverSegLib.training.patches import label_positions, sample_soft_patch
 from LiverSegLib.training.recipe import Recipe
 
 
@@ -43,6 +43,7 @@ class PackSamples(Dataset):
         self._weights = case_weights(self._cases)
         self._pack, self._patch = recipe.pack, recipe.patches.size
         self._augmentation = recipe.pack.augmentation
+        self._any_soft = any(case.soft is not None for case in self._cases)
         self._values = [STRUCTURES[name] for name in recipe.structures]
         self._seed, self._length = seed, length
 
@@ -53,11 +54,14 @@ class PackSamples(Dataset):
         rng = np.random.default_rng((self._seed, index))
         number = rng.choice(len(self._cases), p=self._weights)
         case = self._cases[number]
-        image, label = sample_patch(
+        image, label, soft = sample_soft_patch(
             case, self._positions[number], patch=self._patch, spacing=self._pack.spacing, rng=rng,
             augmentation=self._augmentation,
         )  # fmt: skip
+        taught = {"soft": torch.zeros(label.shape) if soft is None else soft,
+                  "has_soft": torch.tensor(soft is not None)}  # fmt: skip
         return {
+            **(taught if self._any_soft else {}),
             "image": image[0],
             "label": label[None],
             "annotated": torch.tensor([value in case.annotated for value in self._values]),

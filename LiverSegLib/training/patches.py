@@ -30,6 +30,8 @@ ABOVE_MM = (-20.0, 45.0)
 
 Patch = Tuple[torch.Tensor, torch.Tensor]
 """Grey levels or HU, float32, and labels, uint8, both (z, y, x)."""
+SoftPatch = Tuple[torch.Tensor, torch.Tensor, Optional[torch.Tensor]]
+"""A patch, and other networks' probability of a tumour, float32 (z, y, x); None where the case has none."""
 
 
 def label_positions(case: PackedCase, rng: np.random.Generator) -> Dict[int, np.ndarray]:
@@ -62,6 +64,23 @@ def sample_patch(
         rng: the source of all chance.
         augmentation: ``None`` for a plain crop.
     """
+    return sample_soft_patch(
+        case, positions, patch=patch, spacing=spacing, rng=rng, augmentation=augmentation
+    )[:2]
+
+
+def sample_soft_patch(
+    case: PackedCase,
+    positions: Dict[int, np.ndarray],
+    *,
+    patch: Sequence[int],
+    spacing: float,
+    rng: np.random.Generator,
+    augmentation: Optional[Augmentation],
+) -> SoftPatch:
+    """As :func:`sample_patch`, with what other networks say of tumours in the patch; of painted lesions it is
+    1.
+    """
     plain = augmentation is None
     how = augmentation or Augmentation()
     curve = None if plain else tone_curve(how, rng)
@@ -69,15 +88,18 @@ def sample_patch(
     if drawn is None:
         centre = _centre(case, positions, patch, spacing, how, rng)
         drawn = _warp(case, centre, np.eye(3) if plain else _random_matrix(how, rng), patch, spacing, curve)
-    levels, label = drawn
+    levels, label, soft = drawn
     hu = levels * HU_PER_LEVEL + WINDOW[0]
     if curve is not None and how.dark_vessels and rng.random() < how.dark_vessels and LIVER in case.annotated:
         darken_vessels(hu, label, rng)
+    before = label.clone()
     if not plain:
         hu, label = vary_attenuation(hu, label, spacing, how, rng, lesions=LIVER in case.annotated)
+    if soft is not None:
+        soft = soft.masked_fill((label == TUMOUR) & (before != TUMOUR), 1.0)
     low, high = WINDOW
     image = hu.clamp_(low, high).sub_((low + high) / 2).div_((high - low) / 2)
-    return image[None, None], label
+    return image[None, None], label, soft
 
 
 def _centre(
@@ -113,7 +135,7 @@ def _elsewhere(
     how: Augmentation,
     curve: Optional[np.ndarray],
     rng: np.random.Generator,
-) -> Optional[Patch]:
+) -> Optional[SoftPatch]:
     """A patch of some other part of the body, strongly turned and scaled; None if none was drawn or found."""
     if rng.random() >= how.elsewhere or not {LIVER, SPLEEN} <= set(case.annotated):
         return None
@@ -121,11 +143,12 @@ def _elsewhere(
         turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
         mild = _random_matrix(how, rng)
         matrix = (mild if rng.random() < 0.5 else turn) * np.exp(rng.uniform(np.log(0.3), np.log(1.2)))
-        levels, label = _warp(case, rng.uniform(0, 1, 3) * case.label.shape, matrix, patch, spacing, curve)
+        centre = rng.uniform(0, 1, 3) * case.label.shape
+        levels, label, soft = _warp(case, centre, matrix, patch, spacing, curve)
         if not label.any() and float(levels.mean()) > 5:
             if rng.random() < how.skull:
                 _paint_skull(levels, spacing, rng)
-            return levels, label
+            return levels, label, soft
     return None
 
 
@@ -172,8 +195,10 @@ def _warp(
     patch: Sequence[int],
     spacing: float,
     curve: Optional[np.ndarray],
-) -> Patch:
-    """Cut the transformed patch out of the case: grey levels float32 and label uint8, both (z, y, x)."""
+) -> SoftPatch:
+    """Cut the transformed patch out of the case: grey levels float32, label uint8, probability float32, all
+    (z, y, x).
+    """
     step = np.asarray(case.spacing, float)  # x, y, z
     half_mm = np.asarray(patch[::-1]) * spacing / 2
     half_box = np.abs(matrix) @ half_mm / step
@@ -193,4 +218,8 @@ def _warp(
     image = functional.grid_sample(torch.from_numpy(levels)[None, None], grid, align_corners=False)[0, 0]
     values = torch.from_numpy(case.label[box].astype(np.float32))[None, None]
     label = functional.grid_sample(values, grid, mode="nearest", align_corners=False)[0, 0]
-    return image, label.to(torch.uint8)
+    soft = None
+    if case.soft is not None:
+        shares = torch.from_numpy(case.soft[box].astype(np.float32) / 255)[None, None]
+        soft = functional.grid_sample(shares, grid, align_corners=False)[0, 0].clamp_(0, 1)
+    return image, label.to(torch.uint8), soft

@@ -69,8 +69,10 @@ class Recipe(Options):
             raise ValueError("structures names one of them twice")
         if (self.data.layout == "pack") != (self.pack is not None):
             raise ValueError('the section pack belongs to the layout "pack", and to no other')
-        if self.pack is not None and self.method.name != "supervised":
+        if self.pack is not None and self.method.name not in ("supervised", "keeping"):
             raise ValueError(f"the method {self.method.name} trains on data sets, not on a pack")
+        if self.method.name == "keeping" and self.pack is None:
+            raise ValueError("the method keeping trains on a pack")
         for key in ("dimensions", "spatial_dims"):
             if self.network.arguments.get(key, self.dimensions) != self.dimensions:
                 raise ValueError(f"patches.size has {self.dimensions} axes, unlike network.arguments.{key}")

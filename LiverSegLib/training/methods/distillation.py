@@ -3,7 +3,7 @@ arXiv:1503.02531)."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,8 @@ class DistillationModule(SegmentationModule):
                 "The method distillation compares probabilities of a softmax: activation: softmax."
             )
         self.options = recipe.method
-        self._teacher = [read_teacher(recipe, recipe.method)]  # in a list: no part of the module
+        # In a list: no part of the module.
+        self._teacher = [read_teacher(recipe, recipe.method.teacher, recipe.method.stage)]
 
     def on_fit_start(self) -> None:
         """Bring the teacher to where the student is."""
@@ -72,22 +73,27 @@ def soft_distance(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:
     return temperature**2 * functional.kl_div(mine, theirs, reduction="none", log_target=True).sum(1).mean()
 
 
-def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
+def read_teacher(recipe: Recipe, name: str, named_stage: Optional[str] = None) -> Teacher:
     """The teacher that a recipe names.
+
+    Args:
+        recipe: of the student.
+        name: of a model, or its folder.
+        named_stage: of the model; None for the one that makes its results.
 
     Raises:
         InputError: it tells other structures apart, or sees images otherwise than the recipe prepares them.
         ModelError: there is no such model.
     """
-    path = Path(options.teacher).expanduser()
+    path = Path(name).expanduser()
     if (path / "recipe.yaml").is_file():
         raise InputError(f"{path} is a run; please make a model of it first: liverseg export {path} MODEL.")
-    model = load_model(options.teacher)
+    model = load_model(name)
     assert model.manifest is not None
     stages = {stage.name: stage for stage in model.manifest.stages}
-    stage = stages.get(options.stage or model.manifest.result_stages[-1].name)
+    stage = stages.get(named_stage or model.manifest.result_stages[-1].name)
     if stage is None:
-        raise InputError(f"The model {model.name} has no stage {options.stage}; it has {', '.join(stages)}.")
+        raise InputError(f"The model {model.name} has no stage {named_stage}; it has {', '.join(stages)}.")
     names = {name: index for index, name in enumerate(stage.output.channels)}
     wanted = ["background", *recipe.structures]
     missing = [name for name in wanted if name not in names]
@@ -95,7 +101,7 @@ def read_teacher(recipe: Recipe, options: DistillationOptions) -> Teacher:
         raise InputError(
             f"The teacher {model.name} tells {', '.join(names)} apart; the recipe {', '.join(wanted)}."
         )
-    spacing = recipe.preparation.spacing
+    spacing = recipe.preparation.spacing if recipe.pack is None else (recipe.pack.spacing,) * 3
     own = None if spacing is None else tuple(step or 0.0 for step in spacing)
     if own is None or any(abs(a - b) > SAME_SPACING_MM for a, b in zip(own, stage.spacing)):
         raise InputError(f"The teacher {model.name} sees {stage.spacing} mm; the recipe prepares {spacing}.")

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from LiverSegLib.training.methods.adversarial_options import CganOptions, CycleGanOptions, GanOptions
 from LiverSegLib.training.methods.semi_options import (
     DistillationOptions,
+    KeepingOptions,
     MeanTeacherOptions,
     ModalitiesOptions,
 )
@@ -35,6 +36,7 @@ MethodOptions = Annotated[
         MeanTeacherOptions,
         ModalitiesOptions,
         DistillationOptions,
+        KeepingOptions,
     ],
     Field(discriminator="name"),
     BeforeValidator(_named),

@@ -11,6 +11,7 @@ from LiverSegLib.training.methods.cgan import CganModule, cgan_parts, cgan_sampl
 from LiverSegLib.training.methods.cyclegan import CycleGanModule, cyclegan_parts, cyclegan_samples
 from LiverSegLib.training.methods.distillation import DistillationModule
 from LiverSegLib.training.methods.gan import GanModule, gan_parts, gan_samples
+from LiverSegLib.training.methods.keeping import KeepingModule
 from LiverSegLib.training.methods.mean_teacher import (
     MeanTeacherModule,
     mean_teacher_parts,
@@ -57,6 +58,7 @@ METHODS: Dict[str, Method] = {
     "mean-teacher": Method(MeanTeacherModule, mean_teacher_parts, mean_teacher_samples, judged="teacher"),
     "modalities": Method(ModalitiesModule, modality_parts, modality_samples, models=modality_models),
     "distillation": Method(DistillationModule),
+    "keeping": Method(KeepingModule),
 }
 """Name of ``options.MethodOptions`` -> method."""
 

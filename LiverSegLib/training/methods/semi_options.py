@@ -1,4 +1,4 @@
-"""Sections ``method`` of recipes that learn from unlabelled scans, other modalities, or another network."""
+"""Sections ``method`` of recipes that learn from unlabelled scans, other modalities, or other networks."""
 
 from typing import Dict, Literal, Optional, Tuple
 
@@ -70,3 +70,19 @@ class DistillationOptions(Options):
     """Divides the scores of both before their softmax."""
     stage: Optional[str] = None
     """Of the teacher's model; the one that makes its results if not given."""
+
+
+class KeepingOptions(Options):
+    """A segmenter that learns more of tumours from a pack and keeps the organs of a network that is there.
+
+    Learning without forgetting: Li and Hoiem 2016, arXiv:1606.09282.
+    """
+
+    name: Literal["keeping"] = "keeping"
+    teacher: str
+    """The model (name or folder) whose organs are kept, with the recipe's structures, spacing and
+    intensity."""
+    weight: float = Field(default=10.0, ge=0)
+    """Of the distance to its organs beside the loss of the tumours."""
+    soft: float = Field(default=1.0, ge=0)
+    """Of what other networks say of tumours in scans whose tumours are not annotated."""
