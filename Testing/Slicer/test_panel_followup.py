@@ -179,11 +179,14 @@ def test_views_that_show_the_other_date_follow_in_their_own_scan(hand, window, m
     yellow = slicer.app.layoutManager().sliceWidget("Yellow").sliceLogic()
     yellow.GetSliceNode().SetViewGroup(1)
     yellow.GetSliceCompositeNode().SetBackgroundVolumeID(parts.volumeOf(march).GetID())
-    hand.clickRow("followupLesionsTable", 0)
-    for node, name in ((march, "Yellow"), (june, "Red")):
-        lesion = parts.summaryOf(node)["measurements"]["lesions"][0]
-        place = np.mean(lesion["longest_ends_lps_mm"], axis=0) * (-1, -1, 1)
-        assert offsetTo(place, slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")) < 0.01
+    try:
+        hand.clickRow("followupLesionsTable", 0)
+        for node, name in ((march, "Yellow"), (june, "Red")):
+            lesion = parts.summaryOf(node)["measurements"]["lesions"][0]
+            place = np.mean(lesion["longest_ends_lps_mm"], axis=0) * (-1, -1, 1)
+            assert offsetTo(place, slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")) < 0.01
+    finally:
+        yellow.GetSliceNode().SetViewGroup(0)  # views outlive the scene
 
 
 def test_an_edit_makes_it_out_of_date_and_so_does_another_date(hand, june):
