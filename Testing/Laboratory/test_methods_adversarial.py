@@ -169,7 +169,7 @@ def test_what_is_exported_is_the_segmenter_alone(data, tmp_path, method):
     own = make_module(recipe).network.state_dict()
     assert set(model.state_dict("segment")) == set(own)
     scan = sitk.ReadImage(str(data / "c3.nii.gz"))
-    foreign = load_foreign(model, choose_devices("cpu"))
+    foreign = load_foreign(model, choose_devices("cpu", precision="float32"))
     labels = find_structures(foreign, scan, lambda share: None).structures.labels
     assert labels.shape == scan.GetSize()[::-1]
 

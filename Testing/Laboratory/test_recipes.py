@@ -139,7 +139,7 @@ def test_a_ready_recipe_learns_resumes_is_exported_and_segments(name, data, tmp_
         scan = sitk.ReadImage(str(data.parent / folder / f"{id}.nii.gz"))
         model = load_model(str(tmp_path / f"model{part.modality}"))
         labels = find_structures(
-            load_foreign(model, choose_devices("cpu")), scan, lambda share: None
+            load_foreign(model, choose_devices("cpu", precision="float32")), scan, lambda share: None
         ).structures.labels
         module = SegmentationModule(part.recipe)
         module.network.load_state_dict(part.weights(run_weights(run)))

@@ -72,7 +72,7 @@ def test_the_product_finds_what_the_validation_found(data, tmp_path, kind):
     recipe, run = trained(data, tmp_path / "run", **KINDS[kind])
     export_run(run, tmp_path / "model")
     model = load_model(str(tmp_path / "model"))
-    networks = load_foreign(model, choose_devices("cpu"))
+    networks = load_foreign(model, choose_devices("cpu", precision="float32"))
     case = load_data(recipe, run).validation[0]
     expected = validator_of(recipe, run).labels(case["image"].numpy())
 
@@ -95,7 +95,7 @@ def test_another_spacing_than_the_networks_comes_back_to_the_scans_voxels(data, 
     recipe, run = trained(data, tmp_path / "run", preparation={"spacing": [7.0, 6.0, 9.0]},
                           training=TRAINED)  # fmt: skip
     export_run(run, tmp_path / "model")
-    networks = load_foreign(load_model(str(tmp_path / "model")), choose_devices("cpu"))
+    networks = load_foreign(load_model(str(tmp_path / "model")), choose_devices("cpu", precision="float32"))
     scan = sitk.ReadImage(str(data / "c3.nii.gz"))
     turned = sitk.PermuteAxes(sitk.Flip(scan, (True, False, False)), (2, 0, 1))
     labels = []
