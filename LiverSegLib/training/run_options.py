@@ -6,6 +6,9 @@ from pydantic import Field, field_validator
 
 from LiverSegLib.training.options import Options
 
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+"""What numbers a run computes with, as Lightning names it."""
+
 
 class NetworkOptions(Options):
     """Which network; ``out_channels`` and ``dimensions`` follow from the rest of the recipe."""
@@ -65,7 +68,8 @@ class TrainingOptions(Options):
     and the statistics of their batch norms. The longest that fits counts."""
     start: Optional[StartOptions] = None
     """Weights to begin with."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
+    """On a CPU, bf16-mixed is trained as 32-true."""
     channels_last: bool = False
     """Memory order in which convolutions are often faster, with slightly other rounding."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -283,7 +283,9 @@ def test_one_network_for_two_modalities_becomes_two_models_with_its_scores(data,
         assert [row["case"] for row in model.manifest.accuracy.table] == [case, "mean"]
         file = data / name.lower() / f"{case}.nii.gz"
         labels = find_structures(
-            load_foreign(model, choose_devices("cpu", precision="float32")), sitk.ReadImage(str(file)), lambda share: None
+            load_foreign(model, choose_devices("cpu", precision="float32")),
+            sitk.ReadImage(str(file)),
+            lambda share: None,
         ).structures.labels
         prepared = load_data(recipe, run).validation[number]
         validator = Validator(recipe.for_modality(name), module.network, torch.device("cpu"))
