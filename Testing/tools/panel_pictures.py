@@ -28,8 +28,8 @@ from SlicerHost.pythonqt import unwrap  # noqa: E402
 
 WINDOW = (1280, 840)
 LIMIT_S = 600
-LESION_ROW = 1
-"""The second largest lesion lies inside the liver and shows well in all three planes."""
+LESION_ROW = 0
+"""The largest lesion, which is the only one since the second look at each."""
 ROI_ROW = 3
 UNENHANCED = ROOT / "Testing" / "Data" / "hcc013-unenhanced-10mm.nii.gz"
 MARGIN = 10
