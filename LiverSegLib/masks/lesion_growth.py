@@ -42,7 +42,8 @@ def grown_lesions(
         labels: the mask, uint8, values as in :mod:`LiverSegLib.labels`.
         scan: on the same grid, in HU.
         probability: uint8 (z, y, x): 255 times the network's probability of each voxel's label.
-        evidence: what attenuation all the way from liver to lesion adds to the log odds, twice from half way.
+        evidence: weight of attenuation in the log odds: half of it is added where a voxel is as the lesion,
+            half taken away where it is as the liver.
         least: the probability (0 to 1) from which on a voxel joins.
         reach_mm: no lesion grows by more than this, mm.
         reach_share: nor by more than this share of the radius of a ball of its volume.

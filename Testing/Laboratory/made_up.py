@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
+import phantom
 import SimpleITK as sitk
 
 STRUCTURES = ["liver", "spleen", "liver tumour"]
@@ -77,3 +78,17 @@ def content(folder: Path, **sections: Any) -> Dict[str, Any]:
         else:
             base[section] = values
     return base
+
+
+def pack_cases(folder: Path) -> List[Dict[str, Any]]:
+    """Write two made-up patients, the second without complete tumours; return their dataset.json entries."""
+    cases = []
+    for name, annotated in (("a", ["liver", "spleen", "liver tumour"]), ("b", ["liver"])):
+        image, truth = phantom.patient((80, 60, 18), (4.0, 4.0, 10.0))
+        label = sitk.GetImageFromArray(truth)
+        label.CopyInformation(image)
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+        sitk.WriteImage(label, str(folder / f"{name}_label.nii.gz"))
+        cases.append({"id": name, "patient": name, "split": "train", "image": f"{name}.nii.gz",
+                      "label": f"{name}_label.nii.gz", "annotated": annotated})  # fmt: skip
+    return cases

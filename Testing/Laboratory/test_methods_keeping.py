@@ -3,11 +3,10 @@
 import json
 
 import numpy as np
-import phantom
 import pytest
 import SimpleITK as sitk
 import torch
-from made_up import content
+from made_up import content, pack_cases
 
 from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
@@ -30,15 +29,8 @@ def data(tmp_path_factory):
     """A made-up patient with complete tumours, one without, and of the second what other networks say."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "soft").mkdir()
-    cases = []
-    for name, annotated in (("a", ["liver", "spleen", "liver tumour"]), ("b", ["liver"])):
-        image, truth = phantom.patient((80, 60, 18), (4.0, 4.0, 10.0))
-        label = sitk.GetImageFromArray(truth)
-        label.CopyInformation(image)
-        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
-        sitk.WriteImage(label, str(folder / f"{name}_label.nii.gz"))
-        cases.append({"id": name, "patient": name, "split": "train", "image": f"{name}.nii.gz",
-                      "label": f"{name}_label.nii.gz", "annotated": annotated})  # fmt: skip
+    cases = pack_cases(folder)
+    label = sitk.ReadImage(str(folder / "b_label.nii.gz"))
     soft = sitk.Cast(label == TUMOUR, sitk.sitkUInt8) * 200
     sitk.WriteImage(soft, str(folder / "soft" / "b.nii.gz"))
     (folder / "dataset.json").write_text(json.dumps({"cases": cases}))

@@ -2,10 +2,9 @@
 
 import json
 
-import phantom
 import pytest
-import SimpleITK as sitk
 import torch
+from made_up import pack_cases
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.models import load_model
@@ -30,15 +29,7 @@ PATCH = {"segment": [32, 32, 32], "locate": [16, 32, 32]}
 def pack(tmp_path_factory):
     """A pack of two made-up patients, one of them without complete tumors."""
     folder = tmp_path_factory.mktemp("data")
-    cases = []
-    for name, annotated in (("a", ["liver", "spleen", "liver tumour"]), ("b", ["liver"])):
-        image, truth = phantom.patient((80, 60, 18), (4.0, 4.0, 10.0))
-        label = sitk.GetImageFromArray(truth)
-        label.CopyInformation(image)
-        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
-        sitk.WriteImage(label, str(folder / f"{name}_label.nii.gz"))
-        cases.append({"id": name, "patient": name, "split": "train", "image": f"{name}.nii.gz",
-                      "label": f"{name}_label.nii.gz", "annotated": annotated})  # fmt: skip
+    cases = pack_cases(folder)
     (folder / "dataset.json").write_text(json.dumps({"cases": cases}))
     write_pack(folder, folder / "pack.npz")
     return folder / "pack.npz"

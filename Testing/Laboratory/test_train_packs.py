@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import phantom
 import pytest
-import SimpleITK as sitk
 import torch
+from made_up import pack_cases
 from torch.nn import functional
 
 from LiverSegLib.errors import InputError
@@ -28,15 +28,7 @@ from LiverSegLib.training.run_folder import RunFolder
 def data(tmp_path_factory):
     """A data folder with two made-up patients, one of them without complete tumours."""
     folder = tmp_path_factory.mktemp("data")
-    cases = []
-    for name, annotated in (("a", ["liver", "spleen", "liver tumour"]), ("b", ["liver"])):
-        image, truth = phantom.patient((80, 60, 18), (4.0, 4.0, 10.0))
-        label = sitk.GetImageFromArray(truth)
-        label.CopyInformation(image)
-        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
-        sitk.WriteImage(label, str(folder / f"{name}_label.nii.gz"))
-        cases.append({"id": name, "patient": name, "split": "train", "image": f"{name}.nii.gz",
-                      "label": f"{name}_label.nii.gz", "annotated": annotated})  # fmt: skip
+    cases = pack_cases(folder)
     cases.append({**cases[0], "id": "held-out", "patient": "c", "split": "val"})
     (folder / "dataset.json").write_text(json.dumps({"cases": cases}))
     return folder
