@@ -171,7 +171,7 @@ def _train(console: Console, recipe: "Recipe", folder: Path) -> "Outcome":
 
 
 def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -> Facts:
-    from ..training.fit import precision_of
+    from ..training.precision import precision_of
 
     training = recipe.training
     plan = Facts(recipe.name)
@@ -192,7 +192,7 @@ def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -
     plan.add_row("Optimizer", f"{training.optimizer}, rate {training.learning_rate:g}, {training.schedule}")
     precision = precision_of(training)
     if precision != training.precision:
-        plan.add_row("Precision", f"{precision} in place of {training.precision}, on a CPU")
+        plan.add_row("Precision", f"{precision} in place of {training.precision}: only emulated here")
     going_on = f", going on at {step}" if step else ""
     plan.add_row("Steps", f"{training.steps}{going_on}")
     return plan

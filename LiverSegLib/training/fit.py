@@ -27,10 +27,11 @@ from LiverSegLib.training.loaders import (
 )
 from LiverSegLib.training.methods import registry
 from LiverSegLib.training.module import SegmentationModule
+from LiverSegLib.training.precision import precision_of, precision_plugin
 from LiverSegLib.training.processes import is_first_process
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder, with_changes
-from LiverSegLib.training.run_options import Precision, StartOptions, TrainingOptions
+from LiverSegLib.training.run_options import StartOptions
 from LiverSegLib.training.transfer import Started
 from LiverSegLib.training.validation import CaseDice
 
@@ -205,20 +206,6 @@ def checkpoint_step(path: Path) -> int:
         raise InputError(f"The checkpoint {path} is damaged.", str(error)) from error
 
 
-def precision_of(options: TrainingOptions) -> Precision:
-    """The precision that is trained in: on a CPU float32 in place of bfloat16.
-
-    There weight gradients of PyTorch's convolutions in bfloat16 now and then come out infinite (seen with
-    2.13, in 3 of 30 backward passes, where the processor itself computes in bfloat16), and ruin the run.
-    """
-    is_cpu = options.accelerator == "cpu" or (
-        options.accelerator == "auto"
-        and not torch.cuda.is_available()
-        and not torch.backends.mps.is_available()
-    )
-    return "32-true" if is_cpu and options.precision == "bf16-mixed" else options.precision
-
-
 def make_trainer(
     recipe: Recipe, run: RunFolder, callbacks: List[Callback], *, validates: bool, by_hand: bool = False
 ) -> Trainer:
@@ -233,11 +220,12 @@ def make_trainer(
     """
     options = recipe.training
     every = recipe.validation.every * options.accumulate
+    plugin = precision_plugin(options)
     return Trainer(
         accelerator=options.accelerator,
         devices=_devices(recipe),
         num_nodes=options.nodes,
-        precision=precision_of(options),
+        precision=None if plugin else precision_of(options),
         max_steps=options.steps,
         max_epochs=-1,
         accumulate_grad_batches=options.accumulate,
@@ -249,7 +237,7 @@ def make_trainer(
         log_every_n_steps=options.log_every,
         logger=TensorBoardLogger(run.path, name="tensorboard", version="", default_hp_metric=False),
         callbacks=callbacks,
-        plugins=[CheckpointFiles()],
+        plugins=[CheckpointFiles(), *([plugin] if plugin else [])],
         default_root_dir=run.path,
         use_distributed_sampler=False,
         enable_checkpointing=True,

@@ -69,7 +69,7 @@ class TrainingOptions(Options):
     start: Optional[StartOptions] = None
     """Weights to begin with."""
     precision: Precision = "32-true"
-    """On a CPU, bf16-mixed is trained as 32-true."""
+    """On a CPU that only emulates bfloat16, bf16-mixed is trained as 32-true."""
     channels_last: bool = False
     """Memory order in which convolutions are often faster, with slightly other rounding."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"

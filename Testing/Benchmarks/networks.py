@@ -106,6 +106,7 @@ def recipe_of(name: str, dimensions: int, options: argparse.Namespace) -> Any:
             "steps": options.steps, "batch": BATCHES[dimensions], "optimizer": "adam", "schedule": "cosine",
             "learning_rate": 2e-3 * RATES.get(name, 1.0), "warmup": 10, "gradient_limit": 5.0,
             "threads": options.threads, "accelerator": "cpu", "checkpoint_every": 20, "log_every": 20,
+            "precision": "bf16-mixed",
         },
         "validation": {"every": 0, "cases": options.cases, "overlap": 0.25, "pictures": 0},
     })  # fmt: skip
@@ -149,8 +150,11 @@ def step_seconds(ends: Sequence[float]) -> Optional[float]:
 
 def heading(options: argparse.Namespace) -> str:
     """What the table is of."""
+    from LiverSegLib.training.precision import computes_in_bfloat16
+
+    kind = "bfloat16" if computes_in_bfloat16() else "float32"
     return (
-        f"Liver at 3 mm, {options.steps} steps each, {options.threads} threads, "
+        f"Liver at 3 mm, {options.steps} steps each in {kind}, {options.threads} threads, "
         f"{options.cases} validation scans (all by their patients)\n"
         f"{'Network':<17}{'':<4}{'Weights':>9}{'Dice':>8}{'worst':>8}{'s/step':>8}{'s/scan':>8}"
     )

@@ -21,7 +21,7 @@ OLD_LOSSES = {
 """Losses of the first three steps of the loop before Lightning, on the pack below: seed 3, one thread,
 bfloat16."""
 TOLERANCE = 1e-3
-"""A CPU trains in float32 now; what bfloat16 rounded is less than that."""
+"""What a processor without bfloat16, which trains in float32, rounds otherwise is less than that."""
 PATCH = {"segment": [32, 32, 32], "locate": [16, 32, 32]}
 
 

@@ -8,7 +8,7 @@ import torch
 from made_up import content, data_folder
 
 from LiverSegLib.errors import InputError, ModelError
-from LiverSegLib.training.fit import fast_dev_recipe, precision_of, run_weights, saved_step, train
+from LiverSegLib.training.fit import fast_dev_recipe, run_weights, saved_step, train
 from LiverSegLib.training.loaders import StepSampler
 from LiverSegLib.training.module import SegmentationModule, rate_groups
 from LiverSegLib.training.recipe import check_recipe
@@ -273,13 +273,3 @@ def test_lightning_says_nothing(data, tmp_path, capfd):
     train(recipe_of(data, {"steps": 1}), tmp_path / "run")
     said = capfd.readouterr()
     assert said.out == "" and said.err == ""
-
-
-def test_on_a_cpu_bfloat16_is_trained_in_float32_which_the_plan_says(monkeypatch):
-    options = TrainingOptions(steps=1, precision="bf16-mixed", accelerator="cpu")
-    assert precision_of(options) == "32-true"
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for has_card, expected in ((False, "32-true"), (True, "bf16-mixed")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda has_card=has_card: has_card)
-        assert precision_of(options.model_copy(update={"accelerator": "auto"})) == expected
-    assert precision_of(options.model_copy(update={"precision": "16-mixed"})) == "16-mixed"
