@@ -122,6 +122,7 @@ train: $(READY_TRAIN) ## train the bundled model again, on a GPU or some hours o
 	@[ -f runs/pack.npz ] || $(BIN)/python -m LiverSegLib.training.pack "$(DATA)" runs/pack.npz
 	@$(BIN)/liverseg train bundled-locate --run runs/locate
 	@$(BIN)/liverseg train bundled-segment --run runs/segment
+	@$(BIN)/liverseg train bundled-lesions --run runs/lesions
 	@$(BIN)/python -m LiverSegLib.training.export runs Resources/Models/default --pack runs/pack.npz \
 	  --card LiverSegLib/training/default-card.json
 	@$(BIN)/liverseg export Resources/Models/default

@@ -104,8 +104,8 @@ class Segmenter:
                 self.tumour_model = None  # one model for both is loaded, and runs, once
         devices = choose_devices(device, engine=engine, precision=precision, threads=threads)
         with memory_errors(Sentence("failed.memory-loading")):
-            self._organs = LoadedModel(self.model, devices)
             second = self.tumour_model
+            self._organs = LoadedModel(self.model, devices, draws_tumours=second is None)
             self._tumours = None if second is None else LoadedModel(second, devices, only_tumours=True)
         self._again: Dict[str, Any] = {
             "device": device, "tumours": tumours, "engine": engine, "precision": precision,

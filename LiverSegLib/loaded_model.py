@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 LOCATE_SHARE = 0.15
 """Share of the stage "tumours" that a model's coarse network gets."""
+NETWORK_SHARE = 0.8
+"""Share of a stage in which networks compute; FINE_SHARE is the fine one's, where another looks for lesions
+after it."""
+FINE_SHARE = 0.68
 LABEL_SHARE = 0.85
 """Share of a stage after which labelling begins."""
 TUMOUR_MARGIN_MM = 40.0
@@ -58,18 +62,34 @@ class LoadedModel:
     Attributes:
         model: from the store.
 
+    Args:
+        devices: to compute with, the best first.
+        only_tumours: another model draws the organs.
+        draws_tumours: whether its tumours are used; another model draws them if not.
+
     Raises:
         ModelError: the model cannot be used.
     """
 
-    def __init__(self, model: Model, devices: "Sequence[Device]", *, only_tumours: bool = False) -> None:
+    def __init__(
+        self,
+        model: Model,
+        devices: "Sequence[Device]",
+        *,
+        only_tumours: bool = False,
+        draws_tumours: bool = True,
+    ) -> None:
         self.model = model
         self._is_own = model.manifest is None or model.manifest.pipeline == LIVERSEG
-        self._networks: Any = _load_own(model, devices) if self._is_own else load_foreign(model, devices)
+        self._networks: Any = (
+            _load_own(model, devices, draws_tumours) if self._is_own else load_foreign(model, devices)
+        )
         # What was trained on the surroundings of an organ must be told where that is.
         needs_outline = not only_tumours and bool(_regions(model))
         outline = load_model_for(DEFAULT_NAME, modality_of(model)) if needs_outline else model
-        self._outline = LoadedModel(outline, devices) if outline.path != model.path else None
+        self._outline = (
+            LoadedModel(outline, devices, draws_tumours=False) if outline.path != model.path else None
+        )
 
     @property
     def _engine(self) -> Any:
@@ -171,15 +191,27 @@ class LoadedModel:
 
     def _segment(self, located: Any, tick: Tick, check: Check, mirror: bool) -> Drawn:
         from LiverSegLib.inference.label import label
+        from LiverSegLib.inference.lesions import look_for_lesions
         from LiverSegLib.inference.segment import segment
 
+        lesions = self._networks.lesions
+        share = NETWORK_SHARE if lesions is None else FINE_SHARE
         segmented = segment(
             self._networks.segment,
             located,
-            lambda share: tick(0.8 * share),
+            lambda done: tick(share * done),
             check,
             mirror=mirror,
         )
+        if lesions is not None:
+            look_for_lesions(
+                lesions,
+                segmented,
+                located.volume,
+                lambda done: tick(share + (NETWORK_SHARE - share) * done),
+                check,
+                mirror=mirror,
+            )
         found = label(segmented, located, lambda: tick(LABEL_SHARE))
         return Drawn(found.labels, found.probability, notes=segmented.notes)
 
@@ -248,11 +280,11 @@ def require_label(model: Model, label: int) -> None:
         raise ModelError(Sentence(key, name=model.name))
 
 
-def _load_own(model: Model, devices: "Sequence[Device]") -> Any:
-    """The networks of a model of LiverSeg's own."""
+def _load_own(model: Model, devices: "Sequence[Device]", draws_tumours: bool) -> Any:
+    """The networks of a model of LiverSeg's own, the one for lesions only where it is used."""
     from LiverSegLib.inference.stage import load_networks
 
-    return load_networks(model, devices)
+    return load_networks(model, devices, lesions=draws_tumours)
 
 
 def load_foreign(model: Model, devices: "Sequence[Device]") -> Any:

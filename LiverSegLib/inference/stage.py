@@ -13,13 +13,14 @@ from LiverSegLib.inference.arrays import Array, library, sigmoid, softmax
 from LiverSegLib.inference.devices import ENGINES, Device
 from LiverSegLib.inference.engines import has_graph, load_engine
 from LiverSegLib.inference.resample import Check, NetworkRegion, normalise, to_network
-from LiverSegLib.inference.tile_plan import plan_tiles
+from LiverSegLib.inference.tile_plan import TilePlan, plan_tiles
 from LiverSegLib.inference.tiles import TileRunner
 from LiverSegLib.models import Model, Stage
 from LiverSegLib.sentences import Sentence
 
-LOCATE = "locate"
-SEGMENT = "segment"
+LOCATE, SEGMENT, LESIONS = "locate", "segment", "lesions"
+OWN_STAGES = (LOCATE, SEGMENT, LESIONS)
+"""In the order in which they run."""
 
 Tick = Callable[[float], None]
 """Called with the share of a step that is done; raises to cancel."""
@@ -85,16 +86,44 @@ class StageNetwork:
             Exception: what the device raises when memory runs out even on the CPU.
         """
         image = normalise(to_network(volume, region, lambda: tick(0.0)), self.stage.intensity)
-        plan = plan_tiles(region.shape, self.stage.patch, self.runner.size_multiple)
+        return self.of_image(image, tick, check, mirror=mirror)
+
+    def of_image(
+        self,
+        image: np.ndarray,
+        tick: Tick,
+        check: Optional[Check] = None,
+        *,
+        mirror: bool = False,
+        skip_empty: bool = True,
+    ) -> Array:
+        """Class probabilities (classes, z, y, x), float32, of what the network sees.
+
+        Args:
+            image: float32, normalised: (z, y, x), or (channels, z, y, x).
+            tick: progress; raises to cancel.
+            check: called between the layers of the network; raises to cancel.
+            mirror: average over the mirrored tiles that the model allows.
+            skip_empty: do not compute tiles that hold nothing but air.
+
+        Raises:
+            LiverSegError: ``tick`` or ``check`` cancelled.
+            Exception: what the device raises when memory runs out even on the CPU.
+        """
+        plan = self.plan(image.shape[-3:])
         axes = self.stage.mirror_axes if mirror else ()
         background = self._background()
         logits = self.runner.run(
-            image, plan, background=background, mirror_axes=axes, progress=tick, poll=check
-        )
-        del image
+            image, plan, background=background, mirror_axes=axes, skip_empty=skip_empty, progress=tick,
+            poll=check,
+        )  # fmt: skip
         if self.stage.output.activation == "sigmoid":
             return _from_sigmoid(logits)
         return softmax(logits)
+
+    def plan(self, shape: Sequence[int]) -> TilePlan:
+        """The tiles that cover an image (z, y, x)."""
+        return plan_tiles(shape, self.stage.patch, self.runner.size_multiple)
 
     def _background(self) -> float:
         """The value of air in the network's input."""
@@ -105,15 +134,18 @@ class StageNetwork:
 
 @dataclass(frozen=True)
 class Networks:
-    """The stages of a model: ``segment`` always, ``locate`` where the model has a coarse one."""
+    """The stages of a model: ``segment`` always, ``locate`` where the model has a coarse one, ``lesions``
+    where it has one for these.
+    """
 
     segment: StageNetwork
     locate: Optional[StageNetwork] = None
+    lesions: Optional[StageNetwork] = None
 
     @property
     def all(self) -> List[StageNetwork]:
         """The stages that there are, in the order in which they run."""
-        return [self.segment] if self.locate is None else [self.locate, self.segment]
+        return [one for one in (self.locate, self.segment, self.lesions) if one is not None]
 
     @property
     def fallbacks(self) -> List[str]:
@@ -126,8 +158,13 @@ class Networks:
             network.runner.new_scan()
 
 
-def load_networks(model: Model, devices: Sequence[Device]) -> Networks:
+def load_networks(model: Model, devices: Sequence[Device], *, lesions: bool = True) -> Networks:
     """Load a model's networks, each with the first of the devices that can run it.
+
+    Args:
+        model: from the store.
+        devices: the best first.
+        lesions: whether its network for lesions is wanted, if it has one.
 
     Raises:
         DeviceError: no engine that is there can run the model.
@@ -139,8 +176,9 @@ def load_networks(model: Model, devices: Sequence[Device]) -> Networks:
     if SEGMENT not in stages:
         text = Sentence("model.no-stage", name=model.name, stage=SEGMENT)
         raise ModelError(text, f"Available: {sorted(stages)}")
-    locate = StageNetwork(model, stages[LOCATE], devices) if LOCATE in stages else None
-    return Networks(StageNetwork(model, stages[SEGMENT], devices), locate)
+    wanted = [name for name in OWN_STAGES if name in stages and (lesions or name != LESIONS)]
+    found = {name: StageNetwork(model, stages[name], devices) for name in wanted}
+    return Networks(found[SEGMENT], found.get(LOCATE), found.get(LESIONS))
 
 
 def _from_sigmoid(logits: Array) -> Array:

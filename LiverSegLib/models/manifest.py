@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from LiverSegLib.errors import ModelVersionError
+from LiverSegLib.labels import LIVER, TUMOUR
 from LiverSegLib.models.fields import (
     OBJECT,
     TEXT,
@@ -31,6 +32,7 @@ from LiverSegLib.models.fields import (
 from LiverSegLib.models.files import MAX_TEXT_BYTES, PathLike, quoted, read_within
 from LiverSegLib.models.lesion_growth import LesionGrowth
 from LiverSegLib.models.rules import (
+    LESION_STAGE,
     LESIONS,
     LIVERSEG,
     MODALITIES,
@@ -160,10 +162,19 @@ class Manifest(JsonObject):
                 stage.check_own(place)
             else:
                 stage.check_foreign(place, earlier)
-        if self.pipeline != LIVERSEG:
+        if self.pipeline == LIVERSEG:
+            self._check_lesions()
+        else:
             results = [stage.name for stage in self.result_stages]
             if not results or (SEGMENT in results and len(results) > 1):
                 refuse(f"stages must be one called {SEGMENT}, or parts, not {results}")
+
+    def _check_lesions(self) -> None:
+        """A network for lesions needs a fine one that tells them from the liver."""
+        stages = {stage.name: stage for stage in self.stages}
+        fine = stages[SEGMENT].output.channel_labels if SEGMENT in stages else ()
+        if LESION_STAGE in stages and not {LIVER, TUMOUR} <= set(fine):
+            refuse(f"stages must have {SEGMENT} with channels of {LIVER} and {TUMOUR} beside {LESION_STAGE}")
 
     def to_json(self) -> str:
         """The manifest as the text of a ``model.json``; :func:`parse_manifest` of it gives an equal one."""

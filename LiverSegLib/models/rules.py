@@ -12,10 +12,11 @@ PIPELINES = (LIVERSEG, NNUNET, MONAI, LABORATORY)
 PARTS = tuple(f"part{number}" for number in range(1, 10))
 """Networks side by side, each for some of the structures (TotalSegmentator); where two claim a voxel, the
 later one has it."""
-SEGMENT = "segment"
-STAGES = ("locate", "lowres", SEGMENT, *PARTS)
+SEGMENT, LESION_STAGE = "segment", "lesions"
+STAGES = ("locate", "lowres", SEGMENT, LESION_STAGE, *PARTS)
 """What a model may have: a coarse network that locates; nnU-Net's low resolution, whose labels are input of
-the fine network; the fine network, or in its place some of PARTS."""
+the fine network; the fine network, or in its place some of PARTS; a network that looks for lesions in the
+liver of the fine one."""
 CT = "CT"
 MODALITIES = (CT, "MR", "other")
 """What kind of images a model is for."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from LiverSegLib.labels import BACKGROUND, LABELS
+from LiverSegLib.labels import BACKGROUND, LABELS, TUMOUR
 from LiverSegLib.models.fields import (
     INTERVAL,
     NUMBER,
@@ -24,6 +24,7 @@ from LiverSegLib.models.rules import (
     GRAPH_NAME,
     LABEL_OF_REGION,
     LABEL_VALUES,
+    LESION_STAGE,
     LIVERSEG,
     MARGIN,
     MIRROR_AXES,
@@ -280,11 +281,15 @@ class Stage(JsonObject):
         for name, value in (("preparation", self.preparation), ("previous", self.previous)):
             if value is not None:
                 refuse(f"{where}.{name} is nothing that the pipeline {LIVERSEG} uses")
+        if self.name == LESION_STAGE and set(self.output.labels.values()) != {TUMOUR}:
+            refuse(f"{where}.output.labels must map channels to {TUMOUR}, the label of tumours, and no other")
         if not any(self.output.labels.values()):
             refuse(f"{where}.output.labels must be a mapping of at least one channel to a LiverSeg label")
 
     def check_foreign(self, where: str, names: Sequence[str]) -> None:
         """A model of another program says how it prepares the image, and which stage comes before."""
+        if self.name == LESION_STAGE:
+            refuse(f"{where}.name is nothing that other pipelines than {LIVERSEG} use")
         if self.preparation is None:
             refuse(f"{where}.preparation is missing")
         if self.previous is not None and self.previous not in names:

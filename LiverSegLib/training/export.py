@@ -3,10 +3,10 @@
     python -m LiverSegLib.training.export RUNS MODEL_FOLDER --card CARD.json [--pack PACK.npz]
         [--accuracy ACCURACY.json]
 
-RUNS holds one run a stage (``locate`` and ``segment``), trained by the recipes bundled-locate and
-bundled-segment, or a further part, bundled-segment-lesions; the averaged weights are written as
-float16. With the pack it was trained from, the segmenter is calibrated first. A stage without a run stays as
-the model in MODEL_FOLDER has it.
+RUNS holds one run a stage (``locate``, ``segment`` and ``lesions``), trained by the recipes bundled-locate,
+bundled-segment (or a further part, bundled-segment-lesions) and bundled-lesions; the averaged weights are
+written as float16. With the pack they were trained from, the segmenter is calibrated first. A stage without a
+run stays as the model in MODEL_FOLDER has it.
 """
 
 import argparse
@@ -19,15 +19,17 @@ import torch
 
 from LiverSegLib.errors import InputError
 from LiverSegLib.models import Manifest, load_model, write_model
-from LiverSegLib.models.manifest import MANIFEST_NAME
+from LiverSegLib.models.manifest import MANIFEST_NAME, read_manifest
+from LiverSegLib.models.rules import LESION_STAGE
 from LiverSegLib.training.calibrate import calibrated
 from LiverSegLib.training.export_run import as_arrays, stage_content
 from LiverSegLib.training.fit import checkpoint_step, run_weights
+from LiverSegLib.training.methods.lesions import LESION_OUTPUT, lesion_arguments
 from LiverSegLib.training.pack import read_pack
 from LiverSegLib.training.recipe import Recipe, read_recipe
 from LiverSegLib.training.run_folder import RunFolder
 
-STAGES = ("locate", "segment")
+STAGES = ("locate", "segment", LESION_STAGE)
 SIDE_TO_SIDE = 2
 """The axis (z, y, x) along which a network may be mirrored that was trained on mirrored patches."""
 
@@ -49,6 +51,9 @@ def bundled_stage(name: str, recipe: Recipe) -> Dict[str, Any]:
     axes = [SIDE_TO_SIDE] if recipe.pack.mirror_x > 0 else []
     tile = list(read_recipe(f"bundled-{name}").patches.size) if recipe.name.endswith("-lesions") else None
     stage = {**stage_content(recipe, 0), "name": name, "mirror_axes": axes, "training": training}
+    if name == LESION_STAGE:
+        stage["network"] = {"name": recipe.network.name, "arguments": lesion_arguments(recipe)}
+        stage["output"] = LESION_OUTPUT
     return stage if tile is None else {**stage, "patch": tile}  # its own patches are small to train quickly
 
 
@@ -70,7 +75,7 @@ def export_bundled(runs: Path, folder: Path, card: Dict[str, Any], pack: Optiona
     """Write the model that two runs make.
 
     Args:
-        runs: holds the runs ``locate`` and ``segment``, or one of them.
+        runs: holds the runs ``locate``, ``segment`` and ``lesions``, or some of them.
         folder: where the model goes; a stage without a run is taken from the model that is there.
         card: the manifest's other entries: name, version, description, licence, training_data, accuracy ...
         pack: what it was trained from, to calibrate the segmenter on (see ``calibrate``); None leaves it as
@@ -82,6 +87,8 @@ def export_bundled(runs: Path, folder: Path, card: Dict[str, Any], pack: Optiona
     stages, weights = [], {}
     for name in STAGES:
         run = RunFolder(runs / name)
+        if not run.path.exists() and name == LESION_STAGE and name not in _stages_of(folder):
+            continue  # a model does without
         if not run.path.exists() and (folder / MANIFEST_NAME).is_file():
             entry, weights[name] = kept_stage(name, folder)
             stages.append(entry)
@@ -95,6 +102,13 @@ def export_bundled(runs: Path, folder: Path, card: Dict[str, Any], pack: Optiona
         stages.append(stage)
         weights[name] = as_arrays(state, "float16")
     return write_model(folder, {"format_version": 1, **card, "stages": stages}, weights)
+
+
+def _stages_of(folder: Path) -> Tuple[str, ...]:
+    """Names of the stages of the model in a folder; none where there is no model."""
+    if not (folder / MANIFEST_NAME).is_file():
+        return ()
+    return tuple(stage.name for stage in read_manifest(folder).stages)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:

@@ -59,12 +59,13 @@ def export_run(run: RunFolder, folder: Path, modality: str = "") -> Manifest:
         OutputError: the folder cannot be written.
     """
     whole = run.read_recipe()
-    if not method_of(whole).segments:
+    method = method_of(whole)
+    if not method.segments:
         raise InputError(
-            f"{run.path} was trained by the method {whole.method.name}, whose network does not segment: "
-            "there is no model to export. `liverseg paint` paints with it."
+            f"{run.path} was trained by the method {whole.method.name}, whose network does not segment scans "
+            f"by itself: there is no model to export. {method.instead}"
         )
-    parts = {part.modality: part for part in method_of(whole).models(whole)}
+    parts = {part.modality: part for part in method.models(whole)}
     if modality not in parts:
         raise InputError(f"The run makes a model for each of {', '.join(parts)}; please say which.")
     recipe = parts[modality].recipe

@@ -36,6 +36,9 @@ DIMENSIONS_ARGUMENT: Dict[str, Optional[str]] = {
 SEARCH = "search-"
 """What the names of searches begin with, which lie beside the ready recipes."""
 
+ON_PACKS = ("keeping", "lesions")
+"""Methods that train on packs alone."""
+
 SHORT_FOR = {"loss": "mix", "method": "name", "start": "weights"}
 """Sections that a text may stand for, and the key that it is short for."""
 
@@ -69,10 +72,10 @@ class Recipe(Options):
             raise ValueError("structures names one of them twice")
         if (self.data.layout == "pack") != (self.pack is not None):
             raise ValueError('the section pack belongs to the layout "pack", and to no other')
-        if self.pack is not None and self.method.name not in ("supervised", "keeping"):
+        if self.pack is not None and self.method.name not in ("supervised", *ON_PACKS):
             raise ValueError(f"the method {self.method.name} trains on data sets, not on a pack")
-        if self.method.name == "keeping" and self.pack is None:
-            raise ValueError("the method keeping trains on a pack")
+        if self.method.name in ON_PACKS and self.pack is None:
+            raise ValueError(f"the method {self.method.name} trains on a pack")
         for key in ("dimensions", "spatial_dims"):
             if self.network.arguments.get(key, self.dimensions) != self.dimensions:
                 raise ValueError(f"patches.size has {self.dimensions} axes, unlike network.arguments.{key}")

@@ -11,6 +11,7 @@ from LiverSegLib.training.recipe import check_recipe, dump_recipe, overridden, r
 NEEDED = {
     "distillation": ["method.teacher=default"],
     "keeping": ["method.teacher=default", "data.layout=pack", "pack={version: fine, spacing: 1.5}"],
+    "lesions": ["data.layout=pack", "pack={version: fine, spacing: 2.0}"],
     "cyclegan": ["method.generator={name: BlockUNet}"],
 }
 """What a method cannot do without."""

@@ -8,6 +8,7 @@ from LiverSegLib.training.methods.adversarial_options import CganOptions, CycleG
 from LiverSegLib.training.methods.semi_options import (
     DistillationOptions,
     KeepingOptions,
+    LesionsOptions,
     MeanTeacherOptions,
     ModalitiesOptions,
 )
@@ -37,6 +38,7 @@ MethodOptions = Annotated[
         ModalitiesOptions,
         DistillationOptions,
         KeepingOptions,
+        LesionsOptions,
     ],
     Field(discriminator="name"),
     BeforeValidator(_named),

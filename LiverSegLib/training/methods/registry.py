@@ -12,6 +12,7 @@ from LiverSegLib.training.methods.cyclegan import CycleGanModule, cyclegan_parts
 from LiverSegLib.training.methods.distillation import DistillationModule
 from LiverSegLib.training.methods.gan import GanModule, gan_parts, gan_samples
 from LiverSegLib.training.methods.keeping import KeepingModule
+from LiverSegLib.training.methods.lesions import LesionsModule
 from LiverSegLib.training.methods.mean_teacher import (
     MeanTeacherModule,
     mean_teacher_parts,
@@ -37,7 +38,8 @@ class Method:
         parts: of a recipe and its split, the cases that are used, and for what.
         samples: of a recipe, these cases and the folder for prepared ones, the training set: item ``i``
             depends on the seed and ``i`` alone.
-        segments: whether the module's network segments; else there is no model to export.
+        segments: whether the module's network segments a scan by itself; else there is no model to export.
+        instead: what a run is for where there is none.
         judged: name of the module's network that is validated and exported (``SegmentationModule.judged``).
         models: the models that a run of a recipe becomes.
     """
@@ -46,19 +48,24 @@ class Method:
     parts: Callable[[Recipe, Split], Parts] = labelled_parts
     samples: Callable[[Recipe, Parts, Path], Dataset] = labelled_samples
     segments: bool = True
+    instead: str = ""
     judged: str = "network"
     models: Callable[[Recipe], Tuple[ModelPart, ...]] = one_model
 
 
+IN_BUNDLED = "`python -m LiverSegLib.training.export` makes it a stage of the bundled model."
 METHODS: Dict[str, Method] = {
     "supervised": Method(),
     "gan": Method(GanModule, gan_parts, gan_samples),
-    "cgan": Method(CganModule, cgan_parts, cgan_samples, segments=False),
+    "cgan": Method(
+        CganModule, cgan_parts, cgan_samples, segments=False, instead="`liverseg paint` paints with it."
+    ),
     "cyclegan": Method(CycleGanModule, cyclegan_parts, cyclegan_samples),
     "mean-teacher": Method(MeanTeacherModule, mean_teacher_parts, mean_teacher_samples, judged="teacher"),
     "modalities": Method(ModalitiesModule, modality_parts, modality_samples, models=modality_models),
     "distillation": Method(DistillationModule),
     "keeping": Method(KeepingModule),
+    "lesions": Method(LesionsModule, segments=False, instead=IN_BUNDLED),
 }
 """Name of ``options.MethodOptions`` -> method."""
 

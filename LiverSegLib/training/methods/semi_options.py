@@ -86,3 +86,13 @@ class KeepingOptions(Options):
     """Of the distance to its organs beside the loss of the tumours."""
     soft: float = Field(default=1.0, ge=0)
     """Of what other networks say of tumours in scans whose tumours are not annotated."""
+
+
+class LesionsOptions(Options):
+    """A network for lesions alone, which sees the liver beside the scan; see ``methods.lesions``."""
+
+    name: Literal["lesions"] = "lesions"
+    reach_mm: float = Field(default=10.0, gt=0)
+    """How far around the liver lesions are looked for."""
+    soft: float = Field(default=0.5, ge=0)
+    """Weight of what other networks say of tumors in scans whose tumors are not annotated."""
