@@ -7,7 +7,7 @@ networks are: too wide, too narrow, without a part of a lesion at its border. Wh
 only what is labelled, painted, or told by other networks (a pack may hold that) teaches anything.
 """
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 import torch
@@ -163,11 +163,10 @@ def lesion_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def dilated(mask: Tensor, voxels: int) -> Tensor:
-    """Bool (z, y, x), grown by a box of so many voxels."""
-    grown: Optional[Tensor] = None
+    """Bool (z, y, x), grown by a box of so many voxels, axis by axis: pooling of whole boxes costs more."""
     grown = mask[None, None].float()
-    for axis in range(3):  # a box axis by axis: what one pooling of all three would cost grows with its cube
-        size: Dict[int, int] = {axis: 2 * voxels + 1}
-        kernel = tuple(size.get(a, 1) for a in range(3))
-        grown = functional.max_pool3d(grown, kernel, 1, tuple(k // 2 for k in kernel))
+    for axis in range(3):
+        kernel = [1, 1, 1]
+        kernel[axis] = 2 * voxels + 1
+        grown = functional.max_pool3d(grown, kernel, 1, [edge // 2 for edge in kernel])
     return grown[0, 0] > 0.5
