@@ -1,5 +1,6 @@
 """ONNX Runtime as an engine, on the CPU. Its telemetry stays off."""
 
+import os
 import queue
 import threading
 from typing import Any, Optional, Tuple
@@ -13,6 +14,10 @@ from LiverSegLib.inference.engines.graph import NetworkGraph
 from LiverSegLib.inference.engines.interface import POLL_MS, Poll
 from LiverSegLib.sentences import Sentence
 
+TELEMETRY_OFF = ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED")
+"""Variables of the environment that turn telemetry off, by the names of different versions. Since 1.29 ONNX
+Runtime reports itself while it is imported, on Linux and macOS too, before any of its functions can be
+called."""
 SAY_ERRORS_ONLY = 3
 """ONNX Runtime's level of its own log."""
 
@@ -23,6 +28,7 @@ def require_onnxruntime() -> Any:
     Raises:
         DeviceError: ONNX Runtime is not installed or does not load.
     """
+    os.environ.update(dict.fromkeys(TELEMETRY_OFF, "1"))
     try:
         import onnxruntime
 
