@@ -41,11 +41,12 @@ def plan_tiles(
 ) -> TilePlan:
     """Cover an image with tiles, spread evenly.
 
-    A tile is the model's patch, or the image where that is smaller (rounded up to the network's
-    ``multiple``, one number or one per axis).
+    A tile is the model's patch, or the image where that is smaller; both are rounded up to the network's
+    ``multiple``, one number or one per axis.
     """
     multiples = [multiple] * len(patch) if isinstance(multiple, int) else list(multiple)
-    axes = [_along_an_axis(n, min(p, -(-n // m) * m), overlap) for n, p, m in zip(shape, patch, multiples)]
+    tiles = [-(-min(p, n) // m) * m for n, p, m in zip(shape, patch, multiples)]
+    axes = [_along_an_axis(n, tile, overlap) for n, tile in zip(shape, tiles)]
     z, y, x = axes
     starts = tuple(itertools.product(z.starts, y.starts, x.starts))
     return TilePlan(starts, (z.tile, y.tile, x.tile), (z.padded, y.padded, x.padded))

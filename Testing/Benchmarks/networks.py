@@ -38,7 +38,7 @@ NARROW: Dict[str, Dict[str, Any]] = {
         "decoder_convolutions": [2, 2, 1],
         "convolution_kernel": 3,
     },
-    "DenseUNet167": DENSE,
+    "DenseUNet167": {**DENSE, "layers": [3, 6, 12]},
     "DenseUNet65": DENSE,
     "HybridDenseUNet": {
         **{f"{name}_2d": value for name, value in DENSE.items()},

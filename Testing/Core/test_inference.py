@@ -32,6 +32,11 @@ def test_tiles_cover_every_voxel_and_stay_inside(shape):
     assert len(set(plan.starts)) == len(plan.starts)
 
 
+def test_a_patch_that_the_network_cannot_take_is_rounded_up():
+    assert plan_tiles((40, 40, 40), (18, 30, 10), 8).size == (24, 32, 16)
+    assert plan_tiles((40, 12, 9), (18, 30, 10), (8, 8, 4)).size == (24, 16, 12)
+
+
 def rand(*shape, seed=0):
     return np.random.default_rng(seed).random(shape, np.float32) * 2 - 1
 
