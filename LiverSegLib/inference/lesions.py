@@ -13,11 +13,12 @@ from LiverSegLib.inference.resample import Check, NetworkRegion, normalise, to_n
 from LiverSegLib.inference.segment import Segmented
 from LiverSegLib.inference.stage import StageNetwork, Tick
 from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.masks.lesion_agreement import agreed_lesions
 
+TINY = 1e-6
+"""Least probability that a share is taken of."""
 MARGIN_MM = 24.0
 """How much around the liver the network sees."""
-SHARE = 0.5
-"""Weight of this network's opinion on what of the liver is lesion; the fine network has the rest."""
 
 
 def look_for_lesions(
@@ -31,8 +32,9 @@ def look_for_lesions(
 ) -> None:
     """Let the network have its say on which part of the liver is lesion, in place.
 
-    The probability that a voxel is liver or lesion stays as it is; the lesion's share of it becomes the mean
-    of what both networks say. Arguments as for :func:`lesion_probability`.
+    What either network takes for lesion is one, as far as both agree on it (``masks.lesion_agreement``).
+    The probability that a voxel is liver or lesion stays as it is. Arguments as for
+    :func:`lesion_probability`.
     """
     found = lesion_probability(network, segmented, volume, tick, check, mirror=mirror)
     if found is None:
@@ -40,8 +42,9 @@ def look_for_lesions(
     scores, labels = segmented.probability, list(segmented.channel_labels)
     liver, lesion = scores[labels.index(LIVER)], scores[labels.index(TUMOUR)]
     both = liver + lesion
-    lesion *= 1 - SHARE
-    lesion += arrays_of(scores).put(found) * both * SHARE
+    whole = on_host(both)
+    fine = on_host(lesion) / np.maximum(whole, TINY)
+    lesion[...] = arrays_of(scores).put(agreed_lesions(fine, found, whole > 0.5)) * both
     liver[...] = both - lesion
 
 

@@ -14,10 +14,11 @@ from LiverSegLib import networks
 from LiverSegLib.errors import ModelCorruptError
 from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.inference.lesion_channels import EMPTY, LIVER_HU, RELATIVE_HU, lesion_channels, liver_level
-from LiverSegLib.inference.lesions import SHARE, carried, lesion_probability, look_for_lesions
+from LiverSegLib.inference.lesions import carried, lesion_probability, look_for_lesions
 from LiverSegLib.inference.resample import NetworkRegion
 from LiverSegLib.inference.segment import Segmented
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
+from LiverSegLib.masks.lesion_agreement import agreed_lesions
 from LiverSegLib.models import load_model, write_model
 from LiverSegLib.models.manifest import parse_manifest
 
@@ -146,9 +147,49 @@ def test_only_the_share_of_the_liver_that_is_lesion_changes():
     both = before[1] + before[3]
     assert np.allclose(after[1] + after[3], both, atol=1e-6)
     inside = lesion_probability(Watching(answer=lambda image: image[2] * 0.8), found, volume, nothing)
-    expected = (1 - SHARE) * before[3] / both + SHARE * inside
+    expected = agreed_lesions(before[3] / both, inside, both > 0.5)
     assert np.allclose(after[3] / both, expected, atol=1e-5)
     assert inside.max() == pytest.approx(0.8) and inside.min() == 0
+
+
+def two_opinions():
+    """Two networks on a liver with four lesions, and the liver."""
+    one, other = np.full((2, 10, 20, 40), 0.1, np.float32)
+    one[3:6, 4:9, 3:8], other[3:6, 4:9, 4:10] = 0.9, 0.8  # seen by both, one voxel or two apart
+    one[3:6, 4:9, 15:18] = 0.97  # one is sure, the other doubts
+    other[3:6, 4:9, 15:18] = 0.3
+    one[3:6, 4:9, 22:25], other[3:6, 4:9, 22:25] = 0.7, 0.02  # one invents it
+    other[3:6, 4:9, 30:33] = 0.7  # so does the other
+    liver = np.ones(one.shape, bool)
+    liver[:, :, 35:] = False
+    one[:, :, 37:] = 0.9
+    return one, other, liver
+
+
+def test_lesions_are_what_either_draws_and_both_believe_in():
+    one, other, liver = two_opinions()
+    agreed = agreed_lesions(one, other, liver)
+    lesion = (agreed > 0.5) & liver
+    assert set(np.flatnonzero(lesion[4, 6])) == {*range(3, 10), *range(15, 18)}
+    assert agreed[4, 6, 5] == np.float32(0.9) and agreed[4, 6, 9] == np.float32(0.8)
+    assert agreed[4, 6, 23] == np.float32(0.02) and agreed[4, 6, 31] == np.float32(0.1)
+    assert agreed[4, 6, 12] == np.float32(0.1) and agreed.dtype == np.float32
+    assert agreed[4, 6, 38] == np.float32(0.9), "outside the liver nothing is judged"
+    assert np.array_equal(agreed, agreed_lesions(other, one, liver))
+
+
+def test_without_lesions_the_higher_opinion_stays():
+    one, other = np.full((2, 3, 4, 5), 0.2, np.float32)
+    other[1] = 0.45
+    assert np.array_equal(agreed_lesions(one, other, np.ones(one.shape, bool)), other)
+
+
+def test_what_both_call_lesion_only_just_stays_and_what_they_doubt_is_below_half():
+    one, other = np.full((2, 3, 4, 5), 0.0, np.float32)
+    one[1, 1, 1], other[1, 1, 1] = 0.51, 0.5
+    one[1, 1, 2] = 0.9  # touches it, and outweighs it
+    agreed = agreed_lesions(one, other, np.ones(one.shape, bool))
+    assert float(agreed.max()) < 0.5
 
 
 def test_without_a_liver_nothing_is_looked_at():
