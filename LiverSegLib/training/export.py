@@ -22,7 +22,7 @@ from LiverSegLib.models import Manifest, load_model, write_model
 from LiverSegLib.models.manifest import MANIFEST_NAME, read_manifest
 from LiverSegLib.models.rules import LESION_STAGE
 from LiverSegLib.training.calibrate import calibrated
-from LiverSegLib.training.export_run import as_arrays, stage_content
+from LiverSegLib.training.export_run import as_arrays, stage_content, without_paths
 from LiverSegLib.training.fit import checkpoint_step, run_weights
 from LiverSegLib.training.methods.lesions import LESION_OUTPUT, lesion_arguments
 from LiverSegLib.training.pack import read_pack
@@ -47,7 +47,7 @@ def bundled_stage(name: str, recipe: Recipe) -> Dict[str, Any]:
         "learning_rate": recipe.training.learning_rate,
     }
     if recipe.training.start is not None:
-        training["start"] = recipe.training.start.weights
+        training["start"] = without_paths(recipe.training.start.weights)
     axes = [SIDE_TO_SIDE] if recipe.pack.mirror_x > 0 else []
     tile = list(read_recipe(f"bundled-{name}").patches.size) if recipe.name.endswith("-lesions") else None
     stage = {**stage_content(recipe, 0), "name": name, "mirror_axes": axes, "training": training}

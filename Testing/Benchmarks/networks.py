@@ -46,7 +46,7 @@ NARROW: Dict[str, Dict[str, Any]] = {
     },
     "R2UNet": {"features": [16, 32, 64]},
     "ConvLSTMUNet": {"features": [8, 16, 32]},
-    "KiUNet": {"features": [8, 16, 32]},
+    "KiUNet": {"features": [8, 16]},
     "NestedUNet": {"features": [16, 32, 64, 96]},
     "Slices25D": {"network": {"name": "UNet", "arguments": {"channels": FIVE}}},
     "Cascade": {

@@ -88,6 +88,8 @@ def test_a_stage_without_a_run_stays_as_it_is_in_the_model(runs, pack, tmp_path)
     after = load_model(str(tmp_path / "model"))
     assert manifest.version == "0.0.2" and manifest.stage("locate") == before.manifest.stage("locate")
     assert manifest.stage("segment").patch == (96, 128, 160), "tiles are as they were, whatever it learnt on"
+    told = manifest.stage("segment").to_dict()["training"]
+    assert told["start"] == "segment", "where it lay on somebody's computer is nobody's business"
     for name, value in weights["locate"].items():
         assert torch.equal(value, after.state_dict("locate")[name])
     changed = [name for name, value in weights["segment"].items()
@@ -106,7 +108,7 @@ def test_a_run_of_the_other_stage_is_refused(runs, tmp_path):
 
 def test_the_stage_in_the_manifest_is_the_released_ones():
     released = load_model("default").manifest
-    for name in ("locate", "segment"):
+    for name in ("locate", "segment", "lesions"):
         entry = bundled_stage(name, read_recipe(f"bundled-{name}"))
         stage = released.stage(name)
         assert entry["network"]["arguments"] == dict(stage.network.arguments)
