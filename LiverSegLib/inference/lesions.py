@@ -1,6 +1,6 @@
 """Lesions: a network of its own looks at the liver that was segmented, of which it sees more at a time."""
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -39,12 +39,13 @@ def look_for_lesions(
     found = lesion_probability(network, segmented, volume, tick, check, mirror=mirror)
     if found is None:
         return
+    chance, box = found
     scores, labels = segmented.probability, list(segmented.channel_labels)
-    liver, lesion = scores[labels.index(LIVER)], scores[labels.index(TUMOUR)]
+    liver, lesion = scores[labels.index(LIVER)][box], scores[labels.index(TUMOUR)][box]
     both = liver + lesion
     whole = on_host(both)
     fine = on_host(lesion) / np.maximum(whole, TINY)
-    lesion[...] = arrays_of(scores).put(agreed_lesions(fine, found, whole > 0.5)) * both
+    lesion[...] = arrays_of(scores).put(agreed_lesions(fine, chance, whole > 0.5)) * both
     liver[...] = both - lesion
 
 
@@ -56,8 +57,8 @@ def lesion_probability(
     check: Optional[Check] = None,
     *,
     mirror: bool = False,
-) -> Optional[np.ndarray]:
-    """What the network says of each voxel being a lesion.
+) -> Optional[Tuple[np.ndarray, Box]]:
+    """What the network says of each voxel about the liver being a lesion.
 
     Args:
         network: for lesions; it sees :mod:`lesion_channels`.
@@ -68,8 +69,8 @@ def lesion_probability(
         mirror: average over the mirrored tiles that the model allows.
 
     Returns:
-        Probabilities 0 to 1, float32 (z, y, x) on the grid of ``segmented.region``; 0 far from the liver.
-        None where there is no liver.
+        Probabilities 0 to 1, float32 (z, y, x), and the box around the liver that they are of, in voxels of
+        the grid of ``segmented.region``; None where there is no liver.
     """
     fine = segmented.region
     whole, certain = (
@@ -91,7 +92,7 @@ def lesion_probability(
     scores = on_host(network.of_image(padded, tick, check, mirror=mirror, skip_empty=False))
     z, y, x = region.shape
     chance = _chance(scores, network.channel_labels, (TUMOUR,))[:z, :y, :x]
-    return carried(chance, region, fine, outside=True)
+    return carried(chance, region, fine)[box], box
 
 
 def _chance(probability: Array, channel_labels: Sequence[int], labels: Sequence[int]) -> np.ndarray:
@@ -121,25 +122,21 @@ def _padded(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return padded
 
 
-def carried(
-    values: np.ndarray, source: NetworkRegion, target: NetworkRegion, *, outside: bool = False
-) -> np.ndarray:
-    """Values on the grid of one region, float32 (z, y, x), interpolated linearly on that of another.
+def carried(values: np.ndarray, source: NetworkRegion, target: NetworkRegion) -> np.ndarray:
+    """Values on the grid of one region, float32 (z, y, x), interpolated linearly on that of another; beyond
+    its box the nearest of its voxels counts.
 
     Args:
         values: (z, y, x) of ``source``.
         source, target: regions of the same scan.
-        outside: whether voxels beyond the source's box are 0; else the nearest of its voxels counts.
     """
     weights = []
     for axis in range(3):
         here, there = target.steps[axis], source.steps[axis]
         shift = (target.box[axis].start - source.box[axis].start) / here
-        matrix = linear_weights(values.shape[axis], there / here, target.shape[axis], shift)
-        if outside:
-            place = (shift + np.arange(target.shape[axis]) + 0.5) * here / there - 0.5
-            matrix[(place < -0.5) | (place > values.shape[axis] - 0.5)] = 0
-        weights.append(AxisWeights(matrix))
+        weights.append(
+            AxisWeights(linear_weights(values.shape[axis], there / here, target.shape[axis], shift))
+        )
     along_z, along_y, along_x = weights
     planes = along_x.along_x(along_y.along_y(values.astype(np.float32)))
     return np.asarray(along_z.along_z(planes), np.float32)

@@ -37,7 +37,7 @@ def is_on_cpu(options: TrainingOptions) -> bool:
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16; False where PyTorch cannot tell (before 2.12)."""
+    """Whether this processor multiplies in bfloat16; False where an older PyTorch cannot tell."""
     tell = getattr(torch.cpu, "get_capabilities", None)
     found: Mapping[str, Any] = tell() if tell is not None else {}
     return any(found.get(name, False) for name in NATIVE)

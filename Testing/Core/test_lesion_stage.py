@@ -111,9 +111,10 @@ def nothing(_share):
 def test_the_network_sees_the_scan_the_liver_and_how_much_each_voxel_differs_from_it():
     found, volume, truth = segmented()
     network = Watching()
-    chance = lesion_probability(network, found, volume, nothing)
+    chance, box = lesion_probability(network, found, volume, nothing)
     window, relative, liver = network.image
-    assert chance.shape == truth.shape and chance.dtype == np.float32
+    assert chance.dtype == np.float32 and chance.shape == truth[box].shape
+    assert np.isin(truth, CALLED).sum() == np.isin(truth[box], CALLED).sum()
     assert all(edge % 8 == 0 for edge in window.shape)
     sure = liver > 0.5
     assert set(np.unique(liver)) == {0.0, 1.0}
@@ -131,7 +132,8 @@ def test_the_network_sees_the_scan_the_liver_and_how_much_each_voxel_differs_fro
 def test_its_opinion_lands_where_it_was_formed(spacing):
     found, volume, truth = segmented(spacing)
     bright = Watching(answer=lambda image: (image[1] > 0.3).astype(np.float32) * image[2])
-    chance = lesion_probability(bright, found, volume, nothing)
+    chance, box = lesion_probability(bright, found, volume, nothing)
+    truth = truth[box]
     both = 2 * ((chance > 0.5) & (truth == TUMOUR)).sum()
     assert both / ((chance > 0.5).sum() + (truth == TUMOUR).sum()) > 0.85
     middle = np.argwhere(chance > 0.5).mean(0) - np.argwhere(truth == TUMOUR).mean(0)
@@ -146,8 +148,9 @@ def test_only_the_share_of_the_liver_that_is_lesion_changes():
     assert np.array_equal(after[:1], before[:1]) and np.array_equal(after[2], before[2])
     both = before[1] + before[3]
     assert np.allclose(after[1] + after[3], both, atol=1e-6)
-    inside = lesion_probability(Watching(answer=lambda image: image[2] * 0.8), found, volume, nothing)
-    expected = agreed_lesions(before[3] / both, inside, both > 0.5)
+    inside, box = lesion_probability(Watching(answer=lambda image: image[2] * 0.8), found, volume, nothing)
+    expected = before[3] / both
+    expected[box] = agreed_lesions(expected[box], inside, both[box] > 0.5)
     assert np.allclose(after[3] / both, expected, atol=1e-5)
     assert inside.max() == pytest.approx(0.8) and inside.min() == 0
 
@@ -209,8 +212,6 @@ def test_values_carried_to_a_finer_grid_lie_where_they_were():
     expected = (np.arange(fine.shape[2]) + 0.5) * fine.steps[2] - 0.5
     inside = (expected > x[0]) & (expected < x[-1])
     assert np.allclose(carried(values, coarse, fine)[0, 0][inside], expected[inside], atol=1e-2)
-    cut = carried(values, coarse, fine, outside=True)[0, 0]
-    assert np.all(cut[expected < 18.4] == 0) and np.all(cut[(expected > 22) & (expected < 118)] > 0)
 
 
 def test_the_livers_attenuation_needs_some_liver():
