@@ -23,7 +23,7 @@ TARGET = 1.1
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """Command line."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Laboratory")]
+    sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "Laboratory")]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2)
