@@ -1,7 +1,5 @@
 """What a network for lesions alone sees: the scan, the scan relative to the liver, and the liver."""
 
-from typing import Optional
-
 import numpy as np
 
 RELATIVE_HU = 60.0
@@ -27,17 +25,14 @@ def liver_level(hu: np.ndarray, liver: np.ndarray) -> float:
     return float(np.median(values)) if values.size >= FEWEST_VOXELS else LIVER_HU
 
 
-def lesion_channels(
-    window: np.ndarray, hu: np.ndarray, liver: np.ndarray, level: Optional[float] = None
-) -> np.ndarray:
+def lesion_channels(window: np.ndarray, hu: np.ndarray, liver: np.ndarray, level: float) -> np.ndarray:
     """The network's image, float32 (3, z, y, x).
 
     Args:
         window: the scan as the stage's intensity makes it, float32 (z, y, x).
         hu: the scan in HU (z, y, x); what the window cuts off may be cut off here too.
         liver: bool (z, y, x), liver with tumours.
-        level: the liver's attenuation in HU; measured if not given.
+        level: the liver's attenuation in HU (:func:`liver_level`).
     """
-    level = liver_level(hu, liver) if level is None else level
     relative = np.clip((hu - level) / RELATIVE_HU, -RELATIVE_LIMIT, RELATIVE_LIMIT)
     return np.stack([window, relative, liver]).astype(np.float32)
