@@ -265,5 +265,5 @@ def test_models_of_other_programs_have_none(tmp_path):
     manifest.update(pipeline="nnunet", format_version=2)
     for stage in manifest["stages"]:
         stage["preparation"] = {}
-    with pytest.raises(ModelCorruptError, match="lesions|name"):
+    with pytest.raises(ModelCorruptError, match="other pipelines"):
         parse_manifest(json.dumps(manifest))
