@@ -67,7 +67,7 @@ def export(
     console.answer(content)
     facts = Facts()
     for stage, name in graphs:
-        facts.add_row(stage, f"{folder / name} ({(folder / name).stat().st_size / 1e6:.1f} MB)")
+        facts.add_row(stage, f"{folder / name} ({(folder / name).stat().st_size / 1e3:.0f} kB)")
     console.show(facts)
 
 

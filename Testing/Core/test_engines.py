@@ -18,8 +18,10 @@ from LiverSegLib.images.patient_order import patient_order
 from LiverSegLib.inference.arrays import on_host, sigmoid, softmax
 from LiverSegLib.inference.devices import ENGINES, Device, choose_devices
 from LiverSegLib.inference.engines import describe_engine, load_engine
-from LiverSegLib.inference.engines.export import HALF, NARROW, _field, export_graph, export_model
-from LiverSegLib.inference.engines.graph import check_onnx, initializers
+from LiverSegLib.inference.engines.export import HALF, NARROW, export_graph, export_model
+from LiverSegLib.inference.engines.graph import check_onnx, read_graph
+from LiverSegLib.inference.engines.messages import field, initializers
+from LiverSegLib.inference.engines.shared_weights import with_weights, without_weights
 from LiverSegLib.inference.resample import NetworkRegion, normalise, to_network
 from LiverSegLib.inference.stage import stage_runner
 from LiverSegLib.inference.tile_plan import plan_tiles
@@ -101,10 +103,14 @@ def test_cancelling_acts_within_a_tile_and_the_engine_works_again(model, name):
 # ---- graphs
 
 
+def whole_graph(model, stage):
+    return read_graph(model, model.manifest.stage(stage), 0).onnx
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_graph_holds_the_weights_bit_for_bit(model, stage):
     stored = open_tensors(model.read_weights(stage))
-    held = initializers(model.read_graph(stage))
+    held = initializers(whole_graph(model, stage))
     assert len(stored) > 20
     contents = {(shape, raw.tobytes()) for kind, shape, raw in held.values() if kind == HALF}
     for name, view in stored.items():
@@ -119,37 +125,51 @@ def test_a_graph_holds_the_weights_bit_for_bit(model, stage):
 def test_the_bundled_graph_is_what_export_writes(model, tile):
     stage = model.manifest.stage("locate")
     data = export_graph(model, stage)
-    check_onnx(data, "default")
     assert initializers(data).keys() == initializers(model.read_graph("locate")).keys()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_weights_lie_once_in_a_model_and_the_onnx_standard_finds_them(model, stage):
+    described = model.manifest.stage(stage)
+    graph = model.path / described.graph.file
+    assert graph.stat().st_size < 40_000 < (model.path / described.weights).stat().st_size
+    onnx = pytest.importorskip("onnx", reason="needs the package onnx: pip install onnx")
+    from onnx import numpy_helper
+
+    whole = initializers(whole_graph(model, stage))
+    read = {each.name: numpy_helper.to_array(each) for each in onnx.load(str(graph)).graph.initializer}
+    assert read.keys() == whole.keys()
+    for name, array in read.items():
+        assert array.tobytes() == whole[name][2].tobytes(), name
 
 
 def onnx(*graph):
     """An ONNX file whose graph has these fields."""
-    return _field(1, 8) + _field(7, b"".join(_field(*field) for field in graph))
+    return field(1, 8) + field(7, b"".join(field(*part) for part in graph))
 
 
-EXTERNAL = _field(8, b"w") + _field(13, _field(1, b"location") + _field(2, b"/etc/passwd")) + _field(14, 1)
+EXTERNAL = field(8, b"w") + field(13, field(1, b"location") + field(2, b"/etc/passwd")) + field(14, 1)
 DEEP = b""
 for _ in range(50):
-    DEEP = _field(1, _field(5, _field(6, DEEP)))  # node, attribute, graph
+    DEEP = field(1, field(5, field(6, DEEP)))  # node, attribute, graph
 
 
 @pytest.mark.parametrize(
     "data, words",
     [
         (onnx((5, EXTERNAL)), "another file"),
-        (onnx((5, _field(8, b"w") + _field(14, 1))), "another file"),
-        (onnx((1, _field(4, b"Constant") + _field(5, _field(5, EXTERNAL)))), "another file"),
-        (onnx((1, _field(5, _field(6, _field(5, EXTERNAL))))), "another file"),
-        (onnx((15, _field(1, EXTERNAL))), "another file"),
-        (_field(25, _field(7, _field(5, _field(5, EXTERNAL)))), "another file"),
-        (onnx((1, _field(4, b"Evil") + _field(7, b"com.example"))), "unknown operator"),
-        (_field(20, b""), "training"),
-        (_field(7, DEEP), "graphs within graphs"),
-        (onnx((5, _field(8, b"weight")))[:-2], "cut off"),
+        (onnx((5, field(8, b"w") + field(14, 1))), "another file"),
+        (onnx((1, field(4, b"Constant") + field(5, field(5, EXTERNAL)))), "another file"),
+        (onnx((1, field(5, field(6, field(5, EXTERNAL))))), "another file"),
+        (onnx((15, field(1, EXTERNAL))), "another file"),
+        (field(25, field(7, field(5, field(5, EXTERNAL)))), "another file"),
+        (onnx((1, field(4, b"Evil") + field(7, b"com.example"))), "unknown operator"),
+        (field(20, b""), "training"),
+        (field(7, DEEP), "graphs within graphs"),
+        (onnx((5, field(8, b"weight")))[:-2], "cut off"),
         (b"\xff" * 40, "damaged"),
         (b"\x0b", "damaged"),
-        (_field(7, 3), "damaged"),
+        (field(7, 3), "damaged"),
     ],
 )
 def test_a_graph_that_asks_for_more_than_itself_or_is_damaged_is_refused(data, words):
@@ -159,7 +179,71 @@ def test_a_graph_that_asks_for_more_than_itself_or_is_damaged_is_refused(data, w
 
 def test_a_sound_graph_passes(model):
     for stage in STAGES:
-        check_onnx(model.read_graph(stage), "default")
+        check_onnx(whole_graph(model, stage), "default")
+
+
+def pointing(**known):
+    """An ONNX file with a tensor whose bytes lie in another file."""
+    pairs = [(13, field(1, key.encode()) + field(2, text.encode())) for key, text in known.items()]
+    return onnx((5, field(8, b"w") + b"".join(field(*pair) for pair in pairs) + field(14, 1)))
+
+
+@pytest.mark.parametrize(
+    "known, words",
+    [
+        ({"location": "w.safetensors", "offset": "90", "length": "11"}, "not in their file"),
+        ({"location": "w.safetensors", "offset": "-1", "length": "10"}, "not in their file"),
+        ({"location": "w.safetensors", "offset": "0", "length": "-5"}, "not in their file"),
+        ({"location": "w.safetensors", "offset": "ten", "length": "5"}, "invalid literal"),
+        ({"location": "w.safetensors", "offset": "0"}, "no length"),
+    ],
+)
+def test_a_graph_that_points_past_its_weights_is_refused(known, words):
+    with pytest.raises(ValueError, match=words):
+        with_weights(pointing(**known), "w.safetensors", lambda: bytes(100))
+
+
+def test_a_graph_is_given_the_bytes_of_its_own_weights_and_of_no_other_file():
+    weights = bytes(range(100))
+    own = with_weights(
+        pointing(location="w.safetensors", offset="7", length="5"), "w.safetensors", lambda: weights
+    )
+    assert bytes(initializers(own)["w"][2]) == weights[7:12]
+    check_onnx(own, "some")
+    for other in ("../w.safetensors", "/w.safetensors", "w.safetensors2", ""):
+        data = pointing(location=other, offset="7", length="5")
+        kept = with_weights(data, "w.safetensors", lambda: pytest.fail("nothing of it was asked for"))
+        assert kept == data
+        with pytest.raises(ModelCorruptError, match="another file"):
+            check_onnx(kept, "some")
+
+
+def test_a_model_whose_graph_points_past_its_weights_says_so(model, tmp_path):
+    import hashlib
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(model.path, folder)
+    bad = pointing(location="locate.safetensors", offset="0", length="99999999")
+    (folder / "locate.onnx").write_bytes(bad)
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest["stages"][0]["graph"]["sha256"] = hashlib.sha256(bad).hexdigest()
+    (folder / "model.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelCorruptError, match="not in their file"):
+        engine_of("onnxruntime", load_model(folder), "locate")
+
+
+def test_weights_that_are_not_in_the_file_stay_in_the_graph():
+    stored = np.arange(80, dtype=np.uint8).tobytes()
+    header = json.dumps({"a": {"dtype": "U8", "shape": [80], "data_offsets": [0, 80]}}).encode()
+    file = len(header).to_bytes(8, "little") + header + stored
+    tensors = {"same": stored, "short": stored[:20], "other": stored[::-1], "empty": b""}
+    data = onnx(*((5, field(8, name.encode()) + field(9, raw)) for name, raw in tensors.items()))
+    shared = without_weights(data, "w.safetensors", file)
+    held = {name: bytes(raw) for name, (_, _, raw) in initializers(shared).items()}
+    assert held == {**tensors, "same": b""}
+    back = initializers(with_weights(shared, "w.safetensors", lambda: file))
+    assert {name: bytes(raw) for name, (_, _, raw) in back.items()} == tensors
 
 
 def test_a_model_without_a_graph_is_pytorchs(model):

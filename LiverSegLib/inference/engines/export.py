@@ -1,7 +1,8 @@
 """ONNX graphs of a model's networks, for engines other than PyTorch.
 
-A graph's weights are those of the safetensors file, bit by bit: float16 where that has float16, with an
-operator that widens them when the graph is loaded. Making graphs needs PyTorch and the package onnx.
+A graph's weights are those of the safetensors file, bit by bit, and lie there: the graph says where. Those in
+float16 get an operator that widens them when the graph is loaded. Making graphs needs PyTorch and the
+package onnx.
 """
 
 import dataclasses
@@ -9,7 +10,6 @@ import hashlib
 import importlib.util
 import io
 import shutil
-import struct
 import warnings
 from pathlib import Path
 from typing import Any, List, Optional, Set, Tuple
@@ -18,7 +18,9 @@ import numpy as np
 
 from LiverSegLib.errors import DeviceError, ModelError, OutputError
 from LiverSegLib.inference.devices import Device, require_torch
-from LiverSegLib.inference.engines.graph import check_onnx, fields, tensor_parts
+from LiverSegLib.inference.engines.graph import check_onnx
+from LiverSegLib.inference.engines.messages import field, fields, tensor_parts
+from LiverSegLib.inference.engines.shared_weights import without_weights
 from LiverSegLib.inference.engines.torch import TorchEngine, load_torch
 from LiverSegLib.models import Fold, Graph, Manifest, Model, Stage, files, open_tensors
 from LiverSegLib.models.manifest import MANIFEST_NAME
@@ -79,6 +81,8 @@ def export_model(model: Model, folder: Optional[Path] = None) -> Manifest:
 def export_graph(model: Model, stage: Stage, fold: int = 0) -> bytes:
     """The ONNX file of one network: input (tiles, channels, z, y, x), or without z, of any number and size.
 
+    Its weights are those of the network's safetensors file, which it names.
+
     Raises:
         DeviceError: PyTorch or the package onnx is missing.
         ModelError: weights are damaged, or a network has operators that ONNX cannot express.
@@ -86,11 +90,11 @@ def export_graph(model: Model, stage: Stage, fold: int = 0) -> bytes:
     if importlib.util.find_spec("onnx") is None:  # PyTorch's writer wants it
         raise DeviceError(Sentence("engine.needs-onnx"))
     engine = load_torch(model, stage, fold, Device("cpu", "", "float32", 1))
-    stored = open_tensors(model.read_weights(stage.name, fold))
-    half = {name for name, view in stored.items() if view.dtype == "F16"}
+    weights = model.read_weights(stage.name, fold)
+    half = {name for name, view in open_tensors(weights).items() if view.dtype == "F16"}
     data = with_narrow_weights(_traced(engine, stage, model.name), half)
     check_onnx(data, model.name)
-    return data
+    return without_weights(data, stage.folds[fold].weights, weights)
 
 
 def _traced(engine: TorchEngine, stage: Stage, name: str) -> bytes:
@@ -120,7 +124,7 @@ def with_narrow_weights(onnx: bytes, names: Set[str]) -> bytes:
     """
     parts = []
     for number, value in fields(memoryview(onnx)):
-        parts.append(_field(number, _narrow_graph(value, names) if number == 7 else value))
+        parts.append(field(number, _narrow_graph(value, names) if number == 7 else value))
     return b"".join(parts)
 
 
@@ -134,38 +138,23 @@ def _narrow_graph(graph: Any, names: Set[str]) -> bytes:
             narrow = wide.astype("<f2")
             if name in names and wide.size and np.array_equal(narrow.astype(np.float32), wide):
                 tensor = _tensor(name + NARROW, shape, narrow.tobytes())
-                widening.append(_field(1, _cast(name + NARROW, name)))
+                widening.append(field(1, _cast(name + NARROW, name)))
             value = tensor
-        parts.append(_field(number, value))
+        parts.append(field(number, value))
     return b"".join(widening + parts)  # operators stand in the order in which they run
 
 
 def _tensor(name: str, shape: Tuple[int, ...], raw: bytes) -> bytes:
     """A float16 TensorProto."""
-    sizes = b"".join(_field(1, size) for size in shape)
-    return sizes + _field(2, HALF) + _field(8, name.encode()) + _field(9, raw)
+    sizes = b"".join(field(1, size) for size in shape)
+    return sizes + field(2, HALF) + field(8, name.encode()) + field(9, raw)
 
 
 def _cast(source: str, target: str) -> bytes:
     """A NodeProto that widens a tensor to float32."""
-    to = _field(1, b"to") + _field(3, FLOAT) + _field(20, 2)  # attribute "to", a whole number
-    ends = _field(1, source.encode()) + _field(2, target.encode())
-    return ends + _field(3, target.encode() + b"_widened") + _field(4, b"Cast") + _field(5, to)
-
-
-def _field(number: int, value: Any) -> bytes:
-    """A field of a protocol-buffer message: a whole number, or bytes."""
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    return _varint(number << 3 | 2) + _varint(len(value)) + bytes(value)
-
-
-def _varint(number: int) -> bytes:
-    found = []
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return struct.pack(f"{len(found) + 1}B", *found, number)
+    to = field(1, b"to") + field(3, FLOAT) + field(20, 2)  # attribute "to", a whole number
+    ends = field(1, source.encode()) + field(2, target.encode())
+    return ends + field(3, target.encode() + b"_widened") + field(4, b"Cast") + field(5, to)
 
 
 def _with_graphs(stage: Stage, graphs: List[bytes]) -> Stage:
