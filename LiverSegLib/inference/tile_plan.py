@@ -38,14 +38,19 @@ def plan_tiles(
     patch: Sequence[int],
     multiple: Union[int, Sequence[int]],
     overlap: float = OVERLAP,
+    *,
+    least: bool = False,
 ) -> TilePlan:
     """Cover an image with tiles, spread evenly.
 
     A tile is the model's patch, or the image where that is smaller; both are rounded up to the network's
-    ``multiple``, one number or one per axis.
+    ``multiple``, one number or one per axis. With ``least`` tiles are made smaller as long as as many of them
+    cover the image with that overlap.
     """
     multiples = [multiple] * len(patch) if isinstance(multiple, int) else list(multiple)
     tiles = [-(-min(p, n) // m) * m for n, p, m in zip(shape, patch, multiples)]
+    if least:
+        tiles = [_least_tile(n, tile, m, overlap) for n, tile, m in zip(shape, tiles, multiples)]
     axes = [_along_an_axis(n, tile, overlap) for n, tile in zip(shape, tiles)]
     z, y, x = axes
     starts = tuple(itertools.product(z.starts, y.starts, x.starts))
@@ -60,9 +65,19 @@ class _Axis(NamedTuple):
     padded: int
 
 
+def _least_tile(length: int, tile: int, multiple: int, overlap: float) -> int:
+    """Length of the smallest tile of which as many cover an axis as of a given one."""
+    edge = length / (1 + (_count(length, tile, overlap) - 1) * (1 - overlap))
+    return min(tile, int(np.ceil(edge / multiple)) * multiple)
+
+
+def _count(length: int, tile: int, overlap: float) -> int:
+    """How many tiles cover an axis."""
+    return 1 if length <= tile else int(np.ceil((length - tile) / (tile * (1 - overlap)))) + 1
+
+
 def _along_an_axis(length: int, tile: int, overlap: float) -> _Axis:
-    padded = max(length, tile)
-    count = 1 if padded == tile else int(np.ceil((padded - tile) / (tile * (1 - overlap)))) + 1
+    padded, count = max(length, tile), _count(length, tile, overlap)
     starts = [int(round(i * (padded - tile) / max(1, count - 1))) for i in range(count)]
     return _Axis(starts, tile, padded)
 

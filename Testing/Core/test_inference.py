@@ -19,9 +19,10 @@ from LiverSegLib.inference.tile_plan import TilePlan, blending_weight, plan_tile
 from LiverSegLib.models import Intensity
 
 
+@pytest.mark.parametrize("least", [False, True])
 @pytest.mark.parametrize("shape", [(5, 6, 7), (16, 16, 16), (33, 20, 41), (64, 9, 24)])
-def test_tiles_cover_every_voxel_and_stay_inside(shape):
-    plan = plan_tiles(shape, (16, 16, 24), 4)
+def test_tiles_cover_every_voxel_and_stay_inside(shape, least):
+    plan = plan_tiles(shape, (16, 16, 24), 4, least=least)
     covered = np.zeros(plan.padded, int)
     for start in plan.starts:
         assert all(s >= 0 and s + n <= p for s, n, p in zip(start, plan.size, plan.padded))
@@ -35,6 +36,21 @@ def test_tiles_cover_every_voxel_and_stay_inside(shape):
 def test_a_patch_that_the_network_cannot_take_is_rounded_up():
     assert plan_tiles((40, 40, 40), (18, 30, 10), 8).size == (24, 32, 16)
     assert plan_tiles((40, 12, 9), (18, 30, 10), (8, 8, 4)).size == (24, 16, 12)
+
+
+def test_tiles_may_be_as_small_as_their_overlap_allows():
+    for length in range(3, 200):
+        shape = (length, 40, 24)
+        plain, small = plan_tiles(shape, (32, 32, 32), 8), plan_tiles(shape, (32, 32, 32), 8, least=True)
+        assert len(small.starts) == len(plain.starts)
+        assert all(few <= many for few, many in zip(small.size, plain.size))
+        starts = sorted({start[0] for start in small.starts})
+        for first, second in zip(starts, starts[1:]):
+            assert second - first <= 0.75 * small.size[0] + 1  # starts are whole voxels
+        one_less = small.size[0] - 8  # the next smaller that the network takes
+        assert len(starts) == 1 or one_less * (1 + 0.75 * (len(starts) - 1)) < length
+    assert plan_tiles((137, 121, 139), (64, 96, 128), 16).size == (64, 96, 128)
+    assert plan_tiles((137, 121, 139), (64, 96, 128), 16, least=True).size == (64, 80, 80)
 
 
 def rand(*shape, seed=0):
