@@ -46,15 +46,15 @@ help: ## list the targets
 demo: $(READY) $(SYSTEM) ## segment the sample CT: masks, numbers, pictures and a report in demo-output/
 	@$(BIN)/liverseg segment $(SAMPLE) -o $(DEMO)
 
-test: $(READY_TEST) $(SYSTEM) $(PROGRAMS) ## the tests but the slow ones, with coverage
-	@$(BIN)/python Testing/tools/run_tests.py -m "not slow" $(PYTEST)
+test: $(READY_TEST) $(SYSTEM) $(PROGRAMS) ## the tests but the slow ones; COVERAGE=1 counts the lines they run
+	@$(BIN)/python Testing/tools/run_tests.py $(if $(COVERAGE),--coverage) -m "not slow" $(PYTEST)
 
 test-all: $(READY_TEST) $(SYSTEM) $(PROGRAMS) ## all tests, with coverage
-	@$(BIN)/python Testing/tools/run_tests.py $(PYTEST)
-	@$(BIN)/python Testing/tools/run_tests.py --laboratory $(PYTEST)
+	@$(BIN)/python Testing/tools/run_tests.py --coverage $(PYTEST)
+	@$(BIN)/python Testing/tools/run_tests.py --laboratory --coverage $(PYTEST)
 
 test-lab: $(READY_TEST) ## the laboratory's tests: networks, losses, data, training, evaluation
-	@$(BIN)/python Testing/tools/run_tests.py --laboratory -m "not slow" $(PYTEST)
+	@$(BIN)/python Testing/tools/run_tests.py --laboratory $(if $(COVERAGE),--coverage) -m "not slow" $(PYTEST)
 
 test-models: $(READY_MODELS) ## other people's models against nnU-Net's own predictor, some minutes
 	@$(VENV_MODELS)/bin/python -m pytest -s -p no:cacheprovider Testing/Core/test_nnunet_parity.py $(PYTEST)

@@ -36,6 +36,15 @@ def test_both_halves_are_summed_up(halves, capsys):
     assert run_tests.main(["-m", "not slow"]) == 0
     assert halves["ran"] == [("LiverSegLib", "-m", "not slow"), ("LiverSeg", "-m", "not slow")]
     assert capsys.readouterr().out.splitlines()[-3:] == [
+        "core: 8 passed, 1 skipped in 61 s", "Slicer module: 8 passed, 1 skipped in 61 s", "All is well.",
+    ]  # fmt: skip
+
+
+def test_lines_are_counted_where_that_is_asked_for(halves, capsys):
+    assert run_tests.main(["--coverage", "-m", "not slow"]) == 0
+    counting = ("--cov", "--cov-report=", "-m", "not slow")
+    assert halves["ran"] == [("LiverSegLib", *counting), ("LiverSeg", *counting)]
+    assert capsys.readouterr().out.splitlines()[-3:] == [
         "core: 8 passed, 1 skipped in 61 s; 90 % of the lines of LiverSegLib covered (at least 88 %)",
         "Slicer module: 8 passed, 1 skipped in 61 s; 91 % of the lines of LiverSeg covered (at least 85 %)",
         "All is well.",
@@ -45,12 +54,12 @@ def test_both_halves_are_summed_up(halves, capsys):
 def test_the_laboratory_is_run_by_itself_and_counts_its_own_files(halves, monkeypatch, capsys):
     asked, coverage = [], run_tests.coverage
     monkeypatch.setattr(run_tests, "coverage", lambda *a, **o: asked.append(a) or coverage(*a, **o))
-    assert run_tests.main(["--laboratory", "-k", "losses"]) == 0
-    assert halves["ran"] == [("LiverSegLib", "-k", "losses")]
+    assert run_tests.main(["--laboratory", "--coverage", "-k", "losses"]) == 0
+    assert halves["ran"] == [("LiverSegLib", "--cov", "--cov-report=", "-k", "losses")]
     assert "laboratory: 8 passed" in capsys.readouterr().out
     included = next(text for text in asked[-1] if text.startswith("--include="))
     assert "LiverSegLib/training/*" in included and "LiverSegLib/*" not in included.split("=")[1].split(",")
-    assert run_tests.main([]) == 0
+    assert run_tests.main(["--coverage"]) == 0
     assert any(text.startswith("--omit=") and "training" in text for call in asked for text in call)
 
 
@@ -65,8 +74,9 @@ def test_a_failure_in_either_half_is_the_status_and_the_other_runs(halves, packa
 @pytest.mark.parametrize("package", ["LiverSegLib", "LiverSeg"])
 def test_too_few_covered_lines_in_either_half_are_the_status(halves, package, capsys):
     halves[package] = (0, 84)
-    assert run_tests.main([]) == 1
+    assert run_tests.main(["--coverage"]) == 1
     assert "Not all is well" in capsys.readouterr().out
+    assert run_tests.main([]) == 0, "nobody counted"
 
 
 def test_the_first_failure_ends_it_where_that_is_asked_for(halves, capsys):
