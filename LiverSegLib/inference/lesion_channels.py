@@ -10,8 +10,8 @@ FEWEST_VOXELS = 100
 """With less liver in an image its attenuation is not measured: LIVER_HU stands for it."""
 LIVER_HU = 90.0
 CHANNELS = 3
-EMPTY = (-1.0, -RELATIVE_LIMIT, 0.0)
-"""The channels where there is no body."""
+EMPTY = (-RELATIVE_LIMIT, 0.0)
+"""The second and third channel where there is no body."""
 
 
 def liver_level(hu: np.ndarray, liver: np.ndarray) -> float:

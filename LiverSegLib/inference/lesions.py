@@ -88,7 +88,7 @@ def lesion_probability(
     liver, certain = (carried(mask, fine, region) > 0.5 for mask in (whole, certain))
     window = normalise(hu.copy(), network.stage.intensity)
     image = lesion_channels(window, hu, liver, liver_level(hu, certain))
-    padded = _padded(image, network.plan(region.shape).padded)
+    padded = _padded(image, network.plan(region.shape).padded, (network.air, *EMPTY))
     scores = on_host(network.of_image(padded, tick, check, mirror=mirror, skip_empty=False))
     z, y, x = region.shape
     chance = _chance(scores, network.channel_labels, (TUMOUR,))[:z, :y, :x]
@@ -113,10 +113,10 @@ def _in_scan(box: Box, region: NetworkRegion) -> Box:
     return z, y, x
 
 
-def _padded(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+def _padded(image: np.ndarray, size: Sequence[int], empty: Sequence[float]) -> np.ndarray:
     """The channels (3, z, y, x) filled up behind to the size (z, y, x) with what they are far from a body."""
     padded = np.empty((len(image), *size), np.float32)
-    for channel, value, target in zip(image, EMPTY, padded):
+    for channel, value, target in zip(image, empty, padded):
         target[...] = value
         target[tuple(slice(0, n) for n in channel.shape)] = channel
     return padded

@@ -113,9 +113,8 @@ class StageNetwork:
         """
         plan = self.plan(image.shape[-3:])
         axes = self.stage.mirror_axes if mirror else ()
-        background = self._background()
         logits = self.runner.run(
-            image, plan, background=background, mirror_axes=axes, skip_empty=skip_empty, progress=tick,
+            image, plan, background=self.air, mirror_axes=axes, skip_empty=skip_empty, progress=tick,
             poll=check,
         )  # fmt: skip
         if self.stage.output.activation == "sigmoid":
@@ -132,7 +131,8 @@ class StageNetwork:
         least = self.stage.name == LESION_STAGE
         return plan_tiles(shape, self.stage.patch, self.runner.size_multiple, least=least)
 
-    def _background(self) -> float:
+    @property
+    def air(self) -> float:
         """The value of air in the network's input."""
         if self.stage.intensity.scheme == "zscore":  # relative to the mean of an image that is not known here
             return 0.0
