@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-lab test-models test-slicer58 lint format bench-accuracy bench-speed bench-models bench-mr bench-panel bench-phase bench-steatosis \
-	bench-cancel bench-cohort bench-correct bench-networks bench-server bench-training second-look lesion-growth recipes train clean distclean
+	bench-cancel bench-cohort bench-correct bench-networks bench-server bench-training second-look lesion-growth lesion-opening recipes train clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -142,6 +142,11 @@ lesion-growth: $(READY_TRAIN) ## fit how far a model's lesions grow to their bor
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
 	  echo "lesion-growth needs labelled scans: make lesion-growth DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
 	@$(BIN)/python Testing/Benchmarks/lesion_growth.py "$(DATA)" $(if $(MODEL),--model "$(MODEL)") $(if $(WRITE),--write "$(WRITE)")
+
+lesion-opening: $(READY) ## how wide a part of a lesion must be to stay: Dice and diameters, DATA=FOLDER MODEL=NAME
+	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
+	  echo "lesion-opening needs labelled scans: make lesion-opening DATA=FOLDER (a folder with dataset.json)" >&2; exit 2; fi
+	@$(BIN)/python Testing/Benchmarks/lesion_opening.py "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
 
 bench-networks: $(READY_TRAIN) ## every network on the same scans for the same steps, hours: DATA=FOLDER STEPS=N NETWORKS="A B"
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \

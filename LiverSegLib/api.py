@@ -34,6 +34,7 @@ from LiverSegLib.postprocess import (
     together,
     with_grown_lesions,
     without_doubtful,
+    without_spikes,
     without_unlikely,
 )
 from LiverSegLib.progress import STAGES, TWO_MODELS, Cancel, Progress, Stages, memory_errors
@@ -224,6 +225,9 @@ class Segmenter:
             if self.tumour_model is None and scan.kind == CT:  # one model's probabilities, and HU
                 labels, cleanup, probability = with_grown_lesions(
                     labels, cleanup, scan.image, probability, self.model.manifest, run.check
+                )
+                labels, cleanup, probability = without_spikes(
+                    labels, cleanup, probability, self.model.manifest, run.check
                 )
             facts = replace(
                 header_facts(scan.series),

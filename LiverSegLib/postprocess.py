@@ -17,6 +17,7 @@ from LiverSegLib.masks.cleanup_report import CleanupReport, CleanupStep
 from LiverSegLib.masks.combine import REACH_MM, combine
 from LiverSegLib.masks.lesion_growth import grown_lesions
 from LiverSegLib.masks.lesion_limits import UNLIKELY, leave_out_small_tumours, leave_out_tumours
+from LiverSegLib.masks.lesion_opening import spikes
 from LiverSegLib.measure.facts import PhaseEstimate
 from LiverSegLib.measure.lesions import narrow_lesions
 from LiverSegLib.measure.second_look import candidates, likelihood
@@ -26,6 +27,8 @@ from LiverSegLib.sentences import Sentence
 
 GROWN = ("grown-tumours", "Liver at the borders of tumors was relabeled as tumor.")
 """Rule and sentence of the report's step about lesions that grew."""
+OPENED = ("spikes-of-tumours", "Thin parts at the borders of tumors were relabeled as liver.")
+"""Rule and sentence of the report's step about lesions that lost their spikes."""
 MINIMUM_LIVER_ML = 20.0
 """Below this volume (ml) after cleaning we report no liver."""
 NOTABLE_CUT_ML = 1.0
@@ -207,13 +210,58 @@ def with_grown_lesions(
         reach_share=growth.reach_share,
         check=check,
     )
-    voxels = int(np.count_nonzero(added))
+    return _relabeled(labels, report, probability, added, TUMOUR, GROWN)
+
+
+def without_spikes(
+    labels: sitk.Image,
+    report: CleanupReport,
+    probability: np.ndarray,
+    manifest: Optional[Manifest],
+    check: Callable[[], None],
+) -> Tuple[sitk.Image, CleanupReport, np.ndarray]:
+    """Take thin parts off the lesions, if the model's manifest says that it draws them with such.
+
+    Args:
+        labels: the mask.
+        report: of its cleaning.
+        probability: uint8 (z, y, x), of each voxel's label; it is not changed.
+        manifest: of the model.
+        check: called between lesions; may raise to cancel.
+
+    Returns:
+        The mask, the report that says so, and the probability of each voxel's label, which is that of not
+        being lesion where a part was taken off.
+    """
+    opening = manifest.lesion_opening if manifest else None
+    if opening is None:
+        return labels, report, probability
+    narrow = spikes(
+        labels,
+        radius_mm=opening.radius_mm,
+        radius_share=opening.radius_share,
+        least_ml=report.minimum_lesion_ml,
+        check=check,
+    )
+    return _relabeled(labels, report, probability, narrow, LIVER, OPENED)
+
+
+def _relabeled(
+    labels: sitk.Image,
+    report: CleanupReport,
+    probability: np.ndarray,
+    where: np.ndarray,
+    label: int,
+    reason: Tuple[str, str],
+) -> Tuple[sitk.Image, CleanupReport, np.ndarray]:
+    """Give voxels another label, and with it what is left of the probability of the one before."""
+    voxels = int(np.count_nonzero(where))
     if not voxels:
         return labels, report, probability
     grid, mask, probability = Grid.of(labels), sitk.GetArrayFromImage(labels), probability.copy()
-    mask[added] = TUMOUR
-    probability[added] = 255 - probability[added]
-    step = CleanupStep(*GROWN, voxels, voxels * grid.voxel_ml)
+    mask[where] = label
+    probability[where] = 255 - probability[where]
+    step = CleanupStep(*reason, voxels, voxels * grid.voxel_ml)
     return grid.image(mask), replace(report, steps=(*report.steps, step)), probability
 
 

@@ -11,7 +11,7 @@ class CleanupStep:
     Attributes:
         rule: "liver-pieces", "tumour-outside", "spleen-pieces", "spleen-implausible", "liver-holes",
             "spleen-holes", "small-tumours", "narrow-tumours", "doubtful-tumours",
-            "unlikely-tumours", "grown-tumours" or "tumour-beyond".
+            "unlikely-tumours", "grown-tumours", "spikes-of-tumours" or "tumour-beyond".
         text: what happened, as a sentence.
         voxels: number of voxels changed.
         volume_ml: their volume.

@@ -8,6 +8,7 @@ PyTorch.
 
 from LiverSegLib.models.adding import Candidate, Options, add_model, opened_model, remove_model
 from LiverSegLib.models.lesion_growth import LesionGrowth
+from LiverSegLib.models.lesion_opening import LesionOpening
 from LiverSegLib.models.manifest import (
     Accuracy,
     Manifest,
@@ -47,6 +48,7 @@ __all__ = [
     "Graph",
     "Intensity",
     "LesionGrowth",
+    "LesionOpening",
     "Manifest",
     "Model",
     "Network",

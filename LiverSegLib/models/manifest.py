@@ -31,6 +31,7 @@ from LiverSegLib.models.fields import (
 )
 from LiverSegLib.models.files import MAX_TEXT_BYTES, PathLike, quoted, read_within
 from LiverSegLib.models.lesion_growth import LesionGrowth
+from LiverSegLib.models.lesion_opening import LesionOpening
 from LiverSegLib.models.rules import (
     LESION_STAGE,
     LESIONS,
@@ -104,7 +105,8 @@ class Manifest(JsonObject):
     ``min_liverseg`` is the oldest LiverSeg that can run the model. ``minimum_lesion_ml`` holds, for contrast
     phases in which small lesions that the model draws are mostly wrong, the volume below which they are left
     out unless the user says otherwise; ``second_look`` tells wrong ones by more than their size;
-    ``lesion_growth`` grows what is drawn too small. ``modality`` is the kind of images that it is for.
+    ``lesion_growth`` grows what is drawn too small, and ``lesion_opening`` takes spikes off. ``modality`` is
+    the kind of images that it is for.
     """
 
     name: str = ruled(TEXT, NAME)
@@ -123,6 +125,7 @@ class Manifest(JsonObject):
     )
     second_look: Optional[SecondLook] = ruled(of=SecondLook, default=None)
     lesion_growth: Optional[LesionGrowth] = ruled(of=LesionGrowth, default=None)
+    lesion_opening: Optional[LesionOpening] = ruled(of=LesionOpening, default=None)
     pipeline: str = ruled(one_of(*PIPELINES), default=LIVERSEG)
     modality: str = ruled(one_of(*MODALITIES), default="CT")
     source: Optional[Source] = ruled(of=Source, default=None)
