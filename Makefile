@@ -79,9 +79,9 @@ bench-accuracy: $(READY) ## Dice, lesions and negatives on validation cases: DAT
 	@$(BIN)/python Testing/Benchmarks/accuracy.py "$(DATA)" \
 	  --beside Testing/Benchmarks/default-1.2.0.json Testing/Benchmarks/pyliverlesionseg.json $(BESIDE)
 
-bench-mr: $(READY) ## the model for MR on the test patients of the CHAOS MR slices: CHAOS=FOLDER
+bench-mr: $(READY) ## the model for MR on the test patients of the CHAOS MR slices: CHAOS=FOLDER MODEL=NAME
 	@if [ -z "$(CHAOS)" ]; then echo "bench-mr needs the CHAOS MR slices: make bench-mr CHAOS=FOLDER (docs/mr.md)" >&2; exit 2; fi
-	@$(BIN)/python Testing/Benchmarks/mr.py "$(CHAOS)"
+	@$(BIN)/python Testing/Benchmarks/mr.py "$(CHAOS)" $(if $(MODEL),--model "$(MODEL)")
 
 bench-phase: $(READY) ## the contrast phase estimated on every series: DATA=FOLDER
 	@if [ -z "$(DATA)" ] || [ ! -f "$(DATA)/dataset.json" ]; then \
