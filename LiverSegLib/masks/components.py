@@ -4,7 +4,7 @@ All arrays are (z, y, x). Everything here works on crops: callers cut the boundi
 of 512 x 512 x 600 voxels must be worked on within a few hundred megabytes.
 """
 
-from typing import Optional, Sequence, Tuple
+from typing import Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import ndimage
@@ -55,6 +55,22 @@ def connected_components(mask: np.ndarray, *, corners: bool = True) -> Tuple[np.
     """
     components, count = ndimage.label(mask, structure=_CORNERS if corners else _FACES)
     return components, int(count)
+
+
+def each_component(mask: np.ndarray, box: Box) -> Iterator[Tuple[Box, np.ndarray]]:
+    """The 26-connected components of a bool array that is the part ``box`` of a larger one.
+
+    Yields:
+        The box of each in the larger array, and its bool mask (z, y, x) there.
+    """
+    numbers, _ = connected_components(mask)
+    for number, inner in enumerate(ndimage.find_objects(numbers), start=1):
+        yield box_within(box, inner), numbers[inner] == number
+
+
+def ball_radius_mm(mask: np.ndarray, voxel_ml: float) -> float:
+    """Radius (mm) of a ball of a mask's volume."""
+    return float((0.75 / np.pi * 1000 * np.count_nonzero(mask) * voxel_ml) ** (1 / 3))
 
 
 def component_sums(components: np.ndarray, count: int, weights: Optional[np.ndarray] = None) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from ..images.grid import Grid, bounding_box
 from ..labels import LIVER, TUMOUR
-from .components import box_within, connected_components, widened
+from .components import ball_radius_mm, connected_components, each_component, widened
 
 HALF_WAY = 0.5
 """Here attenuation speaks neither for the lesion nor for the liver."""
@@ -59,17 +59,14 @@ def grown_lesions(
         return added
     grid = Grid.of(labels)
     liver_hu = float(np.median(values[liver_box][mask[liver_box] == LIVER]))
-    numbers, _ = connected_components(mask[box] == TUMOUR)
     odds = float(np.log(least / (1 - least)))
-    for number, inner in enumerate(ndimage.find_objects(numbers), start=1):
+    for inner, piece in each_component(mask[box] == TUMOUR, box):
         if check is not None:
             check()
-        piece = numbers[inner] == number
-        radius_mm = (0.75 / np.pi * 1000 * np.count_nonzero(piece) * grid.voxel_ml) ** (1 / 3)
-        reach = min(reach_mm, reach_share * radius_mm)
+        reach = min(reach_mm, reach_share * ball_radius_mm(piece, grid.voxel_ml))
         steps = grid.spacing[::-1]
         margins = [(reach + 3 * SMOOTHING_MM) / step for step in steps]
-        wide, lesion = widened(box_within(box, inner), piece, margins, mask.shape)
+        wide, lesion = widened(inner, piece, margins, mask.shape)
         near = ndimage.distance_transform_edt(~lesion, sampling=steps) <= reach
         can = near & (mask[wide] == LIVER)
         share = _share_of_way(values[wide], lesion, liver_hu, steps)

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from ..images.grid import Grid, bounding_box
 from ..labels import TUMOUR
-from .components import box_within, component_sums, connected_components
+from .components import ball_radius_mm, component_sums, connected_components, each_component
 
 
 def spikes(
@@ -42,19 +42,17 @@ def spikes(
     if box is None:
         return narrow
     grid = Grid.of(labels)
-    numbers, _ = connected_components(mask[box] == TUMOUR)
-    for number, inner in enumerate(ndimage.find_objects(numbers), start=1):
+    for inner, lesion in each_component(mask[box] == TUMOUR, box):
         if check is not None:
             check()
-        lesion = numbers[inner] == number
-        ball_mm = (0.75 / np.pi * 1000 * np.count_nonzero(lesion) * grid.voxel_ml) ** (1 / 3)
+        ball_mm = ball_radius_mm(lesion, grid.voxel_ml)
         round_part = _opened(lesion, min(radius_mm, radius_share * ball_mm), grid)
         parts, count = connected_components(round_part)
         sizes = component_sums(parts, count)
         sizes[0] = 0  # what is no lesion
         stays = sizes * grid.voxel_ml >= least_ml
         stays[0], stays[np.argmax(sizes)] = False, True
-        narrow[box_within(box, inner)] |= lesion & ~stays[parts]
+        narrow[inner] |= lesion & ~stays[parts]
     return narrow
 
 

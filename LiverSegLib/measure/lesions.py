@@ -14,7 +14,6 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..images.grid import Grid, bounding_box, grow_box
@@ -22,8 +21,7 @@ from ..labels import TUMOUR
 from ..masks.components import (
     Box,
     boundary_voxels,
-    box_within,
-    connected_components,
+    each_component,
     enclosed_holes,
     nonzero_indices,
 )
@@ -101,11 +99,7 @@ def _all_lesions(labels: sitk.Image) -> List[Structure]:
 
 
 def _separate(tumour: Structure) -> List[Structure]:
-    components, _ = connected_components(tumour.mask)
-    return [
-        Structure(box_within(tumour.box, box), components[box] == number)
-        for number, box in enumerate(ndimage.find_objects(components), start=1)
-    ]
+    return [Structure(box, mask) for box, mask in each_component(tumour.mask, tumour.box)]
 
 
 def _by_volume(lesions: List[Structure], grid: Grid) -> List[Structure]:

@@ -26,6 +26,7 @@ from scipy import ndimage  # noqa: E402
 
 from LiverSegLib import Segmenter  # noqa: E402
 from LiverSegLib.errors import NoLiverError  # noqa: E402
+from LiverSegLib.evaluation.overlap import dice  # noqa: E402
 from LiverSegLib.labels import TUMOUR  # noqa: E402
 from LiverSegLib.masks.components import connected_components  # noqa: E402
 from LiverSegLib.masks.lesion_limits import MINIMUM_LESION_ML  # noqa: E402
@@ -81,9 +82,7 @@ def measured(data: Path, entry: Dict[str, Any], segmenter: Segmenter) -> Optiona
     row: Row = {}
     for share in SHARES:
         drawn = opened(labels, share)
-        total = np.count_nonzero(drawn) + np.count_nonzero(truth)
-        overlap = 2 * np.count_nonzero(drawn & truth) / total if total else 1.0
-        row[share] = overlap, diameter_errors(drawn, truth, labels.GetSpacing())
+        row[share] = dice(drawn, truth), diameter_errors(drawn, truth, labels.GetSpacing())
     return row
 
 
@@ -94,12 +93,12 @@ def report(rows: Dict[str, List[Row]]) -> str:
         patient: [np.mean([row[s][0] for row in found]) for s in SHARES] for patient, found in rows.items()
     }
     lines += [
-        f"{patient:<14}" + "".join(f"{mean:>10.3f}" for mean in dice) for patient, dice in means.items()
+        f"{patient:<14}" + "".join(f"{mean:>10.3f}" for mean in scores) for patient, scores in means.items()
     ]
     lines.append(
         f"{'mean':<14}" + "".join(f"{mean:>10.3f}" for mean in np.mean(list(means.values()), axis=0))
     )
-    better = [sum(dice[i] > dice[0] for dice in means.values()) for i in range(len(SHARES))]
+    better = [sum(scores[i] > scores[0] for scores in means.values()) for i in range(len(SHARES))]
     lines.append(f"{'better in':<14}" + "".join(f"{count:>10}" for count in better))
     errors = [
         np.mean([abs(error) for found in rows.values() for row in found for error in row[share][1]])

@@ -5,7 +5,7 @@
 The bare loop trains on one batch of random tensors: forward, loss, backward, optimizer, nothing else. The
 trainer reads, cuts and augments made-up scans, logs and averages as the recipe says. Both take turns, and the
 medians of their steps are compared. Target: the trainer needs at most 10 % longer. The recipe's network
-is made narrower, so that two processors measure in some minutes; so the trainer has less time to hide in.
+is made narrower, so that two processors measure in some minutes; that makes the target harder.
 """
 
 import argparse

@@ -19,7 +19,7 @@ import numpy as np
 from LiverSegLib.errors import DeviceError, ModelError, OutputError
 from LiverSegLib.inference.devices import Device, require_torch
 from LiverSegLib.inference.engines.graph import check_onnx
-from LiverSegLib.inference.engines.messages import field, fields, tensor_parts
+from LiverSegLib.inference.engines.messages import GRAPH, TENSOR, field, fields, tensor_parts
 from LiverSegLib.inference.engines.shared_weights import without_weights
 from LiverSegLib.inference.engines.torch import TorchEngine, load_torch
 from LiverSegLib.models import Fold, Graph, Manifest, Model, Stage, files, open_tensors
@@ -124,14 +124,14 @@ def with_narrow_weights(onnx: bytes, names: Set[str]) -> bytes:
     """
     parts = []
     for number, value in fields(memoryview(onnx)):
-        parts.append(field(number, _narrow_graph(value, names) if number == 7 else value))
+        parts.append(field(number, _narrow_graph(value, names) if number == GRAPH else value))
     return b"".join(parts)
 
 
 def _narrow_graph(graph: Any, names: Set[str]) -> bytes:
     parts, widening = [], []
     for number, value in fields(graph):
-        if number == 5:
+        if number == TENSOR:
             tensor: Any = value
             name, kind, shape, raw = tensor_parts(tensor)
             wide = np.frombuffer(raw, "<f4") if kind == FLOAT else np.zeros(0, np.float32)
