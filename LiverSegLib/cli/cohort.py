@@ -231,7 +231,7 @@ def _answer(console: Console, output: Path, counts: "Counts", files: "Dict[str, 
             "failures": failures,
         }
     )
-    table = numbers_table("Cases")
+    table = numbers_table("Cohort")
     for heading in ("", "Cases"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, count in (("done", counts.done), ("failed", counts.failed)):

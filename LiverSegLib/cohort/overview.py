@@ -166,7 +166,7 @@ def _all(rows: Sequence[Row], reports: Mapping[str, bool]) -> str:
     if len(rows) > MOST_ROWS:
         return section("All cases", note(f"cohort.csv lists all {len(rows):,}."))
     columns = [column for column in NUMBERS if column.key in SHOWN]
-    heads = ("Case", "", *(f"{c.name} ({c.unit})" if c.unit else c.name for c in columns))
+    heads = ("Case", "Remark", *(f"{c.name} ({c.unit})" if c.unit else c.name for c in columns))
     body = [_line(row, reports) for row in rows]
     shown = table(heads, body, text_columns=(1,))
     if len(rows) > TABLE_OPEN:
@@ -181,7 +181,7 @@ def _line(row: Row, reports: Mapping[str, bool]) -> Tuple[str, ...]:
         link = _link(case, f"failed/{case}/{PAGE}")
         return (link, "failed", *(NONE for _ in columns))
     cells = (number(row.get(c.key), c.decimals) for c in columns)
-    said = "cut off" if row.get("liver_cut_off") else ""
+    said = "liver\u00a0cut\u00a0off" if row.get("liver_cut_off") else ""
     return (_link(case, _case_address(case, reports)), said, *cells)
 
 

@@ -99,7 +99,7 @@ def _draw(axes: "Axes", metric: Metric, rows: List[Row]) -> None:
     axes.set_ylim(-0.6, len(rows) - 0.4)
     if metric.unit == "" and metric.better == "higher":
         low = min(min(values) for _, values in filled)
-        axes.set_xlim(max(-0.02, low - 0.1 * (1 - low) - 0.02), 1.01)
+        axes.set_xlim(max(-0.02, min(0.95, low - 0.1 * (1 - low) - 0.02)), 1.01)
     elif metric.better == "lower":
         axes.set_xlim(left=0)
     axes.grid(axis="x", color=LINE, linewidth=0.8)

@@ -72,6 +72,7 @@ def compare_page(found: ResultComparison, about: Mapping[str, Any]) -> str:
 def _tests(found: ResultComparison) -> List[str]:
     heads = (
         "",
+        "Cases",
         found.first,
         found.second,
         "Difference",
@@ -98,7 +99,8 @@ def _row(item: MetricComparison) -> List[str]:
         interval = " to ".join(number(end, decimals + 1) for end in paired.interval)
     corrected = p_text(item.p_holm)
     return [
-        escape(f"{item.name}{unit}, {paired.n} cases"),
+        escape(f"{item.name}{unit}"),
+        str(paired.n),
         number(paired.first_mean, decimals),
         number(paired.second_mean, decimals),
         number(paired.mean, decimals + 1),

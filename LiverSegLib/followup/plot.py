@@ -16,7 +16,13 @@ SUM, TUMOUR, LIVER = "#0a5a7d", "#b3403a", "#8a5a2b"
 ROOM = 1.15
 """The axis ends this much above the highest value."""
 
+BORDER_NAME_WIDTH = 132
+"""Room that the longest name of a border takes."""
+NUMBER_SIZE = (34, 34)
+"""Room that a point takes with its number above."""
+
 Value = Optional[float]
+Place = Tuple[float, float]
 
 
 def plot(found: FollowUp) -> str:
@@ -83,19 +89,35 @@ def _panel(
     parts.append(_text(left - 6, BOTTOM + 4, "0", SOFT, anchor="end"))
     if not known:
         return "".join([*parts, _text(left + width / 2, 140, "not known", SOFT)])
-    for height, name in borders:
+    points = [at(place, value) for place, value in zip(places, values) if value is not None]
+    for height, _name in borders:
         _, y = at(0, height)
         parts.append(
             f'<path d="M{left} {y:.1f}H{left + width}" stroke="{SOFT}" stroke-dasharray="5 4" fill="none"/>'
         )
-        parts.append(_text(left + width, y - 4, name, SOFT, anchor="end", size=11))
-    points = [at(place, value) for place, value in zip(places, values) if value is not None]
     way = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     parts.append(f'<path d="M{way}" stroke="{colour}" stroke-width="2.5" fill="none"/>')
+    for height, name in borders:
+        parts.append(_border_name(name, left, left + width, at(0, height)[1], points))
     for (x, y), value in zip(points, known):
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}" stroke="#fff"/>')
         parts.append(_text(x, y - 10, f"{value:.0f}" if value >= 100 else f"{value:.1f}", INK, bold=True))
     return "".join([*parts, *_dates(places, names, lambda place: at(place, 0.0)[0])])
+
+
+def _border_name(name: str, left: float, right: float, height: float, points: Sequence[Place]) -> str:
+    """A border's name at its line, where it covers no number of a point, if there is such a place."""
+    half = BORDER_NAME_WIDTH / 2
+    places = [
+        (x, y) for y in (height - 4, height + 13) for x in (right - half, (left + right) / 2, left + half)
+    ]
+
+    def covered(place: Place) -> int:
+        across, down = half + NUMBER_SIZE[0] / 2, NUMBER_SIZE[1]
+        return sum(abs(place[0] - x) < across and y - down < place[1] < y + down / 2 for x, y in points)
+
+    x, y = min(places, key=covered)
+    return _text(x, y, name, SOFT, size=11)
 
 
 def _dates(places: Sequence[float], names: Sequence[str], across: Callable[[float], float]) -> List[str]:

@@ -72,7 +72,7 @@ def _row(lesion: Lesion) -> Tuple[str, ...]:
         ("≥ " if lesion.truncated else "") + volume(lesion.volume_ml),
         plain(lesion.longest_diameter_mm, 1),
         plain(lesion.perpendicular_mm, 1),
-        f"{plain(lesion.mean_hu, 0)} ± {plain(lesion.sd_hu, 0)}",
+        f"{plain(lesion.mean_hu, 0)}\u00a0±\u00a0{plain(lesion.sd_hu, 0)}",
         plain(lesion.surface_distance_mm, 1),
         NONE if lesion.probability is None else plain(100.0 * lesion.probability, 0),
     )

@@ -52,7 +52,7 @@ def run(workers, tmp_path, monkeypatch):
 
 
 def times_begun(tmp_path: Path) -> list:
-    texts = [path.read_text() for path in (tmp_path / "scans").iterdir()]
+    texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "scans").iterdir()]
     return sorted(line.split()[0] for text in texts for line in text.splitlines())
 
 
@@ -64,11 +64,15 @@ def test_a_failing_case_is_listed_and_the_others_are_done(run, tmp_path):
     assert ledger.row("bad", "failed")["error"] == "bad.txt is damaged."
     assert ledger.row("bad", "failed")["error_code"] == "input"
     assert "ZeroDivisionError" in ledger.row("odd", "failed")["error"]
-    page = (tmp_path / "out" / "failed" / "bad" / "failure.html").read_text()
+    page = (tmp_path / "out" / "failed" / "bad" / "failure.html").read_text(encoding="utf-8")
     assert "bad.txt is damaged." in page and "line 3" in page
     assert not (tmp_path / "out" / "failed" / "bad" / "mask").exists()
     assert set(files) == {"cohort", "table", "parquet", "overview"}
-    assert json.loads(files["cohort"].read_text())["cases"] == {"total": 4, "done": 2, "failed": 2}
+    assert json.loads(files["cohort"].read_text(encoding="utf-8"))["cases"] == {
+        "total": 4,
+        "done": 2,
+        "failed": 2,
+    }
 
 
 def test_a_second_run_computes_only_what_is_missing(run, tmp_path):
@@ -176,7 +180,7 @@ def test_results_name_nobody_in_an_anonymous_cohort(run, tmp_path):
     for path in (tmp_path / "out").rglob("*"):
         assert "Doe" not in path.name and "Smith" not in path.name
         if path.is_file() and path.suffix != ".parquet":
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             assert "Doe" not in text and "Smith" not in text and str(tmp_path) not in text, path
     assert secret.stat().st_mode & 0o077 == 0
     run("bad-Doe_John", "Smith_Ann", "New_Kim", options=options, mapping=secret)
@@ -207,7 +211,7 @@ def test_tables_and_page_say_the_same(run, tmp_path):
     assert list(table["case"]) == list(parquet["case"]) == ["a", "b", "bad"]
     assert list(table["state"]) == ["done", "done", "failed"]
     assert str(parquet["lesions"].dtype) == "Int64" and pandas.isna(parquet["liver_ml"][2])
-    page = files["overview"].read_text()
+    page = files["overview"].read_text(encoding="utf-8")
     assert 'href="failed/bad/failure.html"' in page and 'href="cases/a/"' in page and "a scout" in page
     assert "1 case failed" in page
 

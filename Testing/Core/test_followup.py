@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from followup_patients import grid, matched, patient
 
 from LiverSegLib.errors import CancelledError, InputError, OutputError, UsageError
 from LiverSegLib.followup import compare
+from LiverSegLib.followup.comparison import FollowUp
 from LiverSegLib.followup.courses import BACK, GONE, MERGED, NEW, NOT_IN_VIEW, SPLIT
 from LiverSegLib.followup.deformation import Deformation
 from LiverSegLib.followup.files import write_followup
@@ -190,6 +192,18 @@ def test_files_of_others_are_not_overwritten(found, tmp_path):
 
 def test_plot_has_a_point_for_each_date(found):
     assert plot(found).count("<circle") == 6
+
+
+@pytest.mark.parametrize("last", [51.8, 54.0, 33.0, 31.0])
+def test_names_of_borders_cover_no_number(found, last, monkeypatch):
+    """Where the sum of diameters ends close to a border of response, its name stands elsewhere."""
+    monkeypatch.setattr(FollowUp, "sums_mm", property(lambda self: (45.1, last)))
+    texts = re.findall(r'<text x="([^"]+)" y="([^"]+)" text-anchor="middle"[^>]*>([^<]+)<', plot(found))
+    place = {text: (float(x), float(y)) for x, y, text in texts}
+    number = place[f"{last:.1f}"]
+    for name in ("progression, +20 %", "partial response, −30 %"):
+        x, y = place[name]
+        assert abs(x - number[0]) > 75 or abs(y - number[1]) > 12, (name, number)
 
 
 def test_livers_of_two_patients_are_refused():

@@ -410,8 +410,8 @@ def test_compare_says_which_is_better(two_results, tmp_path, capsys):
     page = (tmp_path / "compared" / "comparison.html").read_text(encoding="utf-8")
     assert "B against A" in page and page.count("<svg") == 2 and "no difference shown" in page
     assert "1 case is in A only and left out" in page
-    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page)[:10]
-    assert heads[1:4] == ["A", "B", "Difference"] and heads[-1] == "p corrected"
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page)[:11]
+    assert heads[1:5] == ["Cases", "A", "B", "Difference"] and heads[-1] == "p corrected"
 
 
 def test_table_and_json_compare_alike(two_results):
