@@ -101,6 +101,7 @@ def _chosen(name: Optional[str], axes: Optional[int]) -> "List[Tuple[Architectur
             for network in known
             if axes is None or axes in network.dimensions
         ]
+    name = {known.lower(): known for known in LABORATORY}.get(name.lower(), name)
     if name not in LABORATORY:
         raise UsageError(f"There is no network {name!r:.40}. There are: {', '.join(LABORATORY)}.")
     network = LABORATORY[name]

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import pickle
+import shutil
 import time
 import warnings
 from dataclasses import dataclass
@@ -102,11 +103,12 @@ def train(
         module = make_module(recipe)
         told = None if run.last.exists() else _start(module, recipe.training.start)
         first_process = is_first_process()
-        if first_process:
-            run.begin(recipe)
-            if told is not None:
-                run.write_json(run.started, told.to_dict())
-        data = load_data(recipe, run)
+        with _undone_if_refused(run.path, first_process):
+            if first_process:
+                run.begin(recipe)
+                if told is not None:
+                    run.write_json(run.started, told.to_dict())
+            data = load_data(recipe, run)
         begun = run.read_json(run.started)
         known = data.facts if begun is None else {**data.facts, "start": begun["summary"]}
         first = saved_step(run)
@@ -140,6 +142,18 @@ def train(
     stopped = keeper.stopped or ("no gain" if early else "")
     seconds = time.monotonic() - started
     return Outcome(run, step, recipe.training.steps, stopped if early else "", seconds, module.found, facts)
+
+
+@contextlib.contextmanager
+def _undone_if_refused(folder: Path, writes: bool) -> Iterator[None]:
+    """Take the run's folder away again if the data are refused and it was not there before."""
+    is_new = writes and not folder.exists()
+    try:
+        yield
+    except LiverSegError:
+        if is_new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _start(module: SegmentationModule, options: Optional[StartOptions]) -> Optional[Started]:

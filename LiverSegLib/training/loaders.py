@@ -18,6 +18,8 @@ from LiverSegLib.training.processes import is_first_process
 from LiverSegLib.training.recipe import Recipe
 from LiverSegLib.training.run_folder import RunFolder
 
+NO_VALIDATION = "A search judges by validation, and there is no case to validate on."
+
 
 @dataclass(frozen=True)
 class RunData:
@@ -89,13 +91,27 @@ def load_data(recipe: Recipe, run: RunFolder) -> RunData:
         return _packed(recipe)
     table = read_cases(recipe.data)
     file = run.split if is_first_process() or run.split.exists() else None  # of several, one process writes
-    split = split_cases(table.cases, recipe.data.split, file)
-    method = method_of(recipe)
-    parts = method.parts(recipe, split)
-    check_structures(recipe, parts.train)
+    parts = _parts(recipe, table.cases, file)
     cache = Path(recipe.data.cache).expanduser() if recipe.data.cache else run.path / "cache"
-    samples = method.samples(recipe, parts, cache)
+    samples = method_of(recipe).samples(recipe, parts, cache)
     return RunData(samples, WholeCases(parts.validation, recipe, cache), _facts(parts, dict(table.broken)))
+
+
+def check_validated(recipe: Recipe) -> None:
+    """Raise InputError if the recipe's data cannot be trained on or have no case to validate on.
+
+    Nothing is written, and nothing but names and headers is read.
+    """
+    validation = () if recipe.pack is not None else _parts(recipe, read_cases(recipe.data).cases).validation
+    if not validation:
+        raise InputError(NO_VALIDATION)
+
+
+def _parts(recipe: Recipe, cases: Sequence[Case], split: Optional[Path] = None) -> Parts:
+    """The cases of a run; ``split`` is the file that keeps who trains and who validates."""
+    parts = method_of(recipe).parts(recipe, split_cases(cases, recipe.data.split, split))
+    check_structures(recipe, parts.train)
+    return parts
 
 
 def check_structures(recipe: Recipe, train: Sequence[Case]) -> None:
@@ -119,9 +135,7 @@ def samples_with_original(recipe: Recipe, folder: Path) -> SampleSet:
     """
     if recipe.pack is not None:
         raise InputError("The augmentation of a pack cannot be shown: it is part of how patches are cut.")
-    split = split_cases(read_cases(recipe.data).cases, recipe.data.split)
-    train = method_of(recipe).parts(recipe, split).train
-    check_structures(recipe, train)
+    train = _parts(recipe, read_cases(recipe.data).cases).train
     shown = recipe.for_modality(train[0].modality) if train else recipe
     if shown is not recipe:  # each modality has its own preparation; the first one is shown
         train = tuple(case for case in train if case.modality == train[0].modality)

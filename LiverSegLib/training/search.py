@@ -23,6 +23,7 @@ from optuna.trial import Trial, TrialState
 from LiverSegLib.errors import InputError, LiverSegError, OutputError
 from LiverSegLib.training.callbacks import Report
 from LiverSegLib.training.fit import train
+from LiverSegLib.training.loaders import NO_VALIDATION, check_validated
 from LiverSegLib.training.module import DICE, SegmentationModule
 from LiverSegLib.training.recipe import Recipe, check_recipe
 from LiverSegLib.training.run_folder import RunFolder
@@ -38,6 +39,8 @@ from LiverSegLib.training.search_results import TrialRow, finished, rows, run_na
 
 FAILURES = 3
 """So many trials that fail before any succeeds end the search."""
+OF_DATA = ("data", "structures", "method", "pack")
+"""Where one of these sections is searched, each trial finds out by itself whether its data can be used."""
 Begin = Callable[[int, int, Mapping[str, Any]], None]
 """Called before each trial with its number from 1 on, how many are wanted, and its values."""
 
@@ -80,9 +83,12 @@ def search(
         report: told of each step of a trial.
 
     Raises:
-        InputError: the folder holds another search, or one that runs; the first trials all fail.
+        InputError: the data cannot be used (nothing is written then); the folder holds another search, or one
+            that runs; the first trials all fail.
         OutputError: the folder cannot be written.
     """
+    if not any(key.split(".")[0] in OF_DATA for key in options.space):
+        check_validated(check_recipe(with_values(content, options.trial)))
     _begin(options, content, folder)
     with _alone(folder), _quiet():
         study = open_study(options, content, folder)
@@ -202,7 +208,7 @@ def _try(
         )
         best = run.read_json(run.validation)
         if best is None and outcome.stopped != "asked":
-            raise InputError("A search judges by validation, and there is no case to validate on.")
+            raise InputError(NO_VALIDATION)
     except (LiverSegError, torch.cuda.OutOfMemoryError, MemoryError) as error:
         trial.set_user_attr("error", str(error) or "There is not enough memory.")
         study.tell(trial, state=TrialState.FAIL)

@@ -90,7 +90,7 @@ def test_one_json_object_holds_all_numbers(few, capsys):
 
 
 def test_one_network_is_shown_in_all_its_dimensions_with_its_note(capsys):
-    assert main(["networks", "UNet3D"]) == 0
+    assert main(["networks", "unet3d"]) == 0  # as people type it
     said = " ".join(capsys.readouterr().out.split())
     assert "UNet3D, 3D" in said and "UNet3D, 2D" in said and "paper: 19.07" in said and "4672" in said
 

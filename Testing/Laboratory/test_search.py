@@ -213,6 +213,18 @@ def test_another_search_does_not_go_on_in_a_folder(recipe, tmp_path):
         search(options, base_content(options, ["seed=9"]), tmp_path / "s")
 
 
+def test_data_that_cannot_be_used_leave_no_folder(recipe, tmp_path):
+    """A mistyped folder is said at once, and the search can begin in the same place once it is right."""
+    options = options_of(recipe, trials=1)
+    with pytest.raises(InputError, match="There is no folder nowhere with training data"):
+        search(options, base_content(options, ["data.folder=nowhere"]), tmp_path / "s")
+    without = base_content(options, ["data.split.given=false", "data.split.val=0"])
+    with pytest.raises(InputError, match="no case to validate on"):
+        search(options, without, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+    assert search(options, base_content(options), tmp_path / "s").best is not None
+
+
 def test_values_that_cannot_be_trained_fail_with_a_reason(recipe, tmp_path):
     options = options_of(recipe, space={"network.arguments.channels": [[4, 8], [0]]}, trials=4)
     found = search(options, base_content(options), tmp_path / "s")

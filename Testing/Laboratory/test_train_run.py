@@ -184,12 +184,14 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path):
 def test_a_folder_without_data_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InputError, match="no folder"):
         train(check_recipe(content(tmp_path / "missing")), tmp_path / "run")
-    assert not (tmp_path / "run" / "log.jsonl").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_never_came_to_a_checkpoint_begins_anew_with_another_recipe(data, tmp_path):
+    (tmp_path / "run").mkdir()
     with pytest.raises(InputError):
         train(check_recipe(content(tmp_path / "missing")), tmp_path / "run")
+    assert (tmp_path / "run" / "recipe.yaml").exists()
     assert train(recipe_of(data, {"steps": 1}), tmp_path / "run").step == 1
 
 
