@@ -171,6 +171,7 @@ def _train(console: Console, recipe: "Recipe", folder: Path) -> "Outcome":
 
 
 def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -> Facts:
+    from ..training.methods.registry import method_of
     from ..training.precision import precision_of
 
     training = recipe.training
@@ -187,7 +188,7 @@ def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -
     plan.add_row("Network", f"{recipe.network.name}, patches of {size}, batch {training.batch}")
     if recipe.method.name != "supervised":
         plan.add_row("Method", recipe.method.name)
-    if _segments(recipe):
+    if method_of(recipe).segments:
         plan.add_row("Loss", recipe.loss.mix)
     plan.add_row("Optimizer", f"{training.optimizer}, rate {training.learning_rate:g}, {training.schedule}")
     precision = precision_of(training)
@@ -196,13 +197,6 @@ def _plan(recipe: "Recipe", folder: Path, facts: Mapping[str, Any], step: int) -
     going_on = f", going on at {step}" if step else ""
     plan.add_row("Steps", f"{training.steps}{going_on}")
     return plan
-
-
-def _segments(recipe: "Recipe") -> bool:
-    """Whether the recipe's network segments, so that there will be a model."""
-    from ..training.methods.registry import method_of
-
-    return method_of(recipe).segments
 
 
 def _content(outcome: "Outcome") -> Dict[str, Any]:
@@ -238,6 +232,8 @@ def _number(value: Optional[float]) -> str:
 
 
 def _next(outcome: "Outcome", recipe: str, changes: List[str], folder: Path, named: bool) -> List[Any]:
+    from ..training.methods.registry import method_of
+
     facts = Facts()
     facts.add_row("Steps", f"{outcome.step} of {outcome.steps}, {outcome.seconds:.0f} s")
     if outcome.stopped:
@@ -245,10 +241,8 @@ def _next(outcome: "Outcome", recipe: str, changes: List[str], folder: Path, nam
     if outcome.stopped in ("asked", "time"):
         where = ["--run", str(folder)] if named else []
         facts.add_row("Go on", " ".join(["liverseg train", recipe, *changes, *where]))
-    if _segments(outcome.run.read_recipe()):
-        facts.add_row("Export", f"liverseg export {folder} MODEL")
-    else:
-        facts.add_row("Paint", f"liverseg paint {folder} FOLDER")
+    word, command = method_of(outcome.run.read_recipe()).after
+    facts.add_row(word, command.format(run=folder))
     facts.add_row("Curves", f"tensorboard --logdir {folder / 'tensorboard'}")
     facts.add_row("", Text("For research use only.", style="dim"))
     return [facts]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from made_up import content, pack_cases
 
+from LiverSegLib.cli import main
 from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.models import load_model
@@ -23,7 +24,7 @@ from LiverSegLib.training.methods.lesions import (
 )
 from LiverSegLib.training.methods.registry import make_module
 from LiverSegLib.training.pack import write_pack
-from LiverSegLib.training.recipe import check_recipe, read_recipe
+from LiverSegLib.training.recipe import check_recipe, dump_recipe, read_recipe
 from LiverSegLib.training.run_folder import RunFolder
 
 SPACING = 2.0
@@ -166,8 +167,11 @@ def test_a_run_resumes_exactly_and_becomes_a_stage_of_the_model(pack, tmp_path):
     assert kept.stage("lesions").sha256 == stage.sha256
 
 
-def test_such_a_run_is_no_model_by_itself(pack, tmp_path):
-    train(lesions(pack, "training.steps=1"), tmp_path / "run")
+def test_such_a_run_is_no_model_by_itself(pack, tmp_path, capsys):
+    dump_recipe(lesions(pack, "training.steps=1"), tmp_path / "lesions.yaml")
+    assert main(["train", str(tmp_path / "lesions.yaml"), "--run", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "LiverSegLib.training.export" in said and "paint" not in said and "liverseg export" not in said
     with pytest.raises(InputError, match="a stage of the bundled model"):
         export_run(RunFolder(tmp_path / "run"), tmp_path / "model")
 

@@ -40,6 +40,7 @@ class Method:
             depends on the seed and ``i`` alone.
         segments: whether the module's network segments a scan by itself; else there is no model to export.
         instead: what a run is for where there is none.
+        after: what to do with a run, as a word and a command with ``{run}`` in it.
         judged: name of the module's network that is validated and exported (``SegmentationModule.judged``).
         models: the models that a run of a recipe becomes.
     """
@@ -49,6 +50,7 @@ class Method:
     samples: Callable[[Recipe, Parts, Path], Dataset] = labelled_samples
     segments: bool = True
     instead: str = ""
+    after: Tuple[str, str] = ("Export", "liverseg export {run} MODEL")
     judged: str = "network"
     models: Callable[[Recipe], Tuple[ModelPart, ...]] = one_model
 
@@ -58,15 +60,19 @@ METHODS: Dict[str, Method] = {
     "supervised": Method(),
     "gan": Method(GanModule, gan_parts, gan_samples),
     "cgan": Method(
-        CganModule, cgan_parts, cgan_samples, segments=False, instead="`liverseg paint` paints with it."
+        CganModule, cgan_parts, cgan_samples, segments=False, instead="`liverseg paint` paints with it.",
+        after=("Paint", "liverseg paint {run} FOLDER"),
     ),
     "cyclegan": Method(CycleGanModule, cyclegan_parts, cyclegan_samples),
     "mean-teacher": Method(MeanTeacherModule, mean_teacher_parts, mean_teacher_samples, judged="teacher"),
     "modalities": Method(ModalitiesModule, modality_parts, modality_samples, models=modality_models),
     "distillation": Method(DistillationModule),
     "keeping": Method(KeepingModule),
-    "lesions": Method(LesionsModule, segments=False, instead=IN_BUNDLED),
-}
+    "lesions": Method(
+        LesionsModule, segments=False, instead=IN_BUNDLED,
+        after=("Stage", "python -m LiverSegLib.training.export RUNS MODEL; RUNS/lesions is this run"),
+    ),
+}  # fmt: skip
 """Name of ``options.MethodOptions`` -> method."""
 
 
