@@ -37,6 +37,8 @@ from LiverSegLib.training.search_options import (
 )
 from LiverSegLib.training.search_results import TrialRow, finished, rows, run_name, write_results
 
+SEARCH_FILE = "search.json"
+"""What is searched, in the search's folder."""
 FAILURES = 3
 """So many trials that fail before any succeeds end the search."""
 OF_DATA = ("data", "structures", "method", "pack")
@@ -87,7 +89,8 @@ def search(
             that runs; the first trials all fail.
         OutputError: the folder cannot be written.
     """
-    if not any(key.split(".")[0] in OF_DATA for key in options.space):
+    is_new = not (folder / SEARCH_FILE).exists()
+    if is_new and not any(key.split(".")[0] in OF_DATA for key in options.space):
         check_validated(check_recipe(with_values(content, options.trial)))
     _begin(options, content, folder)
     with _alone(folder), _quiet():
@@ -233,7 +236,7 @@ def _shared_cache(recipe: Recipe, folder: Path) -> Recipe:
 
 def _begin(options: SearchOptions, content: Mapping[str, Any], folder: Path) -> None:
     """Make the folder, or check that it holds this search."""
-    file = folder / "search.json"
+    file = folder / SEARCH_FILE
     wanted = {
         "search": options.model_dump(mode="json"),
         "recipe": check_recipe(content).model_dump(mode="json"),
