@@ -90,15 +90,14 @@ def _panel(
     if not known:
         return "".join([*parts, _text(left + width / 2, 140, "not known", SOFT)])
     points = [at(place, value) for place, value in zip(places, values) if value is not None]
-    for height, _name in borders:
+    way = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    parts.append(f'<path d="M{way}" stroke="{colour}" stroke-width="2.5" fill="none"/>')
+    for height, name in borders:
         _, y = at(0, height)
         parts.append(
             f'<path d="M{left} {y:.1f}H{left + width}" stroke="{SOFT}" stroke-dasharray="5 4" fill="none"/>'
         )
-    way = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    parts.append(f'<path d="M{way}" stroke="{colour}" stroke-width="2.5" fill="none"/>')
-    for height, name in borders:
-        parts.append(_border_name(name, left, left + width, at(0, height)[1], points))
+        parts.append(_border_name(name, left, left + width, y, points))
     for (x, y), value in zip(points, known):
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}" stroke="#fff"/>')
         parts.append(_text(x, y - 10, f"{value:.0f}" if value >= 100 else f"{value:.1f}", INK, bold=True))

@@ -27,8 +27,8 @@ VOTE_DILATION = 2
 """Voxels of the coarse grid (6 mm in the bundled model) around its borders within which it has no say."""
 LEAST_VOTE = 0.1
 """The coarse network's probabilities count as at least this much in the vote: of what it excludes the fine
-network keeps what it is ten times surer of than of anything else. With 0.001 21 ml of a liver were
-lost that the fine network alone sees (docs/accuracy.md)."""
+network keeps what it is ten times surer of than of anything else. At least 0.001 took
+21 ml from a liver that the fine network sees (docs/accuracy.md)."""
 
 
 @dataclass(frozen=True)
