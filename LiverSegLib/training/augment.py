@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
-from LiverSegLib.training.lesions import Spacing, paint_lesions, relative_steps, steps_mm
+from LiverSegLib.training.lesions import Spacing, paint_lesions, relative_steps, smooth_noise, steps_mm
 from LiverSegLib.training.pack import LEVELS, WINDOW
 
 HU_PER_LEVEL = (WINDOW[1] - WINDOW[0]) / LEVELS
@@ -21,6 +21,14 @@ FAINTEST_VESSEL_HU = 6.0
 """What differs less from the liver is noise."""
 VESSELS_DARKER_HU = (6.0, 25.0)
 """How much darker than the liver the middle of a vessel gets."""
+BANDS_MM = (8.0, 30.0)
+"""From one bright band of an arterial spleen to the next."""
+BENDS_MM = 15.0
+"""Over how much of its length a band bends."""
+BANDS_HU = (10.0, 50.0)
+"""By how much bands are brighter or darker than the spleen."""
+SPLEEN_BRIGHTER_HU = (-10.0, 60.0)
+"""By how much an arterial spleen is brighter than it was."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,13 @@ class Augmentation:
     """Share of the simulated unenhanced patches in which the liver's vessels get darker than the liver, as
     they are without contrast medium. The curve alone leaves them brighter.
     """
+    unfilled_veins: float = 0.0
+    """The same of all other patches: in the late arterial phase the hepatic veins hold no contrast medium
+    yet, and are taken for lesions.
+    """
     arterial: float = 0.15
+    mottled_spleen: float = 0.0
+    """Chance of a spleen in bands of different brightness, as it is in the arterial phase."""
     fatty: float = 0.2
     organ_shift: float = 0.5
     lesions: float = 0.0
@@ -83,6 +97,8 @@ def vary_attenuation(
     """
     label = _cut_field_of_view(hu, label, how, rng, outside)
     _shift_organs(hu, label, how, rng, relative_steps(spacing))
+    if how.mottled_spleen and rng.random() < how.mottled_spleen:
+        mottle_spleen(hu, label, np.asarray(steps_mm(spacing), float), rng)
     if rng.random() < how.lesions and lesions:
         paint_lesions(hu, label, spacing, rng)
     hu = _thicken_slices(hu, steps_mm(spacing)[0], how, rng)
@@ -113,6 +129,30 @@ def tone_points(
     return [-160, knee, knee + 130, 240], [-160, knee, knee + 130 * slope, 240]
 
 
+def vary_vessels(
+    hu: torch.Tensor,
+    label: torch.Tensor,
+    how: Augmentation,
+    rng: np.random.Generator,
+    *,
+    unenhanced: bool,
+    liver: bool,
+) -> None:
+    """Take the contrast medium out of the liver's vessels, if chance says so, in place.
+
+    Args:
+        hu: float32 (z, y, x) in HU.
+        label: uint8 (z, y, x).
+        how: how often.
+        rng: the source of all chance.
+        unenhanced: the patch is a simulated unenhanced one.
+        liver: the liver is annotated.
+    """
+    share = how.dark_vessels if unenhanced else how.unfilled_veins
+    if share and rng.random() < share and liver:
+        darken_vessels(hu, label, rng)
+
+
 def darken_vessels(hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generator) -> None:
     """Make what is brighter than the rest of the liver darker than it, in place, as blood is without
     contrast medium (about 40 HU in a liver of 55 to 65).
@@ -125,7 +165,8 @@ def darken_vessels(hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generat
     liver = label == LIVER
     if int(liver.sum()) < FEWEST_LIVER_VOXELS:
         return
-    smooth = functional.avg_pool3d(hu[None, None], 3, 1, 1)[0, 0]  # noise alone must not look like vessels
+    # Noise alone must not look like vessels, nor must a patch's border.
+    smooth = functional.avg_pool3d(hu[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
     excess = smooth - smooth[liver].median()
     largest = max(float(torch.quantile(excess[liver][::7], 0.99)), FAINTEST_VESSEL_HU)
     share = (excess / largest).sub_(0.25).div_(0.75).clamp_(0, 1) * liver
@@ -179,6 +220,29 @@ def _shift_organs(
             hu.add_(_soft_mask(mask), alpha=float(shift))
     if rng.random() < how.bright_contents:
         _brighten_contents(hu, label, rng, relative)
+
+
+def mottle_spleen(hu: torch.Tensor, label: torch.Tensor, steps: np.ndarray, rng: np.random.Generator) -> None:
+    """Brighten the spleen in wavy bands, in place: in the arterial phase contrast medium does not reach all
+    of its pulp at once.
+
+    Args:
+        hu: float32 (z, y, x) in HU.
+        label: uint8 (z, y, x).
+        steps: spacing in mm (z, y, x).
+        rng: the source of all chance.
+    """
+    spleen = label == SPLEEN
+    if not bool(spleen.any()):
+        return
+    direction = rng.normal(size=3)
+    direction /= np.linalg.norm(direction)
+    wave = 2 * np.pi / rng.uniform(*BANDS_MM) * direction * steps
+    z, y, x = (torch.arange(n, dtype=torch.float32) * float(k) for n, k in zip(hu.shape, wave))
+    bends = smooth_noise(tuple(hu.shape), BENDS_MM / steps, rng) * 1.5
+    bands = (z[:, None, None] + y[None, :, None] + x[None, None] + bends).sin_()
+    mask = _soft_mask(spleen)
+    hu += mask * (float(rng.uniform(*SPLEEN_BRIGHTER_HU)) + float(rng.uniform(*BANDS_HU)) * bands)
 
 
 def _brighten_contents(

@@ -123,7 +123,7 @@ def _depth(
     squares = torch.zeros(shape)
     for r in matrix.T:
         squares += (z * float(r[0]) + y * float(r[1]) + x * float(r[2])) ** 2
-    dents = _smooth(shape, WARP_CELL_MM / spacing / relative, rng)
+    dents = smooth_noise(shape, WARP_CELL_MM / spacing / relative, rng)
     return 1 - squares.sqrt() + dents * float(rng.uniform(0.02, 0.22))
 
 
@@ -133,7 +133,7 @@ def _offset(
     """What a lesion adds to the liver's HU, given the depth in it."""
     brighter = rng.random() < BRIGHTER_SHARE
     base = float(rng.uniform(*BRIGHTER_HU) if brighter else -rng.uniform(*DARKER_HU))
-    texture = _smooth(tuple(depth.shape), float(rng.uniform(3, 12)) / spacing / relative, rng)
+    texture = smooth_noise(tuple(depth.shape), float(rng.uniform(3, 12)) / spacing / relative, rng)
     offset = base + texture * float(rng.uniform(0, 14))
     if radius_mm > NECROSIS_FROM_MM and rng.random() < NECROSIS_SHARE:
         core = torch.sigmoid((depth - float(rng.uniform(0.25, 0.7))) * 14)
@@ -145,7 +145,7 @@ def _offset(
     return offset
 
 
-def _smooth(shape: Tuple[int, ...], cells: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+def smooth_noise(shape: Tuple[int, ...], cells: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     """Smooth noise (z, y, x) of about unit SD whose features measure ``cells`` voxels (z, y, x)."""
     coarse = tuple(max(2, int(np.ceil(n / max(1.0, cell))) + 1) for n, cell in zip(shape, cells))
     values = torch.from_numpy(rng.normal(size=coarse).astype(np.float32))

@@ -31,7 +31,9 @@ class PackOptions(Options):
     thick_slices: float = Augmentation.thick_slices
     unenhanced: float = Augmentation.unenhanced
     dark_vessels: float = Augmentation.dark_vessels
+    unfilled_veins: float = Augmentation.unfilled_veins
     arterial: float = Augmentation.arterial
+    mottled_spleen: float = Augmentation.mottled_spleen
     fatty: float = Augmentation.fatty
     organ_shift: float = Augmentation.organ_shift
     lesions: float = Augmentation.lesions

@@ -14,9 +14,9 @@ from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.training.augment import (
     HU_PER_LEVEL,
     Augmentation,
-    darken_vessels,
     tone_curve,
     vary_attenuation,
+    vary_vessels,
 )
 from LiverSegLib.training.pack import WINDOW, PackedCase
 
@@ -90,8 +90,8 @@ def sample_soft_patch(
         drawn = _warp(case, centre, np.eye(3) if plain else _random_matrix(how, rng), patch, spacing, curve)
     levels, label, soft = drawn
     hu = levels * HU_PER_LEVEL + WINDOW[0]
-    if curve is not None and how.dark_vessels and rng.random() < how.dark_vessels and LIVER in case.annotated:
-        darken_vessels(hu, label, rng)
+    if not plain:
+        vary_vessels(hu, label, how, rng, unenhanced=curve is not None, liver=LIVER in case.annotated)
     before = label.clone()
     if not plain:
         hu, label = vary_attenuation(hu, label, spacing, how, rng, lesions=LIVER in case.annotated)

@@ -47,6 +47,41 @@ def test_ct_variations_change_the_organs_they_name(patch):
     assert gone.any() and not after[0][gone].any() and after[0][~gone].any()
 
 
+@pytest.mark.parametrize("patch", PATCHES, ids=("2D", "3D"))
+def test_an_arterial_spleen_is_mottled_and_nothing_else_changes(patch):
+    made = sample(patch, (1.5, 1.5, 1.5))
+    hu, spleen = made["image"] * 200 + 40, made["label"] == 2
+    for seed in range(4):
+        mottled, label = ct(patch, made, mottled_spleen=1.0, seed=seed)
+        change = (mottled - hu)[spleen]
+        assert torch.equal(label, made["label"]) and change.std() > 2
+    borders = torch.nn.functional.max_pool2d(spleen[0].float()[None], 3, 1, 1)[0] > 0
+    away = (
+        ~borders
+        if len(patch) == 2
+        else ~(torch.nn.functional.max_pool3d(spleen[None].float(), 3, 1, 1)[0, 0] > 0)
+    )
+    assert torch.allclose(mottled[0][away], hu[0][away], atol=1e-3)
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=("2D", "3D"))
+def test_veins_without_contrast_medium_are_darker_than_the_liver(patch):
+    made = sample(patch, (1.5, 1.5, 1.5))
+    made["label"].fill_(1)
+    made["image"].fill_(0.3)  # 100 HU
+    made["image"][..., 12:15] = 0.6
+    (hu,), label = ct(patch, made, unfilled_veins=1.0)
+    inner = torch.zeros_like(hu, dtype=torch.bool)
+    inner[..., 4:-4, 13] = True
+    assert hu[inner].median() < 95 and hu[..., 4:-4, 2:10].mean() > 99 and torch.equal(label, made["label"])
+    assert torch.equal(ct(patch, made, dark_vessels=1.0)[0][0], ct(patch, made)[0][0]), (
+        "that is for unenhanced"
+    )
+    assert ct(patch, made, unenhanced=1.0, dark_vessels=1.0)[0][0][inner].mean() < (
+        ct(patch, made, unenhanced=1.0)[0][0][inner].mean() - 5
+    )
+
+
 def test_thick_slices_are_averaged_along_z():
     made = sample((32, 16, 16), (1.0, 1.0, 1.0))
     thick, _ = ct((32, 16, 16), made, thick_slices=1.0)

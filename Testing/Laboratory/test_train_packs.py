@@ -11,10 +11,10 @@ from made_up import pack_cases
 from torch.nn import functional
 
 from LiverSegLib.errors import InputError
-from LiverSegLib.labels import LIVER, TUMOUR
+from LiverSegLib.labels import LIVER, SPLEEN, TUMOUR
 from LiverSegLib.networks import build_network
 from LiverSegLib.training import calibrate
-from LiverSegLib.training.augment import Augmentation, darken_vessels
+from LiverSegLib.training.augment import Augmentation, darken_vessels, mottle_spleen
 from LiverSegLib.training.fit import run_weights, train
 from LiverSegLib.training.losses.partial import class_groups, dice_loss, partial_loss
 from LiverSegLib.training.pack import LEVELS, read_pack, to_levels, write_pack
@@ -308,6 +308,48 @@ def test_vessels_of_a_simulated_unenhanced_liver_get_darker_than_it():
     liver = (label == LIVER) & (functional.max_pool3d(vessel[None, None].float(), 3, 1, 1)[0, 0] == 0)
     assert abs(float((hu - before)[liver].mean())) < 1
     assert torch.equal(hu[label != LIVER], before[label != LIVER]), "only the liver's own vessels change"
+
+
+@pytest.mark.parametrize(
+    ("unenhanced", "chances", "darker"),
+    (
+        (0.0, {"unfilled_veins": 1.0}, True),
+        (0.0, {"dark_vessels": 1.0}, False),
+        (1.0, {"dark_vessels": 1.0}, True),
+        (1.0, {"unfilled_veins": 1.0}, False),
+    ),
+)
+def test_each_kind_of_patch_has_its_own_chance_of_dark_vessels(
+    pack, monkeypatch, unenhanced, chances, darker
+):
+    (case, *_) = read_pack(pack, "fine")
+    asked = []
+    monkeypatch.setattr("LiverSegLib.training.augment.darken_vessels", lambda hu, *_: asked.append(hu.shape))
+    how = Augmentation(unenhanced=unenhanced, **chances)
+    positions = label_positions(case, np.random.default_rng(0))
+    sample_patch(
+        case, positions, patch=(16, 16, 16), spacing=3.0, rng=np.random.default_rng(0), augmentation=how
+    )
+    assert asked == ([(16, 16, 16)] if darker else [])
+
+
+def test_an_arterial_spleen_has_bright_and_dark_bands():
+    label = torch.zeros((32, 40, 40), dtype=torch.uint8)
+    label[8:24, 8:32, 8:32] = SPLEEN
+    inner = torch.zeros_like(label, dtype=torch.bool)
+    inner[10:22, 10:30, 10:30] = True
+    roughness = []
+    for seed in range(8):
+        hu = torch.full(label.shape, 100.0)
+        mottle_spleen(hu, label, np.array([1.5, 1.5, 1.5]), np.random.default_rng(seed))
+        neighbors = (hu[:, :, 1:] - hu[:, :, :-1])[inner[:, :, 1:]]
+        assert 5 < float(hu[inner].std()) < 40
+        roughness.append(float(neighbors.std() / hu[inner].std()))
+        assert torch.equal(hu[:6], torch.full_like(hu[:6], 100.0)), "nothing else changes"
+    assert np.mean(roughness) < 0.9, "bands are wide; noise has 1.4"
+    hu = torch.full(label.shape, 100.0)
+    mottle_spleen(hu, torch.zeros_like(label), np.array([1.5, 1.5, 1.5]), np.random.default_rng(0))
+    assert bool((hu == 100).all())
 
 
 def test_a_patch_with_hardly_any_liver_keeps_its_vessels():

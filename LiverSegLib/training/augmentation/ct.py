@@ -96,8 +96,10 @@ def vary_ct(
     points = augment.tone_points(how, rng)
     if points is not None:
         hu = _bent(hu, *points)
+    liver = annotated.get("liver", False)
+    augment.vary_vessels(hu, own, how, rng, unenhanced=points is not None, liver=liver)
     hu, own = augment.vary_attenuation(
-        hu, own, tuple(steps), how, rng, lesions=annotated.get("liver", False), outside=scale.outside
+        hu, own, tuple(steps), how, rng, lesions=liver, outside=scale.outside
     )  # fmt: skip
     if flat:
         hu, own = hu[1], own[1]

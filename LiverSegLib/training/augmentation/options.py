@@ -129,8 +129,14 @@ class CtOptions(Options):
 
     unenhanced: float = Field(default=0.3, ge=0, le=1)
     """Contrast is taken out of enhanced tissue by a tone curve."""
+    dark_vessels: float = Field(default=0.0, ge=0, le=1)
+    """Where contrast is taken out, the liver's vessels get darker than it."""
+    unfilled_veins: float = Field(default=0.0, ge=0, le=1)
+    """Elsewhere they do, as before the hepatic veins fill with contrast medium."""
     arterial: float = Field(default=0.15, ge=0, le=1)
     """A darker liver and a brighter spleen."""
+    mottled_spleen: float = Field(default=0.0, ge=0, le=1)
+    """A spleen in bands of different brightness, as it is in the arterial phase."""
     fatty: float = Field(default=0.2, ge=0, le=1)
     """The liver is darker by 15 to 80 HU."""
     organ_shift: float = Field(default=0.5, ge=0, le=1)
