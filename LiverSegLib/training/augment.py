@@ -20,7 +20,9 @@ FEWEST_LIVER_VOXELS = 200
 FAINTEST_VESSEL_HU = 6.0
 """What differs less from the liver is noise."""
 VESSELS_DARKER_HU = (6.0, 25.0)
-"""How much darker than the liver the middle of a vessel gets."""
+"""How much darker than the liver the middle of a vessel gets where nothing holds contrast medium."""
+UNFILLED_DARKER_HU = (10.0, 50.0)
+"""The same where the liver has it already."""
 BANDS_MM = (8.0, 30.0)
 """From one bright band of an arterial spleen to the next."""
 BENDS_MM = 15.0
@@ -150,16 +152,19 @@ def vary_vessels(
     """
     share = how.dark_vessels if unenhanced else how.unfilled_veins
     if share and rng.random() < share and liver:
-        darken_vessels(hu, label, rng)
+        darken_vessels(hu, label, VESSELS_DARKER_HU if unenhanced else UNFILLED_DARKER_HU, rng)
 
 
-def darken_vessels(hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generator) -> None:
+def darken_vessels(
+    hu: torch.Tensor, label: torch.Tensor, darker: Tuple[float, float], rng: np.random.Generator
+) -> None:
     """Make what is brighter than the rest of the liver darker than it, in place, as blood is without
     contrast medium (about 40 HU in a liver of 55 to 65).
 
     Args:
         hu: float32 (z, y, x) in HU.
         label: uint8 (z, y, x).
+        darker: how much at least and at most, in HU.
         rng: the source of all chance.
     """
     liver = label == LIVER
@@ -170,7 +175,7 @@ def darken_vessels(hu: torch.Tensor, label: torch.Tensor, rng: np.random.Generat
     excess = smooth - smooth[liver].median()
     largest = max(float(torch.quantile(excess[liver][::7], 0.99)), FAINTEST_VESSEL_HU)
     share = (excess / largest).sub_(0.25).div_(0.75).clamp_(0, 1) * liver
-    hu -= share * (excess + rng.uniform(*VESSELS_DARKER_HU))
+    hu -= share * (excess + rng.uniform(*darker))
 
 
 def _cut_field_of_view(

@@ -301,7 +301,7 @@ def test_vessels_of_a_simulated_unenhanced_liver_get_darker_than_it():
     hu[vessel] += 20
     hu[label == TUMOUR] = 90.0
     before = hu.clone()
-    darken_vessels(hu, label, rng)
+    darken_vessels(hu, label, (6, 25), rng)
     inner = torch.zeros_like(vessel)
     inner[:, 15:17, 15:17] = True
     assert float(hu[inner].mean()) < 60 - 5
@@ -313,10 +313,10 @@ def test_vessels_of_a_simulated_unenhanced_liver_get_darker_than_it():
 @pytest.mark.parametrize(
     ("unenhanced", "chances", "darker"),
     (
-        (0.0, {"unfilled_veins": 1.0}, True),
-        (0.0, {"dark_vessels": 1.0}, False),
-        (1.0, {"dark_vessels": 1.0}, True),
-        (1.0, {"unfilled_veins": 1.0}, False),
+        (0.0, {"unfilled_veins": 1.0}, [(10.0, 50.0)]),
+        (0.0, {"dark_vessels": 1.0}, []),
+        (1.0, {"dark_vessels": 1.0}, [(6.0, 25.0)]),
+        (1.0, {"unfilled_veins": 1.0}, []),
     ),
 )
 def test_each_kind_of_patch_has_its_own_chance_of_dark_vessels(
@@ -324,13 +324,13 @@ def test_each_kind_of_patch_has_its_own_chance_of_dark_vessels(
 ):
     (case, *_) = read_pack(pack, "fine")
     asked = []
-    monkeypatch.setattr("LiverSegLib.training.augment.darken_vessels", lambda hu, *_: asked.append(hu.shape))
+    monkeypatch.setattr("LiverSegLib.training.augment.darken_vessels", lambda *given: asked.append(given[2]))
     how = Augmentation(unenhanced=unenhanced, **chances)
     positions = label_positions(case, np.random.default_rng(0))
     sample_patch(
         case, positions, patch=(16, 16, 16), spacing=3.0, rng=np.random.default_rng(0), augmentation=how
     )
-    assert asked == ([(16, 16, 16)] if darker else [])
+    assert asked == darker
 
 
 def test_an_arterial_spleen_has_bright_and_dark_bands():
@@ -358,7 +358,7 @@ def test_a_patch_with_hardly_any_liver_keeps_its_vessels():
     hu = torch.full((8, 8, 8), 60.0)
     hu[0, 0, 0] = 200.0
     before = hu.clone()
-    darken_vessels(hu, label, np.random.default_rng(0))
+    darken_vessels(hu, label, (6, 25), np.random.default_rng(0))
     assert torch.equal(hu, before)
 
 
