@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from made_samples import PATCHES, STRUCTURES, WINDOW, build, options, sample
+from torch.nn import functional
 
 from LiverSegLib.errors import InputError, UsageError
 from LiverSegLib.models import Intensity
@@ -55,13 +56,9 @@ def test_an_arterial_spleen_is_mottled_and_nothing_else_changes(patch):
         mottled, label = ct(patch, made, mottled_spleen=1.0, seed=seed)
         change = (mottled - hu)[spleen]
         assert torch.equal(label, made["label"]) and change.std() > 2
-    borders = torch.nn.functional.max_pool2d(spleen[0].float()[None], 3, 1, 1)[0] > 0
-    away = (
-        ~borders
-        if len(patch) == 2
-        else ~(torch.nn.functional.max_pool3d(spleen[None].float(), 3, 1, 1)[0, 0] > 0)
-    )
-    assert torch.allclose(mottled[0][away], hu[0][away], atol=1e-3)
+    pool = functional.max_pool2d if len(patch) == 2 else functional.max_pool3d
+    away = pool(spleen[None].float(), 3, 1, 1)[0] == 0
+    assert away.any() and torch.allclose(mottled[away], hu[away], atol=1e-3)
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=("2D", "3D"))
