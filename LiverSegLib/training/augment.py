@@ -83,7 +83,8 @@ def vary_attenuation(
     how: Augmentation,
     rng: np.random.Generator,
     *,
-    lesions: bool,
+    annotated: bool,
+    unenhanced: bool,
     outside: float = WINDOW[0],
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """Return a patch as another scanner, phase or liver might have given it; ``hu`` is used up.
@@ -94,14 +95,18 @@ def vary_attenuation(
         spacing: in mm.
         how: how often and how strongly.
         rng: the source of all chance.
-        lesions: the liver is annotated, so lesions may be painted into it.
+        annotated: whether the liver is, so that its vessels may vary and lesions be painted into it.
+        unenhanced: whether contrast was taken out of the patch by :func:`tone_points`.
         outside: HU of what lies beyond the field of view.
     """
+    dark = how.dark_vessels if unenhanced else how.unfilled_veins
+    if dark and rng.random() < dark and annotated:
+        darken_vessels(hu, label, VESSELS_DARKER_HU if unenhanced else UNFILLED_DARKER_HU, rng)
     label = _cut_field_of_view(hu, label, how, rng, outside)
     _shift_organs(hu, label, how, rng, relative_steps(spacing))
     if how.mottled_spleen and rng.random() < how.mottled_spleen:
         mottle_spleen(hu, label, np.asarray(steps_mm(spacing), float), rng)
-    if rng.random() < how.lesions and lesions:
+    if rng.random() < how.lesions and annotated:
         paint_lesions(hu, label, spacing, rng)
     hu = _thicken_slices(hu, steps_mm(spacing)[0], how, rng)
     hu = _change_kernel(hu, how, rng)
@@ -129,30 +134,6 @@ def tone_points(
         return None
     knee, slope = rng.uniform(45, 65), rng.uniform(0.1, 0.55)
     return [-160, knee, knee + 130, 240], [-160, knee, knee + 130 * slope, 240]
-
-
-def vary_vessels(
-    hu: torch.Tensor,
-    label: torch.Tensor,
-    how: Augmentation,
-    rng: np.random.Generator,
-    *,
-    unenhanced: bool,
-    liver: bool,
-) -> None:
-    """Take the contrast medium out of the liver's vessels, if chance says so, in place.
-
-    Args:
-        hu: float32 (z, y, x) in HU.
-        label: uint8 (z, y, x).
-        how: how often.
-        rng: the source of all chance.
-        unenhanced: the patch is a simulated unenhanced one.
-        liver: the liver is annotated.
-    """
-    share = how.dark_vessels if unenhanced else how.unfilled_veins
-    if share and rng.random() < share and liver:
-        darken_vessels(hu, label, VESSELS_DARKER_HU if unenhanced else UNFILLED_DARKER_HU, rng)
 
 
 def darken_vessels(

@@ -16,7 +16,6 @@ from LiverSegLib.training.augment import (
     Augmentation,
     tone_curve,
     vary_attenuation,
-    vary_vessels,
 )
 from LiverSegLib.training.pack import WINDOW, PackedCase
 
@@ -90,11 +89,11 @@ def sample_soft_patch(
         drawn = _warp(case, centre, np.eye(3) if plain else _random_matrix(how, rng), patch, spacing, curve)
     levels, label, soft = drawn
     hu = levels * HU_PER_LEVEL + WINDOW[0]
-    if not plain:
-        vary_vessels(hu, label, how, rng, unenhanced=curve is not None, liver=LIVER in case.annotated)
     before = label.clone()
     if not plain:
-        hu, label = vary_attenuation(hu, label, spacing, how, rng, lesions=LIVER in case.annotated)
+        hu, label = vary_attenuation(
+            hu, label, spacing, how, rng, annotated=LIVER in case.annotated, unenhanced=curve is not None
+        )
     if soft is not None:
         soft = soft.masked_fill((label == TUMOUR) & (before != TUMOUR), 1.0)
     low, high = WINDOW

@@ -96,10 +96,9 @@ def vary_ct(
     points = augment.tone_points(how, rng)
     if points is not None:
         hu = _bent(hu, *points)
-    liver = annotated.get("liver", False)
-    augment.vary_vessels(hu, own, how, rng, unenhanced=points is not None, liver=liver)
     hu, own = augment.vary_attenuation(
-        hu, own, tuple(steps), how, rng, lesions=liver, outside=scale.outside
+        hu, own, tuple(steps), how, rng,
+        annotated=annotated.get("liver", False), unenhanced=points is not None, outside=scale.outside,
     )  # fmt: skip
     if flat:
         hu, own = hu[1], own[1]
