@@ -664,7 +664,7 @@ class TestResultsFolder:
 
 class TestCommand:
     def test_the_command_writes_both_beside_the_other_files(self, case, tmp_path, monkeypatch, capsys):
-        monkeypatch.setattr(LiverSegLib.api, "segment", lambda source, **_: case.result)
+        monkeypatch.setattr(LiverSegLib, "segment", lambda source, **_: case.result)
         ct, out = str(case.folder / "ct"), str(tmp_path / "out")
         assert main(["segment", ct, "-o", out, "--dicom", "--no-report", "--json"]) == 0
         files = json.loads(capsys.readouterr().out)["files"]
@@ -673,13 +673,13 @@ class TestCommand:
         assert "Fatty liver" in groups_of(report)
 
     def test_a_nifti_is_refused_before_the_work(self, tmp_path, monkeypatch, capsys, sample_scan):
-        monkeypatch.setattr(LiverSegLib.api, "segment", lambda *_, **__: pytest.fail("work began"))
+        monkeypatch.setattr(LiverSegLib, "segment", lambda *_, **__: pytest.fail("work began"))
         assert main(["segment", str(sample_scan), "-o", str(tmp_path / "out"), "--dicom"]) == 3
         assert "did not come from DICOM" in " ".join(capsys.readouterr().err.split())
         assert not (tmp_path / "out").exists()
 
     def test_a_missing_highdicom_is_told_before_the_work(self, case, tmp_path, monkeypatch, capsys):
-        monkeypatch.setattr(LiverSegLib.api, "segment", lambda *_, **__: pytest.fail("work began"))
+        monkeypatch.setattr(LiverSegLib, "segment", lambda *_, **__: pytest.fail("work began"))
         monkeypatch.setattr(writing, "find_spec", lambda name: None)
         assert main(["segment", str(case.folder / "ct"), "-o", str(tmp_path / "out"), "--dicom"]) == 1
         assert 'pip install "liverseg[dicom]"' in " ".join(capsys.readouterr().err.split())

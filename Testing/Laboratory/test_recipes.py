@@ -105,6 +105,7 @@ def stop_after(steps):
     return stop
 
 
+@pytest.mark.timeout(1200)  # DenseUNet-167 takes some minutes beside other work
 @pytest.mark.parametrize(
     "name", [QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in sorted(ready_recipes()) if n != QUICK)]
 )
