@@ -109,6 +109,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--new", nargs="+", default=list(NEW), help="scans that the networks never saw")
     parser.add_argument("--write", type=Path, help="a model.json that gets the setting")
     options = parser.parse_args(arguments)
+    if options.write and not options.write.is_file():
+        parser.error(f"--write: there is no {options.write}")
     cases = measured_cases(options.data, options.model)
     fresh = [case for case in cases if case.id in options.new]
     if not fresh:

@@ -158,6 +158,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--keep", type=float, default=0.9)
     parser.add_argument("--write", type=Path, help="a model.json that gets the second look")
     options = parser.parse_args(arguments)
+    if options.write and not options.write.is_file():
+        parser.error(f"--write: there is no {options.write}")
     entries = json.loads((options.data / "dataset.json").read_text(encoding="utf-8"))["cases"]
     free = options.free or read_recipe("bundled-segment-lesions").pack.tumour_free
     with tempfile.TemporaryDirectory() as room:  # a second look comes before lesions grow

@@ -1,7 +1,9 @@
 """The bundled models' recipes train as the loop that trained version 1.2.0 did; their runs become a model."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 import torch
 from made_up import pack_cases
@@ -10,6 +12,8 @@ from LiverSegLib.errors import InputError
 from LiverSegLib.models import load_model
 from LiverSegLib.training.export import bundled_stage, export_bundled
 from LiverSegLib.training.fit import train
+from LiverSegLib.training.mean_weights import main as mean_weights
+from LiverSegLib.training.mean_weights import mean_of, write_mean
 from LiverSegLib.training.pack import write_pack
 from LiverSegLib.training.recipe import read_recipe
 from LiverSegLib.training.run_folder import RunFolder
@@ -95,6 +99,44 @@ def test_a_stage_without_a_run_stays_as_it_is_in_the_model(runs, pack, tmp_path)
     changed = [name for name, value in weights["segment"].items()
                if not torch.equal(value, after.state_dict("segment")[name])]  # fmt: skip
     assert changed
+
+
+def test_the_mean_of_two_models_lies_between_them(runs, pack, tmp_path, capsys):
+    card = {"name": "tiny", "version": "0.0.1", "description": "x", "licence": "CC0"}
+    export_bundled(runs, tmp_path / "first", card)
+    recipe = bundled("segment", pack, "training.steps=2", f"training.start={runs / 'segment'}")
+    train(recipe, tmp_path / "more" / "segment")
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    export_bundled(tmp_path / "more", tmp_path / "second", card)
+    first, second = (load_model(str(tmp_path / name)) for name in ("first", "second"))
+    old, new = first.state_dict("segment"), second.state_dict("segment")
+    assert any(not torch.equal(value, new[name]) for name, value in old.items())
+
+    mean_weights([str(tmp_path / "second"), "segment",
+                  f"{tmp_path / 'first'}=0.75", f"{tmp_path / 'second'}=0.25"])  # fmt: skip
+    assert "mean of 2 models" in capsys.readouterr().out
+    mixed = load_model(str(tmp_path / "second"))
+    for name, value in mixed.state_dict("segment").items():
+        expected = 0.75 * old[name].float() + 0.25 * new[name].float()
+        assert value.dtype == torch.float16 and torch.allclose(value.float(), expected, atol=1e-3)
+    for name, value in mixed.state_dict("locate").items():
+        assert torch.equal(value, first.state_dict("locate")[name]), "the other stage stays"
+    parts = mixed.manifest.stage("segment").to_dict()["training"]["mean_of"]
+    assert [(part["share"], part["steps"]) for part in parts] == [(0.75, 3), (0.25, 2)]
+
+
+def test_a_mean_that_cannot_segment_is_refused(tmp_path):
+    one, other = {"w": np.zeros(3, np.float16)}, {"w": np.zeros(4, np.float16)}
+    with pytest.raises(InputError, match="1 together"):
+        mean_of([one, one], [0.5, 0.6])
+    with pytest.raises(InputError, match="above 0"):
+        mean_of([one, one], [1.5, -0.5])
+    with pytest.raises(InputError, match="different kinds"):
+        mean_of([one, other], [0.5, 0.5])
+    with pytest.raises(InputError, match="two models"):
+        mean_of([one], [1.0])
+    with pytest.raises(InputError, match="no model in"):
+        write_mean(tmp_path, "segment", [tmp_path, tmp_path], [0.5, 0.5])
 
 
 def test_a_run_of_the_other_stage_is_refused(runs, tmp_path):
