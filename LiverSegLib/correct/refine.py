@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from ..images.grid import Box, Grid
 from ..labels import BACKGROUND, LIVER, TUMOUR
+from ..masks.cleanup import MINIMUM_LESION_ML
 from ..masks.components import connected_components
 from .crop import Crop, crop_around, touches_border
 from .energy import Local, change_probability
@@ -139,7 +140,36 @@ def _refine_in(
         voxels = None if volume_mm3 is None else max(1, round(volume_mm3 / voxel_mm3))
         changes.append(_cut(np.where(free, crop.expanded(share), 0), seeds, voxels))
     added, removed = changes
+    largest = MINIMUM_LESION_ML / scene.grid.voxel_ml
+    specks = crumbs(inside & ~removed, removed, fixed | stays_in, largest)
+    removed |= specks & np.isin(labels, target.removable)
     return Wanted(box, added, removed, told_in | told_out)
+
+
+def crumbs(left: np.ndarray, removed: np.ndarray, kept: np.ndarray, voxels: float) -> np.ndarray:
+    """Return what a removal cuts off and leaves behind: specks, which would count as lesions of their own.
+
+    Args:
+        left: what stays of the target in a box, bool (z, y, x).
+        removed: what goes.
+        kept: a speck with one of these voxels stays, as somebody drew it or settled it.
+        voxels: a speck is smaller than this, and than what is removed. One at the box's border may go on
+            beyond it, and stays.
+    """
+    size = int(np.count_nonzero(removed))
+    if size == 0:
+        return np.zeros(removed.shape, bool)
+    components, count = connected_components(left, corners=False)
+    sizes = np.bincount(components.ravel(), minlength=count + 1)
+    go = sizes < min(voxels, size)
+    beside = np.zeros(count + 1, bool)
+    beside[np.unique(components[ndimage.binary_dilation(removed)])] = True
+    rim = np.ones(left.shape, bool)
+    rim[1:-1, 1:-1, 1:-1] = False
+    go &= beside
+    go[np.unique(components[(kept | rim) & left])] = False
+    go[0] = False
+    return go[components]
 
 
 def _cut(share: np.ndarray, seeds: np.ndarray, voxels: Optional[int]) -> np.ndarray:

@@ -37,7 +37,7 @@ def test_the_bundled_model_is_whole_small_and_says_where_it_comes_from():
     assert all(path.stat().st_size <= 8_000_000 for path in model.path.iterdir())
     manifest = model.manifest
     assert manifest.licence and manifest.limitations and manifest.accuracy is not None
-    assert sum(data.cases for data in manifest.training_data) == 38
+    assert sum(data.cases for data in manifest.training_data) == 41
     assert all(data.licence and data.citation for data in manifest.training_data)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from measure_shapes import turned
+from scipy import ndimage
 from test_correct_session import (
     CLICK,
     GRID,
@@ -24,6 +25,8 @@ from test_correct_session import (
 )
 
 from LiverSegLib.correct import Case, Correction, Session, Stroke
+from LiverSegLib.correct import refine as refining
+from LiverSegLib.correct.refine import crumbs
 from LiverSegLib.errors import UsageError
 from LiverSegLib.images.grid import Grid
 from LiverSegLib.labels import BACKGROUND, LIVER, TUMOUR
@@ -253,3 +256,63 @@ def test_what_makes_no_sense_is_refused(fields, words):
 def test_arrays_that_do_not_fit_are_refused(arrays, words):
     with pytest.raises(UsageError, match=words):
         Case(**{"image": HU, "grid": GRID, **arrays})
+
+
+class TestCrumbs:
+    """What a removal cuts off and leaves behind as specks goes with it."""
+
+    LEFT = np.zeros((5, 5, 12), bool)
+    LEFT[1:4, 1:4, 1:5] = True  # what stays: 36 voxels
+    LEFT[2, 2, 8:10] = True  # a speck beside what goes
+    GONE = np.zeros((5, 5, 12), bool)
+    GONE[2, 2, 5:8] = True
+    NONE = np.zeros((5, 5, 12), bool)
+
+    def test_a_speck_that_was_cut_off_goes_and_the_rest_stays(self):
+        found = crumbs(self.LEFT, self.GONE, self.NONE, 10)
+        assert np.argwhere(found).tolist() == [[2, 2, 8], [2, 2, 9]]
+
+    def test_nothing_goes_where_nothing_was_removed(self):
+        assert not crumbs(self.LEFT, self.NONE, self.NONE, 1000).any()
+
+    @pytest.mark.parametrize("voxels", [1, 2])
+    def test_a_speck_of_the_smallest_lesion_s_size_is_no_speck(self, voxels):
+        assert not crumbs(self.LEFT, self.GONE, self.NONE, voxels).any()
+
+    def test_a_speck_as_large_as_what_is_removed_stays(self):
+        left = self.LEFT.copy()
+        left[2, 2, 10] = True
+        assert not crumbs(left, self.GONE, self.NONE, 10).any()
+
+    def test_what_somebody_drew_or_settled_stays(self):
+        kept = self.NONE.copy()
+        kept[2, 2, 8] = True
+        assert not crumbs(self.LEFT, self.GONE, kept, 10).any()
+
+    def test_a_speck_that_was_apart_before_stays(self):
+        left = self.LEFT.copy()
+        left[2, 2, 8] = False
+        assert not crumbs(left, self.GONE, self.NONE, 10).any()
+
+    def test_a_speck_that_may_go_on_beyond_the_box_stays(self):
+        left, gone = self.NONE.copy(), self.NONE.copy()
+        left[2, 2, 11], gone[2, 2, 8:11] = True, True
+        assert not crumbs(left, gone, self.NONE, 10).any()
+
+    def test_one_click_leaves_no_specks_behind(self, monkeypatch):
+        """Where noise decides for single blocks that they stay, they go with the rest."""
+        labels = TRUE.copy()
+
+        def noisy(prior, image, free, *_):
+            return np.where(np.random.default_rng(0).random(free.shape) > 0.05, 1.0, 0.0)
+
+        def parts_after():
+            case = Case(HU, GRID, TRUE, PROBABILITY)
+            now = after(labels, case.correct(correction(labels, exclude=[LESION])))
+            parts, _ = ndimage.label(now == TUMOUR)
+            return np.bincount(parts.ravel())[1:] * GRID.voxel_ml
+
+        monkeypatch.setattr(refining, "random_walker", noisy)
+        assert not (parts_after() < 0.065).any()
+        monkeypatch.setattr(refining, "crumbs", lambda left, *_: np.zeros(left.shape, bool))
+        assert (parts_after() < 0.065).any(), "the noise leaves none: the test above proves nothing"
