@@ -18,10 +18,13 @@ from SlicerHost import boot  # noqa: E402
 
 host = boot()
 
+import numpy as np  # noqa: E402
 import slicer  # noqa: E402
+import vtk  # noqa: E402
 from PIL import Image  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
+from scipy import ndimage  # noqa: E402
 
 from SlicerHost import view_mouse  # noqa: E402
 from SlicerHost.pythonqt import unwrap  # noqa: E402
@@ -33,6 +36,8 @@ LESION_ROW = 0
 ROI_ROW = 3
 UNENHANCED = ROOT / "Testing" / "Data" / "hcc013-unenhanced-10mm.nii.gz"
 MARGIN = 10
+LIPIODOL_HU = 150.0
+"""Above this the sample's lesion holds embolization material."""
 
 
 def main(folder: Path) -> None:
@@ -165,7 +170,7 @@ class Pictures:
         self._window("fatty-liver")
 
     def _correct(self) -> None:
-        """A lesion is deleted by a click and added again by another; the result is accepted."""
+        """A false part of a lesion is removed, the lesion deleted and added again; all is accepted."""
         ui = self._panel.ui
         ui.resultsSection.collapsed = True
         ui.correctSection.collapsed = False
@@ -175,11 +180,14 @@ class Pictures:
         lesion = self._parts.summaryOf(segmentationNode)["measurements"]["lesions"][LESION_ROW]
         centre = [sign * value for sign, value in zip((-1, -1, 1), lesion["centre_lps_mm"])]
         self._window("correct-before")
-        view_mouse.click("Red", centre, view_mouse.CONTROL)
+        view_mouse.click("Red", self._liverInLesion(centre), view_mouse.CONTROL)
         self._corrected()
         self._window("correct-removed")
         ui.resultsSection.collapsed = False
         host.settle(0.2)
+        self._clickLesion()
+        self._click("lesionDeleteButton")
+        self._corrected()
         self._click("lesionAddButton")
         ui.resultsSection.collapsed = True
         self._scrollTo("correctSection")
@@ -195,6 +203,22 @@ class Pictures:
         self._window("correct-accepted")
         self._click("reviewEditButton")
         ui.resultsSection.collapsed = False
+
+    def _liverInLesion(self, centre: list) -> tuple:
+        """A point (RAS, mm) of the tumor as dense as the liver, in the slice through the point given."""
+        from LiverSegSlicer.scene import roles
+
+        volume, node = self._panel.parameters.inputVolume, self._panel.parameters.segmentation
+        toIJK = vtk.vtkMatrix4x4()
+        volume.GetRASToIJKMatrix(toIJK)
+        k = round(toIJK.MultiplyPoint((*centre, 1.0))[2])
+        tumor = (
+            slicer.util.arrayFromSegmentBinaryLabelmap(node, roles.segmentNamed(node, "tumor"), volume)[k] > 0
+        )
+        hu = ndimage.gaussian_filter(slicer.util.arrayFromVolume(volume)[k].astype(float), 1.0)
+        away = ndimage.distance_transform_edt(hu < LIPIODOL_HU)
+        j, i = np.unravel_index(np.argmax(np.where(tumor, away, 0)), away.shape)
+        return view_mouse.ras_of_voxel(volume, (float(i), float(j), float(k)))
 
     def _corrected(self) -> None:
         """Wait until the clicks are worked off and measured."""
