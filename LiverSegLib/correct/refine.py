@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from ..images.grid import Box, Grid
 from ..labels import BACKGROUND, LIVER, TUMOUR
-from ..masks.cleanup import MINIMUM_LESION_ML
-from ..masks.components import connected_components
+from ..masks.components import component_sums, connected_components
+from ..masks.lesion_limits import MINIMUM_LESION_ML
 from .crop import Crop, crop_around, touches_border
 from .energy import Local, change_probability
 from .solve import random_walker
@@ -158,18 +158,15 @@ def crumbs(left: np.ndarray, removed: np.ndarray, kept: np.ndarray, voxels: floa
     """
     size = int(np.count_nonzero(removed))
     if size == 0:
-        return np.zeros(removed.shape, bool)
+        return removed
     components, count = connected_components(left, corners=False)
-    sizes = np.bincount(components.ravel(), minlength=count + 1)
-    go = sizes < min(voxels, size)
-    beside = np.zeros(count + 1, bool)
-    beside[np.unique(components[ndimage.binary_dilation(removed)])] = True
-    rim = np.ones(left.shape, bool)
-    rim[1:-1, 1:-1, 1:-1] = False
-    go &= beside
-    go[np.unique(components[(kept | rim) & left])] = False
-    go[0] = False
-    return go[components]
+    inner = np.zeros(left.shape, bool)
+    inner[1:-1, 1:-1, 1:-1] = True
+    go = component_sums(components, count) < min(voxels, size)
+    cut_off = np.zeros(count + 1, bool)
+    cut_off[np.unique(components[ndimage.binary_dilation(removed)])] = True
+    cut_off[np.unique(components[kept | ~inner | ~left])] = False
+    return (go & cut_off)[components]
 
 
 def _cut(share: np.ndarray, seeds: np.ndarray, voxels: Optional[int]) -> np.ndarray:

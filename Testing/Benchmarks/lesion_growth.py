@@ -21,7 +21,7 @@ import SimpleITK as sitk
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from as_drawn import as_drawn  # noqa: E402
+from as_drawn import as_drawn, model_file, write_rule  # noqa: E402
 
 from LiverSegLib import Segmenter  # noqa: E402
 from LiverSegLib.errors import NoLiverError  # noqa: E402
@@ -107,10 +107,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="default")
     parser.add_argument("--new", nargs="+", default=list(NEW), help="scans that the networks never saw")
-    parser.add_argument("--write", type=Path, help="a model.json that gets the setting")
+    parser.add_argument("--write", type=model_file, help="a model.json that gets the setting")
     options = parser.parse_args(arguments)
-    if options.write and not options.write.is_file():
-        parser.error(f"--write: there is no {options.write}")
     cases = measured_cases(options.data, options.model)
     fresh = [case for case in cases if case.id in options.new]
     if not fresh:
@@ -123,9 +121,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         print(f"new patients {mean_dice(fresh, setting):.3f}{costs}: {tuple(setting)}")
     print(json.dumps(chosen._asdict()))
     if options.write:
-        content = json.loads(options.write.read_text(encoding="utf-8"))
-        content["lesion_growth"] = chosen._asdict()
-        options.write.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_rule(options.write, "lesion_growth", chosen._asdict())
 
 
 def measured_cases(data: Path, model: str) -> List[Case]:

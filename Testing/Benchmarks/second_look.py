@@ -25,7 +25,7 @@ from scipy import optimize
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from as_drawn import as_drawn  # noqa: E402
+from as_drawn import as_drawn, model_file, write_rule  # noqa: E402
 
 from LiverSegLib import Segmenter  # noqa: E402
 from LiverSegLib.errors import NoLiverError  # noqa: E402
@@ -156,10 +156,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--free", nargs="+", help="training scans without any tumor")
     parser.add_argument("--keep", type=float, default=0.9)
-    parser.add_argument("--write", type=Path, help="a model.json that gets the second look")
+    parser.add_argument("--write", type=model_file, help="a model.json that gets the second look")
     options = parser.parse_args(arguments)
-    if options.write and not options.write.is_file():
-        parser.error(f"--write: there is no {options.write}")
     entries = json.loads((options.data / "dataset.json").read_text(encoding="utf-8"))["cases"]
     free = options.free or read_recipe("bundled-segment-lesions").pack.tumour_free
     with tempfile.TemporaryDirectory() as room:  # a second look comes before lesions grow
@@ -182,9 +180,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         print(f"{name}: {group.sum()} drawn, {(group & kept).sum()} stay")
     print(json.dumps(look))
     if options.write:
-        content = json.loads(options.write.read_text(encoding="utf-8"))
-        content["second_look"] = look
-        options.write.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_rule(options.write, "second_look", look)
 
 
 if __name__ == "__main__":
