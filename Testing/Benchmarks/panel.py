@@ -249,7 +249,7 @@ def worker() -> int:
     sys.path.insert(0, str(ROOT))
     from LiverSegLib.worker.server import main as run_worker
 
-    return run_worker(lambda _model, _device: MadeUp())
+    return run_worker(lambda *_: MadeUp())
 
 
 if __name__ == "__main__":

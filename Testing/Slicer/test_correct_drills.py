@@ -71,6 +71,40 @@ def test_a_correction_is_not_written_into_the_result_chosen_meanwhile(hand, letG
     assert "no longer being edited" in taker._options._status.text
 
 
+def test_another_result_is_corrected_at_once_with_the_same_structure_and_tool(hand):
+    from panel_doubles import madeUpResult
+
+    from LiverSegSlicer.correct.options import ADD, CORRECT
+    from LiverSegSlicer.scene import results
+
+    hand.panel._correct.correctLesions(ADD)  # which lesions clicks are for ends with the result
+    first, before = hand.node, labels(hand)
+    hand.node = results.applyResult(hand.volumeNode, madeUpResult(hand.volumeNode, 1))
+    hand.settle()
+    assert editorNode().GetSegmentationNode() is hand.node
+    assert editorNode().GetSelectedSegmentID() == "tumour"
+    assert hand.panel.ui.correctTumorButton.checked and not hand.panel.ui.correctLiverButton.checked
+    assert hand.panel._correct.lesionMode() == CORRECT
+    assert "Click adds" in status(hand)
+    count = (labels(hand) == 3).sum()
+    click(hand)
+    wait(hand)
+    assert (labels(hand) == 3).sum() > count
+    hand.node = first
+    assert (labels(hand) == before).all()
+
+
+def test_a_tool_that_was_put_down_stays_down_beside_another_result(hand):
+    from panel_doubles import madeUpResult
+
+    from LiverSegSlicer.scene import results
+
+    hand.panel._correct._editor._widget.setActiveEffect(None)
+    results.applyResult(hand.volumeNode, madeUpResult(hand.volumeNode, 1))
+    hand.settle()
+    assert editorNode().GetActiveEffectName() == ""
+
+
 def test_a_module_that_is_left_changes_nothing_any_more(hand, letGo):
     click(hand)
     before = labels(hand)

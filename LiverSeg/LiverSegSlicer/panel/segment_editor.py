@@ -9,6 +9,7 @@ import vtk
 from LiverSegLib.labels import LABELS, LIVER, SPLEEN, TUMOUR
 
 from ..correct.effect import NAME, registerEffect
+from ..correct.options import CORRECT
 from ..scene import parts
 from ..slots import guarded
 
@@ -42,13 +43,15 @@ class SegmentEditor:
         return self._isOpen
 
     def open(self, segmentationNode: Any, volumeNode: Any) -> None:
-        """Edit a segmentation of a scan."""
+        """Edit a segmentation of a scan. Where another one was edited until now, the same structure and tool
+        stay chosen."""
         self._make()
         widget = self._widget
         node = self._editorNode()
         if widget.mrmlSegmentEditorNode() is not node:
             widget.setMRMLSegmentEditorNode(node)
         self._watch(node)
+        segmentID, tool = self.chosen(), node.GetActiveEffectName() if self._isOpen else ""
         # the widget itself tells what its hidden selector shows
         if node.GetSegmentationNode() is not segmentationNode or self._result != _resultOf(segmentationNode):
             widget.setSegmentationNode(None)  # undo must not bring back the segments of an earlier run
@@ -59,6 +62,8 @@ class SegmentEditor:
         if not self._isOpen:
             self._isOpen = True
             widget.setupViewObservations()
+        elif tool and widget.activeEffect() is None:  # put down, as the segmentation is another one
+            self._takeUp(segmentID, tool)
 
     def close(self) -> None:
         """Let go of views and segmentation; the tool that was chosen is put down."""
@@ -126,6 +131,16 @@ class SegmentEditor:
         """Do again what was taken back last."""
         if self._isOpen:
             self._widget.redo()
+
+    def _takeUp(self, segmentID: str, tool: str) -> None:
+        """Choose a segment, if it is there, and a tool; what clicks are for is again what they usually are."""
+        if _hasSegment(self._node, segmentID):
+            self._widget.setCurrentSegmentID(segmentID)
+        self._widget.setActiveEffectByName(tool)
+        smart = self.activeSmartCorrect()
+        if smart is not None:
+            smart.setMode(CORRECT)
+        self._setMasking()
 
     # ---- making it
 
