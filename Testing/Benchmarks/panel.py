@@ -64,6 +64,8 @@ def measure(host: Any) -> List[Line]:
     """All lines of the table."""
     lines = [opening(host)]
     host.parkWindow()
+    from LiverSegSlicer.work.worker_process import endSharedWorker
+
     with logic(host, None) as real:
         lines += on_the_sample(host, real)
         lines += clicks(host, real, SAMPLE)
@@ -73,6 +75,7 @@ def measure(host: Any) -> List[Line]:
         lines.append(scene_events(host, made_up))
         lines += corrections(host, made_up)
     lines.append(looking(host))
+    endSharedWorker()  # it corrected
     return lines
 
 

@@ -50,15 +50,14 @@ class EngineSection:
     def look(self) -> None:
         """Find out anew which engine there is."""
         self.state = self._logic.engineState()
-        problems = (needsTorch(model, self.state) for model in self._chosen if self.state.isUsable)
-        self._problem = next(filter(None, problems), "")
+        self._findProblem()
 
     def lookAt(self, *models: str) -> None:
         """Find out whether the engine that is there runs the chosen models."""
         chosen = tuple(model for model in models if model)
         if chosen != self._chosen:
             self._chosen = chosen
-            self.look()
+            self._findProblem()
 
     def show(self, state: PanelState) -> None:
         """Show what is needed, or nothing if nothing is."""
@@ -97,6 +96,10 @@ class EngineSection:
         if self.state.offers:
             return _("{name} is needed first: see above.").format(name=self.state.offers[0].name)
         return self.state.request
+
+    def _findProblem(self) -> None:
+        problems = (needsTorch(model, self.state) for model in self._chosen if self.state.isUsable)
+        self._problem = next(filter(None, problems), "")
 
     def _install(self, offer: Optional[Offer]) -> None:
         if offer is None or self._installing or self._runBar is None or self._runBar.isRunning():

@@ -126,9 +126,11 @@ def modelFor(name: str, modality: str) -> str:
     Raises:
         ModelError: there is none, or several.
     """
+    if modality == CT or name != DEFAULT:
+        return name
     from LiverSegLib.models import load_model_for  # here, so that the panel opens sooner
 
-    return name if modality == CT or name != DEFAULT else load_model_for(name, modality).name
+    return load_model_for(name, modality).name
 
 
 def modelThatRuns(name: str, modality: str) -> str:
