@@ -124,6 +124,9 @@ class SelfTest:
         steps.showsLesion()
         steps.writesPage(tableNode)
         self._tell("Two dates are compared, and the follow-up page is written.")
+        if slicer.app.layoutManager() is not None:  # without views there is no tool for clicks in them
+            steps.keepsTool()
+            self._tell("Beside another result the tool that corrects stays chosen.")
 
     def _measuresGiven(self, panel: PanelSteps) -> None:
         panel.hand.ui.scanSelector.setCurrentNode(self._volumeNode)

@@ -10,8 +10,10 @@ import numpy as np
 import slicer
 import vtk
 
+from .correct.effect import NAME
 from .panel import followup_section
 from .panel.run_bar import CLICK_GUARD_S
+from .panel.segment_editor import TAG
 from .scene import parts, segments
 from .scene.followup import comparisonOf
 from .scene.results import RunResult, applyResult
@@ -111,6 +113,24 @@ class FollowUpSteps:
         self.hand.ui.followupSection.collapsed = True
         for name in _OTHERS:
             getattr(self.hand.ui, name).collapsed = False
+
+    def keepsTool(self) -> None:
+        """Beside the other date's result clicks correct the structure that was chosen, and back again."""
+        ui, shown = self.hand.ui, self.hand.ui.scanSelector.currentNode()
+        ui.correctSection.collapsed = False
+        self.hand.settle()
+        self.hand.press("correctTumorButton")
+        dates = [parts.volumeOf(node) for node in comparisonOf(self._node).results]
+        for volumeNode in (*(node for node in dates if node is not shown), shown):
+            ui.scanSelector.setCurrentNode(volumeNode)
+            self.hand.settle(0.5)
+            self._test.assertTrue(ui.correctTumorButton.isChecked(), volumeNode.GetName())
+            self._test.assertFalse(ui.correctLiverButton.isChecked(), volumeNode.GetName())
+            editorNode = slicer.mrmlScene.GetSingletonNode(TAG, "vtkMRMLSegmentEditorNode")
+            self._test.assertIs(parts.volumeOf(editorNode.GetSegmentationNode()), volumeNode)
+            self._test.assertEqual(editorNode.GetActiveEffectName(), NAME)
+            self.hand.look("correcting another date")
+        ui.correctSection.collapsed = True
 
     # ---- help
 

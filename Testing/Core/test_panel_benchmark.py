@@ -1,4 +1,4 @@
-"""The worker with made-up masks, by which `Testing/Benchmarks/panel.py` measures the panel and not the model."""
+"""The worker with made-up masks, by which `Testing/Benchmarks/panel.py` measures the panel alone."""
 
 import sys
 from pathlib import Path

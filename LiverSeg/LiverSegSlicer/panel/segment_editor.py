@@ -16,7 +16,7 @@ from ..slots import guarded
 EFFECTS = (NAME, "Paint", "Erase", "Scissors", "Islands", "Smoothing", "Margin")
 """The tools that are offered, in this order."""
 
-_TAG = "LiverSeg"
+TAG = "LiverSeg"
 """Singleton tag of the editor's node: the editors of other modules have their own."""
 _UNDO_STATES = 10
 
@@ -133,7 +133,7 @@ class SegmentEditor:
             self._widget.redo()
 
     def _takeUp(self, segmentID: str, tool: str) -> None:
-        """Choose a segment, if it is there, and a tool; what clicks are for is again what they usually are."""
+        """Choose a segment, if it is there, and a tool; clicks correct again, not whole lesions."""
         if _hasSegment(self._node, segmentID):
             self._widget.setCurrentSegmentID(segmentID)
         self._widget.setActiveEffectByName(tool)
@@ -176,11 +176,11 @@ class SegmentEditor:
     def _editorNode(self) -> Any:
         """Return the editor's node, which a scene that was closed has taken along."""
         scene = slicer.mrmlScene
-        node = scene.GetSingletonNode(_TAG, "vtkMRMLSegmentEditorNode")
+        node = scene.GetSingletonNode(TAG, "vtkMRMLSegmentEditorNode")
         if node is None:
             node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
             node.UnRegister(None)
-            node.SetSingletonTag(_TAG)
+            node.SetSingletonTag(TAG)
             node = scene.AddNode(node)
         node.SetSaveWithScene(False)  # a scene that is opened must not choose a tool, in whatever module
         return node
