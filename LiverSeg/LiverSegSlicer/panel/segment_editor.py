@@ -134,13 +134,12 @@ class SegmentEditor:
 
     def _takeUp(self, segmentID: str, tool: str) -> None:
         """Choose a segment, if it is there, and a tool; clicks correct again, not whole lesions."""
-        if _hasSegment(self._node, segmentID):
-            self._widget.setCurrentSegmentID(segmentID)
         self._widget.setActiveEffectByName(tool)
+        if _hasSegment(self._node, segmentID):
+            self.choose(segmentID)
         smart = self.activeSmartCorrect()
         if smart is not None:
             smart.setMode(CORRECT)
-        self._setMasking()
 
     # ---- making it
 
