@@ -314,12 +314,14 @@ def grow_box(
     """
     grown = []
     for part, margin, limit, wanted in zip(box, margins, shape, at_least):
-        start, stop = max(0, int(part.start - margin)), min(limit, int(np.ceil(part.stop + margin)))
-        lacking = int(np.ceil(wanted)) - (stop - start)
+        start = max(0, int(part.start - margin + ROUNDING_VOXELS))
+        stop = min(limit, int(np.ceil(part.stop + margin - ROUNDING_VOXELS)))
+        length = int(np.ceil(wanted - ROUNDING_VOXELS))
+        lacking = length - (stop - start)
         if lacking > 0:
             start = max(0, start - lacking // 2)
-            stop = min(limit, start + int(np.ceil(wanted)))
-            start = max(0, stop - int(np.ceil(wanted)))
+            stop = min(limit, start + length)
+            start = max(0, stop - length)
         grown.append(slice(start, stop))
     z, y, x = grown
     return z, y, x

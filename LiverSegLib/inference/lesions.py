@@ -4,7 +4,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from LiverSegLib.images.grid import Box, bounding_box, grow_box
+from LiverSegLib.images.grid import ROUNDING_VOXELS, Box, bounding_box, grow_box
 from LiverSegLib.images.patient_order import PatientScan
 from LiverSegLib.inference.arrays import Array, arrays_of, on_host
 from LiverSegLib.inference.interpolation import AxisWeights, linear_weights
@@ -105,8 +105,8 @@ def _in_scan(box: Box, region: NetworkRegion) -> Box:
     """A box in voxels (z, y, x) of a region's network, in whole voxels of the scan."""
     z, y, x = (
         slice(
-            max(whole.start, whole.start + int(np.floor(part.start * step))),
-            min(whole.stop, whole.start + int(np.ceil(part.stop * step))),
+            max(whole.start, whole.start + int(np.floor(part.start * step + ROUNDING_VOXELS))),
+            min(whole.stop, whole.start + int(np.ceil(part.stop * step - ROUNDING_VOXELS))),
         )
         for part, whole, step in zip(box, region.box, region.steps)
     )

@@ -326,3 +326,13 @@ def test_a_grid_loads_neither_simpleitk_nor_scipy(module):
     code = f"import sys, {module}; print(sorted({{'SimpleITK', 'scipy'}} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (run.stdout.strip(), run.stderr) == ("[]", "")
+
+
+def test_a_box_grows_the_same_where_a_quotient_of_lengths_is_rounded():
+    box = (slice(8.0, 20.0),) * 3
+    exact = grow_box(box, (4.0,) * 3, (64,) * 3, (30.0,) * 3)
+    assert exact == (slice(0, 30),) * 3
+    for shift in (-1e-9, 1e-9):
+        near = (slice(8.0 + shift, 20.0 + shift),) * 3
+        assert grow_box(near, (4.0,) * 3, (64,) * 3, (30.0 + shift,) * 3) == exact
+        assert grow_box(near, (4.0 + shift,) * 3, (64,) * 3) == (slice(4, 24),) * 3
